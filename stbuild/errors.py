@@ -1,0 +1,35 @@
+"""The one exception that a user's mistake raises: what is wrong, where, what to do."""
+
+from difflib import get_close_matches
+from collections.abc import Iterable
+
+
+class StbuildError(Exception):
+    """A user's mistake or a failed tool, told in one sentence; never a traceback.
+
+    `where` is a place such as `projects/x/BUILD.yaml:12`; `hint` says what to do about it.
+    `exit_code` is 2 for wrong usage and 1 for a build that failed.
+    """
+
+    def __init__(
+        self, message: str, *, where: str | None = None, hint: str | None = None, exit_code: int = 2
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.where = where
+        self.hint = hint
+        self.exit_code = exit_code
+
+    def __str__(self) -> str:
+        place = f"{self.where}: " if self.where else ""
+        hint = f" ({self.hint})" if self.hint else ""
+        return f"{place}{self.message}{hint}"
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """A hint that names the nearest of `known`, or lists them when none is near."""
+    names = sorted(known)
+    near = get_close_matches(name, names, n=1)
+    if near:
+        return f"did you mean {near[0]!r}?"
+    return "known: " + ", ".join(names) if names else "none is known"
