@@ -1,0 +1,98 @@
+"""A weight matrix as the card stores it: small integers in groups of columns, each with fp16 scales."""
+
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stbuild.errors import StbuildError
+
+GROUPS = (32, 64, 128)
+"""Columns that may share one scale."""
+FP16_MAX = 65504.0
+
+Half = NDArray[np.float16]
+Float = NDArray[np.float32]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class PackedMatrix:
+    """`w = d * q + m` per group of columns: 4 bits with q 0..15 (uint8), or 8 bits (int8, m all 0).
+
+    `d` and `m` are fp16 [rows, cols / group], `q` is [rows, cols], one value a byte.
+    """
+
+    rows: int
+    cols: int
+    group: int
+    bits: int
+    d: Half
+    m: Half
+    q: NDArray[Any]
+
+    def __post_init__(self) -> None:
+        _check_layout(self.cols, self.group)
+        scales = (self.rows, self.cols // self.group)
+        kind = {4: np.uint8, 8: np.int8}.get(self.bits)
+        if kind is None:
+            raise ValueError(f"weights have 4 or 8 bits, not {self.bits}")
+        if self.d.shape != scales or self.m.shape != scales or self.q.shape != (self.rows, self.cols):
+            raise ValueError(f"shapes {self.d.shape}, {self.m.shape}, {self.q.shape} do not fit {scales}")
+        if self.d.dtype != np.float16 or self.m.dtype != np.float16 or self.q.dtype != kind:
+            raise ValueError(f"types {self.d.dtype}, {self.m.dtype}, {self.q.dtype} are not those packed")
+
+    @classmethod
+    def affine4(cls, matrix: Float, group: int) -> Self:
+        """Quantise [rows, cols] floats to 4 bits between each group's least and greatest value."""
+        values = _grouped(matrix, group)
+        low, high = values.min(axis=2), values.max(axis=2)
+        d, m = _half((high - low) / 15), _half(low)
+        q = np.clip(np.rint((values - _wide(m)) * _inverse(d)), 0, 15).astype(np.uint8)
+        return cls(rows=len(matrix), cols=matrix.shape[1], group=group, bits=4,
+                   d=d, m=m, q=q.reshape(matrix.shape))  # fmt: skip
+
+    @classmethod
+    def symmetric8(cls, matrix: Float, group: int) -> Self:
+        """Quantise [rows, cols] floats to 8 bits between -127 and 127 times each group's scale."""
+        values = _grouped(matrix, group)
+        d = _half(np.abs(values).max(axis=2) / 127)
+        q = np.clip(np.rint(values * _inverse(d)), -127, 127).astype(np.int8)
+        return cls(rows=len(matrix), cols=matrix.shape[1], group=group, bits=8,
+                   d=d, m=np.zeros_like(d), q=q.reshape(matrix.shape))  # fmt: skip
+
+    def dequantise(self) -> Float:
+        """The floats [rows, cols] that the packed numbers stand for."""
+        values = self.q.reshape(self.rows, -1, self.group).astype(np.float32)
+        result: Float = (values * _wide(self.d) + _wide(self.m)).reshape(self.rows, self.cols)
+        return result
+
+
+def _check_layout(cols: int, group: int) -> None:
+    if group not in GROUPS:
+        raise StbuildError(f"a weight group of {group} columns is not supported", hint="use 32, 64 or 128")
+    if cols % group:
+        raise StbuildError(f"{cols} columns do not divide into weight groups of {group}",
+                           hint="choose a smaller weight group")  # fmt: skip
+
+
+def _grouped(matrix: Float, group: int) -> Float:
+    _check_layout(matrix.shape[1], group)
+    result: Float = np.asarray(matrix, dtype=np.float32).reshape(len(matrix), -1, group)
+    return result
+
+
+def _half(values: Float) -> Half:
+    if not np.all(np.abs(values) <= FP16_MAX):
+        raise StbuildError("a weight scale is not a number that fp16 holds (65504 at most)")
+    return values.astype(np.float16)
+
+
+def _wide(scales: Half) -> Float:
+    return scales.astype(np.float32)[:, :, None]
+
+
+def _inverse(scales: Half) -> Float:
+    wide = _wide(scales)
+    result: Float = np.divide(1, wide, out=np.zeros_like(wide), where=wide > 0)
+    return result
