@@ -1,0 +1,60 @@
+"""How a float in the graph or a checkpoint becomes an integer on the card (docs/numerics.md)."""
+
+import math
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from stbuild.ir.graph import Param
+
+INT32_MAX = 2**31 - 1
+PARAM_FRAC = 16
+"""Fraction bits of norm weights, norm biases and MulParam."""
+TABLE_FRAC = 14
+"""Fraction bits of rotary tables."""
+EXP2 = tuple(round(2.0 ** (16 - j / 64)) for j in range(65))
+"""2^(16 - j/64): the table of the softmax."""
+MAP_SEGMENTS_PER_UNIT = 8
+
+
+def to_fixed(values: ArrayLike, frac: int) -> NDArray[np.int32]:
+    """`round(values * 2^frac)`, half to even, saturated to +-(2^31 - 1)."""
+    scaled = np.rint(np.asarray(values, dtype=np.float64) * 2.0**frac)
+    return np.clip(scaled, -INT32_MAX, INT32_MAX).astype(np.int32)
+
+
+def param_fixed(param: Param, values: ArrayLike, frac: int) -> NDArray[np.int32]:
+    """`values`, a checkpoint tensor or rows of it, as `param` uses them: `scale * w + offset`, fixed."""
+    return to_fixed(np.asarray(values, dtype=np.float64) * param.scale + param.offset, frac)
+
+
+def norm_epsilon(eps: float, frac: int) -> int:
+    """EPS of a norm whose input has `frac` fraction bits."""
+    return round(eps * 2.0 ** (2 * frac))
+
+
+def attention_scale(scale: float) -> int:
+    """C: the factor of q.k in base 2 with 20 fraction bits."""
+    return round(scale * math.log2(math.e) * 2**20)
+
+
+def affine_integers(scale: float, offset: float, frac: int) -> tuple[int, int, int]:
+    """Multiplier, shift and addend of an Affine whose result has `frac` fraction bits."""
+    addend = round(offset * 2.0**frac)
+    if scale == 0:
+        return 0, 16, addend
+    shift = 22 - (math.frexp(abs(scale))[1] - 1)
+    multiplier = round(scale * 2.0**shift)
+    if abs(multiplier) == 2**23:
+        return multiplier // 2, shift - 1, addend
+    return multiplier, shift, addend
+
+
+def map_integers(samples: tuple[float, ...], frac: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Bases and slopes of a Map from its 257 samples; raises ValueError when they leave int32."""
+    bases = tuple(round(y * 2.0**frac) for y in samples[:-1])
+    steps = zip(samples, samples[1:], strict=False)
+    slopes = tuple(round((b - a) * MAP_SEGMENTS_PER_UNIT * 2.0**frac) for a, b in steps)
+    if max(map(abs, bases + slopes)) > INT32_MAX:
+        raise ValueError("a function with values or slopes beyond 32,768 does not fit a Map")
+    return bases, slopes
