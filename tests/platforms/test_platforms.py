@@ -1,0 +1,124 @@
+"""The platform files: valid values, sourced figures, and the facts that generated designs lean on."""
+
+import importlib.util
+import json
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from stbuild.engine.canonical import plain
+from stbuild.errors import StbuildError
+from stbuild.ir import serde
+from stbuild.platform import (
+    Confidence,
+    DspKind,
+    Memory,
+    MemoryType,
+    Platform,
+    Power,
+    Resources,
+    Source,
+    check_platform,
+    figures,
+)
+
+FOLDER = Path(__file__).parents[2] / "platforms"
+NAMES = sorted(path.stem for path in FOLDER.glob("*.py"))
+
+
+def load(name: str) -> Platform:
+    spec = importlib.util.spec_from_file_location(name, FOLDER / f"{name}.py")
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return check_platform(getattr(module, name.upper()), name)
+
+
+def test_the_three_cards_are_there() -> None:
+    assert NAMES == ["u280", "u55c", "vck5000"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_figure_has_a_source(name: str) -> None:
+    platform = load(name)
+    listed = list(figures(platform))
+    assert len(listed) > 30
+    assert all(source.text for _, _, source in listed)
+    assert all(isinstance(source.confidence, Confidence) for _, _, source in listed)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_platform_survives_the_parameters_file(name: str) -> None:
+    platform = load(name)
+    assert serde.from_data(Platform, json.loads(json.dumps(plain(platform)))) == platform
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_shell_leaves_less_than_the_die_holds(name: str) -> None:
+    for slr in load(name).slrs:
+        assert slr.die is not None
+        for field in fields(Resources):
+            assert getattr(slr.available, field.name) <= getattr(slr.die, field.name)
+
+
+def test_totals_of_the_u55c() -> None:
+    platform = load("u55c")
+    assert platform.available == Resources(lut=1_131_000, ff=2_265_000, bram36=1_776, uram=960, dsp=8_304)
+    assert platform.memory.total_bytes == 16 * 2**30
+    assert platform.memory.gbs_per_bank * 28 == pytest.approx(372.4)
+    assert platform.axi.practical == 28
+    assert platform.memory.tag_of(7) == "HBM[7]"
+    assert str(platform.xpfm).startswith("/opt/xilinx/platforms/xilinx_u55c_gen3x16_xdma_3_202210_1/")
+
+
+def test_cards_differ_where_designs_must() -> None:
+    u280, vck = load("u280"), load("vck5000")
+    assert [memory.type for memory in u280.memories] == [MemoryType.HBM, MemoryType.DDR]
+    assert u280.memory.total_bytes == 8 * 2**30
+    assert [u280.memories[1].slr_of(bank) for bank in (0, 1)] == [0, 1]
+    assert not vck.has_slrs and vck.sll is None and vck.aie is not None
+    assert vck.memory.tags == ("MC_NOC0",) and vck.memory.tag_of(3) == "MC_NOC0"
+    assert vck.memory.total_bytes == 12 * 2**30
+    assert vck.dsp.type is DspKind.DSP58 and vck.dsp.int4_int8_macs == 3
+
+
+def test_one_hbm_bank_feeds_less_than_a_512_bit_port() -> None:
+    assert 50 < load("u55c").memory.bytes_per_cycle(250) < 64
+
+
+def test_a_figure_without_source_cannot_be_made() -> None:
+    with pytest.raises(ValueError, match=r"idle_watts = 3\.0 has no source"):
+        Power(limit_watts=9, idle_watts=3.0, sources=(Source(of=("limit_watts",), text="x"),))
+
+
+def test_a_source_names_a_figure_once() -> None:
+    twice = (Source(of=("limit_watts",), text="x"), Source(of=("limit_watts",), text="y"))
+    with pytest.raises(ValueError, match="two sources"):
+        Power(limit_watts=9, idle_watts=None, sources=twice)
+    with pytest.raises(ValueError, match="'watts', which is no figure"):
+        Power(limit_watts=9, idle_watts=None, sources=(Source(of=("watts",), text="x"),))
+
+
+def test_slls_go_with_several_slrs() -> None:
+    with pytest.raises(ValueError, match="SLLs go with two or more SLRs"):
+        replace(load("u55c"), sll=None)
+
+
+def test_a_bank_out_of_range() -> None:
+    memory: Memory = load("u280").memory
+    with pytest.raises(ValueError, match="HBM has banks 0 to 31, not 32"):
+        memory.tag_of(32)
+
+
+@pytest.mark.parametrize(
+    ("value", "sentence"),
+    [
+        (3, "platform 'x' is a int, not a Platform"),
+        (load("u280"), "platforms/x.py defines a platform named 'u280'"),
+    ],
+)
+def test_a_file_that_defines_something_else(value: Any, sentence: str) -> None:
+    with pytest.raises(StbuildError, match=sentence):
+        check_platform(value, "x")
