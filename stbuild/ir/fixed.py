@@ -1,6 +1,7 @@
 """How a float in the graph or a checkpoint becomes an integer on the card (docs/numerics.md)."""
 
 import math
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -53,7 +54,7 @@ def affine_integers(scale: float, offset: float, frac: int) -> tuple[int, int, i
 def map_integers(samples: tuple[float, ...], frac: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
     """Bases and slopes of a Map from its 257 samples; raises ValueError when they leave int32."""
     bases = tuple(round(y * 2.0**frac) for y in samples[:-1])
-    steps = zip(samples, samples[1:], strict=False)
+    steps = pairwise(samples)
     slopes = tuple(round((b - a) * MAP_SEGMENTS_PER_UNIT * 2.0**frac) for a, b in steps)
     if max(map(abs, bases + slopes)) > INT32_MAX:
         raise ValueError("a function with values or slopes beyond 32,768 does not fit a Map")

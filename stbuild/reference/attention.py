@@ -1,0 +1,80 @@
+"""Causal attention over an int8 KV cache with integer softmax."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from stbuild.ir.fixed import EXP2, attention_scale
+from stbuild.ir.graph import Attention
+from stbuild.reference.integer import bitlen, rsr, sat
+from stbuild.reference.linear import Quantised, quantise
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class KvCache:
+    """The int8 keys and values of all positions so far, [positions, kv_heads, head_dim]."""
+
+    k: Quantised
+    v: Quantised
+
+    def extended(self, new: "KvCache") -> "KvCache":
+        """This cache with the positions of `new` behind its own."""
+        return KvCache(k=_joined(self.k, new.k), v=_joined(self.v, new.v))
+
+
+def cache_of(op: Attention, k: Tensor, v: Tensor) -> KvCache:
+    """The cache records of `k` and `v`, both [T, kv_heads * head_dim] with 16 fraction bits."""
+    return KvCache(k=quantise(k, op.head_dim), v=quantise(v, op.head_dim))
+
+
+def attention(op: Attention, q: Tensor, cache: KvCache) -> Tensor:
+    """Attend from the last T positions of `cache` to it; `q` and the result [T, heads * head_dim]."""
+    own = torch.arange(len(cache.k.a) - len(q), len(cache.k.a))
+    seen = torch.arange(len(cache.k.a)) <= own[:, None]
+    query = quantise(q, op.head_dim)
+    heads = [_head(op, h, query, cache, seen) for h in range(op.heads)]
+    return torch.stack(heads, dim=1).reshape(len(q), -1)
+
+
+def _head(op: Attention, head: int, query: Quantised, cache: KvCache, seen: Tensor) -> Tensor:
+    group = head * op.kv_heads // op.heads
+    p = _weights(_scores(op, _at(query, head), _at(cache.k, group)), seen)
+    return _mix(p, _at(cache.v, group), seen)
+
+
+def _scores(op: Attention, q: Quantised, k: Quantised) -> Tensor:
+    """Scores [T, positions] in base 2, with 16 fraction bits."""
+    dot = (q.a.double() @ k.a.double().T).long()
+    product = dot * (q.m[:, None] * k.m) * attention_scale(op.scale)
+    return sat(rsr(product, 50 - q.e[:, None] - k.e))
+
+
+def _weights(scores: Tensor, seen: Tensor) -> Tensor:
+    """`2^(score - greatest)` with 16 fraction bits for the positions seen, 0 for the others."""
+    top = scores.where(seen, -(2**62)).amax(dim=1, keepdim=True)
+    delta = (top - scores).where(seen, 0)
+    table = torch.tensor(EXP2)
+    i, f = delta >> 16, delta & 0xFFFF
+    left, right = table[f >> 10], table[(f >> 10) + 1]
+    p = (left - (((left - right) * (f & 1023)) >> 10)) >> i.clamp(max=31)
+    return p.where(seen, 0)
+
+
+def _mix(p: Tensor, v: Quantised, seen: Tensor) -> Tensor:
+    """The mean of the values, weighted by `p` [T, positions]: [T, head_dim], 16 fraction bits."""
+    top = v.e.expand(seen.shape).where(seen, 0).amax(dim=1, keepdim=True)
+    w = (p * v.m) >> (top - v.e).clamp(0, 31)
+    acc = (w.double() @ v.a.double()).long()
+    total = p.sum(dim=1, keepdim=True)
+    length = bitlen(total)
+    inverse = 2**48 // (total << (32 - length))
+    return sat(rsr(acc * inverse, 23 + length - top))
+
+
+def _at(x: Quantised, head: int) -> Quantised:
+    return Quantised(a=x.a[:, head], m=x.m[:, head], e=x.e[:, head])
+
+
+def _joined(old: Quantised, new: Quantised) -> Quantised:
+    return Quantised(a=torch.cat((old.a, new.a)), m=torch.cat((old.m, new.m)), e=torch.cat((old.e, new.e)))

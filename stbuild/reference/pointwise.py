@@ -1,0 +1,47 @@
+"""Ops that make each element of a vector from the same element, and tables read by position."""
+
+import torch
+from torch import Tensor
+
+from stbuild.ir.fixed import TABLE_FRAC
+from stbuild.ir.graph import Affine, Map, Mul, MulParam, Rotary
+from stbuild.reference.integer import rsr, sat
+
+MAP_START = 16 << 16
+"""-16 with 16 fraction bits, negated: where the first segment of a Map begins."""
+MAP_SEGMENT_BITS = 13
+"""A segment of 1/8 with 16 fraction bits."""
+
+
+def add(a: Tensor, b: Tensor) -> Tensor:
+    """`a + b`, or a vector plus a parameter of its width."""
+    return sat(a + b)
+
+
+def multiply(op: Mul | MulParam, a: Tensor, b: Tensor, frac_a: int, frac_b: int) -> Tensor:
+    """`a * b`, or a vector times a parameter of its width."""
+    return sat(rsr(a * b, frac_a + frac_b - op.frac))
+
+
+def affine(op: Affine, x: Tensor, frac_in: int) -> Tensor:
+    """`x * scale + offset` by the op's integers."""
+    return sat(rsr(x * op.multiplier, op.shift + frac_in - op.frac) + op.addend)
+
+
+def function(op: Map, x: Tensor) -> Tensor:
+    """The function whose table `op` carries, of values with 16 fraction bits."""
+    x = x + MAP_START
+    i = (x >> MAP_SEGMENT_BITS).clamp(0, len(op.bases) - 1)
+    rest = x - (i << MAP_SEGMENT_BITS)
+    return sat(torch.tensor(op.bases)[i] + rsr(torch.tensor(op.slopes)[i] * rest, 16))
+
+
+def rotary(op: Rotary, x: Tensor, table: Tensor) -> Tensor:
+    """Rotate [T, heads * head_dim] by `table` [T, 2 * rotary_dim], cosines then sines."""
+    heads = x.reshape(len(x), op.heads, op.head_dim)
+    turned, rest = heads[:, :, : op.rotary_dim], heads[:, :, op.rotary_dim :]
+    first, second = turned.chunk(2, dim=2)
+    other = torch.cat((-second, first), dim=2)
+    cos, sin = table[:, None].chunk(2, dim=2)
+    turned = sat(rsr(turned * cos + other * sin, TABLE_FRAC))
+    return torch.cat((turned, rest), dim=2).reshape(x.shape)
