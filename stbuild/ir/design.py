@@ -76,11 +76,6 @@ class FanOut:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Sequence:
-    """Commands to the kernels and descriptors to the router."""
-
-
-@dataclass(frozen=True, kw_only=True)
 class ReadWeights:
     """The weight tiles of one channel: those of all blocks but the head, then the head's."""
 
@@ -107,12 +102,20 @@ class ReadParams:
 
 
 @dataclass(frozen=True, kw_only=True)
-class ReadRows:
-    """One row of `words` words per token from `region`, by position, or by token id."""
+class RowRead:
+    """A row of `words` words per token from `region` to `stream`, by token id or by position."""
 
     region: str
+    stream: str
     words: int
     by_token: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sequence:
+    """Commands to the kernels, then the rows of every token, then the launch's descriptors."""
+
+    rows: tuple[RowRead, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -155,7 +158,7 @@ class Collect:
 
 Plumbing = (
     Fork | LoopHead | LoopTail | TakeLast | Argmax | FanOut | Sequence | ReadWeights | ReadParams
-    | ReadRows | ReadKv | WriteKv | WriteWords | Dispatch | Collect
+    | ReadKv | WriteKv | WriteWords | Dispatch | Collect
 )  # fmt: skip
 
 

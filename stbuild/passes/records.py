@@ -1,0 +1,26 @@
+"""How many memory words parameters and KV records take."""
+
+from stbuild.ir.graph import AddParam, AnyOp, Attention, MulParam, Norm
+from stbuild.ir.types import LANES
+
+KV_BYTES = 64
+"""int8 elements in one word of a KV record."""
+SCALES = 16
+"""Heads whose K and V scales share one word."""
+
+
+def param_words(op: AnyOp) -> int:
+    """Words of parameters that `op` reads from its parameter stream in each run."""
+    match op:
+        case Norm():
+            return ((op.weight is not None) + (op.bias is not None)) * op.segment // LANES
+        case AddParam() | MulParam():
+            return op.width // LANES
+        case _:
+            return 0
+
+
+def kv_record_words(op: Attention) -> tuple[int, int]:
+    """Words of a K record (values, then scales of K and V) and of a V record."""
+    values = op.kv_heads * -(-op.head_dim // KV_BYTES)
+    return values + -(-op.kv_heads // SCALES), values

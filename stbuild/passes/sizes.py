@@ -1,0 +1,80 @@
+"""The sizes of the machine: channels, lanes, tokens at once, from what the card has."""
+
+from dataclasses import dataclass
+
+from stbuild.errors import StbuildError
+from stbuild.ir.design import Sizes
+from stbuild.ir.graph import Graph
+from stbuild.platform import Platform
+
+OTHER_PORTS = 4
+"""m_axi ports beside the weight channels: program with rows, parameters, K and V records."""
+MACS_PER_WORD = 128
+"""4-bit weights in a 512-bit word."""
+DSP_SHARE = 0.75
+"""Of the DSPs left to kernels; the practical ceiling in public U280 designs is 50 to 75 %."""
+CHUNK = 8
+"""Tokens of a prompt that share one pass over the weights."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wishes:
+    """Sizes that a project sets itself; 0 leaves the choice to `choose_sizes`."""
+
+    channels: int = 0
+    lanes: int = 0
+    chunk: int = 0
+    token_lanes: int = 0
+
+
+def choose_sizes(graph: Graph, platform: Platform, wishes: Wishes) -> Sizes:
+    """Weight channels up to the ports that still route, one compute unit per SLR, tokens by DSPs.
+
+    Raises StbuildError when the wishes do not fit together or the card has fewer ports.
+    """
+    channels = wishes.channels or _channels(platform)
+    lanes = wishes.lanes or _lanes(channels, len(platform.slrs))
+    _check(channels, lanes, platform)
+    chunk = wishes.chunk or CHUNK
+    return Sizes(
+        channels=channels,
+        lanes=lanes,
+        chunk=chunk,
+        token_lanes=wishes.token_lanes or _token_lanes(channels, chunk, platform),
+        context=graph.context,
+        clock_mhz=platform.clocks.target_mhz,
+    )
+
+
+def _channels(platform: Platform) -> int:
+    """Channels that the memory and the ports allow, the same number in every SLR."""
+    most = min(platform.memory.banks, platform.axi.practical - OTHER_PORTS)
+    return most - most % len(platform.slrs)
+
+
+def _lanes(channels: int, slrs: int) -> int:
+    """Lanes of a compute unit: one unit per SLR where the channels divide so, else one unit in all."""
+    return channels // slrs if channels % slrs == 0 else channels
+
+
+def _token_lanes(channels: int, chunk: int, platform: Platform) -> int:
+    """Tokens in the same cycle: the largest power of two, up to the chunk, that the DSPs pay for."""
+    dsps = channels * MACS_PER_WORD / platform.dsp.int4_int8_macs
+    lanes = 1
+    while lanes * 2 <= chunk and lanes * 2 * dsps <= DSP_SHARE * platform.available.dsp:
+        lanes *= 2
+    return lanes
+
+
+def _check(channels: int, lanes: int, platform: Platform) -> None:
+    if channels % lanes:
+        raise StbuildError(
+            f"{channels} channels do not fill compute units of {lanes} lanes",
+            hint=f"choose a number of channels that {lanes} divides",
+        )
+    if channels + OTHER_PORTS > platform.axi.limit or channels > platform.memory.banks:
+        most = min(platform.axi.limit - OTHER_PORTS, platform.memory.banks)
+        raise StbuildError(
+            f"{channels} weight channels are more than {platform.name} can feed",
+            hint=f"at most {most}: {platform.axi.limit} ports, of which {OTHER_PORTS} are taken",
+        )
