@@ -13,12 +13,16 @@ from stbuild.ir.types import ACTIVATION_FRAC
 
 @dataclass(frozen=True, kw_only=True)
 class Param:
-    """A weight of one op: one checkpoint tensor per run of the block; used as `scale * w + offset`."""
+    """A weight of one op: one checkpoint tensor per run of the block; used as `scale * w + offset`.
+
+    `shape` is that of the op's weight; the checkpoint holds its transpose if `transposed`.
+    """
 
     names: tuple[str, ...]
     shape: tuple[int, ...]
     scale: float = 1.0
     offset: float = 0.0
+    transposed: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
