@@ -9,7 +9,17 @@ from stbuild.errors import StbuildError
 from stbuild.ir.design import Design, MatmulOp
 from stbuild.ir.exponent import fixed_scales
 from stbuild.ir.fixed import PARAM_FRAC, TABLE_FRAC, param_fixed, to_fixed
-from stbuild.ir.graph import AddParam, AnyOp, Block, Embed, Graph, MulParam, Norm, Param, PositionEmbed
+from stbuild.ir.graph import (
+    AddParam,
+    AnyOp,
+    Embed,
+    Graph,
+    MulParam,
+    Norm,
+    Param,
+    PositionEmbed,
+    PositionTable,
+)
 from stbuild.ir.packed import PackedMatrix
 from stbuild.ir.tensors import Tensors
 from stbuild.ir.types import GROUP, LANES
@@ -38,7 +48,7 @@ def write_memory(
     """Hand every constant region's words to `put`, one matrix at a time; `tables` by their names."""
     put(PROGRAM, program_words(design, write_weights(design, tensors, put)))
     write_params(graph, tensors, put)
-    write_rows(graph, design, tensors, tables, put)
+    write_rows(graph, tensors, tables, put)
 
 
 def launch_order(design: Design) -> Iterator[tuple[MatmulOp, int]]:
@@ -115,40 +125,30 @@ def op_params(op: AnyOp) -> Iterator[tuple[Param, int]]:
             yield op.param, PARAM_FRAC
 
 
-def write_rows(
-    graph: Graph, design: Design, tensors: Tensors, tables: Mapping[str, NDArray[np.float32]], put: Put
-) -> None:
+def write_rows(graph: Graph, tensors: Tensors, tables: Mapping[str, NDArray[np.float32]], put: Put) -> None:
     """Embedding rows by token, position rows and position tables by position, [rows][width/16] words."""
     for block in graph.blocks:
         for op in block.ops:
             if isinstance(op, Embed | PositionEmbed):
-                _write_embedding(block, op, design.sizes.context, tensors, put)
+                _write_embedding(f"{block.name}_{op.name}", op, tensors, put)
     for table in graph.tables:
-        put(table.name, _table_words(tables[table.name], table.name, table.width, design.sizes.context))
+        put(table.name, _table_words(tables[table.name], table, graph.context))
 
 
-def _write_embedding(
-    block: Block, op: Embed | PositionEmbed, context: int, tensors: Tensors, put: Put
-) -> None:
-    rows = op.table.shape[0] if isinstance(op, Embed) else context
-    if rows > op.table.shape[0]:
-        raise StbuildError(
-            f"a context of {rows} is longer than the model's {op.table.shape[0]} learned positions",
-            hint="choose a shorter context",
-        )
+def _write_embedding(region: str, op: Embed | PositionEmbed, tensors: Tensors, put: Put) -> None:
+    rows = op.table.shape[0]
     for start in range(0, rows, ROWS_AT_ONCE):
         values = tensors.rows(op.table.names[0], start, min(start + ROWS_AT_ONCE, rows))
-        put(f"{block.name}_{op.name}", param_fixed(op.table, values, op.frac).reshape(-1, LANES))
+        put(region, param_fixed(op.table, values, op.frac).reshape(-1, LANES))
 
 
-def _table_words(values: NDArray[np.float32], name: str, width: int, context: int) -> NDArray[np.int32]:
-    if len(values) < context or values.shape[1] != width:
+def _table_words(values: NDArray[np.float32], table: PositionTable, context: int) -> NDArray[np.int32]:
+    if values.shape != (context, table.width):
         raise StbuildError(
-            f"position table {name!r} is {list(values.shape)}, but a context of {context} needs "
-            f"[{context}, {width}]",
-            hint="trace the model with a longer context",
+            f"position table {table.name!r} is {list(values.shape)}, the graph says {[context, table.width]}",
+            hint="trace the model again",
         )
-    return to_fixed(values[:context], TABLE_FRAC).reshape(-1, LANES)
+    return to_fixed(values, TABLE_FRAC).reshape(-1, LANES)
 
 
 def _matrix(op: MatmulOp, matrix: PackedMatrix, run: int) -> PackedMatrix:
