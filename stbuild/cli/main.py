@@ -1,0 +1,35 @@
+"""From arguments to one of the commands, and from an error to a sentence and an exit code."""
+
+import os
+import signal
+import sys
+import traceback
+from collections.abc import Sequence
+from types import FrameType
+from typing import NoReturn
+
+from stbuild.cli.parser import parse
+from stbuild.errors import StbuildError
+
+
+def run(argv: Sequence[str]) -> int:
+    """Run one command; 0 is success, 1 a build that failed, 2 wrong usage, 130 interrupted."""
+    signal.signal(signal.SIGTERM, _terminate)
+    try:
+        options = parse(list(argv))
+        return int(options.function(options))
+    except StbuildError as error:
+        print(f"error: {error}", file=sys.stderr)
+        if "--verbose" in argv or "-v" in argv:
+            traceback.print_exception(error.__cause__ or error)
+        return error.exit_code
+    except KeyboardInterrupt:
+        print("stopped; what had finished is kept", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return 141
+
+
+def _terminate(number: int, frame: FrameType | None) -> NoReturn:
+    raise KeyboardInterrupt

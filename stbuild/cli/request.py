@@ -1,0 +1,111 @@
+"""From options to a request: workspace, configuration, patterns and overrides."""
+
+import argparse
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from stbuild import layout
+from stbuild.engine.analysis import Analysis, default_configuration
+from stbuild.engine.build import Options
+from stbuild.engine.label import Label, Pattern, default_name, parse_label, parse_pattern
+from stbuild.engine.session import Request
+from stbuild.engine.workspace import Workspace, find_workspace
+from stbuild.errors import StbuildError
+
+
+def open_workspace() -> Workspace:
+    """The workspace of the current directory."""
+    return find_workspace(Path.cwd())
+
+
+def make_request(
+    workspace: Workspace, options: argparse.Namespace, labels: Sequence[str], *, tests: bool = False
+) -> Request:
+    """The request that the options and labels stand for."""
+    patterns = tuple(pattern_of(workspace, text) for text in labels) or (_here(workspace),)
+    configuration = default_configuration(workspace, options.platform, options.target)
+    overrides = [_override(text) for text in options.set]
+    if options.weights:
+        overrides += _weights(workspace, configuration, patterns, options.weights)
+    merged: dict[Label, dict[str, Any]] = {}
+    for label, name, value in overrides:
+        merged.setdefault(label, {})[name] = value
+    return Request(patterns=patterns, configuration=configuration, overrides=merged, tests=tests)
+
+
+def build_options(workspace: Workspace, options: argparse.Namespace) -> Options:
+    """How to build, from the command line and the workspace's defaults."""
+    return Options(
+        jobs=options.jobs or workspace.jobs or len(os.sched_getaffinity(0)),
+        keep_going=options.keep_going,
+        keep_dirs=options.keep_dirs,
+        verbose=options.verbose,
+        sandbox=options.sandbox or workspace.sandbox,
+        resources=workspace.resources,
+    )
+
+
+def cache_dir(options: argparse.Namespace) -> Path | None:
+    """The cache that the command line names."""
+    return Path(options.cache_dir).expanduser().absolute() if options.cache_dir else None
+
+
+def pattern_of(workspace: Workspace, text: str) -> Pattern:
+    """The pattern that a user means: paths start at the current folder, else at the workspace's root."""
+    if text.startswith("//"):
+        return parse_pattern(text, package="")
+    here = Path.cwd().relative_to(workspace.root).as_posix().removeprefix(".")
+    if text.startswith(":"):
+        return parse_pattern(text, package=here)
+    text = _relative_to_root(workspace, text)
+    folder = text.partition(":")[0].removesuffix("...").rstrip("/")
+    beside = f"{here}/{folder}".strip("/") if here else folder
+    if (workspace.root / beside / layout.BUILD_FILE).is_file() or (text.endswith("...") and here):
+        return parse_pattern(f"//{here}/{text}" if here else f"//{text}", package="")
+    if folder == text and "/" not in text and not (workspace.root / text).is_dir():
+        return parse_pattern(f":{text}", package=here)
+    return parse_pattern(f"//{text}", package="")
+
+
+def _relative_to_root(workspace: Workspace, text: str) -> str:
+    text = text.rstrip("/").removeprefix("./") or "."
+    path = Path(text.partition(":")[0])
+    if path.is_absolute() and path.is_relative_to(workspace.root):
+        rest = text[len(str(path)) :]
+        return f"{path.relative_to(workspace.root).as_posix()}{rest}"
+    return text
+
+
+def _here(workspace: Workspace) -> Pattern:
+    package = Path.cwd().relative_to(workspace.root).as_posix().removeprefix(".")
+    if not (workspace.root / package / layout.BUILD_FILE).is_file():
+        raise StbuildError(
+            "name a target", hint="for example `stbuild //...` or `stbuild projects/smollm2_135m`"
+        )
+    return Pattern(package=package, name=default_name(package)) if package else Pattern(package="")
+
+
+def _override(text: str) -> tuple[Label, str, Any]:
+    place, equals, value = text.partition("=")
+    label, dot, name = place.rpartition(".")
+    if not (equals and dot and label.startswith("//")):
+        raise StbuildError(f"--set takes //package:target.attribute=value, got {text!r}")
+    return parse_label(label, package=""), name, yaml.safe_load(value)
+
+
+def _weights(
+    workspace: Workspace, configuration: Any, patterns: Sequence[Pattern], path: str
+) -> list[tuple[Label, str, Any]]:
+    real = Path(path).expanduser().absolute()
+    if not real.exists():
+        raise StbuildError(f"--weights: {real} does not exist")
+    probe = Analysis(workspace=workspace, configuration=configuration)
+    found = [label for pattern in patterns for label in probe.having(pattern.package, "weights")]
+    if not found:
+        names = ", ".join(f"//{pattern.package}" for pattern in patterns)
+        raise StbuildError(f"--weights: nothing in {names} has an attribute `weights`")
+    return [(label, "weights", str(real)) for label in found]

@@ -1,0 +1,81 @@
+"""Files as the build graph sees them: a source, a library file, an external file, a text or an output."""
+
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import PurePosixPath
+
+
+class Origin(Enum):
+    """Where a file comes from."""
+
+    SOURCE = "source"
+    """Lies in the workspace; `path` is relative to it."""
+    LIBRARY = "library"
+    """Lies in a built-in or installed plugin folder; `real` is its place."""
+    EXTERNAL = "external"
+    """Lies anywhere on the machine; `real` is its absolute place."""
+    TEXT = "text"
+    """Is `content`, written by analysis."""
+    OUTPUT = "output"
+    """Is made by an action; `path` is relative to the configuration's folder."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class File:
+    """A file of the build; inside an action it lies at `in/<path>`, or at `out/…` while it is made."""
+
+    path: str
+    origin: Origin = Origin.SOURCE
+    real: str = ""
+    content: str | None = None
+    prefix: str = ""
+
+    @property
+    def name(self) -> str:
+        """The last part of the path."""
+        return PurePosixPath(self.path).name
+
+    @property
+    def stem(self) -> str:
+        """The name without its last suffix."""
+        return PurePosixPath(self.path).stem
+
+    @property
+    def suffix(self) -> str:
+        """The last suffix, with its dot."""
+        return PurePosixPath(self.path).suffix
+
+    @property
+    def staged(self) -> str:
+        """The path of this file as an input, relative to the action's folder."""
+        return f"in/{self.path}"
+
+    @property
+    def made(self) -> str:
+        """The path of this file as an output, relative to the action's folder."""
+        return f"out/{self.path[len(self.prefix) + 1 :] if self.prefix else self.path}"
+
+    def __str__(self) -> str:
+        return self.path
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Tree(File):
+    """A directory; its content is its sorted files and their digests."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Folder:
+    """A directory that is searched, for example for headers; naming it in an argv makes nothing an input."""
+
+    path: str
+    real: str
+    origin: Origin = Origin.LIBRARY
+
+    @property
+    def staged(self) -> str:
+        """The folder's path inside an action."""
+        return f"in/{self.path}"
+
+    def __truediv__(self, name: str) -> "Folder":
+        return Folder(path=f"{self.path}/{name}", real=f"{self.real}/{name}", origin=self.origin)

@@ -1,0 +1,70 @@
+"""From an action to a job: real programs for names, and an environment that holds only what is declared."""
+
+import os
+import sys
+
+from stbuild.engine.action import Action
+from stbuild.engine.closure import python_paths
+from stbuild.engine.executor import Job
+from stbuild.engine.staging import BASE_ENV
+from stbuild.engine.tools import ToolBox
+
+_NETWORK = (
+    "HTTP_PROXY",
+    "HTTPS_PROXY",
+    "NO_PROXY",
+    "http_proxy",
+    "https_proxy",
+    "no_proxy",
+    "SSL_CERT_FILE",
+    "SSL_CERT_DIR",
+    "REQUESTS_CA_BUNDLE",
+    "PIP_INDEX_URL",
+    "PIP_EXTRA_INDEX_URL",
+    "PIP_CONFIG_FILE",
+    "PIP_CERT",
+    "PIP_CACHE_DIR",
+    "PIP_TRUSTED_HOST",
+    "XDG_CONFIG_HOME",
+)
+
+
+def job_for(number: int, action: Action, folder: str, log: str, tools: ToolBox) -> Job:
+    """The job that runs `action` in its staged `folder`."""
+    return Job(
+        id=number,
+        argv=real_argv(action, tools),
+        folder=folder,
+        env=environment(action, folder),
+        log=log,
+        timeout_s=action.policy.timeout_s,
+        memory_mb=action.policy.resources.memory_mb,
+    )
+
+
+def real_argv(action: Action, tools: ToolBox) -> tuple[str, ...]:
+    """The argv with this machine's paths of Python and of the declared tools."""
+    first, *rest = action.argv
+    if action.module and first == "python":
+        return (sys.executable, "-P", "-s", *rest)
+    if first in action.tools:
+        return (tools.tool(first, action.where).path, *rest)
+    return action.argv
+
+
+def environment(action: Action, folder: str) -> dict[str, str]:
+    """What an action sees: fixed values, PATH, a home and temp folder of its own, and what it declares."""
+    env = {
+        **BASE_ENV,
+        "PATH": os.environ.get("PATH", os.defpath),
+        "HOME": f"{folder}/tmp",
+        "TMPDIR": f"{folder}/tmp",
+    }
+    if "LD_LIBRARY_PATH" in os.environ:
+        env["LD_LIBRARY_PATH"] = os.environ["LD_LIBRARY_PATH"]
+    passed = (*action.policy.pass_env, *(_NETWORK if action.policy.network else ()))
+    env.update((name, os.environ[name]) for name in passed if name in os.environ)
+    if action.module:
+        env["PYTHONPATH"] = os.pathsep.join(python_paths())
+    env.update(action.env)
+    return env

@@ -1,0 +1,316 @@
+"""What a rule is given: its attributes, its label, and the means to declare outputs and actions."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Generic, NoReturn, TypeVar
+
+from stbuild.engine.action import Action, CxxScan, Node, Policy, Resources, Template
+from stbuild.engine.artifact import File, Folder, Origin, Tree
+from stbuild.engine.canonical import canonical_json, files_within
+from stbuild.engine.label import Label
+from stbuild.engine.scope import Scope
+from stbuild.engine.shell import Unknown, expand
+from stbuild.errors import StbuildError
+
+A = TypeVar("A")
+Argument = str | int | float | File | Folder | tuple[Any, ...]
+"""One argument of a command; a tuple is joined without a space: `("-I", folder)`."""
+
+
+class Context(Generic[A]):
+    """One call of a rule. Methods declare; nothing runs until the build does."""
+
+    def __init__(self, attrs: A, label: Label, where: str, scope: Scope) -> None:
+        self.attrs = attrs
+        self.label = label
+        self.where = where
+        self.nodes: list[Node] = []
+        self.tests: list[str] = []
+        self.summary_file: File | None = None
+        self.run_argv: tuple[str | File, ...] = ()
+        self._scope = scope
+        self._made: dict[str, File] = {}
+        self._claimed: set[str] = set()
+        self._mentioned: dict[str, list[File]] = {}
+
+    @property
+    def platform(self) -> Any:
+        """The chosen platform, a frozen value; reading it is what loads the platform's file."""
+        return self._scope.platform()
+
+    @property
+    def target(self) -> str:
+        """`sw_emu`, `hw_emu` or `hw`."""
+        return self._scope.target
+
+    @property
+    def out_folder(self) -> str:
+        """Where this target's outputs lie, relative to the configuration's folder."""
+        return f"{self.label.package}/{self.label.name}".lstrip("/")
+
+    def fail(self, message: str, *, attribute: str = "", hint: str | None = None) -> NoReturn:
+        """Refuse the call with a sentence that points to its line (or to `attribute`'s) in BUILD.yaml."""
+        place = self._scope.place(self.label, attribute) or self.where
+        raise StbuildError(f"{self.label}: {message}", where=place, hint=hint)
+
+    def output(self, name: str) -> File:
+        """Declare a file that this target makes, `name` relative to the target's folder."""
+        file = File(path=f"{self.out_folder}/{name}", origin=Origin.OUTPUT, prefix=self.out_folder)
+        return self._declare(file)
+
+    def output_tree(self, name: str) -> Tree:
+        """Declare a directory that this target makes; what is in it only the action knows."""
+        tree = Tree(path=f"{self.out_folder}/{name}", origin=Origin.OUTPUT, prefix=self.out_folder)
+        self._declare(tree)
+        return tree
+
+    def package_output(self, name: str) -> File:
+        """Declare a file in the package's own folder, as a genrule does."""
+        package = self.label.package
+        path = f"{package}/{name}" if package else name
+        return self._declare(File(path=path, origin=Origin.OUTPUT, prefix=package))
+
+    def params(self, name: str, value: object) -> File:
+        """An input that holds `value` as canonical JSON; files in it become inputs with it."""
+        path = f"{self.out_folder}/{name}"
+        self._mentioned[path] = files_within(value)
+        return File(path=path, origin=Origin.TEXT, content=canonical_json(value) + "\n")
+
+    def source(self, path: str) -> File:
+        """A source file of this package, which must exist."""
+        return self._scope.source(self.label.package, path, self.where)
+
+    def folder(self, path: str) -> Folder:
+        """A source folder of this package to search for headers; `.` is the package's own."""
+        return self._scope.source_folder(self.label.package, path)
+
+    def builtin(self, path: str) -> Folder:
+        """A folder that comes with stbuild, such as `hls_lib/include`."""
+        return self._scope.builtin(path)
+
+    def builtin_file(self, path: str) -> File:
+        """A file that comes with stbuild, such as `hls_lib/sim/main.cpp`."""
+        return self._scope.builtin_file(path)
+
+    def external(self, path: str) -> File:
+        """A file or directory anywhere on the machine (weights); a relative path starts at the workspace."""
+        return self._scope.external(path, self.where)
+
+    def summary(self, file: File) -> None:
+        """`file` holds JSON with the texts `bundle`, `check` and `speed` for the last lines of a build."""
+        self.summary_file = file
+
+    def runnable(self, argv: Sequence[str | File]) -> None:
+        """What `stbuild run` of this target executes after it is built."""
+        self.run_argv = tuple(argv)
+
+    def stage(
+        self,
+        module: str,
+        args: Sequence[Argument],
+        *,
+        inputs: Sequence[File] = (),
+        outputs: Sequence[File] = (),
+        mnemonic: str | None = None,
+        env: Mapping[str, str] | None = None,
+        tools: Sequence[str] = (),
+        cxx_sources: Sequence[File] = (),
+        include_dirs: Sequence[Folder | Tree] = (),
+        policy: Policy | None = None,
+        resources: Resources | None = None,
+    ) -> None:
+        """Run `python -m module args`; the key holds the module's import closure, found by reading it."""
+        name = mnemonic or "".join(part.capitalize() for part in module.rpartition(".")[2].split("_"))
+        argv = ("python", "-m", module, *args)
+        scan = CxxScan(sources=tuple(cxx_sources), folders=tuple(include_dirs))
+        self._add(name, argv, inputs, outputs, env, module, tools, scan, _policy(policy, resources))
+
+    def run(
+        self,
+        mnemonic: str,
+        argv: Sequence[Argument],
+        *,
+        inputs: Sequence[File] = (),
+        outputs: Sequence[File] = (),
+        env: Mapping[str, str] | None = None,
+        tools: Sequence[str] = (),
+        cxx_sources: Sequence[File] = (),
+        include_dirs: Sequence[Folder | Tree] = (),
+        policy: Policy | None = None,
+        resources: Resources | None = None,
+    ) -> None:
+        """Run a command. Files in `argv` are inputs, or outputs when this target declared them before.
+
+        `tools` are programs on PATH whose version is keyed; `cxx_sources` are searched for the headers that
+        they reach in `include_dirs`, and only those are inputs.
+        """
+        scan = CxxScan(sources=tuple(cxx_sources), folders=tuple(include_dirs))
+        self._add(mnemonic, argv, inputs, outputs, env, None, tools, scan, _policy(policy, resources))
+
+    def run_each(
+        self,
+        mnemonic: str,
+        *,
+        over: Tree,
+        pattern: str,
+        argv: Callable[[File, File], Sequence[Argument]],
+        out_tree: Tree,
+        out_suffix: str,
+        inputs: Sequence[File] = (),
+        env: Mapping[str, str] | None = None,
+        tools: Sequence[str] = (),
+        include_dirs: Sequence[Folder | Tree] = (),
+        policy: Policy | None = None,
+        resources: Resources | None = None,
+    ) -> None:
+        """Run one action for each file of `over` that matches `pattern`; results lie in `out_tree`.
+
+        `a/b.cpp` becomes `a/b<out_suffix>`. Each file is searched for headers in `include_dirs`.
+        """
+        settings = _policy(policy, resources)
+        extra, folders, keyed = tuple(inputs), tuple(include_dirs), _text(env)
+        name = self._id(mnemonic)
+        label, where, wanted = str(self.label), self.where, tuple(tools)
+
+        def expand(item: File, out: File) -> Action:
+            command, read, _ = _render(argv(item, out), {out.path}, extra, self._mentioned)
+            scan = CxxScan(sources=(item,) if folders else (), folders=folders)
+            read = tuple(dict.fromkeys((item, *read)))
+            return Action(
+                id=f"{name}[{item.path[len(over.path) + 1 :]}]",
+                label=label,
+                mnemonic=mnemonic,
+                argv=command,
+                inputs=read,
+                outputs=(out,),
+                env=keyed,
+                tools=wanted,
+                cxx=scan,
+                policy=settings,
+                where=where,
+            )
+
+        trees = tuple(folder for folder in folders if isinstance(folder, Tree) and folder != over)
+        probe = File(path=f"{over.path}/probe.cpp", origin=Origin.OUTPUT, prefix=over.prefix)
+        shared = [f for f in _render(argv(probe, probe), set(), extra, self._mentioned)[1] if f != probe]
+        self._claim((out_tree,))
+        self.nodes.append(
+            Template(
+                id=name,
+                label=label,
+                mnemonic=mnemonic,
+                over=over,
+                pattern=pattern,
+                out_tree=out_tree,
+                expand=expand,
+                out_suffix=out_suffix,
+                inputs=tuple(dict.fromkeys((*shared, *trees))),
+                where=where,
+            )
+        )
+
+    def shell(self, text: str, *, srcs: Sequence[File], outs: Sequence[File], attribute: str) -> str:
+        """A shell command with `$(SRCS)`, `$@`, `$(location x)` and so on replaced by paths."""
+        own = {file.path.rpartition("/")[2]: file for file in outs}
+
+        def locate(name: str) -> Sequence[File]:
+            return [own[name]] if name in own else self._scope.files(name)
+
+        try:
+            return expand(text, srcs, outs, locate)
+        except Unknown as problem:
+            self.fail(str(problem), attribute=attribute)
+
+    def test(self) -> None:
+        """Mark the action that was declared last as a test: `stbuild test` runs it, `build` does not."""
+        self.tests.append(self.nodes[-1].id)
+
+    def _add(
+        self,
+        mnemonic: str,
+        argv: Sequence[Argument],
+        inputs: Sequence[File],
+        outputs: Sequence[File],
+        env: Mapping[str, str] | None,
+        module: str | None,
+        tools: Sequence[str],
+        scan: CxxScan,
+        policy: Policy,
+    ) -> None:
+        free = {path for path in self._made if path not in self._claimed} | {file.path for file in outputs}
+        command, read, written = _render(argv, free, inputs, self._mentioned)
+        made = tuple(dict.fromkeys((*outputs, *written)))
+        self._claim(made)
+        self.nodes.append(
+            Action(
+                id=self._id(mnemonic),
+                label=str(self.label),
+                mnemonic=mnemonic,
+                argv=command,
+                inputs=tuple(file for file in read if file.path not in {each.path for each in made}),
+                outputs=made,
+                env=_text(env),
+                module=module,
+                tools=tuple(tools),
+                cxx=scan,
+                policy=policy,
+                where=self.where,
+            )
+        )
+
+    def _id(self, mnemonic: str) -> str:
+        twins = sum(1 for node in self.nodes if node.mnemonic == mnemonic)
+        return f"{self.label}#{mnemonic}" + (f".{twins + 1}" if twins else "")
+
+    def _declare(self, file: File) -> File:
+        if ".." in file.path.split("/") or file.path.startswith("/"):
+            self.fail(f"output {file.path!r} leaves its folder")
+        self._made[file.path] = file
+        return file
+
+    def _claim(self, outputs: Sequence[File]) -> None:
+        if not outputs:
+            self.fail("an action without an output can never be up to date")
+        for file in outputs:
+            if file.path in self._claimed:
+                self.fail(f"two actions make {file.path}")
+            if file.origin is not Origin.OUTPUT:
+                self.fail(f"{file.path} is an input and cannot be an output")
+            self._claimed.add(file.path)
+
+
+def _render(
+    argv: Sequence[Argument], free: set[str], inputs: Sequence[File], mentioned: Mapping[str, Sequence[File]]
+) -> tuple[tuple[str, ...], tuple[File, ...], tuple[File, ...]]:
+    read: dict[File, None] = {}
+    written: dict[File, None] = {}
+
+    def text(item: Argument) -> str:
+        if isinstance(item, tuple):
+            return "".join(text(part) for part in item)
+        if not isinstance(item, File | Folder):
+            return str(item)
+        if isinstance(item, File) and item.origin is Origin.OUTPUT and item.path in free:
+            written[item] = None
+            return item.made
+        if isinstance(item, File):
+            read[item] = None
+        return item.staged
+
+    command = tuple(text(item) for item in argv)
+    read.update(dict.fromkeys(inputs))
+    for file in list(read):
+        read.update(dict.fromkeys(mentioned.get(file.path, ())))
+    return command, tuple(read), tuple(written)
+
+
+def _policy(policy: Policy | None, resources: Resources | None) -> Policy:
+    base = policy or Policy()
+    if resources is None:
+        return base
+    from dataclasses import replace
+
+    return replace(base, resources=resources)
+
+
+def _text(env: Mapping[str, str] | None) -> tuple[tuple[str, str], ...]:
+    return tuple(sorted((env or {}).items()))

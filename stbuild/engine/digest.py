@@ -1,0 +1,64 @@
+"""Digests: the name of a content. `<sha256>` is a file, with `x` an executable one, with `t` a tree."""
+
+import hashlib
+import json
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+CHUNK = 1 << 20
+EXECUTABLE = "x"
+TREE = "t"
+_MTIME_SECONDS = 1_000_000_000
+
+Manifest = dict[str, str]
+"""A tree: from the relative path of each file to its digest."""
+
+
+def hash_bytes(data: bytes) -> str:
+    """The digest of a plain file with this content."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def hash_file(path: Path | str) -> str:
+    """The digest of the file at `path`, with the mark of an executable."""
+    with open(path, "rb", buffering=0) as stream:
+        status = os.fstat(stream.fileno())
+        if status.st_size <= CHUNK:
+            digest = hashlib.sha256(stream.read()).hexdigest()
+        else:
+            digest = hashlib.file_digest(stream, "sha256").hexdigest()
+    return digest + EXECUTABLE if status.st_mode & 0o100 else digest
+
+
+def manifest_text(manifest: Mapping[str, str]) -> str:
+    """The canonical text of a tree."""
+    return json.dumps(sorted(manifest.items()), separators=(",", ":"))
+
+
+def parse_manifest(text: str) -> Manifest:
+    """The inverse of `manifest_text`."""
+    return dict(json.loads(text))
+
+
+def hash_tree(manifest: Mapping[str, str]) -> str:
+    """The digest of a tree, which is that of its canonical text."""
+    return hash_bytes(manifest_text(manifest).encode()) + TREE
+
+
+def hash_parts(parts: Iterable[str]) -> str:
+    """One digest of several texts; the separator is in none of them."""
+    return hash_bytes("\0".join(parts).encode())
+
+
+def content_mtime_ns(digest: str) -> int:
+    """The modification time that every stored copy of a content carries.
+
+    It is a function of the digest, so one `stat` tells an untouched copy from an edited or replaced one.
+    """
+    return _MTIME_SECONDS * 1_000_000_000 + int(digest[:8], 16) % 1_000_000_000
+
+
+def mode_of(digest: str) -> int:
+    """The permissions of a stored copy: read-only, executable where it was."""
+    return 0o555 if digest.endswith(EXECUTABLE) else 0o444

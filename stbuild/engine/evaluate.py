@@ -1,0 +1,245 @@
+"""Says of each action whether its result is at hand: still in place, in the cache, or to be made."""
+
+import os
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+
+from stbuild.engine import digest as digests
+from stbuild.engine.action import Action, Template
+from stbuild.engine.artifact import File, Origin, Tree
+from stbuild.engine.closure import ClosureFinder
+from stbuild.engine.digest import Manifest
+from stbuild.engine.glob import matches
+from stbuild.engine.includes import IncludeScanner
+from stbuild.engine.key import Key, KeyMaker
+from stbuild.engine.results import ActionCache, Record
+from stbuild.engine.state import State, signature_of
+from stbuild.engine.store import Store
+from stbuild.engine.tools import ToolBox
+from stbuild.engine.tracker import Tracker
+from stbuild.errors import StbuildError
+
+
+class Standing(Enum):
+    """Where an action's result is."""
+
+    CLEAN = "clean"
+    HIT = "cached"
+    RUN = "run"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verdict:
+    """What was found out about one action."""
+
+    standing: Standing
+    key: Key
+    record: Record | None = None
+
+
+class Evaluator:
+    """Keeps the digest of every file that is known, and computes keys from them."""
+
+    def __init__(
+        self,
+        root: Path,
+        out: Path,
+        configuration: str,
+        state: State,
+        store: Store,
+        cache: ActionCache,
+        tracker: Tracker,
+    ) -> None:
+        self.state = state
+        self.store = store
+        self.cache = cache
+        self._root = str(root)
+        self._out = str(out)
+        self._configuration = configuration
+        self._tracker = tracker
+        self._outputs: dict[str, str] = {}
+        self._read: dict[str, str] = {}
+        self._digests: dict[str, str] = {}
+        self.tools = ToolBox(state.note, state.take_note)
+        closures = ClosureFinder(self.sign, state.note, state.take_note)
+        scanner = IncludeScanner(self.real, self._digest_of_real, tracker.saw)
+        self.closures = closures
+        self.keys = KeyMaker(closures, scanner, self.tools, self.digest)
+
+    def real(self, file: File) -> str:
+        """Where a file lies on this machine."""
+        match file.origin:
+            case Origin.SOURCE:
+                return f"{self._root}/{file.path}"
+            case Origin.OUTPUT:
+                return f"{self._out}/{file.path}"
+            case _:
+                return file.real
+
+    def digest(self, file: File) -> str:
+        """The digest of a file; an output must have been settled before."""
+        if file.origin is Origin.TEXT:
+            return digests.hash_bytes((file.content or "").encode())
+        if file.origin is Origin.OUTPUT:
+            return self._output(file.path)
+        path = self.real(file)
+        if isinstance(file, Tree):
+            return digests.hash_tree(self.source_tree(path))
+        return self.sign(path)
+
+    def sign(self, path: str) -> str:
+        """The digest of a file on disk, from its signature where that is known."""
+        if path not in self._read:
+            self._tracker.saw(path)
+            try:
+                self._read[path], digest = self.state.digest(path, digests.hash_file)
+            except FileNotFoundError:
+                raise StbuildError(f"{path} does not exist any more") from None
+            self._digests[path] = digest
+        return self._digests[path]
+
+    def source_tree(self, folder: str) -> Manifest:
+        """The files of a directory that is an input and made by nobody here."""
+        manifest = {}
+        for place, folders, files in os.walk(folder):
+            self._tracker.saw(place)
+            folders[:] = sorted(
+                name for name in folders if not name.startswith(".") and name != "__pycache__"
+            )
+            for name in files:
+                path = f"{place}/{name}"
+                manifest[os.path.relpath(path, folder)] = self.sign(path)
+        return manifest
+
+    def changed_since_read(self, action: Action, key: Key) -> str | None:
+        """The first input on disk that is not as it was when the key was computed."""
+        paths = [
+            self.real(f)
+            for f in action.inputs
+            if f.origin in (Origin.SOURCE, Origin.LIBRARY, Origin.EXTERNAL)
+        ]
+        paths += [header.real for header in key.headers]
+        if action.module:
+            paths += self.closures.closure(action.module, action.where).paths
+        for path in paths:
+            sig = self._read.get(path)
+            if sig is not None and not _same(path, sig):
+                self.forget(path)
+                return path
+        return None
+
+    def forget(self, path: str) -> None:
+        """Read a file anew when it is next asked for."""
+        self._read.pop(path, None)
+
+    def verdict(self, action: Action) -> Verdict:
+        """Where the result of an action is; its inputs must be settled."""
+        key = self.keys.key(action)
+        last = self.state.result(self.name(action))
+        if (
+            action.policy.cacheable
+            and last is not None
+            and last.key == key.digest
+            and self._in_place(last.outputs)
+        ):
+            self._outputs.update((path, digest) for path, (digest, _) in last.outputs.items())
+            return Verdict(standing=Standing.CLEAN, key=key)
+        record = self.cache.get(key.digest) if action.policy.cacheable else None
+        if record is not None and set(record.outputs) == {file.made for file in action.outputs}:
+            return Verdict(standing=Standing.HIT, key=key, record=record)
+        return Verdict(standing=Standing.RUN, key=key)
+
+    def settle(self, action: Action, key: Key, record: Record, *, ran: bool) -> None:
+        """Put an action's outputs in place and remember them."""
+        placed: dict[str, tuple[str, int]] = {}
+        for file in action.outputs:
+            digest = record.outputs[file.made]
+            target = self.real(file)
+            self.store.checkout(digest, target)
+            placed[file.path] = (digest, os.stat(target).st_ino)
+            self._outputs[file.path] = digest
+        self.state.record(self.name(action), key.digest, placed, key.parts, record.seconds if ran else None)
+
+    def knows(self, file: File) -> bool:
+        """Whether an output is settled."""
+        return file.path in self._outputs
+
+    def expand(self, template: Template) -> list[Action]:
+        """The actions of a template, whose tree must be settled."""
+        manifest = self.store.manifest(self._output(template.over.path))
+        actions = []
+        for relative in sorted(manifest):
+            if not matches(relative, [template.pattern]):
+                continue
+            over, out = template.over, template.out_tree
+            item = File(path=f"{over.path}/{relative}", origin=Origin.OUTPUT, prefix=over.prefix)
+            made = f"{out.path}/{os.path.splitext(relative)[0]}{template.out_suffix}"
+            actions.append(template.expand(item, File(path=made, origin=Origin.OUTPUT, prefix=out.prefix)))
+        return actions
+
+    def collect(self, template: Template, actions: list[Action]) -> None:
+        """Settle the tree of a template's results, and remove what a former build left in it."""
+        folder = f"{self._out}/{template.out_tree.path}"
+        prefix = len(template.out_tree.path) + 1
+        manifest = {file.path[prefix:]: self._outputs[file.path] for each in actions for file in each.outputs}
+        os.makedirs(folder, exist_ok=True)
+        for place, _, files in os.walk(folder):
+            for name in files:
+                if os.path.relpath(f"{place}/{name}", folder) not in manifest:
+                    os.unlink(f"{place}/{name}")
+        self._outputs[template.out_tree.path] = self.store.put_manifest(manifest)
+
+    def name(self, action: Action) -> str:
+        """The name under which the state remembers an action."""
+        return f"{self._configuration}/{action.id}"
+
+    def _output(self, path: str) -> str:
+        if path in self._outputs:
+            return self._outputs[path]
+        folder = path.rpartition("/")[0]
+        while folder:
+            if folder in self._outputs:
+                return self.store.manifest(self._outputs[folder])[path[len(folder) + 1 :]]
+            folder = folder.rpartition("/")[0]
+        raise KeyError(path)
+
+    def _digest_of_real(self, path: str) -> str:
+        inside = path.removeprefix(f"{self._out}/")
+        return self.sign(path) if inside == path else self._output(inside)
+
+    def _in_place(self, outputs: dict[str, tuple[str, int]]) -> bool:
+        return all(
+            self._untouched(f"{self._out}/{path}", digest, inode) for path, (digest, inode) in outputs.items()
+        )
+
+    def _untouched(self, path: str, digest: str, inode: int) -> bool:
+        try:
+            status = os.stat(path, follow_symlinks=False)
+        except OSError:
+            return False
+        if status.st_ino != inode:
+            return False
+        if not digest.endswith(digests.TREE):
+            return status.st_mtime_ns == digests.content_mtime_ns(digest)
+        return self.store.has(digest) and tree_matches(path, self.store.manifest(digest))
+
+
+def tree_matches(folder: str, manifest: Manifest) -> bool:
+    """Whether a folder holds exactly the untouched files of a manifest."""
+    seen = 0
+    for place, _, files in os.walk(folder):
+        for name in files:
+            path = f"{place}/{name}"
+            digest = manifest.get(os.path.relpath(path, folder))
+            if digest is None or os.stat(path).st_mtime_ns != digests.content_mtime_ns(digest):
+                return False
+            seen += 1
+    return seen == len(manifest)
+
+
+def _same(path: str, sig: str) -> bool:
+    try:
+        return signature_of(os.stat(path)) == sig
+    except OSError:
+        return False

@@ -1,0 +1,54 @@
+"""What happens in a build, as values that a display, a log or a test can listen to."""
+
+import json
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+Listener = Callable[["Event"], None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Event:
+    """One thing that happened; `fields` are plain values."""
+
+    kind: str
+    time_s: float
+    fields: dict[str, Any] = field(default_factory=dict)
+
+
+class Events:
+    """Hands every event to every listener."""
+
+    def __init__(self, *listeners: Listener) -> None:
+        self._listeners = list(listeners)
+
+    def add(self, listener: Listener) -> None:
+        """Let `listener` hear what happens from now on."""
+        self._listeners.append(listener)
+
+    def emit(self, kind: str, **fields: Any) -> None:
+        """Tell that something happened."""
+        event = Event(kind=kind, time_s=time.time(), fields=fields)
+        for listener in self._listeners:
+            listener(event)
+
+
+class EventLog:
+    """Writes events as NDJSON, one line each, flushed at the end of an action."""
+
+    def __init__(self, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._stream = path.open("w")
+
+    def __call__(self, event: Event) -> None:
+        line = {"event": event.kind, "time": round(event.time_s, 4), **event.fields}
+        self._stream.write(json.dumps(line, separators=(",", ":")) + "\n")
+        if event.kind in ("action_failed", "build_finished"):
+            self._stream.flush()
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._stream.close()

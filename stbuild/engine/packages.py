@@ -1,0 +1,119 @@
+"""The packages of a workspace: their BUILD.yaml with macros expanded, and their source files."""
+
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from stbuild import layout
+from stbuild.engine.buildfile import TargetCall, calls_of, read_build_file
+from stbuild.engine.glob import matches
+from stbuild.engine.label import Label, Pattern
+from stbuild.engine.plugins import PluginIndex
+from stbuild.engine.rule import Macro
+from stbuild.engine.tracker import Tracker
+from stbuild.errors import StbuildError, did_you_mean
+
+ALIAS = "alias"
+SKIPPED = frozenset({layout.OUT_DIR, "__pycache__", "node_modules", "_builtin"})
+Expand = Callable[[TargetCall, Macro[Any]], list[dict[str, dict[str, Any]]]]
+
+
+class Packages:
+    """Reads packages when they are first asked for."""
+
+    def __init__(self, root: Path, index: PluginIndex, tracker: Tracker, expand: Expand) -> None:
+        self.root = root
+        self._index = index
+        self._tracker = tracker
+        self._expand = expand
+        self._calls: dict[str, dict[str, TargetCall]] = {}
+        self.macro_calls: dict[Label, TargetCall] = {}
+
+    def exists(self, package: str) -> bool:
+        """Whether the folder has a BUILD.yaml."""
+        path = self.root / package / layout.BUILD_FILE
+        self._tracker.saw(path)
+        return path.is_file()
+
+    def calls(self, package: str) -> dict[str, TargetCall]:
+        """The calls of a package by name, in order, after macros."""
+        if package not in self._calls:
+            self._calls[package] = self._read(package)
+        return self._calls[package]
+
+    def call(self, label: Label, where: str | None = None) -> TargetCall:
+        """The call that a label names."""
+        if not self.exists(label.package):
+            hint = did_you_mean(label.package, self.known())
+            raise StbuildError(f"no package //{label.package} (for {label})", where=where, hint=hint)
+        calls = self.calls(label.package)
+        if label.name not in calls:
+            hint = did_you_mean(label.name, calls)
+            raise StbuildError(f"no target {label.name!r} in //{label.package}", where=where, hint=hint)
+        return calls[label.name]
+
+    def match(self, pattern: Pattern) -> list[Label]:
+        """The labels that a pattern stands for."""
+        if pattern.name is not None:
+            return [self.call(pattern.label).label]
+        packages = list(self.below(pattern.package)) if pattern.recursive else [pattern.package]
+        if not packages:
+            raise StbuildError(f"{pattern} matches nothing", hint=f"no {layout.BUILD_FILE} below the folder")
+        return [call.label for package in packages for call in self.calls(package).values()]
+
+    def below(self, folder: str) -> Iterator[str]:
+        """The packages at and below a folder, sorted."""
+        top = self.root / folder
+        for place, folders, files in os.walk(top):
+            self._tracker.saw(place)
+            folders[:] = sorted(name for name in folders if not name.startswith(".") and name not in SKIPPED)
+            if layout.BUILD_FILE in files:
+                yield Path(place).relative_to(self.root).as_posix().removeprefix(".")
+
+    def known(self) -> list[str]:
+        """Every package of the workspace, for a hint."""
+        return list(self.below(""))
+
+    def glob(self, package: str, include: list[str], exclude: list[str]) -> list[str]:
+        """The source files of a package that match, sorted; folders with a BUILD.yaml of their own are others'."""
+        top = self.root / package
+        found = []
+        for place, folders, files in os.walk(top):
+            self._tracker.saw(place)
+            inner = Path(place)
+            folders[:] = sorted(name for name in folders if self._belongs(inner / name))
+            relative = inner.relative_to(top).as_posix().removeprefix(".")
+            for name in files:
+                path = f"{relative}/{name}" if relative else name
+                if matches(path, include) and not matches(path, exclude):
+                    found.append(path)
+        return sorted(path for path in found if path != layout.BUILD_FILE)
+
+    def _belongs(self, folder: Path) -> bool:
+        if folder.name.startswith(".") or folder.name in SKIPPED:
+            return False
+        return not (folder / layout.BUILD_FILE).is_file()
+
+    def _read(self, package: str) -> dict[str, TargetCall]:
+        self._tracker.saw(self.root / package / layout.BUILD_FILE)
+        found: dict[str, TargetCall] = {}
+        for call in read_build_file(self.root, package):
+            for made in self._expanded(call):
+                twin = found.setdefault(made.label.name, made)
+                if twin is not made:
+                    raise StbuildError(f"{made.label} is already defined at {twin.where}", where=made.where)
+        return found
+
+    def _expanded(self, call: TargetCall) -> list[TargetCall]:
+        if call.rule == ALIAS:
+            return [call]
+        definition = self._index.rule(call.rule, call.where)
+        if not isinstance(definition, Macro):
+            return [call]
+        self.macro_calls[call.label] = call
+        made = calls_of(self._expand(call, definition), call)
+        if definition.default and all(each.label != call.label for each in made):
+            made.append(replace(call, rule=ALIAS, attrs={"actual": f":{definition.default}"}))
+        return made

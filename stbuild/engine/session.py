@@ -1,0 +1,139 @@
+"""One request of a user, from labels to a report: opens what a build needs and closes it again."""
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from stbuild import layout
+from stbuild.engine.analysis import Analysis, Overrides
+from stbuild.engine.build import Build, Options, Report
+from stbuild.engine.configured import Configuration
+from stbuild.engine.evaluate import Evaluator
+from stbuild.engine.events import EventLog, Events
+from stbuild.engine.executor import Executor, LocalExecutor
+from stbuild.engine.graph import Graph
+from stbuild.engine.label import Label, Pattern
+from stbuild.engine.lock import exclusive
+from stbuild.engine.results import ActionCache
+from stbuild.engine.state import State
+from stbuild.engine.store import Store, cache_error
+from stbuild.engine.tracker import Tracker
+from stbuild.engine.workspace import Workspace
+from stbuild.errors import StbuildError, did_you_mean
+
+EXECUTORS: dict[str, Callable[[], Executor]] = {"local": LocalExecutor}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """What the user asked for."""
+
+    patterns: tuple[Pattern, ...]
+    configuration: Configuration
+    overrides: Overrides = field(default_factory=dict)
+    tests: bool = False
+
+
+class Session:
+    """A workspace with its state and cache, open for one command."""
+
+    def __init__(self, workspace: Workspace, request: Request, events: Events, cache_dir: Path) -> None:
+        self.workspace = workspace
+        self.request = request
+        self.events = events
+        self.tracker = Tracker()
+        self.analysis = Analysis(
+            workspace=workspace,
+            configuration=request.configuration,
+            overrides=request.overrides,
+            tracker=self.tracker,
+        )
+        self.labels = self.analysis.match(list(request.patterns))
+        self.graph: Graph = self.analysis.graph(self.labels)
+        self.state = State(layout.state_dir(workspace.root))
+        self.store = Store(cache_dir, lambda message: events.emit("warning", message=message))
+        self.evaluator = Evaluator(
+            workspace.root,
+            layout.out_dir(workspace.root) / self.graph.configuration,
+            self.graph.configuration,
+            self.state,
+            self.store,
+            ActionCache(cache_dir, self.store),
+            self.tracker,
+        )
+
+    def roots(self, labels: list[Label] | None = None) -> list[str]:
+        """The nodes to make: all of a target's own and those that make its files, without tests."""
+        wanted: dict[str, None] = {}
+        for label in labels or self.labels:
+            target = self.graph.targets[str(label)]
+            chosen = (
+                target.tests if self.request.tests else [n for n in target.nodes if n not in target.tests]
+            )
+            wanted.update(dict.fromkeys(chosen))
+            if not self.request.tests:
+                made = [file for file in target.files if file.origin.value == "output"]
+                wanted.update((self.graph.producer(file), None) for file in made)
+        return list(wanted)
+
+    def build(self, options: Options) -> Report:
+        """Build the request."""
+        executor = EXECUTORS[self.workspace.executor]()
+        build = Build(self.workspace.root, self.graph, self.evaluator, executor, self.events, options)
+        return build.run(self.roots())
+
+    def path(self, file: object) -> Path:
+        """Where a file of the graph lies."""
+        return Path(self.evaluator.real(file))  # type: ignore[arg-type]  # files only
+
+    def close(self) -> None:
+        """Make everything durable."""
+        self.state.close()
+
+
+@contextmanager
+def session(
+    workspace: Workspace, request: Request, events: Events, cache_dir: Path | None
+) -> Iterator[Session]:
+    """A session that nobody else has in this workspace; its events are logged as NDJSON."""
+    if workspace.executor not in EXECUTORS:
+        raise StbuildError(
+            f"no executor {workspace.executor!r}",
+            where=str(workspace.project_file),
+            hint=did_you_mean(workspace.executor, EXECUTORS),
+        )
+    state = layout.state_dir(workspace.root)
+    cache = cache_dir or workspace.cache or layout.default_cache_dir()
+    _prepare(cache)
+
+    def waiting(pid: str) -> None:
+        events.emit(
+            "warning", message=f"another stbuild (process {pid}) builds in {workspace.root}; waiting for it"
+        )
+
+    with exclusive(state / "lock", waiting):
+        log = EventLog(state / "events.ndjson")
+        events.add(log)
+        opened = None
+        try:
+            opened = Session(workspace, request, events, cache)
+            yield opened
+        finally:
+            if opened is not None:
+                opened.close()
+            log.close()
+
+
+def _prepare(cache: Path) -> None:
+    try:
+        for name in ("cas", "ac"):
+            os.makedirs(cache / name, exist_ok=True)
+            if not os.access(cache / name, os.W_OK | os.X_OK):
+                raise PermissionError(13, os.strerror(13), str(cache))
+        probe = cache / f".probe.{os.getpid()}"
+        probe.write_bytes(b"")
+        probe.unlink()
+    except OSError as error:
+        raise cache_error(cache, error) from None

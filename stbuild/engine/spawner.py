@@ -1,0 +1,232 @@
+"""The process that starts actions and outlives nothing: when the engine is gone, so is everything it started.
+
+It runs as a script without site-packages, is the subreaper of all actions, reads requests from one socket and
+answers with outcomes. Its end of file means that the engine died; then every descendant is killed.
+"""
+
+import contextlib
+import ctypes
+import marshal
+import os
+import select
+import signal
+import socket
+import sys
+import time
+from typing import Any
+
+_PR_SET_PDEATHSIG = 1
+_PR_SET_CHILD_SUBREAPER = 36
+_HEAD = 4
+_GRACE_S = 2.0
+_POLL_S = 0.25
+
+
+class Running:
+    """One action's process."""
+
+    def __init__(self, request: dict[str, Any], pid: int) -> None:
+        self.request = request
+        self.pid = pid
+        self.started = time.monotonic()
+        self.peak_kb = 0
+        self.fate = ""
+        limit = request.get("timeout")
+        self.deadline = self.started + limit if limit else None
+
+
+class Spawner:
+    """The loop: requests in, outcomes out, children reaped."""
+
+    def __init__(self, channel: socket.socket) -> None:
+        self._channel = channel
+        self._buffer = b""
+        self._running: dict[int, Running] = {}
+        self._libc = ctypes.CDLL(None, use_errno=True)
+        self._libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+        self._wake, out = os.pipe()
+        os.set_blocking(self._wake, False)
+        os.set_blocking(out, False)
+        signal.set_wakeup_fd(out, warn_on_full_buffer=False)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, signal.SIG_IGN)
+
+    def run(self) -> None:
+        """Serve until the engine closes its end or dies."""
+        while True:
+            watched = any(each.deadline or each.request.get("memory_mb") for each in self._running.values())
+            sources = [self._channel.fileno(), self._wake]
+            ready, _, _ = select.select(sources, [], [], _POLL_S if watched else None)
+            if sources[0] in ready and not self._receive():
+                return
+            if self._wake in ready:
+                with contextlib.suppress(BlockingIOError):
+                    os.read(self._wake, 4096)
+            self._reap()
+            if watched:
+                self._enforce()
+
+    def _receive(self) -> bool:
+        try:
+            data = self._channel.recv(1 << 20)
+        except ConnectionError:
+            return False
+        self._buffer += data
+        while len(self._buffer) >= _HEAD:
+            size = int.from_bytes(self._buffer[:_HEAD], "little")
+            if len(self._buffer) < _HEAD + size:
+                break
+            request = marshal.loads(self._buffer[_HEAD : _HEAD + size])
+            self._buffer = self._buffer[_HEAD + size :]
+            self._handle(request)
+        return bool(data)
+
+    def _handle(self, request: dict[str, Any]) -> None:
+        if request["op"] == "run":
+            self._start(request)
+            return
+        for running in list(self._running.values()):
+            if running.request["id"] == request["id"]:
+                running.fate = "stopped"
+                kill_tree(running.pid)
+
+    def _start(self, request: dict[str, Any]) -> None:
+        pid = os.fork()
+        if pid == 0:
+            self._become(request)
+        self._running[pid] = Running(request, pid)
+
+    def _become(self, request: dict[str, Any]) -> None:
+        try:
+            os.setsid()
+            self._libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+            for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD):
+                signal.signal(number, signal.SIG_DFL)
+            signal.set_wakeup_fd(-1)
+            log = os.open(request["log"], os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
+            null = os.open(os.devnull, os.O_RDONLY)
+            os.dup2(null, 0)
+            os.dup2(log, 1)
+            os.dup2(log, 2)
+            os.closerange(3, 64)
+            os.chdir(request["cwd"])
+            os.execvpe(request["argv"][0], request["argv"], request["env"])
+        except OSError as error:
+            os.write(2, f"error: cannot start {request['argv'][0]}: {error.strerror}\n".encode())
+        finally:
+            os._exit(127)
+
+    def _reap(self) -> None:
+        while True:
+            try:
+                pid, status, usage = os.wait3(os.WNOHANG)
+            except ChildProcessError:
+                return
+            if pid == 0:
+                return
+            running = self._running.pop(pid, None)
+            if running is not None:
+                self._finish(running, status, usage.ru_maxrss)
+
+    def _finish(self, running: Running, status: int, peak_kb: int) -> None:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(running.pid, signal.SIGKILL)
+        answer = {
+            "id": running.request["id"],
+            "code": os.waitstatus_to_exitcode(status),
+            "seconds": time.monotonic() - running.started,
+            "peak_kb": max(peak_kb, running.peak_kb),
+            "fate": running.fate,
+        }
+        data = marshal.dumps(answer)
+        with contextlib.suppress(ConnectionError):
+            self._channel.sendall(len(data).to_bytes(_HEAD, "little") + data)
+
+    def _enforce(self) -> None:
+        now = time.monotonic()
+        for running in self._running.values():
+            if running.fate:
+                continue
+            if running.deadline and now > running.deadline:
+                running.fate = "timeout"
+                kill_tree(running.pid)
+            limit = running.request.get("memory_mb")
+            if limit:
+                running.peak_kb = max(running.peak_kb, _resident_kb(running.pid))
+                if running.peak_kb > limit * 1024:
+                    running.fate = "memory"
+                    kill_tree(running.pid)
+
+
+def kill_tree(top: int) -> None:
+    """Kill a process and all that descend from it, also those that left its session."""
+    for pid in _descendants(top):
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.kill(pid, signal.SIGKILL)
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(top, signal.SIGKILL)
+
+
+def kill_all() -> None:
+    """Kill every descendant of this process until none is left."""
+    end = time.monotonic() + _GRACE_S
+    while time.monotonic() < end:
+        below = [pid for pid in _descendants(os.getpid()) if pid != os.getpid()]
+        if not below:
+            return
+        for pid in below:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.kill(pid, signal.SIGKILL)
+        with contextlib.suppress(ChildProcessError):
+            while os.waitpid(-1, os.WNOHANG)[0]:
+                pass
+        time.sleep(0.005)
+
+
+def _processes() -> dict[int, tuple[int, int, int]]:
+    found = {}
+    for name in os.listdir("/proc"):
+        if not name.isdigit():
+            continue
+        try:
+            with open(f"/proc/{name}/stat", "rb") as stream:
+                fields = stream.read().rpartition(b")")[2].split()
+        except OSError:
+            continue
+        found[int(name)] = (int(fields[1]), int(fields[3]), int(fields[21]))
+    return found
+
+
+def _descendants(top: int) -> list[int]:
+    known = _processes()
+    below: dict[int, list[int]] = {}
+    for pid, (parent, _, _) in known.items():
+        below.setdefault(parent, []).append(pid)
+    found = [top] if top in known else []
+    pending = [top]
+    while pending:
+        children = below.get(pending.pop(), [])
+        found += children
+        pending += children
+    found += [pid for pid, (_, session, _) in known.items() if session == top and pid not in found]
+    return found
+
+
+def _resident_kb(top: int) -> int:
+    known = _processes()
+    pages = sum(known[pid][2] for pid in _descendants(top) if pid in known)
+    return pages * (os.sysconf("SC_PAGESIZE") // 1024)
+
+
+def main() -> None:
+    """Serve on the socket whose number is the one argument."""
+    channel = socket.socket(fileno=int(sys.argv[1]))
+    try:
+        Spawner(channel).run()
+    finally:
+        kill_all()
+
+
+if __name__ == "__main__":
+    main()

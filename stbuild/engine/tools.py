@@ -1,0 +1,100 @@
+"""The identity of the programs that actions run: what they say their version is, not where they lie."""
+
+import os
+import platform
+import shutil
+import subprocess
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from stbuild.errors import StbuildError
+
+_PACKAGES = {
+    "g++": "g++",
+    "gcc": "gcc",
+    "clang++": "clang",
+    "clang": "clang",
+    "make": "make",
+    "bwrap": "bubblewrap",
+}
+_ASK_S = 20
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tool:
+    """A program of this machine."""
+
+    name: str
+    path: str
+    version: str
+
+
+class ToolBox:
+    """Finds programs on PATH and asks each once, until the file changes."""
+
+    def __init__(self, recall: Callable[[str], str | None], remember: Callable[[str, str], None]) -> None:
+        self._recall = recall
+        self._remember = remember
+        self._known: dict[str, Tool] = {}
+
+    def tool(self, name: str, where: str = "") -> Tool:
+        """The program `name`; its absence is a sentence that names the package which brings it."""
+        if name not in self._known:
+            path = shutil.which(name)
+            if path is None:
+                raise missing_tool(name, where)
+            self._known[name] = Tool(name=name, path=path, version=self._version(path))
+        return self._known[name]
+
+    def identity(self, name: str, argv: Sequence[str], where: str) -> dict[str, str]:
+        """The part of a key that stands for a tool: its version, and the processor where code is made for it."""
+        identity = {"version": self.tool(name, where).version}
+        if any(text.endswith("=native") for text in argv):
+            identity["cpu"] = cpu_model()
+        return identity
+
+    def known(self) -> list[Tool]:
+        """The tools that were asked for so far."""
+        return list(self._known.values())
+
+    def _version(self, path: str) -> str:
+        status = os.stat(path)
+        memory = f"tool:{os.path.realpath(path)}:{status.st_size}:{status.st_mtime_ns}"
+        known = self._recall(memory)
+        if known is None:
+            known = ask_version(path)
+            self._remember(memory, known)
+        return known
+
+
+def ask_version(path: str) -> str:
+    """The first line that `path --version` prints."""
+    try:
+        done = subprocess.run(
+            [path, "--version"], capture_output=True, text=True, timeout=_ASK_S, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return "unknown"
+    lines = (done.stdout or done.stderr).strip().splitlines()
+    return lines[0] if lines else "unknown"
+
+
+def missing_tool(name: str, where: str = "") -> StbuildError:
+    """The sentence for a program that is not on PATH."""
+    package = _PACKAGES.get(name)
+    hint = f"apt install {package}" if package else "install it, or put it on PATH"
+    return StbuildError(
+        f"the program {name!r} is not on this machine", where=where or None, hint=hint, exit_code=1
+    )
+
+
+def cpu_model() -> str:
+    """The processor's name and features, on which `-march=native` depends."""
+    try:
+        with open("/proc/cpuinfo") as stream:
+            lines = stream.read().partition("\n\n")[0].splitlines()
+    except OSError:
+        return platform.processor() or platform.machine()
+    fields = dict(line.split("\t", 1) for line in lines if "\t" in line)
+    picked = [value.strip(": \t") for key, value in fields.items() if key.strip() in ("model name", "flags")]
+    return " ".join(picked)

@@ -1,0 +1,84 @@
+"""The workspace: the folder whose pyproject.toml has `[tool.stbuild]`, with its defaults."""
+
+import tomllib
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from stbuild import layout
+from stbuild.errors import StbuildError, did_you_mean
+
+_KNOWN = ("builtin", "platform", "target", "cache", "jobs", "sandbox", "resources", "executor", "pass_env")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Workspace:
+    """A folder of packages and the defaults that its pyproject.toml sets."""
+
+    root: Path
+    platform: str = layout.DEFAULT_PLATFORM
+    target: str = layout.DEFAULT_TARGET
+    cache: Path | None = None
+    jobs: int | None = None
+    sandbox: str = "auto"
+    executor: str = "local"
+    resources: dict[str, int] = field(default_factory=dict)
+    pass_env: tuple[str, ...] = ()
+
+    @property
+    def project_file(self) -> Path:
+        """The pyproject.toml that makes the folder a workspace."""
+        return self.root / "pyproject.toml"
+
+
+def find_workspace(start: Path) -> Workspace:
+    """The workspace that `start` lies in."""
+    for folder in (start, *start.parents):
+        table = _table(folder / "pyproject.toml")
+        if table is not None:
+            return _workspace(folder, table)
+    raise StbuildError(
+        f"{start} is in no stbuild workspace",
+        hint="a workspace is a folder whose pyproject.toml has a [tool.stbuild] table; `stbuild init` makes one",
+    )
+
+
+def _table(path: Path) -> dict[str, Any] | None:
+    try:
+        text = path.read_text()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    if "tool" not in text or "stbuild" not in text:
+        return None
+    try:
+        table = tomllib.loads(text).get("tool", {}).get("stbuild")
+    except tomllib.TOMLDecodeError as error:
+        raise StbuildError(f"not TOML: {error}", where=str(path)) from None
+    return table if isinstance(table, dict) else None
+
+
+def _workspace(root: Path, table: dict[str, Any]) -> Workspace:
+    where = str(root / "pyproject.toml")
+    for name in table:
+        if name not in _KNOWN:
+            hint = did_you_mean(name, _KNOWN)
+            raise StbuildError(f"[tool.stbuild] has no setting {name!r}", where=where, hint=hint)
+    cache = table.get("cache")
+    return Workspace(
+        root=root,
+        platform=_typed(table, "platform", str, layout.DEFAULT_PLATFORM, where),
+        target=_typed(table, "target", str, layout.DEFAULT_TARGET, where),
+        cache=(root / Path(cache).expanduser()).absolute() if isinstance(cache, str) else None,
+        jobs=_typed(table, "jobs", int, None, where),
+        sandbox=_typed(table, "sandbox", str, "auto", where),
+        executor=_typed(table, "executor", str, "local", where),
+        resources=dict(_typed(table, "resources", dict, {}, where)),
+        pass_env=tuple(_typed(table, "pass_env", list, [], where)),
+    )
+
+
+def _typed(table: dict[str, Any], name: str, kind: type, default: Any, where: str) -> Any:
+    value = table.get(name, default)
+    if name in table and not isinstance(value, kind):
+        raise StbuildError(f"[tool.stbuild] {name} takes {kind.__name__}, got {value!r}", where=where)
+    return value

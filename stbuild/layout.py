@@ -1,0 +1,50 @@
+"""Where the things of an stbuild installation and of a workspace lie."""
+
+import os
+from pathlib import Path
+
+BUILD_FILE = "BUILD.yaml"
+OUT_DIR = "stbuild-out"
+STATE_DIR = ".stbuild"
+PLUGIN_KINDS = ("rules", "platforms")
+DEFAULT_PLATFORM = "u55c"
+DEFAULT_TARGET = "sw_emu"
+TARGETS = ("sw_emu", "hw_emu", "hw")
+
+
+def package_root() -> Path:
+    """The folder of the `stbuild` package itself."""
+    return Path(__file__).resolve().parent
+
+
+def builtin_root() -> Path:
+    """The folder that holds the built-in rules/, platforms/ and hls_lib/.
+
+    A wheel carries them as `stbuild/_builtin`; a checkout has them beside the package.
+    """
+    inside = package_root() / "_builtin"
+    return inside if inside.is_dir() else package_root().parent
+
+
+def default_cache_dir() -> Path:
+    """`$STBUILD_CACHE`, else `stbuild` in the user's cache folder."""
+    named = os.environ.get("STBUILD_CACHE")
+    if named:
+        return Path(named).expanduser().absolute()
+    home = os.environ.get("XDG_CACHE_HOME")
+    return (Path(home) if home else Path.home() / ".cache").absolute() / "stbuild"
+
+
+def out_dir(root: Path) -> Path:
+    """The folder for everything that a workspace at `root` builds."""
+    return root / OUT_DIR
+
+
+def state_dir(root: Path) -> Path:
+    """The folder for the engine's own records of a workspace at `root`."""
+    return out_dir(root) / STATE_DIR
+
+
+def configuration_dir(platform: str, target: str) -> str:
+    """The name, below `stbuild-out`, of one configuration's folder."""
+    return f"{platform}-{target}"
