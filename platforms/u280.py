@@ -6,11 +6,11 @@ from stbuild.platform import (
     Confidence,
     Dsp,
     DspKind,
+    Fabric,
     Memory,
     MemoryType,
     Platform,
     Power,
-    Resources,
     Sll,
     Slr,
     Source,
@@ -43,8 +43,8 @@ U280 = Platform(
     slrs=(
         Slr(
             index=0,
-            die=Resources(lut=439_680, ff=879_360, bram36=672, uram=320, dsp=2_880),
-            available=Resources(lut=369_145, ff=745_576, bram36=507, uram=320, dsp=2_733),
+            die=Fabric(lut=439_680, ff=879_360, bram36=672, uram=320, dsp=2_880),
+            available=Fabric(lut=369_145, ff=745_576, bram36=507, uram=320, dsp=2_733),
             sources=(
                 Source(of=("index", "die"), text=DIE, confidence=Confidence.DERIVED),
                 Source(of=("available",), text=CHIP_KNN, confidence=Confidence.DERIVED),
@@ -52,8 +52,8 @@ U280 = Platform(
         ),
         Slr(
             index=1,
-            die=Resources(lut=432_000, ff=864_000, bram36=672, uram=320, dsp=3_072),
-            available=Resources(lut=333_217, ff=676_164, bram36=468, uram=320, dsp=2_877),
+            die=Fabric(lut=432_000, ff=864_000, bram36=672, uram=320, dsp=3_072),
+            available=Fabric(lut=333_217, ff=676_164, bram36=468, uram=320, dsp=2_877),
             sources=(
                 Source(of=("index", "die"), text=DIE, confidence=Confidence.DERIVED),
                 Source(of=("available",), text=CHIP_KNN, confidence=Confidence.DERIVED),
@@ -61,8 +61,8 @@ U280 = Platform(
         ),
         Slr(
             index=2,
-            die=Resources(lut=432_000, ff=864_000, bram36=672, uram=320, dsp=3_072),
-            available=Resources(lut=367_546, ff=729_059, bram36=512, uram=320, dsp=2_880),
+            die=Fabric(lut=432_000, ff=864_000, bram36=672, uram=320, dsp=3_072),
+            available=Fabric(lut=367_546, ff=729_059, bram36=512, uram=320, dsp=2_880),
             sources=(
                 Source(of=("index", "die"), text=DIE, confidence=Confidence.DERIVED),
                 Source(of=("available",), text=CHIP_KNN, confidence=Confidence.DERIVED),
@@ -81,7 +81,7 @@ U280 = Platform(
             slrs=(0,),
             port_bits=256,
             port_mhz=450,
-            bank_cost=Resources(lut=3_125, ff=3_750),
+            bank_cost=Fabric(lut=3_125, ff=3_750),
             sources=(
                 Source(
                     of=("banks", "bytes_per_bank", "base_address", "slrs", "peak_gbs_per_bank"),
@@ -103,7 +103,7 @@ U280 = Platform(
             slrs=(0, 1),
             port_bits=512,
             port_mhz=300,
-            bank_cost=Resources(lut=25_000, ff=20_000),
+            bank_cost=Fabric(lut=25_000, ff=20_000),
             sources=(
                 Source(of=("banks", "bytes_per_bank", "peak_gbs_per_bank", "slrs"), text=UG1120),
                 Source(
@@ -118,7 +118,7 @@ U280 = Platform(
     axi=AxiPorts(
         limit=32,
         practical=28,
-        adapter_cost=Resources(lut=8_001, ff=4_567, bram36=9),
+        adapter_cost=Fabric(lut=8_001, ff=4_567, bram36=9),
         sources=(
             Source(of=("limit",), text=UG1393 + ": 32 AXI ports of the HBM subsystem"),
             Source(of=("practical",), text=CAP, confidence=Confidence.DERIVED),

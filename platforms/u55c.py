@@ -6,11 +6,11 @@ from stbuild.platform import (
     Confidence,
     Dsp,
     DspKind,
+    Fabric,
     Memory,
     MemoryType,
     Platform,
     Power,
-    Resources,
     Sll,
     Slr,
     Source,
@@ -43,8 +43,8 @@ U55C = Platform(
     slrs=(
         Slr(
             index=0,
-            die=Resources(lut=439_680, ff=879_360, bram36=672, uram=320, dsp=2_880),
-            available=Resources(lut=386_000, ff=773_000, bram36=600, uram=320, dsp=2_664),
+            die=Fabric(lut=439_680, ff=879_360, bram36=672, uram=320, dsp=2_880),
+            available=Fabric(lut=386_000, ff=773_000, bram36=600, uram=320, dsp=2_664),
             sources=(
                 Source(of=("index", "die"), text=ROUTED, confidence=Confidence.DERIVED),
                 Source(of=("available",), text=UG1120, confidence=Confidence.DERIVED),
@@ -52,8 +52,8 @@ U55C = Platform(
         ),
         Slr(
             index=1,
-            die=Resources(lut=432_000, ff=864_000, bram36=672, uram=320, dsp=3_072),
-            available=Resources(lut=364_000, ff=729_000, bram36=576, uram=320, dsp=2_784),
+            die=Fabric(lut=432_000, ff=864_000, bram36=672, uram=320, dsp=3_072),
+            available=Fabric(lut=364_000, ff=729_000, bram36=576, uram=320, dsp=2_784),
             sources=(
                 Source(of=("index", "die"), text=ROUTED, confidence=Confidence.DERIVED),
                 Source(of=("available",), text=UG1120, confidence=Confidence.DERIVED),
@@ -61,8 +61,8 @@ U55C = Platform(
         ),
         Slr(
             index=2,
-            die=Resources(lut=432_000, ff=864_000, bram36=672, uram=320, dsp=3_072),
-            available=Resources(lut=381_000, ff=763_000, bram36=600, uram=320, dsp=2_856),
+            die=Fabric(lut=432_000, ff=864_000, bram36=672, uram=320, dsp=3_072),
+            available=Fabric(lut=381_000, ff=763_000, bram36=600, uram=320, dsp=2_856),
             sources=(
                 Source(of=("index", "die"), text=ROUTED, confidence=Confidence.DERIVED),
                 Source(of=("available",), text=UG1120, confidence=Confidence.DERIVED),
@@ -81,7 +81,7 @@ U55C = Platform(
             slrs=(0,),
             port_bits=256,
             port_mhz=450,
-            bank_cost=Resources(lut=3_125, ff=3_750),
+            bank_cost=Fabric(lut=3_125, ff=3_750),
             sources=(
                 Source(of=("banks", "bytes_per_bank", "base_address", "slrs"), text=BUILD),
                 Source(of=("peak_gbs_per_bank", "port_bits", "port_mhz"), text=UG1393 + ": 460 GB/s over 32"),
@@ -93,7 +93,7 @@ U55C = Platform(
     axi=AxiPorts(
         limit=32,
         practical=28,
-        adapter_cost=Resources(lut=8_001, ff=4_567, bram36=9),
+        adapter_cost=Fabric(lut=8_001, ff=4_567, bram36=9),
         sources=(
             Source(
                 of=("limit",), text=BUILD + ": S01 to S32 of the HBM subsystem", confidence=Confidence.DERIVED

@@ -7,11 +7,11 @@ from stbuild.platform import (
     Confidence,
     Dsp,
     DspKind,
+    Fabric,
     Memory,
     MemoryType,
     Platform,
     Power,
-    Resources,
     Slr,
     Source,
 )
@@ -35,8 +35,8 @@ VCK5000 = Platform(
     slrs=(
         Slr(
             index=0,
-            die=Resources(lut=899_840, ff=1_799_680, bram36=967, uram=463, dsp=1_968),
-            available=Resources(lut=880_000, ff=1_760_000, bram36=967, uram=463, dsp=1_968),
+            die=Fabric(lut=899_840, ff=1_799_680, bram36=967, uram=463, dsp=1_968),
+            available=Fabric(lut=880_000, ff=1_760_000, bram36=967, uram=463, dsp=1_968),
             sources=(
                 Source(
                     of=("index", "die"),
@@ -59,7 +59,7 @@ VCK5000 = Platform(
             slrs=(0,),
             port_bits=512,
             port_mhz=None,
-            bank_cost=Resources(lut=0, ff=0),
+            bank_cost=Fabric(lut=0, ff=0),
             sources=(
                 Source(of=("banks", "bytes_per_bank"), text=GUIDE + ": 4 channels, 12 GB to kernels"),
                 Source(of=("base_address", "slrs"), text=TOPOLOGY),
@@ -83,7 +83,7 @@ VCK5000 = Platform(
     axi=AxiPorts(
         limit=26,
         practical=26,
-        adapter_cost=Resources(lut=8_001, ff=4_567, bram36=9),
+        adapter_cost=Fabric(lut=8_001, ff=4_567, bram36=9),
         sources=(
             Source(of=("limit",), text=GUIDE + ": 26 of 28 NoC master units are left to kernels"),
             Source(

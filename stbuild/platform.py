@@ -68,7 +68,7 @@ class Sourced:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Resources:
+class Fabric:
     """Counts of fabric elements; BRAM in tiles of 36 Kbit."""
 
     lut: int
@@ -77,11 +77,11 @@ class Resources:
     uram: int = 0
     dsp: int = 0
 
-    def __add__(self, other: "Resources") -> "Resources":
-        return Resources(**{f.name: getattr(self, f.name) + getattr(other, f.name) for f in fields(self)})
+    def __add__(self, other: "Fabric") -> "Fabric":
+        return Fabric(**{f.name: getattr(self, f.name) + getattr(other, f.name) for f in fields(self)})
 
-    def __mul__(self, count: int) -> "Resources":
-        return Resources(**{f.name: getattr(self, f.name) * count for f in fields(self)})
+    def __mul__(self, count: int) -> "Fabric":
+        return Fabric(**{f.name: getattr(self, f.name) * count for f in fields(self)})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,8 +89,8 @@ class Slr(Sourced):
     """One die: all that is on it, and what the shell leaves to kernels (its dynamic region)."""
 
     index: int
-    die: Resources | None
-    available: Resources
+    die: Fabric | None
+    available: Fabric
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,7 +112,7 @@ class Memory(Sourced):
     slrs: tuple[int, ...]
     port_bits: int
     port_mhz: int | None
-    bank_cost: Resources
+    bank_cost: Fabric
 
     @property
     def total_bytes(self) -> int:
@@ -152,7 +152,7 @@ class AxiPorts(Sourced):
 
     limit: int
     practical: int
-    adapter_cost: Resources
+    adapter_cost: Fabric
     """The m_axi adapter that HLS adds to a kernel for one 512-bit port."""
 
 
@@ -238,7 +238,7 @@ class Platform(Sourced):
         return self.memories[0]
 
     @property
-    def available(self) -> Resources:
+    def available(self) -> Fabric:
         """What the shell leaves to kernels on all SLRs."""
         total = self.slrs[0].available
         for slr in self.slrs[1:]:
@@ -290,4 +290,4 @@ def _figures(prefix: str, group: Sourced) -> Iterator[tuple[str, Any, Source]]:
 def _is_figure(value: object) -> bool:
     if isinstance(value, tuple):
         return any(_is_figure(item) for item in value)
-    return isinstance(value, int | float | Resources) and not isinstance(value, bool)
+    return isinstance(value, int | float | Fabric) and not isinstance(value, bool)

@@ -14,11 +14,11 @@ from stbuild.ir import serde
 from stbuild.platform import (
     Confidence,
     DspKind,
+    Fabric,
     Memory,
     MemoryType,
     Platform,
     Power,
-    Resources,
     Source,
     check_platform,
     figures,
@@ -59,13 +59,13 @@ def test_a_platform_survives_the_parameters_file(name: str) -> None:
 def test_the_shell_leaves_less_than_the_die_holds(name: str) -> None:
     for slr in load(name).slrs:
         assert slr.die is not None
-        for field in fields(Resources):
+        for field in fields(Fabric):
             assert getattr(slr.available, field.name) <= getattr(slr.die, field.name)
 
 
 def test_totals_of_the_u55c() -> None:
     platform = load("u55c")
-    assert platform.available == Resources(lut=1_131_000, ff=2_265_000, bram36=1_776, uram=960, dsp=8_304)
+    assert platform.available == Fabric(lut=1_131_000, ff=2_265_000, bram36=1_776, uram=960, dsp=8_304)
     assert platform.memory.total_bytes == 16 * 2**30
     assert platform.memory.gbs_per_bank * 28 == pytest.approx(372.4)
     assert platform.axi.practical == 28
