@@ -1,0 +1,272 @@
+// Causal attention over an int8 KV cache, grouped queries included.
+#pragma once
+
+#include "stb/head.hpp"
+#include "stb/softmax.hpp"
+
+namespace stb {
+
+constexpr int kScales = 16;  // heads whose scales share a word of a key record
+
+// The scales of the keys, or the values, of all positions.
+template <int KV_HEADS, int CONTEXT>
+struct Scales {
+  uint8_t m[KV_HEADS][CONTEXT];
+  uint8_t e[KV_HEADS][CONTEXT];
+
+  void set(int kv, int j, const Scale& scale) {
+    m[kv][j] = static_cast<uint8_t>(scale.m);
+    e[kv][j] = static_cast<uint8_t>(scale.e);
+  }
+  void take(const Word& word, int byte, int kv, int j) {
+    m[kv][j] = byte_at(word, byte);
+    e[kv][j] = byte_at(word, byte + 1);
+  }
+  void put(Word& word, int byte, int kv, int j) const {
+    set_byte(word, byte, m[kv][j]);
+    set_byte(word, byte + 1, e[kv][j]);
+  }
+};
+
+// A step through records: position j, word group `slot` of its record, token t of the launch.
+struct RecordStep {
+  int j;
+  int slot;
+  int t;
+};
+
+// Slots below `heads` take a step for every token, the others one.
+inline RecordStep step_after(const RecordStep& step, int heads, int slots, int tokens) {
+  if (step.slot < heads && step.t < tokens - 1) return RecordStep{step.j, step.slot, step.t + 1};
+  if (step.slot < slots - 1) return RecordStep{step.j, step.slot + 1, 0};
+  return RecordStep{step.j + 1, 0, 0};
+}
+
+// What one run keeps on chip: the launch's own q, k and v, scores of all positions, sums of values.
+template <typename SHAPE, int CHUNK, int CONTEXT>
+struct AttentionMemory {
+  Word q[CHUNK][SHAPE::kKvHeads][SHAPE::kShared][SHAPE::kWords];
+  Scale q_scale[CHUNK][SHAPE::kKvHeads][SHAPE::kShared];
+  Word key[CHUNK][SHAPE::kKvHeads][SHAPE::kWords];
+  Word value[CHUNK][SHAPE::kKvHeads][SHAPE::kWords];
+  Scales<SHAPE::kKvHeads, CONTEXT> key_scale;
+  Scales<SHAPE::kKvHeads, CONTEXT> value_scale;
+  int32_t score[CHUNK][SHAPE::kKvHeads][SHAPE::kShared][CONTEXT];
+  Total total[CHUNK][SHAPE::kKvHeads][SHAPE::kShared];
+  int64_t sums[CHUNK][SHAPE::kKvHeads][SHAPE::kShared][SHAPE::kWords * kWordBytes];
+};
+
+// The launch's q, then its k, then its v.
+template <typename SHAPE, int CHUNK, int CONTEXT>
+inline void take_in(AttentionMemory<SHAPE, CHUNK, CONTEXT>& memory, int tokens, int pos, Port<Word>& q,
+                    Port<Word>& k, Port<Word>& v) {
+take_q:
+  for (int i = 0; i < tokens * SHAPE::kHeads; ++i) {
+    const int kv = i % SHAPE::kHeads / SHAPE::kShared;
+    const int t = i / SHAPE::kHeads;
+    const int g = i % SHAPE::kShared;
+    memory.q_scale[t][kv][g] = read_head<SHAPE::kInWords>(q, memory.q[t][kv][g]);
+  }
+take_k:
+  for (int i = 0; i < tokens * SHAPE::kKvHeads; ++i) {
+    const int kv = i % SHAPE::kKvHeads;
+    const int t = i / SHAPE::kKvHeads;
+    memory.key_scale.set(kv, pos + t, read_head<SHAPE::kInWords>(k, memory.key[t][kv]));
+  }
+take_v:
+  for (int i = 0; i < tokens * SHAPE::kKvHeads; ++i) {
+    const int kv = i % SHAPE::kKvHeads;
+    const int t = i / SHAPE::kKvHeads;
+    memory.value_scale.set(kv, pos + t, read_head<SHAPE::kInWords>(v, memory.value[t][kv]));
+  }
+}
+
+// The records of the launch's own positions go to memory, key record before value record.
+template <typename SHAPE, int CHUNK, int CONTEXT>
+inline void give_records(const AttentionMemory<SHAPE, CHUNK, CONTEXT>& memory, int tokens, int pos,
+                         Port<Word>& kv_k_out, Port<Word>& kv_v_out) {
+give_tokens:
+  for (int t = 0; t < tokens; ++t) {
+    Word scales[SHAPE::kScaleWords];
+  clear_scales:
+    for (int i = 0; i < SHAPE::kScaleWords; ++i) scales[i] = zero_word();
+  give_keys:
+    for (int kv = 0; kv < SHAPE::kKvHeads; ++kv) {
+      write_n(kv_k_out, memory.key[t][kv], SHAPE::kWords);
+      Word& word = scales[kv / kScales];
+      memory.key_scale.put(word, 4 * (kv % kScales), kv, pos + t);
+      memory.value_scale.put(word, 4 * (kv % kScales) + 2, kv, pos + t);
+    }
+    write_n(kv_k_out, scales, SHAPE::kScaleWords);
+  give_values:
+    for (int kv = 0; kv < SHAPE::kKvHeads; ++kv) write_n(kv_v_out, memory.value[t][kv], SHAPE::kWords);
+  }
+}
+
+// The dot products of one key with the queries of token t.
+template <typename SHAPE, int CHUNK, int CONTEXT>
+inline void dot_key(AttentionMemory<SHAPE, CHUNK, CONTEXT>& memory, const Word (&key)[SHAPE::kWords], int kv,
+                    int j, int t) {
+dot_heads:
+  for (int g = 0; g < SHAPE::kShared; ++g) {
+    STB_UNROLL
+    memory.score[t][kv][g][j] = dot(memory.q[t][kv][g], key);
+  }
+}
+
+// The sums of token t take in one value.
+template <typename SHAPE, int CHUNK, int CONTEXT>
+inline void add_value(AttentionMemory<SHAPE, CHUNK, CONTEXT>& memory, const Word (&value)[SHAPE::kWords],
+                      int kv, int j, int t) {
+value_heads:
+  for (int g = 0; g < SHAPE::kShared; ++g) {
+    STB_UNROLL
+    accumulate(memory.sums[t][kv][g], memory.score[t][kv][g][j], value);
+  }
+}
+
+// A word of scales of position j, the `slot`-th behind its keys.
+template <typename SHAPE, int CHUNK, int CONTEXT>
+inline void take_scales(AttentionMemory<SHAPE, CHUNK, CONTEXT>& memory, const Word& word, int slot, int j) {
+take_scales:
+  for (int i = 0; i < min_of(kScales, SHAPE::kKvHeads); ++i) {
+    STB_UNROLL
+    const int kv = kScales * slot + i;
+    if (kv < SHAPE::kKvHeads) {
+      memory.key_scale.take(word, 4 * i, kv, j);
+      memory.value_scale.take(word, 4 * i + 2, kv, j);
+    }
+  }
+}
+
+// Dot products with the keys in memory, then with the launch's own.
+template <typename SHAPE, int CHUNK, int CONTEXT>
+inline void dot_keys(AttentionMemory<SHAPE, CHUNK, CONTEXT>& memory, int tokens, int pos,
+                     Port<Word>& kv_k_in) {
+  Word key[SHAPE::kWords];
+  RecordStep step = {0, 0, 0};
+dot_old:
+  for (int i = 0; i < pos * (SHAPE::kKvHeads * tokens + SHAPE::kScaleWords); ++i) {
+    STB_PIPELINE(SHAPE::kWords)
+    STB_TICK(SHAPE::kWords)
+    if (step.slot >= SHAPE::kKvHeads) {
+      take_scales(memory, kv_k_in.read(), step.slot - SHAPE::kKvHeads, step.j);
+    } else {
+      if (step.t == 0) read_words(kv_k_in, key);
+      dot_key(memory, key, step.slot, step.j, step.t);
+    }
+    step = step_after(step, SHAPE::kKvHeads, SHAPE::kKvHeads + SHAPE::kScaleWords, tokens);
+  }
+dot_own:
+  for (int own = 0; own < tokens; ++own) {
+  dot_own_heads:
+    for (int i = 0; i < SHAPE::kKvHeads * (tokens - own); ++i) {
+      STB_PIPELINE(1)
+      STB_TICK(1)
+      const int kv = i % SHAPE::kKvHeads;
+      dot_key(memory, memory.key[own][kv], kv, pos + own, own + i / SHAPE::kKvHeads);
+    }
+  }
+}
+
+// Weighted sums of the values in memory, then of the launch's own.
+template <typename SHAPE, int CHUNK, int CONTEXT>
+inline void add_values(AttentionMemory<SHAPE, CHUNK, CONTEXT>& memory, int tokens, int pos,
+                       Port<Word>& kv_v_in) {
+  Word value[SHAPE::kWords];
+  RecordStep step = {0, 0, 0};
+add_old:
+  for (int i = 0; i < pos * SHAPE::kKvHeads * tokens; ++i) {
+    STB_PIPELINE(SHAPE::kWords)
+    STB_TICK(SHAPE::kWords)
+    if (step.t == 0) read_words(kv_v_in, value);
+    add_value(memory, value, step.slot, step.j, step.t);
+    step = step_after(step, SHAPE::kKvHeads, SHAPE::kKvHeads, tokens);
+  }
+add_own:
+  for (int own = 0; own < tokens; ++own) {
+  add_own_heads:
+    for (int i = 0; i < SHAPE::kKvHeads * (tokens - own); ++i) {
+      STB_PIPELINE(1)
+      STB_TICK(1)
+      const int kv = i % SHAPE::kKvHeads;
+      add_value(memory, memory.value[own][kv], kv, pos + own, own + i / SHAPE::kKvHeads);
+    }
+  }
+}
+
+// The weights of all values for one query head, whose own position is the last of `length`; clears its sums.
+template <int64_t C, typename SHAPE, int CHUNK, int CONTEXT>
+inline void weigh_head(AttentionMemory<SHAPE, CHUNK, CONTEXT>& memory, int t, int kv, int g, int length) {
+  const Scale q = memory.q_scale[t][kv][g];
+  int32_t (&score)[CONTEXT] = memory.score[t][kv][g];
+  const int32_t top =
+      score_positions(score, memory.key_scale.m[kv], memory.key_scale.e[kv], length, q.m * C, 50 - q.e);
+  memory.total[t][kv][g] =
+      weigh_positions(score, top, memory.value_scale.m[kv], memory.value_scale.e[kv], length);
+clear_sums:
+  for (int i = 0; i < SHAPE::kWords * kWordBytes; ++i) memory.sums[t][kv][g][i] = 0;
+}
+
+template <int64_t C, typename SHAPE, int CHUNK, int CONTEXT>
+inline void weigh(AttentionMemory<SHAPE, CHUNK, CONTEXT>& memory, int tokens, int pos) {
+weigh_queries:
+  for (int i = 0; i < tokens * SHAPE::kKvHeads; ++i) {
+    const int t = i / SHAPE::kKvHeads;
+    STB_TICK(2 * (pos + t + 1))
+  weigh_heads:
+    for (int g = 0; g < SHAPE::kShared; ++g) {
+      STB_UNROLL
+      weigh_head<C>(memory, t, i % SHAPE::kKvHeads, g, pos + t + 1);
+    }
+  }
+}
+
+// The results of all query heads: the weighted sums over their totals.
+template <typename SHAPE, int CHUNK, int CONTEXT>
+inline void give_results(const AttentionMemory<SHAPE, CHUNK, CONTEXT>& memory, int tokens, Port<Word>& y) {
+give_results:
+  for (int i = 0; i < tokens * SHAPE::kHeads; ++i) {
+    const int kv = i % SHAPE::kHeads / SHAPE::kShared;
+    const int t = i / SHAPE::kHeads;
+    const int g = i % SHAPE::kShared;
+    const Reciprocal by = reciprocal(memory.total[t][kv][g]);
+    Word words[SHAPE::kInWords];
+  divide_words:
+    for (int w = 0; w < SHAPE::kInWords; ++w) {
+      STB_PIPELINE(1)
+      words[w] = divide_word(&memory.sums[t][kv][g][kLanes * w], by);
+    }
+    write_n(y, words, SHAPE::kInWords);
+  }
+}
+
+// q: HEADS * HEAD_DIM elements a token, k and v: KV_HEADS * HEAD_DIM, y as q, all with 16 fraction bits.
+// C is the scale of the scores, round(scale * log2(e) * 2^20). Per run: the key records of positions
+// 0..pos-1 come from kv_k_in, then their value records from kv_v_in; those of the launch's n positions go
+// to kv_k_out and kv_v_out before either is read, and are used from on-chip memory.
+// Needs 1 <= n <= CHUNK and pos + n <= CONTEXT. Lag: one chunk. It takes the whole chunk of q, then that
+// of k, then that of v: if they are not made in this order, the FIFO of the one made too early holds a
+// chunk, else the network hangs.
+template <int RUNS, int HEADS, int KV_HEADS, int HEAD_DIM, int CHUNK, int CONTEXT, int64_t C>
+void attention(Port<Cmd>& cmd, Port<Word>& q, Port<Word>& k, Port<Word>& v, Port<Word>& kv_k_in,
+               Port<Word>& kv_v_in, Port<Word>& kv_k_out, Port<Word>& kv_v_out, Port<Word>& y) {
+  static_assert(CONTEXT <= 32768, "the context is at most 32,768: the sums stay within 64 bits");
+  static_assert(HEAD_DIM <= 512, "the dimension of a head is at most 512: a score stays within 64 bits");
+  using Shape = HeadShape<HEADS, KV_HEADS, HEAD_DIM>;
+  const Cmd c = cmd.read();
+  const int tokens = cmd_tokens(c);
+  const int pos = static_cast<int>(cmd_pos(c));
+  AttentionMemory<Shape, CHUNK, CONTEXT> memory;
+attention_runs:
+  for (int run = 0; run < RUNS; ++run) {
+    take_in(memory, tokens, pos, q, k, v);
+    give_records(memory, tokens, pos, kv_k_out, kv_v_out);
+    dot_keys(memory, tokens, pos, kv_k_in);
+    weigh<C>(memory, tokens, pos);
+    add_values(memory, tokens, pos, kv_v_in);
+    give_results(memory, tokens, y);
+  }
+}
+
+}  // namespace stb

@@ -1,0 +1,60 @@
+// Integer arithmetic of docs/numerics.md: saturation, rounding shifts, bit lengths, square roots.
+#pragma once
+
+#include <cstdint>
+
+// Loops are labelled for the reports of v++; g++ sees labels that nothing jumps to.
+#pragma GCC diagnostic ignored "-Wunused-label"
+
+namespace stb {
+
+constexpr int64_t kMax = 2147483647;  // The largest element of a vector; the smallest is -kMax.
+
+constexpr int min_of(int a, int b) { return a < b ? a : b; }
+
+constexpr int64_t clamp(int64_t x, int64_t limit) { return x > limit ? limit : (x < -limit ? -limit : x); }
+
+// `sat` of the document: an element of a vector.
+constexpr int32_t sat(int64_t x) { return static_cast<int32_t>(clamp(x, kMax)); }
+
+// `rsr` for 1 <= shift <= 62: halves go up. Loops over it vectorise.
+constexpr int64_t round_shift(int64_t x, int shift) { return (x + (int64_t(1) << (shift - 1))) >> shift; }
+
+// `rsr` for every shift.
+constexpr int64_t rsr(int64_t x, int shift) {
+  return shift > 0    ? round_shift(x, min_of(shift, 62))
+         : shift == 0 ? x
+                      : clamp(x, kMax) * (int64_t(1) << min_of(-shift, 31));
+}
+
+constexpr uint32_t magnitude(int32_t x) {
+  return x < 0 ? uint32_t(0) - static_cast<uint32_t>(x) : static_cast<uint32_t>(x);
+}
+
+// The number of bits of x: 0 for 0.
+inline int bitlen(uint64_t x) {
+  int bits = 0;
+bitlen_halves:
+  for (int half = 32; half > 0; half >>= 1) {
+    const bool high = (x >> half) != 0;
+    bits += high ? half : 0;
+    x = high ? x >> half : x;
+  }
+  return bits + static_cast<int>(x);
+}
+
+// floor(sqrt(x)) for x < 2^62, one bit of the root a step.
+inline uint32_t isqrt(uint64_t x) {
+  uint64_t rest = x;
+  uint64_t root = 0;
+isqrt_bits:
+  for (int bit = 30; bit >= 0; --bit) {
+    const uint64_t trial = root + (uint64_t(1) << (2 * bit));
+    const bool fits = rest >= trial;
+    rest = fits ? rest - trial : rest;
+    root = fits ? (root >> 1) + (uint64_t(1) << (2 * bit)) : root >> 1;
+  }
+  return static_cast<uint32_t>(root);
+}
+
+}  // namespace stb

@@ -1,0 +1,83 @@
+// Rotary position embedding of the heads of a vector.
+#pragma once
+
+#include "stb/lanes.hpp"
+
+namespace stb {
+
+template <int WORDS>
+inline void unpack(const Word (&words)[WORDS], int32_t (&x)[WORDS * kLanes]) {
+unpack_words:
+  for (int i = 0; i < WORDS; ++i) {
+  unpack_lanes:
+    for (int l = 0; l < kLanes; ++l) {
+      STB_UNROLL
+      x[kLanes * i + l] = lane(words[i], l);
+    }
+  }
+}
+
+template <int WORDS>
+inline void pack(const int32_t (&x)[WORDS * kLanes], Word (&words)[WORDS]) {
+pack_words:
+  for (int i = 0; i < WORDS; ++i) {
+  pack_lanes:
+    for (int l = 0; l < kLanes; ++l) {
+      STB_UNROLL
+      set_lane(words[i], l, x[kLanes * i + l]);
+    }
+  }
+}
+
+// Rotates the first ROTARY_DIM elements of a head: row = cos[ROTARY_DIM], sin[ROTARY_DIM].
+template <int HEAD_DIM, int ROTARY_DIM>
+inline void rotate_head(int32_t (&x)[HEAD_DIM], const int32_t (&row)[2 * ROTARY_DIM]) {
+  const int half = ROTARY_DIM / 2;
+rotate_pairs:
+  for (int i = 0; i < half; ++i) {
+    STB_UNROLL
+    const int64_t low = x[i];
+    const int64_t high = x[half + i];
+    x[i] = sat(round_shift(low * row[i] - high * row[ROTARY_DIM + i], 14));
+    x[half + i] = sat(round_shift(high * row[half + i] + low * row[ROTARY_DIM + half + i], 14));
+  }
+}
+
+// One head: in, rotated, out.
+template <int HEAD_DIM, int ROTARY_DIM>
+inline void rotary_head(Port<Word>& x, const int32_t (&row)[2 * ROTARY_DIM], Port<Word>& y) {
+  Word words[HEAD_DIM / kLanes];
+  int32_t head[HEAD_DIM];
+  read_n(x, words, HEAD_DIM / kLanes);
+  unpack(words, head);
+  rotate_head<HEAD_DIM, ROTARY_DIM>(head, row);
+  pack(head, words);
+  write_n(y, words, HEAD_DIM / kLanes);
+}
+
+// x, y: HEADS * HEAD_DIM elements a token. Once per launch, one row of 2 * ROTARY_DIM elements (14
+// fraction bits) per token comes from `table` and stays on chip for all runs. Lag: one head.
+template <int RUNS, int ROLE, int HEADS, int HEAD_DIM, int ROTARY_DIM, int CHUNK>
+void rotary(Port<Cmd>& cmd, Port<Word>& x, Port<Word>& table, Port<Word>& y) {
+  static_assert(HEAD_DIM % kLanes == 0, "the dimension of a head is a multiple of 16");
+  static_assert(ROTARY_DIM % 8 == 0, "the rotated part of a head is a multiple of 8");
+  static_assert(ROTARY_DIM <= HEAD_DIM, "the rotated part of a head is no larger than the head");
+  const int tokens = role_tokens<ROLE>(cmd.read());
+  int32_t rows[CHUNK][2 * ROTARY_DIM];
+rotary_rows:
+  for (int t = 0; t < tokens; ++t) {
+    Word words[2 * ROTARY_DIM / kLanes];
+    read_n(table, words, 2 * ROTARY_DIM / kLanes);
+    unpack(words, rows[t]);
+  }
+rotary_runs:
+  for (int run = 0; run < RUNS; ++run) {
+  rotary_tokens:
+    for (int t = 0; t < tokens; ++t) {
+    rotary_heads:
+      for (int h = 0; h < HEADS; ++h) rotary_head<HEAD_DIM, ROTARY_DIM>(x, rows[t], y);
+    }
+  }
+}
+
+}  // namespace stb
