@@ -1,0 +1,60 @@
+// One bounded FIFO of the emulated network: a ring, its two ends, and who waits at them.
+#pragma once
+
+#include <cstdint>
+#include <cstdlib>
+#include <deque>
+#include <string>
+#include <vector>
+
+namespace stb {
+namespace sim {
+
+#ifdef STB_TIMED
+constexpr bool kTimed = true;
+#else
+constexpr bool kTimed = false;
+#endif
+#ifdef STB_STRICT
+constexpr bool kStrict = true;
+#else
+constexpr bool kStrict = false;
+#endif
+
+constexpr std::uint64_t kNever = ~std::uint64_t{0};
+
+struct Process;
+
+using TapFunction = void (*)(void* user, const void* data, long bytes);
+
+// head and tail count tokens since the network was built; token k lies in slot k & mask.
+struct Channel {
+  Channel() = default;
+  ~Channel() { std::free(ring); }
+  Channel(const Channel&) = delete;
+  Channel& operator=(const Channel&) = delete;
+
+  unsigned char* ring = nullptr;
+  std::uint64_t head = 0;  // tokens read
+  std::uint64_t tail = 0;  // tokens written
+  std::uint64_t mask = 0;
+  std::uint64_t depth = 0;
+  std::uint64_t wake_tail = kNever;  // a write that reaches it has somebody to tell
+  std::uint64_t wake_head = kNever;  // a read that reaches it has somebody to tell
+  std::uint64_t high = 0;            // highest fill seen
+  Process* reader = nullptr;         // waits for data
+  Process* writer = nullptr;         // waits for space
+
+  std::vector<std::uint64_t> written;           // timed: the cycle of each token's write, per slot
+  std::vector<std::uint64_t> freed;             // timed: the cycle of each token's read, per slot
+  std::deque<std::vector<unsigned char>> held;  // strict: written by a pipeline that has not let go yet
+
+  std::string name;
+  long item_bytes = 0;
+  std::vector<Process*> ends;  // the processes whose call names this stream
+  TapFunction tap = nullptr;
+  void* tap_user = nullptr;
+};
+
+}  // namespace sim
+}  // namespace stb

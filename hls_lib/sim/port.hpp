@@ -1,0 +1,219 @@
+// Port<T> in emulation: a handle on a bounded FIFO, with the copies inline and the waits out of line.
+//
+// A read waits for data, a write for space. Bulk transfers move what fits and wait for the rest, which
+// no process can tell from token by token. Timed: a token carries the cycle of its write; a read sets
+// now = max(now, written + 1); write k waits for the read of token k - depth, plus 1.
+#pragma once
+
+#include <algorithm>
+#include <cstring>
+
+#include "pipeline.hpp"
+#include "runtime.hpp"
+#include "strict.hpp"
+
+namespace stb {
+namespace sim {
+
+inline std::uint64_t fill(const Channel& channel) { return channel.tail - channel.head; }
+
+// The cycle at which token `tail` can be written, not before `at`.
+inline std::uint64_t write_cycle(const Channel& channel, std::uint64_t at) {
+  if (channel.tail < channel.depth) return at;
+  return std::max(at, channel.freed[(channel.tail - channel.depth) & channel.mask] + 1);
+}
+
+inline void stamp_write(Channel& channel) {
+  Clock& mine = clock();
+  const std::uint64_t at = write_cycle(channel, mine.now + mine.latency);
+  channel.written[channel.tail & channel.mask] = at;
+  mine.now = at - mine.latency;
+}
+
+inline void stamp_read(Channel& channel) {
+  Clock& mine = clock();
+  mine.now = std::max(mine.now, channel.written[channel.head & channel.mask] + 1);
+  channel.freed[channel.head & channel.mask] = mine.now;
+}
+
+inline void advance_tail(Channel& channel, std::uint64_t count) {
+  channel.tail += count;
+  if (fill(channel) > channel.high) channel.high = fill(channel);
+  if (channel.tail >= channel.wake_tail) announce_data(channel, channel.tail - count, count);
+}
+
+inline void advance_head(Channel& channel, std::uint64_t count) {
+  channel.head += count;
+  if (channel.head >= channel.wake_head) announce_space(channel);
+}
+
+}  // namespace sim
+
+template <typename T>
+class Port {
+ public:
+  explicit Port(sim::Channel& channel) : channel_(&channel) {}
+  Port(const Port& other) : channel_(other.channel_) { sim::note_end(*channel_); }
+  Port& operator=(const Port&) = delete;
+
+  T read() const {
+    sim::Channel& channel = *channel_;
+    sim::leave_pipeline();
+    if (channel.tail == channel.head) sim::wait_data(channel, 1);
+    const T value = items()[channel.head & channel.mask];
+    if (sim::kTimed) sim::stamp_read(channel);
+    sim::advance_head(channel, 1);
+    return value;
+  }
+
+  void write(const T& value) const {
+    sim::Channel& channel = *channel_;
+    sim::leave_pipeline();
+    if (sim::hold(channel, &value)) return;
+    if (sim::fill(channel) >= channel.depth) sim::wait_space(channel, 1);
+    put(value);
+  }
+
+  // Stores a token for which there is room.
+  void put(const T& value) const {
+    items()[channel_->tail & channel_->mask] = value;
+    if (sim::kTimed) sim::stamp_write(*channel_);
+    sim::advance_tail(*channel_, 1);
+  }
+
+  T* items() const { return reinterpret_cast<T*>(channel_->ring); }
+  sim::Channel& channel() const { return *channel_; }
+
+ private:
+  sim::Channel* channel_;
+};
+
+namespace sim {
+
+template <typename T>
+Port<T> open_port(const char* name, std::uint64_t depth) {
+  return Port<T>(open_channel(name, depth, static_cast<long>(sizeof(T))));
+}
+
+constexpr bool kSingle = kTimed || kStrict;
+
+// Whether a bulk read can be served by pointers into the ring.
+inline bool in_place(const Channel& channel, std::uint64_t count) {
+  return !kSingle && count <= channel.depth;
+}
+
+// The next `count` tokens, in place or copied to `copy`; release() them after use.
+template <typename T>
+const T* peek(const Port<T>& port, T* copy, std::uint64_t count) {
+  Channel& channel = port.channel();
+  if (!in_place(channel, count)) {
+    for (std::uint64_t i = 0; i < count; ++i) copy[i] = port.read();
+    return copy;
+  }
+  if (fill(channel) < count) wait_data(channel, count);
+  const std::uint64_t slot = channel.head & channel.mask;
+  const std::uint64_t straight = channel.mask + 1 - slot;
+  if (straight >= count) return port.items() + slot;
+  std::memcpy(static_cast<void*>(copy), port.items() + slot, straight * sizeof(T));
+  std::memcpy(static_cast<void*>(copy + straight), port.items(), (count - straight) * sizeof(T));
+  return copy;
+}
+
+template <typename T>
+void release(const Port<T>& port, std::uint64_t count) {
+  if (in_place(port.channel(), count)) advance_head(port.channel(), count);
+}
+
+// Copies up to `count` tokens that are there; waits only if there is none.
+template <typename T>
+std::uint64_t take_some(const Port<T>& in, T* values, std::uint64_t count) {
+  Channel& channel = in.channel();
+  if (channel.tail == channel.head) wait_data(channel, 1);
+  const std::uint64_t slot = channel.head & channel.mask;
+  const std::uint64_t part = std::min({count, fill(channel), channel.mask + 1 - slot});
+  std::memcpy(static_cast<void*>(values), in.items() + slot, part * sizeof(T));
+  advance_head(channel, part);
+  return part;
+}
+
+// Copies up to `count` tokens for which there is room; waits only if there is none.
+template <typename T>
+std::uint64_t put_some(const Port<T>& out, const T* values, std::uint64_t count) {
+  Channel& channel = out.channel();
+  if (fill(channel) >= channel.depth) wait_space(channel, 1);
+  const std::uint64_t slot = channel.tail & channel.mask;
+  const std::uint64_t part = std::min({count, channel.depth - fill(channel), channel.mask + 1 - slot});
+  std::memcpy(static_cast<void*>(out.items() + slot), values, part * sizeof(T));
+  advance_tail(channel, part);
+  return part;
+}
+
+inline bool all_have_room() { return true; }
+template <typename T, typename V, typename... Rest>
+bool all_have_room(const Port<T>& out, const V&, const Rest&... rest) {
+  return fill(out.channel()) < out.channel().depth && all_have_room(rest...);
+}
+
+inline void wait_for_room() {}
+template <typename T, typename V, typename... Rest>
+void wait_for_room(const Port<T>& out, const V&, const Rest&... rest) {
+  if (fill(out.channel()) >= out.channel().depth) wait_space(out.channel(), 1);
+  wait_for_room(rest...);
+}
+
+inline void write_each() {}
+template <typename T, typename... Rest>
+void write_each(const Port<T>& out, const T& value, const Rest&... rest) {
+  out.write(value);
+  write_each(rest...);
+}
+
+inline std::uint64_t joint_cycle(std::uint64_t at) { return at; }
+template <typename T, typename V, typename... Rest>
+std::uint64_t joint_cycle(std::uint64_t at, const Port<T>& out, const V&, const Rest&... rest) {
+  return joint_cycle(write_cycle(out.channel(), at), rest...);
+}
+
+}  // namespace sim
+
+template <typename T>
+void read_n(const Port<T>& in, T* values, int count) {
+  if (sim::kSingle) {
+    for (int i = 0; i < count; ++i) {
+      values[i] = in.read();
+      STB_TICK(1)
+    }
+    return;
+  }
+  for (int i = 0; i < count;) i += static_cast<int>(sim::take_some(in, values + i, count - i));
+}
+
+template <typename T>
+void write_n(const Port<T>& out, const T* values, int count) {
+  if (sim::kSingle) {
+    for (int i = 0; i < count; ++i) {
+      out.write(values[i]);
+      STB_TICK(1)
+    }
+    return;
+  }
+  for (int i = 0; i < count;) i += static_cast<int>(sim::put_some(out, values + i, count - i));
+}
+
+// All or nothing: the iteration's writes happen when every stream has room.
+template <typename... PortsAndValues>
+void write_all(const PortsAndValues&... writes) {
+  sim::leave_pipeline();
+  while (!sim::holding() && !sim::all_have_room(writes...)) sim::wait_for_room(writes...);
+  if (sim::kTimed) {
+    sim::Clock& mine = sim::clock();
+    mine.now = sim::joint_cycle(mine.now + mine.latency, writes...) - mine.latency;
+  }
+  sim::write_each(writes...);
+}
+
+}  // namespace stb
+
+#define STB_FIFO(T, name, fifo_depth) ::stb::Port<T> name = ::stb::sim::open_port<T>(#name, fifo_depth);
+#define STB_STRIP(...) __VA_ARGS__
+#define STB_CALL(name, call) ::stb::sim::spawn(#name, [=]() mutable { STB_STRIP call; });

@@ -1,0 +1,87 @@
+// The sentences about a launch that did not end well.
+#include <algorithm>
+#include <vector>
+
+#include "scheduler.hpp"
+
+namespace stb {
+namespace sim {
+namespace {
+
+std::string state_of(const Process& process) {
+  const Channel& channel = *process.waits_for;
+  std::string text = process.name;
+  text += process.waits_to_write ? " waits to write " : " waits to read ";
+  text += channel.name + " (depth " + std::to_string(channel.depth) + ", fill " +
+          std::to_string(channel.tail - channel.head);
+  text += process.waits_to_write ? ", full" : channel.tail == channel.head ? ", empty" : ", too few";
+  text += ", " + std::to_string(channel.tail) + " written, " + std::to_string(channel.head) + " read)";
+  if (kTimed) text += " at cycle " + std::to_string(process.clock.now);
+  return text;
+}
+
+// The process at the other end of the stream that `process` waits for; null if nobody is there.
+const Process* other_end(const Process& process) {
+  for (const Process* end : process.waits_for->ends) {
+    if (end != &process && !end->done) return end;
+  }
+  return nullptr;
+}
+
+// Who waits for whom, from `process` on, until somebody comes again or waits for nobody.
+std::vector<const Process*> chain_from(const Process& process, bool& cyclic) {
+  std::vector<const Process*> chain;
+  const Process* next = &process;
+  while (next != nullptr && next->waits_for != nullptr) {
+    const auto again = std::find(chain.begin(), chain.end(), next);
+    if (again != chain.end()) {
+      cyclic = true;
+      chain.erase(chain.begin(), again);
+      return chain;
+    }
+    chain.push_back(next);
+    next = other_end(*next);
+  }
+  cyclic = false;
+  return chain;
+}
+
+}  // namespace
+
+std::string explain_deadlock(const Scheduler& device) {
+  std::vector<const Process*> best;
+  bool best_is_cycle = false;
+  bool stuck = false;
+  for (const auto& process : device.processes()) {
+    if (!process->once || process->done) continue;
+    stuck = true;
+    bool cyclic = false;
+    const std::vector<const Process*> chain = chain_from(*process, cyclic);
+    if (best.empty() || (cyclic && !best_is_cycle)) {
+      best = chain;
+      best_is_cycle = cyclic;
+    }
+  }
+  if (!stuck) return {};
+  std::string text = best_is_cycle ? "deadlock: these processes wait for each other"
+                                   : "deadlock: a process waits for data or room that will not come";
+  for (const Process* process : best) text += "\n  " + state_of(*process);
+  return text;
+}
+
+std::string explain_leftovers(const Scheduler& device) {
+  for (const auto& entry : device.channels()) {
+    const Channel& channel = *entry.second;
+    if (channel.tail == channel.head) continue;
+    return "stream " + channel.name + " holds " + std::to_string(channel.tail - channel.head) +
+           " tokens after the launch (depth " + std::to_string(channel.depth) + ")";
+  }
+  for (const auto& process : device.processes()) {
+    if (process->done || process->waits_for == process->home) continue;
+    return "the launch ended in the middle of a call: " + state_of(*process);
+  }
+  return {};
+}
+
+}  // namespace sim
+}  // namespace stb

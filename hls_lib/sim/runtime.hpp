@@ -1,0 +1,63 @@
+// The cooperative scheduler that runs the processes of the network; what ports and loops ask of it.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+
+#include "channel.hpp"
+
+namespace stb {
+namespace sim {
+
+// What a running process needs at hand in its loops.
+struct Clock {
+  std::uint64_t now = 0;      // timed: local cycle
+  std::uint64_t latency = 0;  // timed: cycles from reads to the writes that depend on them
+  double memory_step = 1.0;   // timed: cycles per 64 bytes of memory
+  double memory_debt = 0.0;   // timed: fractions of a cycle not yet spent
+};
+
+// The clock of the process that runs now.
+Clock& clock();
+
+// Blocks the running process until `channel` holds `count` tokens, or has room for `count` more.
+void wait_data(Channel& channel, std::uint64_t count);
+void wait_space(Channel& channel, std::uint64_t count);
+
+// Called by the writer (reader) of a token that reaches wake_tail (wake_head).
+void announce_data(Channel& channel, std::uint64_t first, std::uint64_t count);
+void announce_space(Channel& channel);
+
+// Stops the launch with a failed check.
+[[noreturn]] void fail(const std::string& message);
+
+// The stream `name` of the compute unit in scope; made at its first mention.
+Channel& open_channel(const char* name, std::uint64_t depth, long item_bytes);
+
+// A process that is being made mentions a stream: it is at one end of it.
+void note_end(Channel& channel);
+
+// Adds a process of the compute unit in scope; it repeats `body` for ever, or runs it once per launch
+// when the host-started kernel adds it.
+void spawn(const char* name, const std::function<void()>& body);
+
+// Gives the processes and streams made in its lifetime the names `unit.process`, `unit.stream`.
+class Unit {
+ public:
+  explicit Unit(const char* name);
+  ~Unit();
+  Unit(const Unit&) = delete;
+  Unit& operator=(const Unit&) = delete;
+
+ private:
+  std::string outer_;
+};
+
+// The system: defined by the generated system.cpp. `build` calls the compute kernels, `launch` the
+// host-started one.
+void build();
+void launch(void* const* buffers, const std::uint64_t* scalars);
+
+}  // namespace sim
+}  // namespace stb

@@ -1,0 +1,104 @@
+// The emulated device: its processes, its streams, its settings, and one launch at a time.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "channel.hpp"
+#include "fiber.hpp"
+#include "runtime.hpp"
+#include "strict_state.hpp"
+
+namespace stb {
+namespace sim {
+
+struct Process {
+  std::string name;
+  std::function<void()> body;
+  bool once = false;  // runs once per launch
+  bool done = false;
+  Fiber fiber;
+  std::unique_ptr<Stack> stack;
+  Clock clock;
+  Pipeline pipeline;
+  std::vector<Channel*> streams;       // those its call names
+  const Channel* waits_for = nullptr;  // null: it can run
+  bool waits_to_write = false;
+  std::uint64_t wanted = 0;       // tokens or free slots it waits for
+  const Channel* home = nullptr;  // where it waits between launches
+};
+
+struct Tap {
+  TapFunction function = nullptr;
+  void* user = nullptr;
+};
+
+class Scheduler {
+ public:
+  // 0: done, 1: deadlock, 2: a check failed; then message() says which, and the device starts afresh.
+  int run(void* const* buffers, const std::uint64_t* scalars);
+
+  const std::string& message() const { return message_; }
+  std::uint64_t cycles() const { return cycles_; }
+  bool tap(const std::string& stream, Tap tap);
+  void set(const std::string& key, double value);
+  double setting(const std::string& key, double otherwise) const;
+  const std::map<std::string, std::unique_ptr<Channel>>& channels() const { return channels_; }
+  const std::vector<std::unique_ptr<Process>>& processes() const { return processes_; }
+  MemoryLog& memory_log() { return memory_log_; }
+
+  Process& running() { return *running_; }
+  bool in_process() const { return running_ != nullptr; }
+  void block(const Channel& channel, bool to_write, std::uint64_t wanted);
+  void wake(Process*& waiting);
+  [[noreturn]] void stop(const std::string& message);
+  Channel& open(const std::string& name, std::uint64_t depth, long item_bytes);
+  void note_end(Channel& channel) { noted_.push_back(&channel); }
+  void spawn(const std::string& name, const std::function<void()>& body);
+  std::string change_unit(std::string unit) { return std::exchange(unit_, std::move(unit)); }
+  std::string scoped(const std::string& name) const { return unit_.empty() ? name : unit_ + "." + name; }
+
+ private:
+  static void enter(void* process);
+  int try_run(void* const* buffers, const std::uint64_t* scalars);
+  void ensure_built();
+  void begin_launch();
+  int judge();
+  void end_launch();
+  void reset();
+  void apply_tap(Channel& channel);
+  void run_ready();
+  void leave();
+
+  Fiber main_;
+  Process* running_ = nullptr;
+  std::vector<Process*> ready_;
+  std::vector<std::unique_ptr<Process>> processes_;
+  std::vector<std::unique_ptr<Stack>> spare_stacks_;
+  std::map<std::string, std::unique_ptr<Channel>> channels_;
+  std::map<std::string, Tap> taps_;
+  std::map<std::string, double> settings_;
+  std::vector<Channel*> noted_;
+  MemoryLog memory_log_;
+  std::string unit_;
+  std::string message_;
+  std::uint64_t cycles_ = 0;
+  bool built_ = false;
+  bool launching_ = false;
+  bool stopped_ = false;
+};
+
+// The one device of this shared object.
+Scheduler& device();
+
+// What is wrong with a device where nobody can run, or an empty sentence (report.cpp).
+std::string explain_deadlock(const Scheduler& device);
+std::string explain_leftovers(const Scheduler& device);
+
+}  // namespace sim
+}  // namespace stb
