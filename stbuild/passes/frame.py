@@ -18,7 +18,7 @@ from stbuild.ir.design import (
     Stream,
     WriteWords,
 )  # fmt: skip
-from stbuild.ir.graph import AddParam, Embed, Graph, MulParam, Norm, PositionEmbed
+from stbuild.ir.graph import AddParam, Embed, Graph, Linear, MulParam, Norm, PositionEmbed
 from stbuild.ir.types import LANES
 from stbuild.passes.records import param_words
 from stbuild.passes.wiring import End, ToBoundary, ToEngine
@@ -103,6 +103,7 @@ def _reorder_tiles(design: Design) -> int:
 
 def _source_stream(op: MatmulOp, graph: Graph, arrivals: Mapping[End, str]) -> str:
     linear = graph.blocks[op.block].op(op.name)
+    assert isinstance(linear, Linear)
     return arrivals[ToEngine(block=op.block, value=linear.x)]
 
 

@@ -31,6 +31,7 @@ from stbuild.ir.graph import (
     operands,
 )  # fmt: skip
 from stbuild.ir.types import GROUP, LANES
+from stbuild.ir.values import block_shapes
 from stbuild.ir.weights import WeightIndex
 from stbuild.passes.frame import add_frame
 from stbuild.passes.records import kv_record_words, param_words
@@ -52,6 +53,14 @@ SEGMENT = ""
 """The kernel of a streaming process, until the `segments` pass finds which it is."""
 
 
+@dataclass(frozen=True)
+class _Flow:
+    """What a stream carries for each token: words, and their fraction bits."""
+
+    words: int
+    frac: int = 0
+
+
 @dataclass
 class _Net:
     """The processes and streams made so far; lives only while one network is built."""
@@ -69,23 +78,24 @@ class _Net:
     def label(self, block: int, name: str) -> str:
         return f"{self.graph.blocks[block].name}_{name}"
 
-    def stream(self, name: str, source: str, sink: str, words: int) -> str:
-        self.streams.append(Stream(name=name, source=source, sink=sink, words=words))
+    def stream(self, name: str, source: str, sink: str, flow: "_Flow") -> str:
+        stream = Stream(name=name, source=source, sink=sink, words=flow.words, frac=flow.frac)
+        self.streams.append(stream)
         return name
 
-    def spread(self, name: str, source: str, words: int, block: int, ends: tuple[End, ...],
+    def spread(self, name: str, source: str, flow: "_Flow", block: int, ends: tuple[End, ...],
                once: bool = False) -> None:  # fmt: skip
         """The stream `name` from `source` to its only end, or to a fork in front of several."""
         if not ends:
             raise ValueError(f"value {name!r} is never read")
         if len(ends) == 1:
-            self.arrivals[ends[0]] = self.stream(name, source, self.sink(ends[0]), words)
+            self.arrivals[ends[0]] = self.stream(name, source, self.sink(ends[0]), flow)
             return
         fork = f"{name}_fork"
-        self.stream(name, source, fork, words)
-        copies = tuple(self.stream(f"{name}_{i}", fork, self.sink(end), words) for i, end in enumerate(ends))
+        self.stream(name, source, fork, flow)
+        copies = tuple(self.stream(f"{name}_{i}", fork, self.sink(end), flow) for i, end in enumerate(ends))
         self.arrivals.update(zip(ends, copies, strict=True))
-        self.add(fork, Fork(words=words, once=once), block, (name,), copies)
+        self.add(fork, Fork(words=flow.words, once=once), block, (name,), copies)
 
     def sink(self, end: End) -> str:
         """The process at `end`."""
@@ -117,7 +127,7 @@ def build_network(graph: Graph, index: WeightIndex, sizes: Sizes, platform: str)
     for number, block in enumerate(graph.blocks):
         _entrances(net, number)
         for op in block.ops:
-            net.spread(net.label(number, op.name), _source(net, number, op), value_words(op), number,
+            net.spread(net.label(number, op.name), _source(net, number, op), _flow(op), number,
                        ends_of(graph, number, op.name))  # fmt: skip
         _exits(net, number)
     _tables(net)
@@ -143,9 +153,9 @@ def _runs(graph: Graph) -> tuple[BlockRuns, ...]:
     return tuple(BlockRuns(name=b.name, count=b.count, head=i == head) for i, b in enumerate(graph.blocks))
 
 
-def value_words(op: AnyOp) -> int:
-    """Stream words of the value that `op` makes, per token."""
-    return op.width // (GROUP if isinstance(op, Quantize) else LANES)
+def _flow(op: AnyOp) -> _Flow:
+    """The stream of the value that `op` makes."""
+    return _Flow(op.width // (GROUP if isinstance(op, Quantize) else LANES), op.frac)
 
 
 def _source(net: _Net, block: int, op: AnyOp) -> str:
@@ -159,13 +169,11 @@ def _source(net: _Net, block: int, op: AnyOp) -> str:
             return name
 
 
-def _carried_words(net: _Net, block: int, slot: int) -> int:
-    """Words of carried value `slot` at the entrance of `block`."""
-    before = net.graph.blocks[block - 1]
-    name = before.outputs[slot]
-    if name in before.inputs:
-        return _carried_words(net, block - 1, before.inputs.index(name))
-    return value_words(before.op(name))
+def _carried(net: _Net, block: int, slot: int) -> _Flow:
+    """The stream of carried value `slot` at the entrance of `block`."""
+    here = net.graph.blocks[block]
+    shape = block_shapes(net.graph)[here.name][here.inputs[slot]]
+    return _Flow(shape.width // LANES, shape.frac)
 
 
 def _entrances(net: _Net, block: int) -> None:
@@ -173,9 +181,9 @@ def _entrances(net: _Net, block: int) -> None:
     if block == 0 or not is_gated(net.graph, block):
         return
     for slot, value in enumerate(net.graph.blocks[block].inputs):
-        words = _carried_words(net, block, slot)
+        flow = _carried(net, block, slot)
         enter = net.label(block, f"enter_{slot}")
-        net.spread(net.label(block, value), enter, words, block, ends_of(net.graph, block, value))
+        net.spread(net.label(block, value), enter, flow, block, ends_of(net.graph, block, value))
 
 
 def _exits(net: _Net, block: int) -> None:
@@ -184,14 +192,14 @@ def _exits(net: _Net, block: int) -> None:
         return
     after = net.graph.blocks[block + 1]
     for slot in range(len(after.inputs)):
-        words = _carried_words(net, block + 1, slot)
+        flow = _carried(net, block + 1, slot)
         tail = net.label(block, f"tail_{slot}")
-        net.stream(net.label(block, f"back_{slot}"), tail, net.label(block, f"enter_{slot}"), words)
+        net.stream(net.label(block, f"back_{slot}"), tail, net.label(block, f"enter_{slot}"), flow)
         leave = net.label(block, f"exit_{slot}")
         if is_gated(net.graph, block + 1):
-            net.stream(leave, tail, net.label(block + 1, f"enter_{slot}"), words)
+            net.stream(leave, tail, net.label(block + 1, f"enter_{slot}"), flow)
         else:
-            net.spread(leave, tail, words, block + 1, ends_of(net.graph, block + 1, after.inputs[slot]))
+            net.spread(leave, tail, flow, block + 1, ends_of(net.graph, block + 1, after.inputs[slot]))
 
 
 def _gates(net: _Net, block: int) -> None:
@@ -200,18 +208,18 @@ def _gates(net: _Net, block: int) -> None:
     if block == 0 or not is_gated(net.graph, block):
         return
     for slot, value in enumerate(here.inputs):
-        words = _carried_words(net, block, slot)
+        flow = _carried(net, block, slot)
         enter, out = net.label(block, f"enter_{slot}"), (net.label(block, value),)
         init = net.label(block - 1, f"exit_{slot}")
         if not loops(net.graph.blocks[block - 1]):
             init = net.arrivals[ToBoundary(block=block - 1, slot=slot)]
         if not loops(here):
-            net.add(enter, TakeLast(words=words), block, (init,), out)
+            net.add(enter, TakeLast(words=flow.words), block, (init,), out)
             continue
         back, leave = net.label(block, f"back_{slot}"), net.label(block, f"exit_{slot}")
         tail = net.arrivals[ToBoundary(block=block, slot=slot)]
-        net.add(enter, LoopHead(words=words), block, (init, back), out)
-        net.add(net.label(block, f"tail_{slot}"), LoopTail(words=words), block, (tail,), (back, leave))
+        net.add(enter, LoopHead(words=flow.words), block, (init, back), out)
+        net.add(net.label(block, f"tail_{slot}"), LoopTail(words=flow.words), block, (tail,), (back, leave))
 
 
 def _tables(net: _Net) -> None:
@@ -224,7 +232,7 @@ def _tables(net: _Net) -> None:
             if isinstance(op, Rotary) and op.table == table.name
         )
         if ends:
-            net.spread(table.name, "sequence", table.width // LANES, ends[0].block, ends, once=True)
+            net.spread(table.name, "sequence", _Flow(table.width // LANES), ends[0].block, ends, once=True)
 
 
 def _process(net: _Net, block: int, op: AnyOp) -> None:
@@ -234,7 +242,7 @@ def _process(net: _Net, block: int, op: AnyOp) -> None:
     reads = [net.arrivals[ToOp(block=block, op=op.name, slot=s)] for s in range(len(operands(op)))]
     writes = [name]
     if isinstance(op, Norm | AddParam | MulParam) and param_words(op):
-        reads.append(net.stream(f"{name}_params", "read_params", name, param_words(op)))
+        reads.append(net.stream(f"{name}_params", "read_params", name, _Flow(param_words(op))))
     if isinstance(op, Rotary):
         reads.append(net.arrivals[ToTable(block=block, op=op.name)])
     if isinstance(op, Attention):
@@ -249,8 +257,8 @@ def _kv(net: _Net, block: int, op: Attention) -> tuple[list[str], list[str]]:
     ins, outs = [], []
     for part, words in zip(("k", "v"), kv_record_words(op), strict=True):
         region = f"{name}_kv_{part}"
-        ins.append(net.stream(f"{region}_in", f"read_{region}", name, words))
-        outs.append(net.stream(f"{region}_out", name, f"write_{region}", words))
+        ins.append(net.stream(f"{region}_in", f"read_{region}", name, _Flow(words)))
+        outs.append(net.stream(f"{region}_out", name, f"write_{region}", _Flow(words)))
         read = ReadKv(region=region, block=block, record_words=words)
         write = WriteKv(region=region, block=block, record_words=words)
         net.add(f"read_{region}", read, block, (), (ins[-1],), CONTROL)

@@ -1,0 +1,29 @@
+"""Check a deployment against the reference and report it."""
+
+from dataclasses import dataclass
+
+from stbuild.api import Context, rule
+from stbuild.providers import DeployInfo, ReferenceInfo
+
+
+@dataclass(frozen=True, kw_only=True)
+class Deploy:
+    """`reference` gives what the device should have said."""
+
+    reference: ReferenceInfo
+
+
+@rule
+def deploy(ctx: Context[Deploy]) -> DeployInfo:
+    """Tokens, hidden states and logits must be equal to the bit."""
+    smoke = ctx.attrs.reference.smoke
+    report, summary = ctx.output("report.txt"), ctx.output("summary.json")
+    where = f"{ctx.label.package}:xclbin"
+    params = ctx.params("params.json", {"bundle": where, "platform": ctx.platform.name, "target": ctx.target})
+    ctx.stage(
+        "stbuild.stage.deploy",
+        ("--index", smoke.bundle.link.hls.partition.weights.index, "--run", smoke.run,
+         "--expected", ctx.attrs.reference.expected, "--params", params, "--report", report, "--summary", summary),
+    )  # fmt: skip
+    ctx.summary(summary)
+    return DeployInfo(report=report, summary=summary)

@@ -1,0 +1,43 @@
+"""The chain from a PyTorch model to a checked deployment."""
+
+from dataclasses import dataclass
+
+from stbuild.api import Entry, macro
+
+
+@dataclass(frozen=True, kw_only=True)
+class LlmAccelerator:
+    """What a project says of its model; sizes of 0 leave the choice to the platform."""
+
+    model: str
+    context: int = 2048
+    weights: str | None = None
+    group: int = 128
+    seed: int = 0
+    prompts: tuple[str, ...] = ()
+    token_prompts: tuple[str, ...] = ()
+    new_tokens: int = 16
+    channels: int = 0
+    lanes: int = 0
+    chunk: int = 0
+    token_lanes: int = 0
+
+
+@macro(default="deploy")
+def llm_accelerator(name: str, attrs: LlmAccelerator) -> list[Entry]:
+    """Every link of the chain as a target of its own."""
+    sizes = {n: getattr(attrs, n) for n in ("channels", "lanes", "chunk", "token_lanes")}
+    smoke = {n: getattr(attrs, n) for n in ("prompts", "token_prompts", "new_tokens")}
+    checkpoint = {"source": attrs.weights, "group": attrs.group, "seed": attrs.seed}
+    return [
+        {"torch_trace": {"name": "trace", "model": attrs.model, "context": attrs.context}},
+        {"model_weights": {"name": "weights", "trace": ":trace", **checkpoint}},
+        {"partition": {"name": "partition", "trace": ":trace", "weights": ":weights", **sizes}},
+        {"hls_generate": {"name": "hls", "partition": ":partition"}},
+        {"vpp_compile": {"name": "kernels", "hls": ":hls"}},
+        {"vpp_link": {"name": "link", "kernels": ":kernels"}},
+        {"xclbin_package": {"name": "xclbin", "link": ":link"}},
+        {"smoke_run": {"name": "smoke", "bundle": ":xclbin", **smoke}},
+        {"reference": {"name": "reference", "smoke": ":smoke"}},
+        {"deploy": {"name": "deploy", "reference": ":reference"}},
+    ]

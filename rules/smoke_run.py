@@ -1,0 +1,33 @@
+"""Load a bundle on the device and run the smoke prompts."""
+
+from dataclasses import dataclass
+
+from stbuild.api import Context, Policy, Resources, rule
+from stbuild.providers import BundleInfo, SmokeInfo
+
+
+@dataclass(frozen=True, kw_only=True)
+class SmokeRun:
+    """`prompts` are texts for a model with a tokenizer, `token_prompts` ids for one without."""
+
+    bundle: BundleInfo
+    prompts: tuple[str, ...] = ()
+    token_prompts: tuple[str, ...] = ()
+    new_tokens: int = 16
+
+
+@rule
+def smoke_run(ctx: Context[SmokeRun]) -> SmokeInfo:
+    """On the emulator the answer is cached like any other; a card always runs."""
+    attrs = ctx.attrs
+    run = ctx.output_tree("run")
+    prompts = ctx.params(
+        "prompts.json",
+        {"texts": attrs.prompts, "tokens": attrs.token_prompts, "new_tokens": attrs.new_tokens},
+    )
+    ctx.stage(
+        "stbuild.stage.smoke",
+        ("--bundle", attrs.bundle.bundle, "--prompts", prompts, "--run", run),
+        policy=Policy(resources=Resources(cpu=1, memory_mb=1000), cacheable=ctx.target == "sw_emu"),
+    )
+    return SmokeInfo(run=run, bundle=attrs.bundle)

@@ -1,0 +1,28 @@
+"""Export a PyTorch model and lower it to the tensor graph."""
+
+from dataclasses import dataclass
+
+from stbuild.api import Context, File, Resources, rule
+from stbuild.providers import TraceInfo
+
+
+@dataclass(frozen=True, kw_only=True)
+class TorchTrace:
+    """`model` is a file that defines `model() -> nn.Module`; `context` the positions of the KV cache."""
+
+    model: File
+    context: int = 2048
+
+
+@rule
+def torch_trace(ctx: Context[TorchTrace]) -> TraceInfo:
+    """Run torch.export on the meta device; weights are never needed."""
+    graph, tables = ctx.output("graph.json"), ctx.output("tables.safetensors")
+    text = ctx.output("graph.txt")
+    ctx.stage(
+        "stbuild.stage.trace",
+        ("--model", ctx.attrs.model, "--context", ctx.attrs.context, "--name", ctx.label.package.rpartition("/")[2],
+         "--graph", graph, "--tables", tables, "--text", text),
+        resources=Resources(cpu=2, memory_mb=2000),
+    )  # fmt: skip
+    return TraceInfo(graph=graph, tables=tables, model=ctx.attrs.model)

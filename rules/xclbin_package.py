@@ -1,0 +1,36 @@
+"""Pack weights for the card's channels and make the bundle that a device loads."""
+
+from dataclasses import dataclass
+
+from stbuild.api import Context, Resources, rule
+from stbuild.providers import BundleInfo, LinkInfo
+
+
+@dataclass(frozen=True, kw_only=True)
+class XclbinPackage:
+    """`link` gives the kernel image."""
+
+    link: LinkInfo
+
+
+@rule
+def xclbin_package(ctx: Context[XclbinPackage]) -> BundleInfo:
+    """Weights are an action of their own: a new image does not pack them again."""
+    link = ctx.attrs.link
+    plan = link.hls.partition
+    weights = plan.weights
+    memory, bundle = ctx.output_tree("memory"), ctx.output_tree("bundle")
+    params = ctx.params("params.json", {"platform": ctx.platform, "target": ctx.target})
+    source = ("--source", weights.source) if weights.source else ()
+    ctx.stage(
+        "stbuild.stage.pack",
+        ("--graph", plan.graph, "--design", plan.design, "--tables", plan.trace.tables,
+         "--options", weights.options, *source, "--memory", memory),
+        resources=Resources(cpu=2, memory_mb=2500),
+    )  # fmt: skip
+    ctx.stage(
+        "stbuild.stage.package",
+        ("--design", plan.design, "--index", weights.index, "--params", params, "--image", link.image,
+         "--memory", memory, "--tokenizer", weights.tokenizer, "--bundle", bundle),
+    )  # fmt: skip
+    return BundleInfo(bundle=bundle, link=link)

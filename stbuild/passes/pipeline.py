@@ -1,0 +1,36 @@
+"""The passes from a graph in fixed point to a placed design, in their order."""
+
+from collections.abc import Callable
+
+from stbuild.ir.design import Design
+from stbuild.ir.graph import Graph
+from stbuild.ir.weights import WeightIndex
+from stbuild.passes.fifos import SizeFifos
+from stbuild.passes.network import build_network
+from stbuild.passes.place import PlaceKernels, PlaceMemory
+from stbuild.passes.segments import FormKernels
+from stbuild.passes.sizes import Wishes, choose_sizes
+from stbuild.platform import Platform
+
+Pass = Callable[[Design], Design]
+
+
+def design_passes(graph: Graph, platform: Platform) -> tuple[Pass, ...]:
+    """Every pass on a design, in order."""
+    return (
+        FormKernels(),
+        SizeFifos(),
+        PlaceMemory(graph=graph, platform=platform),
+        PlaceKernels(platform=platform),
+    )
+
+
+def plan(graph: Graph, index: WeightIndex, platform: Platform, wishes: Wishes) -> Design:
+    """The design of `graph` (after the numerics pass) with the weights of `index` on `platform`.
+
+    Raises StbuildError when a weight is missing, or the model does not fit the card.
+    """
+    design = build_network(graph, index, choose_sizes(graph, platform, wishes), platform.name)
+    for step in design_passes(graph, platform):
+        design = step(design)
+    return design

@@ -1,0 +1,65 @@
+"""A design in words: sizes, engine schedule, kernels, streams and memory, for people to read."""
+
+from collections.abc import Iterator
+
+from stbuild.ir.design import Design
+from stbuild.platform import Platform
+
+MIB = 2**20
+
+
+def design_report(design: Design, platform: Platform) -> str:
+    """The report that `partition` writes; the same design gives the same text."""
+    sections = (_sizes(design, platform), _schedule(design), _kernels(design), _streams(design), _memory(design))
+    return "\n\n".join("\n".join(lines) for lines in sections) + "\n"
+
+
+def _sizes(design: Design, platform: Platform) -> Iterator[str]:
+    sizes = design.sizes
+    yield f"{design.name} on {platform.title} (a plan: nothing here has met Vitis or a card)"
+    yield f"  weight channels  {sizes.channels} in {sizes.units} matmul units of {sizes.lanes} lanes"
+    yield f"  tokens           {sizes.chunk} per launch at most, {sizes.token_lanes} in the same cycle"
+    yield f"  context          {sizes.context} positions"
+    yield f"  clock            {sizes.clock_mhz} MHz (target)"
+
+
+def _schedule(design: Design) -> Iterator[str]:
+    yield "matmul engine, in order"
+    for op in design.matmuls:
+        block = design.blocks[op.block]
+        load = "loads" if op.load else "keeps"
+        yield (
+            f"  {block.name:10} x{block.count:<3} {op.name:16} {op.rows:>6} x {op.cols:<6} {op.bits} bits, "
+            f"groups of {op.group:<3} {load} vector {op.source}, from channel {op.base}"
+        )
+
+
+def _kernels(design: Design) -> Iterator[str]:
+    yield "kernels"
+    for kernel in design.kernels:
+        count = sum(p.kernel == kernel.name for p in design.processes)
+        seats = ", ".join(
+            unit + ("" if slr is None else f" in SLR{slr}")
+            for unit, slr in zip(kernel.units, kernel.slrs, strict=True)
+        )
+        yield f"  {kernel.name:20} {f'{count} processes' if count else 'lanes':14} {seats}"
+
+
+def _streams(design: Design) -> Iterator[str]:
+    deep = sorted((s for s in design.streams if not s.command), key=lambda s: (-s.depth, s.name))
+    kib = sum(s.depth for s in deep) * 64 / 1024
+    yield f"streams: {len(deep)} of 512 bits, {kib:.0f} KiB of FIFOs; the deepest"
+    for stream in deep[:12]:
+        yield f"  {stream.name:28} {stream.depth:>6}  {stream.source} -> {stream.sink}"
+
+
+def _memory(design: Design) -> Iterator[str]:
+    total = sum(r.bytes for r in design.regions)
+    yield f"memory: {total / MIB:.1f} MiB"
+    weights = [r for r in design.regions if r.name.startswith("weights_")]
+    sizes = [r.bytes / MIB for r in weights]
+    yield f"  weights, {len(weights)} channels: {min(sizes):.2f} to {max(sizes):.2f} MiB each"
+    for region in design.regions:
+        if region not in weights:
+            banks = str(region.first) if region.first == region.last else f"{region.first}-{region.last}"
+            yield f"  {region.name:24} {region.bytes / MIB:>9.2f} MiB  bank {banks}"

@@ -1,0 +1,93 @@
+"""What one step of an accelerator's chain hands the next."""
+
+from dataclasses import dataclass
+
+from stbuild.engine.artifact import File, Tree
+
+
+@dataclass(frozen=True, kw_only=True)
+class TraceInfo:
+    """The tensor graph of a model, and its position tables (safetensors, [context, width] each)."""
+
+    graph: File
+    tables: File
+    model: File
+
+
+@dataclass(frozen=True, kw_only=True)
+class WeightsInfo:
+    """A checkpoint: its index, the file or folder itself (None: synthetic), and the tokenizer's files."""
+
+    index: File
+    source: File | None
+    options: File
+    tokenizer: Tree
+
+
+@dataclass(frozen=True, kw_only=True)
+class PartitionInfo:
+    """The graph in fixed point, the design for a platform, and the design in words."""
+
+    graph: File
+    design: File
+    report: File
+    trace: TraceInfo
+    weights: WeightsInfo
+
+
+@dataclass(frozen=True, kw_only=True)
+class HlsInfo:
+    """One C++ file per kernel, the linker's configuration, and the network for emulation."""
+
+    kernels: Tree
+    cfg: File
+    system: File
+    partition: PartitionInfo
+
+
+@dataclass(frozen=True, kw_only=True)
+class KernelsInfo:
+    """Compiled kernels, one object each."""
+
+    objects: Tree
+    hls: HlsInfo
+
+
+@dataclass(frozen=True, kw_only=True)
+class LinkInfo:
+    """The kernel image."""
+
+    image: File
+    hls: HlsInfo
+
+
+@dataclass(frozen=True, kw_only=True)
+class BundleInfo:
+    """Everything that a device needs: xclbin, weights per channel, manifest, tokenizer."""
+
+    bundle: Tree
+    link: LinkInfo
+
+
+@dataclass(frozen=True, kw_only=True)
+class SmokeInfo:
+    """What the device said to the smoke prompts: tokens, hidden states, logits, times."""
+
+    run: Tree
+    bundle: BundleInfo
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReferenceInfo:
+    """What the reference says to the same tokens."""
+
+    expected: Tree
+    smoke: SmokeInfo
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeployInfo:
+    """The report of a deployment that passed its check."""
+
+    report: File
+    summary: File
