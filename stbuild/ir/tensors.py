@@ -12,7 +12,10 @@ class Tensors(Protocol):
     """A model's tensors by name: what `reference` interprets and what is packed for the card."""
 
     def matrix(self, name: str) -> PackedMatrix:
-        """The weight of a Linear, [rows, cols] in the precision in which the card holds it."""
+        """The weight of a Linear as the op uses it, [rows, cols], in the card's precision.
+
+        Where the checkpoint holds the transpose (`Param.transposed`), this is turned already.
+        """
         ...
 
     def array(self, name: str) -> NDArray[np.float32]:

@@ -1,0 +1,150 @@
+"""docs/numerics.md once more in Python integers, one token at a time: checks the torch reference."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+
+from stbuild.ir.graph import Affine, Attention, Map, Norm
+from stbuild.ir.packed import PackedMatrix
+
+LIMIT = 2**31 - 1
+Vector = list[int]
+
+
+def rsr(x: int, s: int) -> int:
+    if s < 0:
+        return sat(x) << min(-s, 31)
+    s = min(s, 62)
+    return (x + 2 ** (s - 1)) >> s if s else x
+
+
+def sat(x: int) -> int:
+    return max(-LIMIT, min(LIMIT, x))
+
+
+@dataclass(frozen=True)
+class Group:
+    """int8 values with the scale m * 2^(e - 7)."""
+
+    a: tuple[int, ...]
+    m: int
+    e: int
+
+
+def quantise_group(x: Sequence[int]) -> Group:
+    q = (128 * max(map(abs, x)) + 126) // 127
+    m, e = 128, 0
+    if q >= 128:
+        e = q.bit_length() - 8
+        m = (q + 2**e - 1) >> e
+        if m == 256:
+            m, e = 128, e + 1
+    r = (2**23 // m + 1) // 2
+    return Group(tuple(max(-127, min(127, rsr(v * r, 15 + e))) for v in x), m, e)
+
+
+def quantise(x: Sequence[int], size: int = 32) -> list[Group]:
+    return [quantise_group(x[i : i + size]) for i in range(0, len(x), size)]
+
+
+def truncated(w: float, b: int) -> int:
+    return math.trunc(Fraction(w) * Fraction(2) ** b)
+
+
+def exponent(w: PackedMatrix) -> int:
+    """Try every exponent downwards from the exact one, in exact fractions."""
+    d, m = w.d.astype(float).tolist(), w.m.astype(float).tolist()
+    numbers = [Fraction(v) for row in d + m for v in row if v]
+    if not numbers:
+        return 0
+    exact = next(b for b in range(-40, 41) if all((v * Fraction(2) ** b).denominator == 1 for v in numbers))
+    q_max = {4: 60960, 8: 520192}[w.bits]
+
+    def holds(b: int) -> bool:
+        big = [[(abs(truncated(x, b)), abs(truncated(y, b))) for x, y in zip(*r, strict=True)]
+               for r in zip(d, m, strict=True)]  # fmt: skip
+        small = all(max(pair) < 2**24 for row in big for pair in row)
+        sums = [sum(w.group // 32 * (x * q_max + y * 4064) for x, y in row) for row in big]
+        return small and 2**20 * max(sums) < 2**62
+
+    return next(b for b in range(min(exact, 40), -100, -1) if holds(b))
+
+
+def linear(x: list[Group], w: PackedMatrix, frac_in: int, frac_out: int) -> Vector:
+    b, top = exponent(w), max(g.e for g in x)
+    scales = [(g.m << 12) >> min(top - g.e, 31) for g in x]
+    result = []
+    for row in range(w.rows):
+        acc = 0
+        for i, (g, s) in enumerate(zip(x, scales, strict=True)):
+            q = [int(v) for v in w.q[row, 32 * i : 32 * i + 32]]
+            dot = sum(v * a for v, a in zip(q, g.a, strict=True))
+            wide = 32 * i // w.group
+            acc += truncated(float(w.d[row, wide]), b) * s * dot
+            acc += truncated(float(w.m[row, wide]), b) * s * sum(g.a)
+        assert abs(acc) < 2**62
+        result.append(sat(rsr(acc, b + 19 - top + frac_in - frac_out)))
+    return result
+
+
+def norm(op: Norm, x: Vector, frac_in: int, weight: Vector | None, bias: Vector | None) -> Vector:
+    result = []
+    for start in range(0, len(x), op.segment):
+        part = x[start : start + op.segment]
+        if op.center:
+            mu = (sum(part) + op.segment // 2) // op.segment
+            part = [sat(v - mu) for v in part]
+        h = max(0, max(map(abs, part)).bit_length() - 23)
+        squares = sum((v >> h) ** 2 for v in part)
+        v = squares // op.segment + (round(op.eps * 2.0 ** (2 * frac_in)) >> (2 * h)) or 1
+        z = (62 - v.bit_length()) & ~1
+        rs = (2**61 // math.isqrt(v << z)) >> 7
+        for i, value in enumerate(part):
+            n = rsr(value * rs, 34 + h - z // 2)
+            y = rsr(n * (weight[i] if weight else 65536), 36 - op.frac)
+            result.append(sat(y + (sat(rsr(bias[i], 16 - op.frac)) if bias else 0)))
+    return result
+
+
+def affine(op: Affine, x: int, frac_in: int) -> int:
+    return sat(rsr(x * op.multiplier, op.shift + frac_in - op.frac) + op.addend)
+
+
+def function(op: Map, x: int) -> int:
+    i = max(0, min(255, (x + 2**20) >> 13))
+    rest = x + 2**20 - (i << 13)
+    return sat(op.bases[i] + rsr(op.slopes[i] * rest, 16))
+
+
+def attention_head(q: Vector, k: list[Vector], v: list[Vector], scale: float) -> Vector:
+    """One head of the last position; `k` and `v` are those of all positions."""
+    query, keys, values = quantise_group(q), [quantise_group(x) for x in k], [quantise_group(x) for x in v]
+    c = round(scale * math.log2(math.e) * 2**20)
+    scores = []
+    for key in keys:
+        dot = sum(a * b for a, b in zip(query.a, key.a, strict=True))
+        scores.append(sat(rsr(dot * query.m * key.m * c, 50 - query.e - key.e)))
+    p = [softmax_weight(max(scores) - s) for s in scores]
+    top = max(x.e for x in values)
+    w = [(y * x.m) >> min(top - x.e, 31) for y, x in zip(p, values, strict=True)]
+    length = sum(p).bit_length()
+    inverse = 2**48 // (sum(p) << (32 - length))
+    sums = [sum(y * x.a[i] for y, x in zip(w, values, strict=True)) for i in range(len(q))]
+    return [sat(rsr(acc * inverse, 23 + length - top)) for acc in sums]
+
+
+def attention(op: Attention, q: Vector, k: list[Vector], v: list[Vector]) -> Vector:
+    """All heads of the last position."""
+    size, result = op.head_dim, []
+    for head in range(op.heads):
+        part = slice(head // (op.heads // op.kv_heads) * size, (head // (op.heads // op.kv_heads) + 1) * size)
+        own = q[head * size : (head + 1) * size]
+        result += attention_head(own, [x[part] for x in k], [x[part] for x in v], op.scale)
+    return result
+
+
+def softmax_weight(delta: int) -> int:
+    i, f = delta >> 16, delta & 65535
+    left, right = (round(2 ** (16 - (j) / 64)) for j in (f >> 10, (f >> 10) + 1))
+    return int((left - (((left - right) * (f & 1023)) >> 10)) >> min(i, 31))
