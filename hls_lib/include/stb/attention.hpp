@@ -45,7 +45,7 @@ inline RecordStep step_after(const RecordStep& step, int heads, int slots, int t
 // What one run keeps on chip: the launch's own q, k and v, scores of all positions, sums of values.
 template <typename SHAPE, int CHUNK, int CONTEXT>
 struct AttentionMemory {
-  Word q[CHUNK][SHAPE::kKvHeads][SHAPE::kShared][SHAPE::kWords];
+  int16_t q[CHUNK][SHAPE::kKvHeads][SHAPE::kShared][SHAPE::kBytes];
   Scale q_scale[CHUNK][SHAPE::kKvHeads][SHAPE::kShared];
   Word key[CHUNK][SHAPE::kKvHeads][SHAPE::kWords];
   Word value[CHUNK][SHAPE::kKvHeads][SHAPE::kWords];
@@ -53,7 +53,7 @@ struct AttentionMemory {
   Scales<SHAPE::kKvHeads, CONTEXT> value_scale;
   int32_t score[CHUNK][SHAPE::kKvHeads][SHAPE::kShared][CONTEXT];
   Total total[CHUNK][SHAPE::kKvHeads][SHAPE::kShared];
-  int64_t sums[CHUNK][SHAPE::kKvHeads][SHAPE::kShared][SHAPE::kWords * kWordBytes];
+  SplitSums<SHAPE::kBytes> sums[CHUNK][SHAPE::kKvHeads][SHAPE::kShared];
 };
 
 // The launch's q, then its k, then its v.
@@ -65,7 +65,9 @@ take_q:
     const int kv = i % SHAPE::kHeads / SHAPE::kShared;
     const int t = i / SHAPE::kHeads;
     const int g = i % SHAPE::kShared;
-    memory.q_scale[t][kv][g] = read_head<SHAPE::kInWords>(q, memory.q[t][kv][g]);
+    Word head[SHAPE::kWords];
+    memory.q_scale[t][kv][g] = read_head<SHAPE::kInWords>(q, head);
+    unpack_head(head, memory.q[t][kv][g]);
   }
 take_k:
   for (int i = 0; i < tokens * SHAPE::kKvHeads; ++i) {
@@ -118,10 +120,12 @@ dot_heads:
 template <typename SHAPE, int CHUNK, int CONTEXT>
 inline void add_value(AttentionMemory<SHAPE, CHUNK, CONTEXT>& memory, const Word (&value)[SHAPE::kWords],
                       int kv, int j, int t) {
+  int32_t a[SHAPE::kBytes];
+  unpack_head(value, a);
 value_heads:
   for (int g = 0; g < SHAPE::kShared; ++g) {
     STB_UNROLL
-    accumulate(memory.sums[t][kv][g], memory.score[t][kv][g][j], value);
+    accumulate(memory.sums[t][kv][g], memory.score[t][kv][g][j], a);
   }
 }
 
@@ -204,8 +208,7 @@ inline void weigh_head(AttentionMemory<SHAPE, CHUNK, CONTEXT>& memory, int t, in
       score_positions(score, memory.key_scale.m[kv], memory.key_scale.e[kv], length, q.m * C, 50 - q.e);
   memory.total[t][kv][g] =
       weigh_positions(score, top, memory.value_scale.m[kv], memory.value_scale.e[kv], length);
-clear_sums:
-  for (int i = 0; i < SHAPE::kWords * kWordBytes; ++i) memory.sums[t][kv][g][i] = 0;
+  clear(memory.sums[t][kv][g]);
 }
 
 template <int64_t C, typename SHAPE, int CHUNK, int CONTEXT>
@@ -222,6 +225,19 @@ weigh_queries:
   }
 }
 
+// Elements first..first+15 of a head's result.
+template <int ELEMENTS>
+inline Word divide_word(const SplitSums<ELEMENTS>& sums, int first, const Reciprocal& by) {
+  Word y;
+divide_lanes:
+  for (int l = 0; l < kLanes; ++l) {
+    STB_UNROLL
+    const int64_t sum = sums.high[first + l] * int64_t(65536) + sums.low[first + l];
+    set_lane(y, l, sat(round_shift(sum * by.factor, by.shift)));
+  }
+  return y;
+}
+
 // The results of all query heads: the weighted sums over their totals.
 template <typename SHAPE, int CHUNK, int CONTEXT>
 inline void give_results(const AttentionMemory<SHAPE, CHUNK, CONTEXT>& memory, int tokens, Port<Word>& y) {
@@ -235,7 +251,7 @@ give_results:
   divide_words:
     for (int w = 0; w < SHAPE::kInWords; ++w) {
       STB_PIPELINE(1)
-      words[w] = divide_word(&memory.sums[t][kv][g][kLanes * w], by);
+      words[w] = divide_word(memory.sums[t][kv][g], kLanes * w, by);
     }
     write_n(y, words, SHAPE::kInWords);
   }

@@ -16,6 +16,7 @@ struct HeadShape {
     kShared = HEADS / KV_HEADS,                       // heads of q that share one of k and v
     kInWords = HEAD_DIM / kLanes,                     // words of a head as int32
     kWords = ceil_div(HEAD_DIM, kWordBytes),          // words of a head as int8
+    kBytes = kWordBytes * kWords,                     // elements of a head, padded
     kScaleWords = ceil_div(KV_HEADS, kWordBytes / 4)  // words of scales behind the keys of a record
   };
 };
@@ -60,30 +61,59 @@ read_words:
 
 inline int32_t signed_byte(const Word& w, int i) { return static_cast<int8_t>(byte_at(w, i)); }
 
+// A head's int8 values one by one.
+template <int WORDS, typename T>
+inline void unpack_head(const Word (&words)[WORDS], T (&a)[WORDS * kWordBytes]) {
+unpack_words:
+  for (int i = 0; i < WORDS; ++i) {
+  unpack_bytes:
+    for (int l = 0; l < kWordBytes; ++l) {
+      STB_UNROLL
+      a[kWordBytes * i + l] = static_cast<T>(signed_byte(words[i], l));
+    }
+  }
+}
+
 template <int WORDS>
-inline int32_t dot(const Word (&a)[WORDS], const Word (&b)[WORDS]) {
+inline int32_t dot(const int16_t (&a)[WORDS * kWordBytes], const Word (&b)[WORDS]) {
   int32_t sum = 0;
 dot_words:
   for (int i = 0; i < WORDS; ++i) {
   dot_bytes:
     for (int l = 0; l < kWordBytes; ++l) {
       STB_UNROLL
-      sum += signed_byte(a[i], l) * signed_byte(b[i], l);
+      sum += a[kWordBytes * i + l] * static_cast<int16_t>(signed_byte(b[i], l));
     }
   }
   return sum;
 }
 
-// sums += weight * a; weight is below 2^24, so a product has 32 bits.
-template <int WORDS>
-inline void accumulate(int64_t (&sums)[WORDS * kWordBytes], int32_t weight, const Word (&a)[WORDS]) {
-accumulate_words:
-  for (int i = 0; i < WORDS; ++i) {
-  accumulate_bytes:
-    for (int l = 0; l < kWordBytes; ++l) {
-      STB_UNROLL
-      sums[kWordBytes * i + l] += weight * signed_byte(a[i], l);
-    }
+// Sums of products below 2^31, exact for 32,768 of them: value = high * 2^16 + low.
+template <int ELEMENTS>
+struct SplitSums {
+  uint32_t low[ELEMENTS];
+  int32_t high[ELEMENTS];
+};
+
+template <int ELEMENTS>
+inline void clear(SplitSums<ELEMENTS>& sums) {
+clear_sums:
+  for (int i = 0; i < ELEMENTS; ++i) {
+    STB_UNROLL
+    sums.low[i] = 0;
+    sums.high[i] = 0;
+  }
+}
+
+// sums += weight * a for int8 a; weight is below 2^24.
+template <int ELEMENTS>
+inline void accumulate(SplitSums<ELEMENTS>& sums, int32_t weight, const int32_t (&a)[ELEMENTS]) {
+accumulate_elements:
+  for (int i = 0; i < ELEMENTS; ++i) {
+    STB_UNROLL
+    const int32_t product = weight * a[i];
+    sums.low[i] += static_cast<uint32_t>(product & 65535);
+    sums.high[i] += product >> 16;
   }
 }
 

@@ -20,6 +20,13 @@ constexpr int32_t sat(int64_t x) { return static_cast<int32_t>(clamp(x, kMax)); 
 // `rsr` for 1 <= shift <= 62: halves go up. Loops over it vectorise.
 constexpr int64_t round_shift(int64_t x, int shift) { return (x + (int64_t(1) << (shift - 1))) >> shift; }
 
+// The same for |x| < 2^61 by a logical shift, which AVX2 has for shifts that differ from lane to lane.
+constexpr int64_t round_shift_biased(int64_t x, int shift) {
+  return static_cast<int64_t>(
+             (static_cast<uint64_t>(x) + (uint64_t(1) << 62) + (uint64_t(1) << (shift - 1))) >> shift) -
+         (int64_t(1) << (62 - shift));
+}
+
 // `rsr` for every shift.
 constexpr int64_t rsr(int64_t x, int shift) {
   return shift > 0    ? round_shift(x, min_of(shift, 62))

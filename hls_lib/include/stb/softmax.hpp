@@ -30,7 +30,7 @@ score_positions:
   for (int j = 0; j < length; ++j) {
     STB_PIPELINE(1)
     const int64_t product = static_cast<int64_t>(score[j]) * m[j] * factor;
-    score[j] = sat(round_shift(product, shift - e[j]));
+    score[j] = sat(round_shift_biased(product, shift - e[j]));
     top = score[j] > top ? score[j] : top;
   }
   return top;
@@ -65,17 +65,6 @@ struct Reciprocal {
   int64_t factor;
   int shift;
 };
-
-// The results of one word of sums.
-inline Word divide_word(const int64_t* sums, const Reciprocal& by) {
-  Word y;
-divide_lanes:
-  for (int l = 0; l < kLanes; ++l) {
-    STB_UNROLL
-    set_lane(y, l, sat(round_shift(sums[l] * by.factor, by.shift)));
-  }
-  return y;
-}
 
 inline Reciprocal reciprocal(const Total& total) {
   const int bits = bitlen(static_cast<uint64_t>(total.sum));
