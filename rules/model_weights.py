@@ -28,6 +28,16 @@ def model_weights(ctx: Context[ModelWeights]) -> WeightsInfo:
     source = ("--source", attrs.source) if attrs.source else ()
     ctx.stage(
         "stbuild.stage.weights",
-        ("--graph", attrs.trace.graph, "--options", options, *source, "--index", index, "--tokenizer", tokenizer),
+        (
+            "--graph",
+            attrs.trace.graph,
+            "--options",
+            options,
+            *source,
+            "--index",
+            index,
+            "--tokenizer",
+            tokenizer,
+        ),
     )
     return WeightsInfo(index=index, source=attrs.source, options=options, tokenizer=tokenizer)

@@ -19,9 +19,10 @@ def torch_trace(ctx: Context[TorchTrace]) -> TraceInfo:
     """Run torch.export on the meta device; weights are never needed."""
     graph, tables = ctx.output("graph.json"), ctx.output("tables.safetensors")
     text = ctx.output("graph.txt")
+    name = ctx.label.package.rpartition("/")[2]
     ctx.stage(
         "stbuild.stage.trace",
-        ("--model", ctx.attrs.model, "--context", ctx.attrs.context, "--name", ctx.label.package.rpartition("/")[2],
+        ("--model", ctx.attrs.model, "--context", ctx.attrs.context, "--name", name,
          "--graph", graph, "--tables", tables, "--text", text),
         resources=Resources(cpu=2, memory_mb=2000),
     )  # fmt: skip

@@ -3,11 +3,31 @@
 from dataclasses import dataclass
 
 from stbuild.ir.design import (
-    Argmax, BlockRuns, Design, FanOut, Fork, LoopHead, LoopTail, Process, TakeLast,
+    Argmax,
+    BlockRuns,
+    Design,
+    FanOut,
+    Fork,
+    LoopHead,
+    LoopTail,
+    Process,
+    TakeLast,
 )  # fmt: skip
 from stbuild.ir.fixed import attention_scale, norm_epsilon
 from stbuild.ir.graph import (
-    Add, AddParam, Affine, Attention, Concat, Map, Mul, MulParam, Norm, Quantize, Rescale, Rotary, Slice,
+    Add,
+    AddParam,
+    Affine,
+    Attention,
+    Concat,
+    Map,
+    Mul,
+    MulParam,
+    Norm,
+    Quantize,
+    Rescale,
+    Rotary,
+    Slice,
 )  # fmt: skip
 from stbuild.ir.types import ACTIVATION_FRAC, LANES
 

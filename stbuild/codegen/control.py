@@ -5,7 +5,15 @@ from collections.abc import Iterator
 from stbuild.codegen.kernel import call_line, element, ends_of_kernel, fifo
 from stbuild.codegen.writer import cpp_file, function
 from stbuild.ir.design import (
-    Design, ParamRead, Process, ReadKv, ReadParams, ReadWeights, Sequence, WriteKv, WriteWords,
+    Design,
+    ParamRead,
+    Process,
+    ReadKv,
+    ReadParams,
+    ReadWeights,
+    Sequence,
+    WriteKv,
+    WriteWords,
 )  # fmt: skip
 from stbuild.passes.place import program_words
 
@@ -46,7 +54,8 @@ def memory(region: str) -> str:
 
 def _memory_pragmas(design: Design) -> Iterator[str]:
     for region in design.regions:
-        yield f"#pragma HLS INTERFACE mode = m_axi port = {memory(region.name)} bundle = {region.port} offset = slave"
+        port = f"port = {memory(region.name)} bundle = {region.port} offset = slave"
+        yield f"#pragma HLS INTERFACE mode = m_axi {port}"
 
 
 def _functions(processes: list[Process], design: Design) -> Iterator[str]:

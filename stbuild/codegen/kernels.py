@@ -10,6 +10,8 @@ def kernel_files(design: Design) -> dict[str, str]:
     """The text of each kernel by its name."""
     special = {"control": control_kernel, "matmul": matmul_kernel, "router": router_kernel}
     return {
-        kernel.name: special[kernel.name](design) if kernel.name in special else streaming_kernel(design, kernel.name)
+        kernel.name: special[kernel.name](design)
+        if kernel.name in special
+        else streaming_kernel(design, kernel.name)
         for kernel in design.kernels
     }

@@ -69,7 +69,8 @@ def _launch(design: Design) -> Iterator[str]:
         yield _open(stream)
     yield 'const Unit unit("control");'
     regions = [
-        f"static_cast<{'' if r.writable else 'const '}Word*>(buffers[{i}])" for i, r in enumerate(design.regions)
+        f"static_cast<{'' if r.writable else 'const '}Word*>(buffers[{i}])"
+        for i, r in enumerate(design.regions)
     ]
     scalars = [f"static_cast<int>(scalars[{i}])" for i in range(len(SCALARS))]
     arguments = ",\n      ".join((*regions, *scalars, ", ".join(s.name for s in ports)))

@@ -17,5 +17,6 @@ def main(args: Namespace) -> None:
 
 if __name__ == "__main__":
     run_stage(
-        stage_parser("Stop a hardware build.", target="hw_emu or hw", kernels="C++ files", cfg="link.cfg"), main
+        stage_parser("Stop a hardware build.", target="hw_emu or hw", kernels="C++ files", cfg="link.cfg"),
+        main,
     )

@@ -1,0 +1,35 @@
+"""Packs a checkpoint into the memory images that a design reads."""
+
+from argparse import Namespace
+from pathlib import Path
+
+from stbuild.frontend.checkpoint import open_checkpoint
+from stbuild.frontend.tables import read_tables
+from stbuild.ir import serde
+from stbuild.ir.design import Design
+from stbuild.ir.graph import Graph
+from stbuild.package.pack import RegionFiles
+from stbuild.passes.layout import write_memory
+from stbuild.stage.entry import run_stage, stage_parser
+
+
+def main(args: Namespace) -> None:
+    """Write one file per constant region."""
+    graph = serde.read(Graph, Path(args.graph))
+    design = serde.read(Design, Path(args.design))
+    weights = open_checkpoint(graph, args.source, Path(args.options))
+    with RegionFiles(Path(args.memory)) as files:
+        write_memory(graph, design, weights, read_tables(Path(args.tables)), files.append)
+
+
+if __name__ == "__main__":
+    parser = stage_parser(
+        "Pack weights for a design.",
+        graph="the graph in fixed point",
+        design="the design",
+        tables="position tables",
+        options="quantisation and seed",
+        memory="folder for the memory images",
+    )
+    parser.add_argument("--source", help="GGUF file or Hugging Face folder; synthetic without")
+    run_stage(parser, main)

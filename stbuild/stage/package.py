@@ -1,0 +1,134 @@
+"""Makes the bundle of a design: xclbin, weights, manifest, tokenizer."""
+
+import json
+from argparse import Namespace
+from collections.abc import Iterator
+from pathlib import Path
+
+from stbuild.codegen.control import SCALARS, memory
+from stbuild.ir import serde
+from stbuild.ir.design import Design, Region
+from stbuild.ir.weights import WeightIndex
+from stbuild.package import xclbin
+from stbuild.package.axlf import Mode
+from stbuild.package.bundle import (
+    FORMAT,
+    TEXT_FILES,
+    WEIGHTS,
+    Argument,
+    BufferArgument,
+    Manifest,
+    Model,
+    Provenance,
+    ScalarArgument,
+    write_bundle,
+)  # fmt: skip
+from stbuild.package.pack import SUFFIX
+from stbuild.platform import Memory, MemoryType, Platform
+from stbuild.runtime.cpu import cpu_flags
+from stbuild.runtime.tokenizer import stop_tokens
+from stbuild.stage.entry import run_stage, stage_parser
+
+SCALAR_BYTES = 4
+
+
+def main(args: Namespace) -> None:
+    """Write the bundle; weights are linked, never copied."""
+    design = serde.read(Design, Path(args.design))
+    params = json.loads(Path(args.params).read_text())
+    platform = serde.from_data(Platform, params["platform"])
+    image, weights, tokenizer = Path(args.image), Path(args.memory), Path(args.tokenizer)
+    name = f"{design.name}.xclbin"
+    file = Path(args.bundle).with_suffix(".xclbin")
+    xclbin.write(file, _xclbin(design, platform, image.read_bytes()))
+    manifest = Manifest(
+        format=FORMAT,
+        name=design.name,
+        platform=platform.name,
+        target=params["target"],
+        xclbin=name,
+        model=_model(design, serde.read(WeightIndex, Path(args.index)), tokenizer),
+        arguments=tuple(_arguments(design, weights)),
+        cpu_flags=cpu_flags(),
+    )
+    texts = tuple(tokenizer / t for t in TEXT_FILES if (tokenizer / t).is_file())
+    write_bundle(Path(args.bundle), manifest, xclbin=file, weights=weights, texts=texts)
+
+
+def _model(design: Design, index: WeightIndex, tokenizer: Path) -> Model:
+    return Model(
+        vocab_size=design.vocab_size,
+        context=design.sizes.context,
+        chunk=design.sizes.chunk,
+        weights=Provenance.SYNTHETIC if index.synthetic else Provenance.REAL,
+        weights_source=index.source,
+        stop_tokens=stop_tokens(tokenizer),
+    )
+
+
+def _arguments(design: Design, weights: Path) -> Iterator[Argument]:
+    """The control kernel's arguments in the order of its signature."""
+    for region in design.regions:
+        file = f"{region.name}{SUFFIX}"
+        yield BufferArgument(
+            buffer=region.name,
+            bytes=region.bytes,
+            file=f"{WEIGHTS}/{file}" if (weights / file).is_file() else None,
+            writable=region.writable,
+            first_bank=region.first,
+            last_bank=region.last,
+        )
+    for scalar in SCALARS:
+        yield ScalarArgument(scalar=scalar, bytes=SCALAR_BYTES)
+
+
+def _xclbin(design: Design, platform: Platform, image: bytes) -> xclbin.Xclbin:
+    return xclbin.Xclbin(
+        name=design.name,
+        platform=platform.vitis_platform,
+        shell=platform.shell,
+        mode=Mode.SW_EMU,
+        clock_mhz=design.sizes.clock_mhz,
+        memories=tuple(_banks(design, platform.memory)),
+        kernels=tuple(_kernels(design)),
+        image=image,
+    )
+
+
+def _banks(design: Design, memory: Memory) -> Iterator[xclbin.MemoryBank]:
+    used = {b for r in design.regions for b in range(r.first, r.last + 1)}
+    kind = xclbin.MemType.HBM if memory.type is MemoryType.HBM else xclbin.MemType.DDR4
+    size = memory.total_bytes // len(memory.tags)
+    for bank, tag in enumerate(memory.tags):
+        address = memory.base_address + bank * size
+        yield xclbin.MemoryBank(tag=tag, type=kind, bytes=size, base_address=address, used=bank in used)
+
+
+def _kernels(design: Design) -> Iterator[xclbin.KernelIp]:
+    for kernel in design.kernels:
+        arguments = tuple(_kernel_arguments(design.regions)) if kernel.name == "control" else ()
+        yield xclbin.KernelIp(name=kernel.name, units=kernel.units, arguments=arguments)
+
+
+def _kernel_arguments(regions: tuple[Region, ...]) -> Iterator[xclbin.KernelArgument]:
+    for region in regions:
+        banks = tuple(range(region.first, region.last + 1))
+        yield xclbin.KernelArgument(name=memory(region.name), bytes=8, banks=banks, port=region.port)
+    for scalar in SCALARS:
+        yield xclbin.KernelArgument(name=scalar, bytes=SCALAR_BYTES)
+
+
+if __name__ == "__main__":
+    run_stage(
+        stage_parser(
+            "Make a bundle.",
+            design="the design",
+            index="the index of the weights",
+            params="platform and target",
+            image="the kernel image",
+            memory="folder of memory images",
+            tokenizer="folder of tokenizer files",
+            bundle="folder to make",
+        ),
+        main,
+    )

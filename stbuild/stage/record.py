@@ -1,0 +1,40 @@
+"""What a smoke run is compared by: tokens, and digests of hidden states and logits."""
+
+from dataclasses import dataclass
+from hashlib import blake2b
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+DIGEST_BYTES = 8
+
+
+@dataclass(frozen=True, kw_only=True)
+class Record:
+    """One prompt: `hidden[value][run]` has a digest per token taken in, `logits` one per token made."""
+
+    prompt: tuple[int, ...]
+    tokens: tuple[int, ...]
+    hidden: dict[str, tuple[tuple[str, ...], ...]]
+    logits: tuple[str, ...]
+    text: str = ""
+    prompt_seconds: float = 0.0
+    decode_seconds: float = 0.0
+
+
+def digest(vector: NDArray[np.int32]) -> str:
+    """A digest of the integers of one vector."""
+    data = np.ascontiguousarray(vector, dtype="<i4").tobytes()
+    return blake2b(data, digest_size=DIGEST_BYTES).hexdigest()
+
+
+def record_path(folder: Path, number: int) -> Path:
+    """The file of prompt `number`."""
+    return folder / f"prompt_{number}.json"
+
+
+def record_paths(folder: Path) -> list[Path]:
+    """All records of a run in order."""
+    count = sum(1 for _ in folder.glob("prompt_*.json"))
+    return [record_path(folder, i) for i in range(count)]
