@@ -1,0 +1,29 @@
+# Checks and tests; `make check` is static, `make test` runs everything.
+PYTHON := .venv/bin/python
+CXX_FILES := $(shell git ls-files 'hls_lib/*.hpp' 'hls_lib/*.cpp' 'tests/*.hpp' 'tests/*.cpp')
+PYTHON_FOLDERS := stbuild rules platforms projects tests benchmarks
+
+.PHONY: check test lint types cxx
+
+check: lint types cxx
+
+test: .venv/dev
+	$(PYTHON) -m pytest -n 2 --dist loadfile -q
+
+lint: .venv/dev
+	$(PYTHON) -m ruff check $(PYTHON_FOLDERS)
+	$(PYTHON) -m ruff format --check -q $(PYTHON_FOLDERS)
+	.venv/bin/clang-format --dry-run --Werror $(CXX_FILES)
+
+types: .venv/dev
+	$(PYTHON) -m mypy stbuild rules platforms projects tests benchmarks
+
+cxx:
+	@for f in $$(git ls-files 'hls_lib/include/*.hpp' 'hls_lib/sim/*.cpp'); do \
+	  g++ -std=c++17 -O1 -march=native -Wall -Wextra -Werror -Wno-unknown-pragmas -Wno-pragma-once-outside-header \
+	    -fsyntax-only -Ihls_lib/include -x c++ $$f || exit 1; done
+
+.venv/dev: requirements.txt requirements-dev.txt
+	./stbuildw --version
+	.venv/bin/pip install -q -r requirements-dev.txt
+	@touch $@
