@@ -82,12 +82,15 @@ def encode(axlf: Axlf) -> bytes:
         at = HEADER_BYTES + index * _SECTION.size
         _SECTION.pack_into(out, at, section.kind, section.name.encode()[:15], offset, len(section.data))
         out[offset : offset + len(section.data)] = section.data
-    out[UUID_OFFSET : UUID_OFFSET + 16] = hashlib.sha256(out).digest()[:16]
+    out[UUID_OFFSET : UUID_OFFSET + 16] = _content_uuid(out)
     return bytes(out)
 
 
 def decode(data: bytes, where: str) -> Axlf:
-    """The inverse of `encode`; a damaged file is a StbuildError that says what is wrong with it."""
+    """The inverse of `encode`; a damaged file is a StbuildError that says what is wrong with it.
+
+    Files for the emulated card are all ours, so their UUID is held against their content.
+    """
     if len(data) < HEADER_BYTES or not data.startswith(MAGIC):
         raise StbuildError("this is not an xclbin file", where=where)
     fields = _HEADER.unpack_from(data, _FRONT.size)
@@ -96,6 +99,8 @@ def decode(data: bytes, where: str) -> Axlf:
         raise StbuildError(
             f"the xclbin has {len(data)} bytes, its header says {length}", where=where, hint="it was cut off"
         )
+    if mode == Mode.SW_EMU and uuid != _content_uuid(data):
+        raise StbuildError("the xclbin is damaged: its content does not match its UUID", where=where)
     sections = tuple(_section(data, HEADER_BYTES + i * _SECTION.size, where) for i in range(count))
     return Axlf(mode=mode, platform_vbnv=_text(vbnv), sections=sections, uuid=UUID(bytes=uuid))
 
@@ -107,6 +112,13 @@ def read(path: Path) -> Axlf:
     except OSError as error:
         raise StbuildError(f"the xclbin cannot be read: {error.strerror}", where=str(path)) from error
     return decode(data, str(path))
+
+
+def _content_uuid(data: bytes | bytearray) -> bytes:
+    """A hash of all bytes but the UUID's own."""
+    digest = hashlib.sha256(data[:UUID_OFFSET])
+    digest.update(data[UUID_OFFSET + 16 :])
+    return digest.digest()[:16]
 
 
 def _place(sections: tuple[Section, ...]) -> tuple[list[int], int]:

@@ -35,6 +35,16 @@ class RegionFiles:
             ) from error
         self.sizes[region] = self.sizes.get(region, 0) + data.nbytes
 
+    def fit(self, region: str, size: int) -> None:
+        """Fill the region's file up with zeros to `size` bytes; a region that grew beyond is refused."""
+        used = self.sizes.get(region, 0)
+        if used > size:
+            raise StbuildError(
+                f"region {region!r} took {used} bytes, the design gives it {size}", exit_code=1
+            )
+        self._file(region).truncate(size)
+        self.sizes[region] = size
+
     def close(self) -> None:
         """Close all files."""
         for file in self._open.values():

@@ -1,0 +1,136 @@
+"""`stbuild run` on a bundle: what it prints, where, and what it says when something is missing."""
+
+import io
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from stbuild.errors import StbuildError
+from stbuild.package.bundle import Manifest, Provenance
+from stbuild.runtime.commands import run
+
+MakeBundle = Callable[..., Path]
+Captured = pytest.CaptureFixture[str]
+
+
+def test_ids_in_ids_out(make_bundle: MakeBundle, capsys: Captured) -> None:
+    assert run(make_bundle(text=False), ["--tokens", "1 2 3", "--max-tokens", "4"]) == 0
+    out, err = capsys.readouterr()
+    assert re.fullmatch(r"(\d+ ){4}\n", out)
+    assert re.search(
+        r"\[4 tokens at [\d.]+ tok/s, prompt of 3 in [\d.]+ s; measured, emulated u55c on this host\]", err
+    )
+    assert "[the weights are synthetic: these tokens say nothing about the model]" in err
+
+
+def test_real_weights_go_without_saying(
+    make_bundle: MakeBundle, manifest: Manifest, capsys: Captured
+) -> None:
+    real = replace(manifest, model=replace(manifest.model, weights=Provenance.REAL))
+    run(make_bundle(real), ["--tokens", "1,2,3", "--max-tokens", "1"])
+    err = capsys.readouterr().err
+    assert "synthetic" not in err and "[1 token, prompt of 3" in err
+
+
+def test_a_prompt_is_framed_unless_raw(make_bundle: MakeBundle, capsys: Captured) -> None:
+    folder = make_bundle()
+    run(folder, ["--prompt", "Hi", "--max-tokens", "3"])
+    assert f"prompt of {len('user') + 1 + len('Hi') + 1 + 3} " in capsys.readouterr().err
+    run(folder, ["--prompt", "Hi", "--raw", "--max-tokens", "3"])
+    assert "prompt of 2 " in capsys.readouterr().err
+
+
+def test_equal_seeds_give_equal_text(make_bundle: MakeBundle, capsys: Captured) -> None:
+    folder = make_bundle()
+    outs = []
+    for seed in ("1", "1", "2"):
+        run(folder, ["--tokens", "1 2", "--temperature", "4", "--seed", seed, "--max-tokens", "8"])
+        outs.append(capsys.readouterr().out)
+    assert outs[0] == outs[1] != outs[2]
+
+
+def test_a_full_context_is_told(make_bundle: MakeBundle, manifest: Manifest, capsys: Captured) -> None:
+    endless = replace(manifest, model=replace(manifest.model, stop_tokens=()))
+    run(make_bundle(endless), ["--tokens", "1 2", "--max-tokens", "999"])
+    out, err = capsys.readouterr()
+    assert len(out.split()) == 63
+    assert "[the context of 64 tokens is full]" in err
+
+
+def test_a_stop_token_ends_the_answer(make_bundle: MakeBundle, manifest: Manifest, capsys: Captured) -> None:
+    run(make_bundle(), ["--tokens", "1 2 3", "--max-tokens", "6"])
+    ids = [int(word) for word in capsys.readouterr().out.split()]
+    stopping = replace(manifest, model=replace(manifest.model, stop_tokens=(ids[2],)))
+    run(make_bundle(stopping), ["--tokens", "1 2 3", "--max-tokens", "6"])
+    assert [int(word) for word in capsys.readouterr().out.split()] == ids[:2]
+
+
+def test_a_conversation_feeds_only_what_is_new(
+    make_bundle: MakeBundle, capsys: Captured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO("Hi\nYo\n\nnever read\n"))
+    assert run(make_bundle(), ["--chat", "--max-tokens", "2"]) == 0
+    prompts = re.findall(r"prompt of (\d+) ", capsys.readouterr().err)
+    assert len(prompts) == 2
+    whole = 2 * len("<user\nHi>\n") + len("<assistant\n>\n") + 2
+    assert int(prompts[1]) < whole
+
+
+@pytest.mark.parametrize("argv", [["--prompt", "Hi"], ["--chat"]])
+def test_text_without_a_tokenizer(make_bundle: MakeBundle, argv: list[str]) -> None:
+    with pytest.raises(StbuildError, match=r"text needs a tokenizer, and this bundle has none .*--tokens"):
+        run(make_bundle(text=False), argv)
+
+
+def test_a_conversation_without_a_template(make_bundle: MakeBundle, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = make_bundle()
+    (folder / "chat_template.jinja").unlink()
+    monkeypatch.setattr("sys.stdin", io.StringIO("Hi\n"))
+    with pytest.raises(StbuildError, match="a conversation needs a chat template"):
+        run(folder, ["--chat"])
+    assert run(folder, ["--prompt", "Hi", "--max-tokens", "1"]) == 0
+
+
+def test_a_broken_template(make_bundle: MakeBundle) -> None:
+    folder = make_bundle()
+    (folder / "chat_template.jinja").unlink()
+    (folder / "chat_template.jinja").write_text("{% for %}")
+    with pytest.raises(StbuildError, match=r"chat_template.jinja: the chat template is broken"):
+        run(folder, ["--prompt", "Hi"])
+    (folder / "chat_template.jinja").write_text("{{ raise_exception('no system role') }}")
+    with pytest.raises(StbuildError, match="the chat template refuses: no system role"):
+        run(folder, ["--prompt", "Hi"])
+
+
+def test_a_broken_tokenizer(make_bundle: MakeBundle) -> None:
+    folder = make_bundle()
+    (folder / "tokenizer.json").unlink()
+    (folder / "tokenizer.json").write_text("{}")
+    with pytest.raises(StbuildError, match=r"tokenizer.json: this is not a tokenizer file"):
+        run(folder, ["--prompt", "Hi"])
+
+
+@pytest.mark.parametrize(
+    ("argv", "sentence"),
+    [
+        (["--tokens", "1 two"], "'two' is not a token id"),
+        (["--tokens", ""], "the prompt is empty"),
+        (["--tokens", "1", "--max-tokens", "0"], "--max-tokens is 0"),
+        (["--tokens", "1", "--chat"], r"not allowed with argument --tokens \(--help shows all options\)"),
+        ([], "one of the arguments --prompt --chat --tokens is required"),
+        (["--tokens", "1", "--seed", "x"], "argument --seed: invalid int value: 'x'"),
+        (["--tokens", "1 " * 65], "the prompt has 65 tokens, the context holds 64"),
+    ],
+)
+def test_wrong_arguments(make_bundle: MakeBundle, argv: list[str], sentence: str) -> None:
+    with pytest.raises(StbuildError, match=sentence):
+        run(make_bundle(), argv)
+
+
+def test_help_shows_examples(tmp_path: Path, capsys: Captured) -> None:
+    with pytest.raises(SystemExit):
+        run(tmp_path, ["--help"])
+    assert "capital of France" in capsys.readouterr().out
