@@ -1,0 +1,276 @@
+"""The flat list of ops of one token, and the ways a value becomes an op."""
+
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+import torch
+
+from stbuild.errors import StbuildError
+from stbuild.frontend import expression
+from stbuild.frontend.values import (
+    BASE,
+    Centered,
+    Expr,
+    Index,
+    Joined,
+    Normed,
+    Rotated,
+    Static,
+    Turned,
+    Value,
+    Vec,
+    Weight,
+)  # fmt: skip
+from stbuild.ir.graph import Add, Affine, AnyOp, Concat, Map, Mul, Norm, Param, Rotary, Slice
+
+MAX_PIECES = 256
+"""Slices that one rearrangement may cost."""
+_aten = torch.ops.aten
+
+
+@dataclass(kw_only=True)
+class Place:
+    """Where in the model the operator that is being lowered stands."""
+
+    operator: str = ""
+    module: str = ""
+    line: str | None = None
+
+
+@dataclass(kw_only=True)
+class Builder:
+    """Collects ops; values get provisional names and `places` the module path they come from."""
+
+    tokens: int
+    ops: list[AnyOp] = field(default_factory=list)
+    place: Place = field(default_factory=Place)
+    _origins: dict[int, tuple[Any, str]] = field(default_factory=dict)
+    _made: dict[int, tuple[Any, Vec]] = field(default_factory=dict)
+    _ordered: dict[tuple[str, bytes], Vec] = field(default_factory=dict)
+
+    def error(self, why: str, hint: str | None = None) -> StbuildError:
+        """A refusal that names the operator, the module and the model's source line."""
+        at = f" in {self.place.module}" if self.place.module else ""
+        return StbuildError(f"{self.place.operator}{at}: {why}", where=self.place.line, hint=hint)
+
+    def emit(self, kind: Any, width: int, shape: tuple[int, ...] | None = None, **fields: Any) -> Vec:
+        """Append an op; its value as a tensor of `shape`, token after token."""
+        name = f"%{len(self.ops)}"
+        self.ops.append(kind(name=name, width=width, origin=self.place.module, **fields))
+        return self.plain(name, width, shape or (self.tokens, width))
+
+    def plain(self, name: str, width: int, shape: tuple[int, ...]) -> Vec:
+        """The value `name` as a tensor of `shape`, token after token."""
+        return Vec(source=name, width=width, index=np.arange(self.tokens * width).reshape(shape))
+
+    def like(self, vec: Vec, kind: Any, **fields: Any) -> Vec:
+        """Append an elementwise op: its value is laid out as `vec`."""
+        made = self.emit(kind, vec.width, **fields)
+        return replace(vec, source=made.source)
+
+    def vec(self, value: Value | Any) -> Vec:
+        """`value` as the output of an op."""
+        if isinstance(value, Vec):
+            return value
+        if id(value) not in self._made:
+            here = self.place.module
+            self.place.module = self._origins.get(id(value), (value, here))[1]
+            self._made[id(value)] = (value, self._materialise(value))
+            self.place.module = here
+        return self._made[id(value)][1]
+
+    def note_origin(self, value: Any) -> None:
+        """Remember that `value`, should it become an op, comes from the module at hand."""
+        self._origins.setdefault(id(value), (value, self.place.module))
+
+    def _materialise(self, value: Value | Any) -> Vec:
+        match value:
+            case Expr(base=Vec()):
+                return self._function(value)
+            case Normed():
+                return self._norm(value)
+            case Rotated():
+                return self.rotary(value, value.x)
+            case Joined():
+                return self._join(value)
+            case Turned():
+                raise self.error(
+                    "a product with numbers that depend on the position is lowered only as rotary embedding"
+                    " of the form x * cos + rotate_half(x) * sin"
+                )
+            case Centered() | Expr():
+                raise self.error("a vector minus its mean is lowered only as part of a layer norm")
+        raise self.error(f"a {describe(value)} cannot be used here as a vector of the token")
+
+    def whole(self, value: Value | Any) -> Vec:
+        """`value` as an op's output all of whose elements are used, each once."""
+        vec = self.vec(value)
+        return vec if vec.index.size == self.tokens * vec.width else self.ordered(vec)
+
+    def ordered(self, value: Value | Any) -> Vec:
+        """`value` as an op's output with the elements in the order in which the tensor has them."""
+        vec = self.vec(value)
+        own = vec.index.reshape(-1)
+        own = own[own < vec.width]
+        if own.size == vec.width and bool((own == np.arange(vec.width)).all()):
+            return vec
+        if own.size * self.tokens != vec.index.size or np.unique(own).size != own.size:
+            raise self.error("elements of a token are repeated by broadcasting")
+        key = (vec.source, own.tobytes())
+        if key not in self._ordered:
+            self._ordered[key] = self._gather([(vec, own)])
+        rank = np.zeros(vec.width, dtype=np.int64)
+        rank[own] = np.arange(own.size)
+        index = vec.index // vec.width * own.size + rank[vec.index % vec.width]
+        return replace(self._ordered[key], index=index)
+
+    def rotary(self, part: Rotated, head: Vec) -> Vec:
+        """The rotary embedding of whole heads `head`, of whose elements `part` turns the first."""
+        width, (head_dim, source) = head.width, (head.index.shape[-1], head.source)
+        heads = width // head_dim
+        whole = head.index[head.index < width].reshape(-1)
+        if head_dim % 16 or whole.size != width or bool((whole != np.arange(width)).any()):
+            raise self.error(
+                f"rotary embedding of heads of {head_dim} elements that are not stored one by one"
+            )
+        return self.like(
+            head, Rotary, x=source, heads=heads, head_dim=head_dim, rotary_dim=2 * part.half, table=part.table
+        )
+
+    def _norm(self, value: Normed) -> Vec:
+        gain = value.gain
+        weight = self._segment_param(value.weight, value.segment, gain)
+        normed = self.like(
+            value.x, Norm, x=value.x.source, segment=value.segment, eps=value.eps, center=value.center,
+            weight=weight, bias=self._segment_param(value.bias, value.segment, 1.0),
+        )  # fmt: skip
+        if value.weight is None and abs(gain - 1) > 1e-9:
+            return self.like(normed, Affine, x=normed.source, scale=gain)
+        return normed
+
+    def _segment_param(self, weight: Weight | None, segment: int, gain: float) -> Param | None:
+        if weight is None:
+            return None
+        if int(np.prod(weight.shape)) != segment:
+            raise self.error(f"a norm over {segment} elements with a parameter of shape {list(weight.shape)}")
+        return param(replace(weight, scale=weight.scale * gain, offset=weight.offset * gain), (segment,))
+
+    def _function(self, expr: Expr) -> Vec:
+        assert isinstance(expr.base, Vec)
+        base = self.whole(expr.base)
+        straight = expression.line(expr)
+        if straight and straight.scale == 1 and straight.offset == 0:
+            return base
+        if straight:
+            return self.like(base, Affine, x=base.source, scale=straight.scale, offset=straight.offset)
+        if expression.tabulates(expr):
+            return self._map(base, expr)
+        return self._by_parts(base, expr)
+
+    def _map(self, base: Vec, expr: Expr) -> Vec:
+        if not expression.finite(expr):
+            raise self.error(
+                "the function has no value somewhere between -16 and 16, so it cannot be tabulated"
+            )
+        values = expression.samples(expr)
+        return self.like(base, Map, x=base.source, function=expression.name_of(expr), samples=values)
+
+    def _by_parts(self, base: Vec, expr: Expr) -> Vec:
+        """Operators one by one: products and sums as such, the others as tables of their own."""
+        parts = [self._part(base, a, expr) for a in expr.args if a is BASE or isinstance(a, Expr)]
+        match expression.target_name(expr.target), expr.args:
+            case "mul", _ if len(parts) == 2:
+                return self.like(base, Mul, a=parts[0].source, b=parts[1].source)
+            case "add", _ if len(parts) == 2 and not expr.kwargs:
+                return self.like(base, Add, a=parts[0].source, b=parts[1].source)
+            case "sub", _ if len(parts) == 2 and not expr.kwargs:
+                minus = self.like(base, Affine, x=parts[1].source, scale=-1.0)
+                return self.like(base, Add, a=parts[0].source, b=minus.source)
+            case "div", _ if len(parts) == 2:
+                inverse = Expr(base=parts[1], target=_aten.reciprocal.default, args=(BASE,))
+                return self.like(base, Mul, a=parts[0].source, b=self._map(parts[1], inverse).source)
+            case "pow", (_, int() | float() as power) if power in (2, 3, 4):
+                return self._power(parts[0], int(power))
+        if len(parts) != 1:
+            raise self.error("a function of several values")
+        single = replace(
+            expr, base=parts[0], args=tuple(BASE if isinstance(a, Expr) else a for a in expr.args)
+        )
+        straight = expression.line(single)
+        if straight:
+            return self.like(base, Affine, x=parts[0].source, scale=straight.scale, offset=straight.offset)
+        return self._map(parts[0], single)
+
+    def _part(self, base: Vec, argument: Any, expr: Expr) -> Vec:
+        return base if argument is BASE else self.vec(replace(argument, base=base))
+
+    def _power(self, x: Vec, power: int) -> Vec:
+        product = x
+        for _ in range(power - 1):
+            product = self.like(x, Mul, a=product.source, b=x.source)
+        return product
+
+    def _join(self, value: Joined) -> Vec:
+        head, *rest = value.parts
+        if isinstance(head, Rotated) and len(rest) == 1 and isinstance(rest[0], Vec):
+            tail = rest[0]
+            if tail.source == head.x.source:
+                index = np.concatenate([head.x.index, tail.index], axis=value.dim)
+                return self.rotary(head, replace(head.x, index=index))
+        vecs = [self.whole(p) for p in value.parts]
+        which = np.concatenate([np.full(v.index.shape, i) for i, v in enumerate(vecs)], axis=value.dim)
+        index = np.concatenate([v.index for v in vecs], axis=value.dim)
+        widths = np.array([v.width for v in vecs])
+        own = index < widths[which]
+        made = self._gather_mixed(vecs, which[own], index[own])
+        offsets = np.cumsum([0, *[v.width for v in vecs]])[which]
+        rank = np.zeros(int(widths.sum()), dtype=np.int64)
+        rank[(offsets + index)[own]] = np.arange(rank.size)
+        width = widths[which]
+        return replace(made, index=index // width * made.width + rank[offsets + index % width])
+
+    def _gather_mixed(self, vecs: list[Vec], which: Index, index: Index) -> Vec:
+        breaks = np.flatnonzero((np.diff(which) != 0) | (np.diff(index) != 1)) + 1
+        pieces = zip(np.split(which, breaks), np.split(index, breaks), strict=True)
+        return self._gather([(vecs[int(w[0])], i) for w, i in pieces])
+
+    def _gather(self, pieces: list[tuple[Vec, Index]]) -> Vec:
+        """Elements `index` of vectors, one piece behind the other."""
+        runs = [(v, run) for v, i in pieces for run in np.split(i, np.flatnonzero(np.diff(i) != 1) + 1)]
+        odd = [r for _, r in runs if r[0] % 16 or r.size % 16]
+        if odd or len(runs) > MAX_PIECES:
+            raise self.error(
+                "a token's elements are rearranged in a way that no slices of multiples of 16 elements give",
+                hint="rotary embedding must rotate halves, and heads must be stored one behind the other",
+            )
+        names = [self._slice(v, int(r[0]), r.size) for v, r in runs]
+        if len(names) == 1:
+            return self.plain(names[0], runs[0][1].size, (self.tokens, runs[0][1].size))
+        return self.emit(Concat, sum(r.size for _, r in runs), parts=tuple(names))
+
+    def _slice(self, vec: Vec, start: int, width: int) -> str:
+        return vec.source if width == vec.width else self.emit(Slice, width, x=vec.source, start=start).source
+
+
+def param(weight: Weight, shape: tuple[int, ...]) -> Param:
+    """`weight` as the parameter of an op that wants it as `shape`."""
+    return Param(
+        names=(weight.name,),
+        shape=shape,
+        scale=weight.scale,
+        offset=weight.offset,
+        transposed=weight.transposed,
+    )
+
+
+def describe(value: Any) -> str:
+    """What a value is, for a message."""
+    match value:
+        case Weight():
+            return f"parameter {value.name!r}"
+        case Static(on_position=True):
+            return "number that depends on the position"
+        case Static():
+            return "constant tensor"
+    return type(value).__name__.lower()

@@ -1,0 +1,112 @@
+"""Functions of one variable: evaluated in float64, and judged by how they can be tabulated."""
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from stbuild.frontend.values import BASE, Expr, Function
+
+GRID = torch.linspace(-16.0, 16.0, 257, dtype=torch.float64)
+"""Where a Map is sampled."""
+_FAR = torch.tensor([-1000.0, -300.0, -100.0, -32.0, 32.0, 100.0, 300.0, 1000.0], dtype=torch.float64)
+_EXTRAPOLATION = 1e-3
+_INTERPOLATION = 1e-2
+
+
+@dataclass(frozen=True, kw_only=True)
+class Line:
+    """`scale * x + offset`."""
+
+    scale: float
+    offset: float
+
+
+def evaluate(expr: Any, x: Tensor) -> Tensor:
+    """The expression at the float64 points `x`; numbers stand for themselves."""
+    if expr is BASE:
+        return x
+    if not isinstance(expr, Expr):
+        return torch.as_tensor(expr, dtype=torch.float64)
+    args = [evaluate(a, x) if a is BASE or isinstance(a, Expr) else a for a in expr.args]
+    return expr.target(*args, **dict(expr.kwargs))
+
+
+def samples(expr: Expr) -> tuple[float, ...]:
+    """The 257 values that a Map of the expression holds."""
+    return tuple(float(y) for y in evaluate(expr, GRID).expand(257))
+
+
+def finite(expr: Expr) -> bool:
+    """True if the expression has a value everywhere on the grid."""
+    return all(math.isfinite(y) for y in samples(expr))
+
+
+def line(expr: Expr) -> Line | None:
+    """The straight line that the expression is, if it is one."""
+    x = torch.cat([GRID, _FAR])
+    y = evaluate(expr, x).expand(x.shape)
+    if not bool(torch.isfinite(y).all()):
+        return None
+    at_zero, at_one = (
+        float(evaluate(expr, torch.tensor([v], dtype=torch.float64)).flatten()[0]) for v in (0.0, 1.0)
+    )
+    scale, offset = at_one - at_zero, at_zero
+    if not bool(torch.allclose(y, scale * x + offset, rtol=1e-7, atol=1e-9 * (1 + abs(offset)))):
+        return None
+    return Line(scale=scale, offset=offset)
+
+
+def is_square(expr: Expr) -> bool:
+    """True if the expression is x * x."""
+    return bool(torch.allclose(evaluate(expr, GRID).expand(257), GRID * GRID))
+
+
+def tabulates(expr: Expr) -> bool:
+    """True if 256 segments and their continuation stand for the expression everywhere."""
+    if not finite(expr):
+        return False
+    y = evaluate(expr, GRID)
+    low, high = _slope(y[0], y[1]), _slope(y[255], y[256])
+    ends = torch.where(_FAR < 0, y[0] + low * (_FAR + 16), y[256] + high * (_FAR - 16))
+    exact = evaluate(expr, _FAR)
+    scale = exact.abs().clamp(min=float(y.abs().max()) * 0.1 + 1e-9)
+    if not bool(((ends - exact).abs() <= _EXTRAPOLATION * scale).all()):
+        return False
+    middle = evaluate(expr, (GRID[1:] + GRID[:-1]) / 2)
+    error = (middle - (y[1:] + y[:-1]) / 2).abs()
+    return bool((error <= _INTERPOLATION * middle.abs().clamp(min=1.0)).all())
+
+
+def name_of(expr: Expr) -> str:
+    """The function's usual name, or that of its outermost operator."""
+    y = torch.tensor(samples(expr), dtype=torch.float64)
+    for name, function in _KNOWN.items():
+        if bool(torch.allclose(y, function(GRID), rtol=1e-6, atol=1e-9)):
+            return name
+    return target_name(expr.target)
+
+
+def target_name(target: Any) -> str:
+    """`silu` for `aten.silu.default`."""
+    return str(getattr(target, "__name__", target)).split(".")[0].strip("_")
+
+
+def _slope(a: Tensor, b: Tensor) -> Tensor:
+    """A segment's slope with the 16 fraction bits that it has on the card."""
+    return torch.round((b - a) * 8 * 65536) / 65536
+
+
+_functional = torch.nn.functional
+_KNOWN: dict[str, Function] = {
+    "silu": _functional.silu,
+    "gelu": _functional.gelu,
+    "gelu_tanh": lambda x: _functional.gelu(x, approximate="tanh"),
+    "quick_gelu": lambda x: x * torch.sigmoid(1.702 * x),
+    "relu": torch.relu,
+    "sigmoid": torch.sigmoid,
+    "tanh": torch.tanh,
+    "exp": torch.exp,
+}

@@ -1,0 +1,115 @@
+"""Layout operators, applied to arrays of element numbers instead of data."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+Index = NDArray[np.int64]
+_aten = torch.ops.aten
+
+
+def view(index: Index, *args: Any, shape: tuple[int, ...]) -> Index:
+    """Any reshape: the graph knows the result's `shape`."""
+    return index.reshape(shape)
+
+
+def permute(index: Index, dims: list[int], *, shape: tuple[int, ...]) -> Index:
+    """`aten.permute`."""
+    return index.transpose(dims)
+
+
+def swap(index: Index, a: int, b: int, *, shape: tuple[int, ...]) -> Index:
+    """`aten.transpose.int`."""
+    return index.swapaxes(a, b)
+
+
+def turn(index: Index, *, shape: tuple[int, ...]) -> Index:
+    """`aten.t`."""
+    return index.T
+
+
+def expand(index: Index, *args: Any, shape: tuple[int, ...], **kwargs: Any) -> Index:
+    """`aten.expand`."""
+    return np.broadcast_to(index, shape)
+
+
+def cut(
+    index: Index, dim: int = 0, start: int | None = None, end: int | None = None, step: int = 1,
+    *, shape: tuple[int, ...],
+) -> Index:  # fmt: skip
+    """`aten.slice`."""
+    where: list[slice] = [slice(None)] * index.ndim
+    where[dim] = slice(start, end, step)
+    return index[tuple(where)]
+
+
+def select(index: Index, dim: int, at: int, *, shape: tuple[int, ...]) -> Index:
+    """`aten.select.int`."""
+    return index.take(at, axis=dim)
+
+
+def same(index: Index, *args: Any, shape: tuple[int, ...], **kwargs: Any) -> Index:
+    """An operator that moves nothing."""
+    return index
+
+
+def chunks(index: Index, sizes: Any, dim: int = 0, **_: Any) -> tuple[Index, ...]:
+    """`aten.split` and `aten.split_with_sizes`."""
+    length = index.shape[dim]
+    steps = [sizes] * -(-length // sizes) if isinstance(sizes, int) else list(sizes)
+    return tuple(np.split(index, np.cumsum(steps)[:-1], axis=dim))
+
+
+def equal_chunks(index: Index, count: int, dim: int = 0, **_: Any) -> tuple[Index, ...]:
+    """`aten.chunk`."""
+    return chunks(index, -(-index.shape[dim] // count), dim)
+
+
+def unbind(index: Index, dim: int = 0, **_: Any) -> tuple[Index, ...]:
+    """`aten.unbind`."""
+    return tuple(index.take(i, axis=dim) for i in range(index.shape[dim]))
+
+
+def repeat(index: Index, times: list[int], *, shape: tuple[int, ...]) -> Index:
+    """`aten.repeat`."""
+    return np.tile(index, times)
+
+
+def repeat_interleave(index: Index, times: int, dim: int, *, shape: tuple[int, ...], **_: Any) -> Index:
+    """`aten.repeat_interleave.self_int`."""
+    return np.repeat(index, times, axis=dim)
+
+
+LAYOUT: dict[Any, Callable[..., Any]] = {
+    _aten.view.default: view,
+    _aten._unsafe_view.default: view,
+    _aten.reshape.default: view,
+    _aten.unsqueeze.default: view,
+    _aten.squeeze.default: view,
+    _aten.squeeze.dim: view,
+    _aten.squeeze.dims: view,
+    _aten.permute.default: permute,
+    _aten.transpose.int: swap,
+    _aten.t.default: turn,
+    _aten.expand.default: expand,
+    _aten.slice.Tensor: cut,
+    _aten.select.int: select,
+    _aten.clone.default: same,
+    _aten.alias.default: same,
+    _aten.detach.default: same,
+    _aten.contiguous.default: same,
+    _aten.dropout.default: same,
+    _aten.native_dropout.default: same,
+    _aten.lift_fresh_copy.default: same,
+    _aten._to_copy.default: same,
+    _aten.split.Tensor: chunks,
+    _aten.split_with_sizes.default: chunks,
+    _aten.chunk.default: equal_chunks,
+    _aten.unbind.int: unbind,
+    _aten.repeat.default: repeat,
+    _aten.repeat_interleave.self_int: repeat_interleave,
+}
+"""ATen operators that only arrange elements, as functions of the element numbers."""

@@ -1,0 +1,168 @@
+"""From the ATen graph of one token to a flat list of ops: the driver and its table of lowerings.
+
+A family of operators has a module `lower_*` of its own; each entry of its `TABLE` takes a `Call` and
+gives a value. What depends on the position alone is left to `static`.
+"""
+
+import operator
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch.export.graph_signature import InputKind, InputSpec
+
+from stbuild.frontend import (
+    lower_attention,
+    lower_layout,
+    lower_linear,
+    lower_norm,
+    lower_pointwise,
+)
+from stbuild.frontend.builder import Builder
+from stbuild.frontend.call import Call, Lowering
+from stbuild.frontend.static import Statics
+from stbuild.frontend.trace import TracedModel
+from stbuild.frontend.values import CacheMemory, Static, Tokens, Value, Weight
+from stbuild.ir.graph import AnyOp
+
+LOWERED = (
+    "linear layers, embeddings, RMS and layer norm, functions of one variable, sums and products,"
+    " slices and concatenations, rotary embedding and causal SDPA attention over the KV cache"
+)
+"""What exists, for the message about what does not."""
+TABLE: dict[Any, Callable[[Call], Any]] = {
+    **lower_layout.TABLE, **lower_linear.TABLE, **lower_norm.TABLE, **lower_attention.TABLE,
+    **lower_pointwise.TABLE,
+}  # fmt: skip
+_IGNORED = {torch.ops.aten._assert_tensor_metadata.default, torch.ops.aten._assert_scalar.default}
+_FRAME = re.compile(r'File "([^"]+)", line (\d+)')
+
+
+@dataclass(frozen=True, kw_only=True)
+class FlatModel:
+    """All ops of one token in order, with provisional names, and what depends on the position.
+
+    `tables` maps a table's name to its values (cos, sin); `masks` are the attention masks in use.
+    """
+
+    ops: tuple[AnyOp, ...]
+    logits: str
+    tables: dict[str, tuple[Static, Static]]
+    masks: tuple[Static, ...]
+
+
+def lower(traced: TracedModel) -> FlatModel:
+    """Lower a traced model; an operator without a lowering is an error that names its source."""
+    low = Lowering(
+        builder=Builder(tokens=traced.tokens), statics=Statics(), context=traced.context, names=traced.names
+    )
+    values: dict[torch.fx.Node, Any] = {}
+    specs = iter(traced.program.graph_signature.input_specs)
+    positional = _inputs(traced)
+    for node in traced.program.graph.nodes:
+        if node.op == "placeholder":
+            values[node] = _input(low, next(specs), traced, positional)
+        elif node.op == "call_function" and node.target not in _IGNORED:
+            values[node] = _lower_node(low, node, values)
+        elif node.op == "output":
+            return _finished(low, values[node.args[0][0]], node)
+    raise AssertionError("an exported graph ends with its output")
+
+
+def _inputs(traced: TracedModel) -> dict[str, Any]:
+    """What the inputs of a call are, by the order in which the wrapper takes them."""
+    names = [s.arg.name for s in traced.program.graph_signature.input_specs if s.kind is InputKind.USER_INPUT]
+    memory = [CacheMemory(name=n) for n in names[2:]]
+    return dict(zip(names, [Tokens(), "positions", *memory], strict=True))
+
+
+def _input(low: Lowering, spec: InputSpec, traced: TracedModel, positional: dict[str, Any]) -> Value:
+    program = traced.program
+    match spec.kind:
+        case InputKind.PARAMETER:
+            name = str(spec.target).removeprefix("model.")
+            return Weight(name=traced.names[name], shape=tuple(program.state_dict[str(spec.target)].shape))
+        case InputKind.USER_INPUT:
+            value: Value | str = positional[spec.arg.name]
+            return low.statics.position() if isinstance(value, str) else value
+    target = str(spec.target)
+    tensor = program.state_dict[target] if target in program.state_dict else program.constants[target]
+    assert isinstance(tensor, torch.Tensor)
+    return low.statics.constant(target, tensor)
+
+
+def _lower_node(low: Lowering, node: torch.fx.Node, values: dict[torch.fx.Node, Any]) -> Any:
+    args, kwargs = _resolved(node.args, values), _resolved(node.kwargs, values)
+    if node.target is operator.getitem:
+        return args[0][args[1]]
+    place = low.builder.place
+    place.operator, place.module, place.line = str(node.target), _module(node), source_line(node)
+    if _all_static((args, kwargs)):
+        return low.statics.apply(node.target, args, kwargs)  # type: ignore[arg-type]
+    call = Call(low=low, target=node.target, args=args, kwargs=kwargs, shape=_shape(node))
+    value = _handler(call)(call)
+    low.builder.note_origin(value)
+    return value
+
+
+def _handler(call: Call) -> Callable[[Call], Any]:
+    handler = TABLE.get(call.target)
+    if handler is not None:
+        return handler
+    if torch.Tag.pointwise in getattr(call.target, "tags", ()):
+        return lower_pointwise.function
+    raise call.error("there is no lowering for this operator", hint=f"lowered are {LOWERED}")
+
+
+def _finished(low: Lowering, logits: Any, node: torch.fx.Node) -> FlatModel:
+    low.builder.place.operator = "the logits"
+    vec = low.builder.ordered(low.tensor(logits))
+    return FlatModel(
+        ops=tuple(low.builder.ops), logits=vec.source, tables=dict(low.tables), masks=tuple(low.masks)
+    )
+
+
+def _resolved(data: Any, values: dict[torch.fx.Node, Any]) -> Any:
+    if isinstance(data, torch.fx.Node):
+        return values[data]
+    if isinstance(data, dict):
+        return {k: _resolved(v, values) for k, v in data.items()}
+    if isinstance(data, list | tuple):
+        return type(data)(_resolved(v, values) for v in data)
+    return data
+
+
+def _all_static(data: Any) -> bool:
+    if isinstance(data, dict):
+        return all(_all_static(v) for v in data.values())
+    if isinstance(data, list | tuple):
+        return all(_all_static(v) for v in data)
+    return isinstance(data, Static) or not isinstance(data, Value)
+
+
+def _shape(node: torch.fx.Node) -> tuple[int, ...]:
+    value = node.meta.get("val")
+    return tuple(int(n) for n in value.shape) if isinstance(value, torch.Tensor) else ()
+
+
+def _module(node: torch.fx.Node) -> str:
+    stack = list((node.meta.get("nn_module_stack") or {}).values())
+    path = str(stack[-1][0]) if stack else ""
+    return path.removeprefix("model").removeprefix(".")
+
+
+def source_line(node: torch.fx.Node) -> str | None:
+    """The innermost line of the model's own code that made `node`, as `file:line`."""
+    frames = _FRAME.findall(node.meta.get("stack_trace") or "")
+    own = [(f, n) for f, n in frames if "/torch/" not in f] or frames
+    if not own:
+        return None
+    path = Path(own[-1][0])
+    if "site-packages" in path.parts:
+        path = Path(*path.parts[path.parts.index("site-packages") + 1 :])
+    elif path.is_relative_to(Path.cwd()):
+        path = path.relative_to(Path.cwd())
+    return f"{path}:{own[-1][1]}"

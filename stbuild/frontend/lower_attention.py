@@ -1,0 +1,117 @@
+"""Lowerings of the KV cache's update and of scaled dot product attention over it."""
+
+import math
+from typing import Any
+
+import numpy as np
+import torch
+
+from stbuild.frontend.builder import describe
+from stbuild.frontend.call import Call
+from stbuild.frontend.values import Cached, CacheMemory, Static, Vec, Weight
+from stbuild.ir.graph import Attention
+
+_aten = torch.ops.aten
+
+
+def store(call: Call) -> Any:
+    """`aten.index_put` of keys or values, [1, kv_heads, tokens, head_dim], at the positions."""
+    memory, indices, value = call.args[:3]
+    if not isinstance(memory, CacheMemory):
+        raise call.error(f"elements of a {describe(memory)} are overwritten; only the KV cache can be")
+    if len(indices) != 3 or indices[2] is None or not isinstance(indices[2], Static):
+        raise call.error("the KV cache is written in another place than at the positions of the tokens")
+    return _cached(call, value)
+
+
+def copy(call: Call) -> Any:
+    """`aten.index_copy` into the KV cache."""
+    memory, dim, positions, value = call.args[:4]
+    if not isinstance(memory, CacheMemory) or dim != 2 or not isinstance(positions, Static):
+        raise call.error("only the KV cache can be written, at the positions of the tokens")
+    return _cached(call, value)
+
+
+def attention(call: Call) -> Vec:
+    """`aten.scaled_dot_product_attention`, which must be causal."""
+    q, k, v = call.args[:3]
+    _check_mask(call)
+    if not isinstance(k, Cached) or not isinstance(v, Cached):
+        raise call.error("attention to keys and values that do not come from the KV cache")
+    query = call.builder.ordered(call.low.tensor(q))
+    head_dim = query.index.shape[-1]
+    heads = query.width // head_dim
+    if head_dim % 16:
+        raise call.error(f"attention heads of {head_dim} elements, which is not a multiple of 16")
+    _check_query(call, query, heads, head_dim)
+    for cached in (k, v):
+        _check_heads(call, cached, heads, head_dim)
+    scale = call.kwargs.get("scale")
+    made = call.builder.emit(
+        Attention, query.width, q=query.source, k=k.x.source, v=v.x.source, heads=heads, kv_heads=k.heads,
+        head_dim=head_dim, scale=float(scale) if scale is not None else 1 / math.sqrt(head_dim),
+    )  # fmt: skip
+    shape = (call.builder.tokens, heads, head_dim)
+    index = made.index.reshape(shape).transpose(1, 0, 2).reshape(call.shape)
+    return Vec(source=made.source, width=query.width, index=index)
+
+
+def _cached(call: Call, value: Any) -> Cached:
+    vec = call.builder.ordered(call.low.tensor(value))
+    _, heads, tokens, head_dim = vec.index.shape
+    own = vec.index[0, :, 0, :]
+    if tokens != call.builder.tokens or not np.array_equal(
+        own, np.arange(vec.width).reshape(heads, head_dim)
+    ):
+        raise call.error("keys or values are not stored head after head")
+    shape = (1, heads, call.low.context, head_dim)
+    key = ("cache", heads, head_dim)
+    if key not in call.low.cached_views:
+        call.low.cached_views[key] = np.broadcast_to(own[None, :, None, :], shape)
+    return Cached(x=vec, heads=heads, index=call.low.cached_views[key])
+
+
+def _check_query(call: Call, query: Vec, heads: int, head_dim: int) -> None:
+    order = np.arange(query.index.size).reshape(call.builder.tokens, heads, head_dim).transpose(1, 0, 2)
+    if not np.array_equal(query.index.reshape(order.shape), order):
+        raise call.error("queries are not stored head after head")
+
+
+def _check_heads(call: Call, cached: Cached, heads: int, head_dim: int) -> None:
+    """Every group of query heads must look at one key head, in order."""
+    index = cached.index
+    if index.ndim != 4 or index.shape[3] != head_dim or index.shape[2] != call.low.context:
+        raise call.error(
+            f"keys and values have the shape {list(index.shape)}, not [1, heads, context, {head_dim}]"
+        )
+    seen = index[0, :, 0, :]
+    repeats = seen.shape[0] // cached.heads
+    wanted = np.repeat(np.arange(cached.x.width).reshape(cached.heads, head_dim), repeats, axis=0)
+    if (
+        heads % cached.heads
+        or not np.array_equal(seen, wanted)
+        or not np.array_equal(index[0, :, -1, :], wanted)
+    ):
+        raise call.error("query heads do not share key heads group by group")
+
+
+def _check_mask(call: Call) -> None:
+    mask, dropout = call.argument(3, "attn_mask"), call.argument(4, "dropout_p", 0.0)
+    if dropout:
+        raise call.error("attention with dropout")
+    if call.argument(5, "is_causal", False) or mask is None:
+        raise call.error(
+            "attention without a mask over the whole cache",
+            hint="use the attention_mask that forward is given, or one made from the positions",
+        )
+    if not isinstance(mask, Static) or isinstance(mask, Weight):
+        raise call.error("the attention mask is computed from the tokens, not from their positions")
+    if all(mask.key != m.key for m in call.low.masks):
+        call.low.masks.append(mask)
+
+
+TABLE: dict[Any, Any] = {
+    _aten.index_put.default: store,
+    _aten.index_copy.default: copy,
+    _aten.scaled_dot_product_attention.default: attention,
+}

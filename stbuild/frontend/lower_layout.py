@@ -1,0 +1,111 @@
+"""Lowerings of operators that arrange elements: views, slices, copies and concatenation."""
+
+from dataclasses import replace
+from typing import Any
+
+import torch
+
+from stbuild.frontend.builder import describe
+from stbuild.frontend.call import Call
+from stbuild.frontend.index import LAYOUT, chunks, equal_chunks, unbind
+from stbuild.frontend.lower_rotary import joined_halves
+from stbuild.frontend.values import (
+    BASE,
+    Cached,
+    Expr,
+    Index,
+    Joined,
+    Statistic,
+    Tokens,
+    Turned,
+    Value,
+    Vec,
+    Weight,
+)  # fmt: skip
+
+_aten = torch.ops.aten
+_TURNS = {_aten.permute.default, _aten.transpose.int, _aten.t.default}
+_CASTS = {_aten._to_copy.default}
+_SEVERAL = {chunks, equal_chunks, unbind}
+
+
+def arrange(call: Call) -> Any:
+    """A layout operator on whatever value: only the element numbers move."""
+    source = call.args[0]
+    match source:
+        case Tokens() | Statistic():
+            return source
+        case Weight():
+            return _arrange_weight(call, source)
+        case Cached():
+            return replace(source, index=_cached_index(call, source))
+        case Turned():
+            return _arrange_turned(call, source)
+        case Expr(base=Vec()):
+            results = _arranged(call, source.base.index)
+            return _each(results, lambda i: replace(source, base=replace(source.base, index=i)))
+    if _moves_nothing(call):
+        return source
+    vec = call.low.tensor(source)
+    return _each(_arranged(call, vec.index), lambda i: replace(vec, index=i))
+
+
+def concatenate(call: Call) -> Value:
+    """`aten.cat`: kept as it is until it is known whether it is part of a rotary embedding."""
+    parts, dim = tuple(call.args[0]), call.argument(1, "dim", 0)
+    if all(isinstance(p, Turned) for p in parts):
+        return joined_halves(call, parts, dim)
+    if len(parts) == 1:
+        value: Value = parts[0]
+        return value
+    for part in parts:
+        if isinstance(part, Weight | Cached | Tokens):
+            raise call.error(f"a {describe(part)} cannot be concatenated")
+    return Joined(parts=parts, dim=dim)
+
+
+def index_function(call: Call) -> Any:
+    """A layout operator that turns complex or reorders is refused by name."""
+    raise call.error("elements are reordered, which has no lowering")
+
+
+def _arranged(call: Call, index: Index) -> Any:
+    return LAYOUT[call.target](index, *call.args[1:], shape=call.shape, **call.kwargs)
+
+
+def _each(results: Any, make: Any) -> Any:
+    return tuple(make(i) for i in results) if isinstance(results, tuple) else make(results)
+
+
+def _moves_nothing(call: Call) -> bool:
+    return LAYOUT[call.target] is LAYOUT[_aten.clone.default]
+
+
+def _cached_index(call: Call, source: Cached) -> Index:
+    key = (id(source.index), call.target, str(call.args[1:]), call.shape)
+    if key not in call.low.cached_views:
+        call.low.cached_views[key] = _arranged(call, source.index)
+    return call.low.cached_views[key]
+
+
+def _arrange_weight(call: Call, weight: Weight) -> Weight:
+    if call.target in _TURNS and len(weight.shape) == 2:
+        moved = call.shape != weight.shape or call.target is not _aten.permute.default
+        identity = call.target is _aten.permute.default and list(call.args[1]) == [0, 1]
+        return replace(weight, shape=call.shape, transposed=weight.transposed ^ (moved and not identity))
+    long = [n for n in call.shape if n != 1]
+    if call.shape == weight.shape or long == [n for n in weight.shape if n != 1]:
+        return replace(weight, shape=call.shape)
+    raise call.error(
+        f"parameter {weight.name!r} is rearranged from {list(weight.shape)} to {list(call.shape)}"
+    )
+
+
+def _arrange_turned(call: Call, turned: Turned) -> Turned:
+    if _moves_nothing(call):
+        return turned
+    raise call.error("a vector is rearranged in the middle of its rotary embedding")
+
+
+TABLE: dict[Any, Any] = {**dict.fromkeys(LAYOUT, arrange), _aten.cat.default: concatenate}
+__all__ = ["BASE", "TABLE", "arrange", "concatenate"]

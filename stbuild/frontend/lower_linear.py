@@ -1,0 +1,105 @@
+"""Lowerings of linear layers and embeddings."""
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import torch
+
+from stbuild.frontend import static
+from stbuild.frontend.builder import describe, param
+from stbuild.frontend.call import Call
+from stbuild.frontend.values import Static, Tokens, Vec, Weight
+from stbuild.ir.graph import AddParam, Embed, Linear, PositionEmbed
+
+_aten = torch.ops.aten
+
+
+def linear(call: Call) -> Vec:
+    """`aten.linear`: weight [N, K]."""
+    return _linear(call, call.args[0], call.args[1], call.argument(2, "bias"))
+
+
+def product(call: Call) -> Vec:
+    """`aten.mm` and `aten.matmul` with a parameter [K, N]."""
+    return _linear(call, call.args[0], _turned(call, call.args[1]), None)
+
+
+def sum_and_product(call: Call) -> Vec:
+    """`aten.addmm`: bias, x, weight [K, N]."""
+    if call.kwargs.get("beta", 1) != 1 or call.kwargs.get("alpha", 1) != 1:
+        raise call.error("only beta = alpha = 1 has a lowering")
+    return _linear(call, call.args[1], _turned(call, call.args[2]), call.args[0])
+
+
+def embedding(call: Call) -> Vec:
+    """Rows of a parameter by token id or by position."""
+    table, at = call.args[0], call.args[1]
+    at = at[0] if isinstance(at, list | tuple) and len(at) == 1 else at
+    if not isinstance(table, Weight) or len(table.shape) != 2 or table.transposed:
+        raise call.error(
+            f"rows of a {describe(table)} are gathered; only those of a parameter [rows, width] can be"
+        )
+    if isinstance(at, Tokens):
+        kind: Any = Embed
+    elif isinstance(at, Static) and _is_position(call, at):
+        kind = PositionEmbed
+    else:
+        raise call.error(
+            "rows of a parameter are gathered by something that is neither token id nor position"
+        )
+    width = _width(call, table.shape[1], "an embedding")
+    return call.builder.emit(kind, width, call.shape, table=param(table, table.shape))
+
+
+def _linear(call: Call, x: Any, weight: Any, bias: Any) -> Vec:
+    if not isinstance(weight, Weight) or len(weight.shape) != 2:
+        raise call.error(
+            f"a vector is multiplied by a {describe(weight)}; only by parameters [rows, columns] it can be"
+        )
+    if weight.scale != 1 or weight.offset != 0:
+        raise call.error(f"the matrix {weight.name!r} is computed from, which has no lowering")
+    vec = call.builder.ordered(call.low.tensor(x))
+    width, columns = weight.shape
+    if vec.width != columns or not bool((vec.index.reshape(-1) == np.arange(vec.index.size)).all()):
+        raise call.error(f"the input of {weight.name!r} is not one vector of {columns} elements in order")
+    _width(call, columns, f"the input of {weight.name!r}")
+    if width % 16:
+        raise call.error(f"{weight.name!r} has {width} rows, which is not a multiple of 16")
+    made = call.builder.emit(Linear, width, call.shape, x=vec.source, weight=param(weight, weight.shape))
+    return made if bias is None else plus_parameter(call, made, bias)
+
+
+def plus_parameter(call: Call, x: Vec, bias: Any) -> Vec:
+    """`x` plus a parameter of the same width."""
+    if not isinstance(bias, Weight) or int(np.prod(bias.shape)) != x.width or call.shape[-1] != x.width:
+        raise call.error(f"a vector of {x.width} elements plus a {describe(bias)}, which is not as wide")
+    return call.builder.like(x, AddParam, x=x.source, param=param(bias, (x.width,)))
+
+
+def _turned(call: Call, weight: Any) -> Any:
+    if not isinstance(weight, Weight) or len(weight.shape) != 2:
+        raise call.error(f"two computed tensors are multiplied as matrices (a vector by a {describe(weight)})",
+                         hint="attention must use scaled_dot_product_attention")  # fmt: skip
+    return replace(weight, shape=weight.shape[::-1], transposed=not weight.transposed)
+
+
+def _is_position(call: Call, at: Static) -> bool:
+    rows = static.evaluate((at,), call.low.context, call.builder.tokens)
+    return all(int(row.reshape(-1)[0]) == position for position, (row,) in enumerate(rows))
+
+
+def _width(call: Call, width: int, what: str) -> int:
+    if width % 32:
+        raise call.error(f"{what} is {width} elements wide, which is not a multiple of 32")
+    return width
+
+
+TABLE: dict[Any, Any] = {
+    _aten.linear.default: linear,
+    _aten.mm.default: product,
+    _aten.matmul.default: product,
+    _aten.addmm.default: sum_and_product,
+    _aten.embedding.default: embedding,
+    _aten.index.Tensor: embedding,
+}

@@ -1,0 +1,188 @@
+"""Lowerings of operators that work element by element: sums, products and functions of one value."""
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import torch
+
+from stbuild.frontend import lower_norm, lower_rotary
+from stbuild.frontend.builder import describe, param
+from stbuild.frontend.call import Call, same_layout
+from stbuild.frontend.expression import target_name
+from stbuild.frontend.lower_linear import plus_parameter
+from stbuild.frontend.values import (
+    BASE,
+    Cached,
+    CacheMemory,
+    Centered,
+    Expr,
+    Normed,
+    Static,
+    Statistic,
+    Tokens,
+    Turned,
+    Value,
+    Vec,
+    Weight,
+)  # fmt: skip
+from stbuild.ir.graph import Add, Affine, Mul, MulParam
+
+_aten = torch.ops.aten
+
+
+def function(call: Call) -> Any:
+    """Any pointwise operator: a function of one value, or a sum or product of two."""
+    call = replace(call, args=tuple(call.low.number(a) for a in call.args))
+    values = [a for a in call.args if isinstance(a, Value)]
+    special = _special(call, values)
+    if special is not None:
+        return special
+    for value in values:
+        if isinstance(value, Weight | Static | Cached | CacheMemory | Tokens | Turned):
+            raise call.error(f"a {describe(value)} has no lowering here")
+    parts = [_expression(call, v) for v in values]
+    bases = [base for base, _ in parts]
+    if all(_same_base(bases[0], b) for b in bases[1:]):
+        return _function_of(call, bases[0], iter([p for _, p in parts]))
+    return _of_two(call, values)
+
+
+def _special(call: Call, values: list[Any]) -> Any:
+    """Norms, rotary embeddings and parameters, each of which has rules of its own."""
+    name = target_name(call.target)
+    if len(values) == 1:
+        return _with_numbers(call, values[0])
+    if len(values) != 2 or len(call.args) != 2 or call.kwargs.get("alpha", 1) != 1:
+        return None
+    a, b = values
+    match name:
+        case "mul":
+            return _product(call, a, b) or _product(call, b, a)
+        case "add":
+            return _sum(call, a, b) or _sum(call, b, a)
+        case "sub" if isinstance(b, Statistic):
+            return lower_norm.centred(call, a, b)
+        case "sub" if isinstance(a, Turned) and isinstance(b, Turned):
+            return lower_rotary.subtracted(call, a, b)
+        case "div" if isinstance(b, Statistic):
+            return lower_norm.scaled(call, a, replace(b, function=lambda t: 1 / b.function(t)))
+    return None
+
+
+def _product(call: Call, a: Any, b: Any) -> Any:
+    match a, b:
+        case Normed(), Weight():
+            return lower_norm.weighted(call, a, b) or _scaled_by(call, a, b)
+        case _, Statistic() if not isinstance(a, Weight | Static | Statistic):
+            return lower_norm.scaled(call, a, b)
+        case _, Static() if not isinstance(a, Weight | Static | Statistic):
+            return lower_rotary.times_position(call, a, b)
+        case _, Weight() if not isinstance(a, Weight | Static | Statistic):
+            return _scaled_by(call, a, b)
+    return None
+
+
+def _sum(call: Call, a: Any, b: Any) -> Any:
+    match a, b:
+        case Normed(), Weight():
+            return lower_norm.biased(call, a, b) or plus_parameter(call, call.builder.whole(a), b)
+        case Turned(), Turned():
+            return lower_rotary.added(call, a, b)
+        case _, Weight() if not isinstance(a, Weight | Static | Statistic):
+            return plus_parameter(call, call.builder.whole(call.low.tensor(a)), b)
+    return None
+
+
+def _with_numbers(call: Call, value: Any) -> Any:
+    """A parameter or a statistic with numbers."""
+    if isinstance(value, Weight):
+        return _affine_weight(call, value)
+    if isinstance(value, Statistic):
+        inner = value.function
+        return replace(
+            value,
+            function=lambda t: call.target(
+                *[inner(t) if a is value else a for a in call.args], **call.kwargs
+            ),
+        )
+    return None
+
+
+def _affine_weight(call: Call, weight: Weight) -> Weight:
+    name, numbers = target_name(call.target), [a for a in call.args if a is not weight]
+    number = float(numbers[0]) if len(numbers) == 1 and isinstance(numbers[0], int | float) else None
+    if number is not None and not call.kwargs:
+        match name:
+            case "add":
+                return replace(weight, offset=weight.offset + number)
+            case "mul":
+                return replace(weight, scale=weight.scale * number, offset=weight.offset * number)
+            case "div" if call.args[0] is weight:
+                return replace(weight, scale=weight.scale / number, offset=weight.offset / number)
+            case "sub" if call.args[0] is weight:
+                return replace(weight, offset=weight.offset - number)
+    raise call.error(f"only multiples of the parameter {weight.name!r} plus a number have a lowering")
+
+
+def _scaled_by(call: Call, value: Any, weight: Weight) -> Vec:
+    x = call.builder.whole(call.low.tensor(value))
+    if int(np.prod(weight.shape)) != x.width or call.shape[-1] != x.width:
+        raise call.error(
+            f"a vector of {x.width} elements times parameter {weight.name!r} {list(weight.shape)}"
+        )
+    return call.builder.like(x, MulParam, x=x.source, param=param(weight, (x.width,)))
+
+
+def _expression(call: Call, value: Any) -> tuple[Vec | Centered, Any]:
+    match value:
+        case Expr():
+            return value.base, value
+        case Centered():
+            return value, BASE
+        case Statistic():
+            raise call.error("a mean is used in a way that is no known norm")
+    return call.low.tensor(value), BASE
+
+
+def _same_base(a: Vec | Centered, b: Vec | Centered) -> bool:
+    if isinstance(a, Vec) and isinstance(b, Vec):
+        return same_layout(a, b)
+    return a is b
+
+
+def _function_of(call: Call, base: Vec | Centered, parts: Any) -> Expr:
+    args = tuple(next(parts) if isinstance(a, Value) else a for a in call.args)
+    return Expr(base=base, target=call.target, args=args, kwargs=tuple(sorted(call.kwargs.items())))
+
+
+def _of_two(call: Call, values: list[Any]) -> Vec:
+    name = target_name(call.target)
+    if len(values) != 2 or name not in ("add", "sub", "mul", "div"):
+        raise call.error(
+            "a function of several values has no lowering", hint="only sums, products and quotients do"
+        )
+    a, b = _aligned(call, call.builder.whole(values[0]), values[1])
+    factor = float(call.kwargs.get("alpha", 1)) * (-1.0 if name == "sub" else 1.0)
+    if name == "div":
+        inverse = Expr(base=b, target=_aten.reciprocal.default, args=(BASE,))
+        b = call.builder.vec(inverse)
+    if factor != 1:
+        b = call.builder.like(b, Affine, x=b.source, scale=factor)
+    return call.builder.like(a, Mul if name in ("mul", "div") else Add, a=a.source, b=b.source)
+
+
+def _aligned(call: Call, a: Vec, other: Any) -> tuple[Vec, Vec]:
+    """The two with the same elements in the same places."""
+    b = call.builder.whole(other)
+    for x, y in ((a, b), (call.builder.ordered(a), call.builder.ordered(b))):
+        if x.index.size == y.index.size and x.width == y.width:
+            x, y = (replace(v, index=v.index.reshape(call.shape)) for v in (x, y))
+            if np.array_equal(x.index, y.index):
+                return x, y
+    raise call.error(
+        f"vectors of {a.width} and {b.width} elements meet, whose elements do not stand in one order"
+    )
+
+
+TABLE: dict[Any, Any] = {}

@@ -1,0 +1,98 @@
+"""Short, readable names of ops and values, from the modules and parameters they come from."""
+
+import re
+from dataclasses import fields, replace
+from typing import Any
+
+from stbuild.ir.graph import (
+    AddParam,
+    AnyOp,
+    Embed,
+    Linear,
+    Map,
+    MulParam,
+    Norm,
+    Param,
+    PositionEmbed,
+    operands,
+)  # fmt: skip
+
+_OF_MODULE = (Linear, Norm, Embed, PositionEmbed)
+_OF_PARAM = (AddParam, MulParam)
+
+
+class Namer:
+    """Gives the ops of one block unique names; `known` maps the old names to the new ones."""
+
+    def __init__(self, inputs: tuple[str, ...]) -> None:
+        self._used: dict[str, int] = {}
+        self.inputs = tuple(self._unique("hidden") for _ in inputs)
+        self.known = dict(zip(inputs, self.inputs, strict=True))
+
+    def name(self, op: AnyOp) -> AnyOp:
+        """`op` with its new name, reading values by their new names."""
+        name = self._unique(wanted_name(op))
+        read = set(operands(op))
+        wires = {f.name: self._rewired(getattr(op, f.name), read) for f in fields(op) if f.name in _WIRES}
+        self.known[op.name] = name
+        return replace(op, name=name, **wires)
+
+    def _rewired(self, value: Any, read: set[str]) -> Any:
+        if isinstance(value, tuple):
+            return tuple(self.known[v] for v in value)
+        return self.known[value] if value in read else value
+
+    def _unique(self, name: str) -> str:
+        count = self._used.get(name, 0)
+        self._used[name] = count + 1
+        return (
+            self._unique(f"{name}_{count}")
+            if count and f"{name}_{count}" in self._used
+            else (f"{name}_{count}" if count else name)
+        )
+
+
+_WIRES = ("x", "a", "b", "q", "k", "v", "parts")
+
+
+def wanted_name(op: AnyOp) -> str:
+    """The name that an op would like to have."""
+    if isinstance(op, _OF_MODULE):
+        return _module_name(op)
+    if isinstance(op, _OF_PARAM):
+        return _identifier("_".join(op.param.names[0].split(".")[-2:]))
+    if isinstance(op, Map):
+        return _identifier(op.function)
+    return type(op).__name__.lower()
+
+
+def common_origin(origins: tuple[str, ...]) -> str:
+    """`layers.*.mlp` for layers.0.mlp, layers.1.mlp, ...; the first where they differ otherwise."""
+    parts = [o.split(".") for o in origins]
+    if any(len(p) != len(parts[0]) for p in parts):
+        return origins[0]
+    return ".".join(p[0] if len(set(p)) == 1 else "*" for p in zip(*parts, strict=True))
+
+
+def _module_name(op: AnyOp) -> str:
+    param = next((v for f in fields(op) if isinstance(v := getattr(op, f.name), Param)), None)
+    leaf = op.origin.rpartition(".")[2]
+    if param is None:
+        return leaf if _speaks(leaf) and "norm" in leaf else type(op).__name__.lower()
+    owner, _, last = param.names[0].rpartition(".")
+    if owner == op.origin and last not in ("weight", "bias"):
+        return _identifier(last)
+    if _speaks(leaf):
+        return _identifier(leaf)
+    words = [w for w in owner.split(".") if w]
+    start = max((i for i, w in enumerate(words) if _speaks(w)), default=0)
+    return _identifier("_".join(words[start:]) or last)
+
+
+def _speaks(leaf: str) -> bool:
+    return bool(leaf) and not leaf.isdigit() and leaf != "*"
+
+
+def _identifier(text: str) -> str:
+    name = re.sub(r"\W", "_", text)
+    return name if name and not name[0].isdigit() else f"op_{name}"

@@ -1,0 +1,57 @@
+"""Position tables and the check of attention masks, by running what depends on the position."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from stbuild.errors import StbuildError
+from stbuild.frontend.static import evaluate
+from stbuild.frontend.values import Static
+
+Table = NDArray[np.float64]
+
+
+@dataclass(frozen=True, kw_only=True)
+class PositionValues:
+    """The tables of a model, [context, width], by name."""
+
+    tables: dict[str, Table]
+
+
+def tabulate(
+    tables: dict[str, tuple[Static, Static]], masks: tuple[Static, ...], *, context: int
+) -> PositionValues:
+    """cos and sin side by side for every position; refuses a mask that is not causal."""
+    wanted = tuple(s for pair in tables.values() for s in pair)
+    rows: list[list[Table]] = [[] for _ in wanted]
+    for position, values in enumerate(evaluate((*wanted, *masks), context, 1)):
+        for row, value in zip(rows, values, strict=False):
+            row.append(_row(value))
+        for mask in values[len(wanted) :]:
+            check_causal(mask, position, context)
+    columns = [np.stack(r) for r in rows]
+    pairs = {name: (columns[2 * i], columns[2 * i + 1]) for i, name in enumerate(tables)}
+    return PositionValues(tables={n: np.concatenate(p, axis=1) for n, p in pairs.items()})
+
+
+def check_causal(mask: torch.Tensor, position: int, context: int) -> None:
+    """Refuse a mask [..., tokens, context] of tokens from `position` on that hides or shows other tokens."""
+    tokens = mask.shape[-2]
+    allowed = mask if mask.dtype == torch.bool else mask > -1e4
+    wanted = torch.arange(context)[None, :] <= position + torch.arange(tokens)[:, None]
+    if mask.shape[-1] != context or not bool((allowed == wanted).all()):
+        raise StbuildError(
+            f"at position {position} attention does not look at just the positions 0 to {position}",
+            hint="sliding windows and other masks have no lowering; a context within the window has",
+        )
+
+
+def _row(value: torch.Tensor) -> Table:
+    """The last dimension of a table's value, which must not differ between heads."""
+    rows = value.reshape(-1, value.shape[-1])
+    if bool((rows != rows[0]).any()):
+        raise StbuildError("the rotary embedding differs between heads, which has no lowering")
+    row: Table = rows[0].to(torch.float64).numpy()
+    return row

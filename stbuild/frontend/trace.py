@@ -1,0 +1,157 @@
+"""From an nn.Module to ATen graphs of one decode step and of a prefill, with a static KV cache.
+
+A Hugging Face causal LM is traced as it is. Any other module must follow a small protocol:
+`forward(input_ids, position_ids, cache, attention_mask)` gives the logits [1, tokens, vocabulary];
+ids and positions are int64 [1, tokens], `cache.update(k, v, layer)` is that of `kvcache`, and
+`attention_mask` is bool [1, 1, tokens, context], true where a token may look. `cache` may be called
+`past_key_values`; `attention_mask` may be left out.
+"""
+
+import inspect
+import warnings
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch._subclasses.fake_tensor import FakeTensorMode
+from torch.export import ExportedProgram, default_decompositions, export
+from transformers import PreTrainedModel
+from transformers.cache_utils import Cache, CacheLayerMixin
+
+from stbuild.errors import StbuildError
+from stbuild.frontend.hollow import without_storage
+from stbuild.frontend.kvcache import GrowingProbes, Probe, TracedLayer, cache_of
+
+PREFILL_TOKENS = 3
+"""Tokens of the traced prefill: any number above one shows how tokens are laid out."""
+
+_aten = torch.ops.aten
+KEPT_OPS = (
+    _aten.linear.default, _aten.matmul.default, _aten.addmm.default, _aten.silu.default, _aten.gelu.default,
+    _aten.scaled_dot_product_attention.default, _aten.softmax.int, _aten.layer_norm.default,
+    _aten.rms_norm.default, _aten.hardswish.default, _aten.hardsigmoid.default, _aten.mish.default,
+    _aten.softplus.default, _aten.elu.default, _aten.leaky_relu.default, _aten.relu6.default,
+)  # fmt: skip
+"""Operators that have a lowering of their own, so that `run_decompositions` must leave them alone."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TracedModel:
+    """The ATen graph of one call of the model with `tokens` tokens.
+
+    Its inputs are parameters, buffers, then token ids, position ids, keys and values of each layer.
+    `names` maps every parameter name to the checkpoint's; tied parameters share one.
+    """
+
+    program: ExportedProgram
+    names: dict[str, str]
+    context: int
+    tokens: int
+    layers: int
+
+
+def trace(model: nn.Module, *, context: int, tokens: int = 1) -> TracedModel:
+    """Trace one decode step (or, with `tokens` > 1, a prefill) of `model` at a KV cache of `context`."""
+    if context < tokens or context > 32768:
+        raise StbuildError(f"a context of {context} positions is not between {tokens} and 32,768")
+    model.eval()
+    if isinstance(model, PreTrainedModel):
+        _use_sdpa(model)
+    with without_storage(model) as names, torch.no_grad(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        shapes = _cache_shapes(model, context, tokens)
+        wrapper = _Step(model)
+        ids, positions = torch.zeros(1, tokens, dtype=torch.long), torch.arange(tokens)[None]
+        keys = [torch.zeros(()).expand(1, k[1], context, k[3]) for k, _ in shapes]
+        values = [torch.zeros(()).expand(1, v[1], context, v[3]) for _, v in shapes]
+        program = export(wrapper, (ids, positions, keys, values), strict=False)
+        program = program.run_decompositions(_decompositions())
+    return TracedModel(program=program, names=names, context=context, tokens=tokens, layers=len(shapes))
+
+
+class _Step(nn.Module):
+    """One call of the model as a function of ids, positions and caches to logits and caches."""
+
+    def __init__(self, model: nn.Module) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(
+        self, input_ids: Tensor, position_ids: Tensor, keys: list[Tensor], values: list[Tensor]
+    ) -> tuple[Tensor, list[Tensor], list[Tensor]]:
+        position = position_ids[0]
+        layers = [TracedLayer(k, v, position) for k, v in zip(keys, values, strict=True)]
+        context = keys[0].shape[2] if keys else 0
+        logits = call(self.model, input_ids, position_ids, cache_of([*layers]), context)
+        return logits, [_tensor(layer.keys) for layer in layers], [_tensor(layer.values) for layer in layers]
+
+
+def call(model: nn.Module, input_ids: Tensor, position_ids: Tensor, cache: Cache, context: int) -> Tensor:
+    """The logits of one call, for a Hugging Face model as for a module of the protocol above."""
+    if isinstance(model, PreTrainedModel):
+        out = model(input_ids=input_ids, position_ids=position_ids, past_key_values=cache, use_cache=True)
+        return _tensor(out.logits)
+    known = inspect.signature(model.forward).parameters
+    arguments: dict[str, object] = {"input_ids": input_ids, "position_ids": position_ids}
+    arguments["past_key_values" if "past_key_values" in known else "cache"] = cache
+    if "attention_mask" in known:
+        arguments["attention_mask"] = (
+            torch.arange(context)[None, None, None, :] <= position_ids[:, None, :, None]
+        )
+    missing = [name for name in arguments if name not in known]
+    if missing:
+        raise StbuildError(
+            f"{type(model).__name__}.forward has no argument {missing[0]!r}",
+            hint="a model is a Hugging Face causal LM, or has forward(input_ids, position_ids, cache, attention_mask)",
+        )
+    return _tensor(model(**arguments))
+
+
+def _use_sdpa(model: PreTrainedModel) -> None:
+    try:
+        model.set_attn_implementation("sdpa")
+    except (ValueError, ImportError) as error:
+        raise StbuildError(
+            f"{type(model).__name__} has no SDPA attention, the only kind that can be lowered: {error}"
+        ) from error
+
+
+def _cache_shapes(model: nn.Module, context: int, tokens: int) -> list[tuple[torch.Size, torch.Size]]:
+    """The shapes of the keys and values that each layer hands to the cache."""
+    probes = GrowingProbes(context)
+    with FakeTensorMode(allow_non_fake_inputs=True):
+        ids, positions = torch.zeros(1, tokens, dtype=torch.long), torch.arange(tokens)[None]
+        call(model, ids, positions, cache_of(probes), context)
+    return [_probed(layer, i, tokens) for i, layer in enumerate(_used(probes))]
+
+
+def _used(probes: Iterable[CacheLayerMixin]) -> list[Probe]:
+    layers = [layer for layer in probes if isinstance(layer, Probe)]
+    while layers and layers[-1].shapes is None:
+        layers.pop()
+    return layers
+
+
+def _probed(layer: Probe, index: int, tokens: int) -> tuple[torch.Size, torch.Size]:
+    if layer.shapes is None:
+        raise StbuildError(f"layer {index} of the model does not use the KV cache, though later layers do")
+    for shape in layer.shapes:
+        if len(shape) != 4 or shape[0] != 1 or shape[2] != tokens:
+            raise StbuildError(
+                f"layer {index} hands the KV cache a tensor {list(shape)}, not [1, kv_heads, {tokens}, head_dim]"
+            )
+    return layer.shapes
+
+
+def _decompositions() -> dict[torch._ops.OperatorBase, object]:
+    table = default_decompositions()
+    for op in KEPT_OPS:
+        table.pop(op, None)
+    return table  # type: ignore[return-value]
+
+
+def _tensor(value: object) -> Tensor:
+    if isinstance(value, Tensor):
+        return value
+    raise StbuildError(f"the model's forward gives a {type(value).__name__}, not the logits")

@@ -1,0 +1,150 @@
+"""What a node of the ATen graph stands for while it is lowered.
+
+Nothing here is an op yet: patterns such as `x * rsqrt(mean(x * x) + eps)` are followed value by value
+and become an op when someone needs the result.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+Index = NDArray[np.int64]
+Function = Callable[[torch.Tensor], torch.Tensor]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Vec:
+    """A tensor whose elements are those of the op `source`: `index` holds token * width + element."""
+
+    source: str
+    width: int
+    index: Index
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Centered:
+    """`x` minus its mean over each `segment` elements."""
+
+    x: Vec
+    segment: int
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Expr:
+    """A function of one value, element by element: `target(*args, **kwargs)`.
+
+    `args` holds numbers and sub-expressions; `BASE` among them is the value itself.
+    """
+
+    base: "Vec | Centered"
+    target: Callable[..., torch.Tensor]
+    args: tuple[Any, ...]
+    kwargs: tuple[tuple[str, Any], ...] = ()
+
+
+class Base:
+    """The value that an expression is a function of."""
+
+
+BASE = Base()
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Statistic:
+    """`function` of one number per `segment` elements of `x`: its mean, mean square or variance."""
+
+    x: Vec
+    segment: int
+    kind: str
+    function: Function
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Normed:
+    """`gain` times the norm of `x`, times `weight`, plus `bias`."""
+
+    x: Vec
+    segment: int
+    eps: float
+    center: bool
+    gain: float = 1.0
+    weight: "Weight | None" = None
+    bias: "Weight | None" = None
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Joined:
+    """Tensors one behind the other along the dimension `dim`."""
+
+    parts: tuple["Value", ...]
+    dim: int
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Turned:
+    """The sum of products of vectors with numbers that depend on the position alone."""
+
+    terms: tuple[tuple["Vec | Joined | Expr", "Static"], ...]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Rotated:
+    """The first `half * 2` elements of heads, `x`, after the rotary embedding by `table`."""
+
+    x: Vec
+    table: str
+    half: int
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Weight:
+    """`scale * w + offset` of the parameter `name`; `shape` is what the graph sees."""
+
+    name: str
+    shape: tuple[int, ...]
+    transposed: bool = False
+    scale: float = 1.0
+    offset: float = 0.0
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Cached:
+    """Keys or values of all positions; `index` is the element of the vector `x` at any position."""
+
+    x: Vec
+    heads: int
+    index: Index
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class CacheMemory:
+    """The KV cache before this call."""
+
+    name: str
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Tokens:
+    """The token ids."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Static:
+    """A tensor that depends on the position at most: an input, a buffer, or `target(*args)`."""
+
+    key: int
+    on_position: bool
+    target: Callable[..., Any] | None
+    args: tuple[Any, ...] = ()
+    kwargs: tuple[tuple[str, Any], ...] = ()
+    constant: torch.Tensor | None = None
+
+
+Value = (
+    Vec | Centered | Expr | Statistic | Normed | Joined | Turned | Rotated | Weight | Cached | CacheMemory
+    | Tokens | Static
+)  # fmt: skip

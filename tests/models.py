@@ -1,0 +1,227 @@
+"""Small language models for tests: tiny Hugging Face ones, and a decoder whose every part can be changed."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from transformers import LlamaConfig, LlamaForCausalLM
+
+from stbuild.frontend.hollow import hollow_parameters
+
+
+@dataclass(frozen=True, kw_only=True)
+class DecoderShape:
+    """What the hand-written decoder is made of. `rotary_dim` 0 is none: positions are embedded then.
+
+    `norm` is "rms", "rms1" (weight 1 + w) or "layer"; `qk_norm` normalises each head of q and k;
+    `activation` is a function of torch.nn.functional or "quick_gelu" or "square_relu";
+    `parallel` feeds attention and FFN from one residual; `post_norm` norms what is added to it.
+    """
+
+    vocab_size: int = 64
+    width: int = 64
+    ffn: int = 96
+    layers: int = 2
+    heads: int = 4
+    kv_heads: int = 2
+    head_dim: int = 16
+    positions: int = 64
+    norm: str = "rms"
+    qk_norm: bool = False
+    activation: str = "silu"
+    gated: bool = True
+    rotary_dim: int = 16
+    interleaved_halves: bool = False
+    bias: bool = False
+    second_ffn: bool = False
+    parallel: bool = False
+    post_norm: bool = False
+    tied: bool = False
+    softcap: float = 0.0
+
+
+class RmsNorm(nn.Module):
+    """RMS norm written out, with weight `offset + w`."""
+
+    def __init__(self, width: int, offset: float = 0.0) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(width) - offset)
+        self.offset = offset
+
+    def forward(self, x: Tensor) -> Tensor:
+        normed = x * torch.rsqrt(x.pow(2).mean(-1, keepdim=True) + 1e-6)
+        return normed * (self.offset + self.weight if self.offset else self.weight)
+
+
+def norm_of(shape: DecoderShape, width: int) -> nn.Module:
+    """The norm layer that `shape` asks for."""
+    if shape.norm == "layer":
+        return nn.LayerNorm(width, bias=shape.bias)
+    return RmsNorm(width, 1.0 if shape.norm == "rms1" else 0.0)
+
+
+def activation_of(name: str, x: Tensor) -> Tensor:
+    """The activation that `shape` asks for."""
+    match name:
+        case "quick_gelu":
+            return x * torch.sigmoid(1.702 * x)
+        case "square_relu":
+            return torch.relu(x) ** 2
+        case "gelu_tanh":
+            return nn.functional.gelu(x, approximate="tanh")
+        case "hand_gelu":
+            return 0.5 * x * (1.0 + torch.tanh(0.7978845608 * (x + 0.044715 * x * x * x)))
+    result: Tensor = getattr(torch.nn.functional, name)(x)
+    return result
+
+
+class Attention(nn.Module):
+    """Attention with optional GQA, rotary embedding (full or partial) and norms of q and k."""
+
+    def __init__(self, shape: DecoderShape, layer: int) -> None:
+        super().__init__()
+        self.shape, self.layer = shape, layer
+        heads, kv = shape.heads * shape.head_dim, shape.kv_heads * shape.head_dim
+        self.q_proj = nn.Linear(shape.width, heads, bias=shape.bias)
+        self.k_proj = nn.Linear(shape.width, kv, bias=shape.bias)
+        self.v_proj = nn.Linear(shape.width, kv, bias=shape.bias)
+        self.o_proj = nn.Linear(heads, shape.width, bias=shape.bias)
+        self.q_norm = norm_of(shape, shape.head_dim) if shape.qk_norm else nn.Identity()
+        self.k_norm = norm_of(shape, shape.head_dim) if shape.qk_norm else nn.Identity()
+
+    def forward(self, x: Tensor, turn: tuple[Tensor, Tensor] | None, cache: Any, mask: Tensor) -> Tensor:
+        split = (1, x.shape[1], -1, self.shape.head_dim)
+        q = self.q_norm(self.q_proj(x).view(split)).transpose(1, 2)
+        k = self.k_norm(self.k_proj(x).view(split)).transpose(1, 2)
+        v = self.v_proj(x).view(split).transpose(1, 2)
+        if turn is not None:
+            q, k = self._turned(q, turn), self._turned(k, turn)
+        k, v = cache.update(k, v, self.layer)
+        gqa = self.shape.heads != self.shape.kv_heads
+        y = nn.functional.scaled_dot_product_attention(q, k, v, attn_mask=mask, enable_gqa=gqa)
+        return self.o_proj(y.transpose(1, 2).reshape(1, x.shape[1], -1))
+
+    def _turned(self, x: Tensor, turn: tuple[Tensor, Tensor]) -> Tensor:
+        cos, sin = turn
+        size = self.shape.rotary_dim
+        head, tail = x[..., :size], x[..., size:]
+        first, second = head.chunk(2, dim=-1)
+        if self.shape.interleaved_halves:
+            half = size // 2
+            c, s = cos[..., :half], sin[..., :half]
+            turned = torch.cat((first * c - second * s, second * c + first * s), dim=-1)
+        else:
+            turned = head * cos + torch.cat((-second, first), dim=-1) * sin
+        return torch.cat((turned, tail), dim=-1) if tail.shape[-1] else turned
+
+
+class FeedForward(nn.Module):
+    """A feed-forward network, gated or not."""
+
+    def __init__(self, shape: DecoderShape) -> None:
+        super().__init__()
+        self.shape = shape
+        self.up_proj = nn.Linear(shape.width, shape.ffn, bias=shape.bias)
+        self.down_proj = nn.Linear(shape.ffn, shape.width, bias=shape.bias)
+        if shape.gated:
+            self.gate_proj = nn.Linear(shape.width, shape.ffn, bias=shape.bias)
+
+    def forward(self, x: Tensor) -> Tensor:
+        up = self.up_proj(x)
+        if self.shape.gated:
+            return self.down_proj(activation_of(self.shape.activation, self.gate_proj(x)) * up)
+        return self.down_proj(activation_of(self.shape.activation, up))
+
+
+class Layer(nn.Module):
+    """One decoder layer."""
+
+    def __init__(self, shape: DecoderShape, layer: int) -> None:
+        super().__init__()
+        self.shape = shape
+        self.attn = Attention(shape, layer)
+        self.mlp = FeedForward(shape)
+        self.attn_norm, self.mlp_norm = norm_of(shape, shape.width), norm_of(shape, shape.width)
+        if shape.second_ffn:
+            self.mlp2, self.mlp2_norm = FeedForward(shape), norm_of(shape, shape.width)
+        if shape.post_norm:
+            self.attn_post, self.mlp_post = norm_of(shape, shape.width), norm_of(shape, shape.width)
+
+    def forward(self, x: Tensor, turn: tuple[Tensor, Tensor] | None, cache: Any, mask: Tensor) -> Tensor:
+        a = self.attn(self.attn_norm(x), turn, cache, mask)
+        a = self.attn_post(a) if self.shape.post_norm else a
+        y = x if self.shape.parallel else x + a
+        m = self.mlp(self.mlp_norm(y))
+        m = self.mlp_post(m) if self.shape.post_norm else m
+        x = x + a + m if self.shape.parallel else y + m
+        return x + self.mlp2(self.mlp2_norm(x)) if self.shape.second_ffn else x
+
+
+class Decoder(nn.Module):
+    """A decoder-only language model of the plain protocol (see stbuild/frontend/trace.py)."""
+
+    def __init__(self, shape: DecoderShape) -> None:
+        super().__init__()
+        self.shape = shape
+        self.embed = nn.Embedding(shape.vocab_size, shape.width)
+        if not shape.rotary_dim:
+            self.position = nn.Embedding(shape.positions, shape.width)
+        self.layers = nn.ModuleList(Layer(shape, i) for i in range(shape.layers))
+        self.norm = norm_of(shape, shape.width)
+        self.lm_head = nn.Linear(shape.width, shape.vocab_size, bias=False)
+        if shape.tied:
+            self.lm_head.weight = self.embed.weight
+        steps = torch.arange(0, max(shape.rotary_dim, 2), 2)
+        self.register_buffer("frequency", 1.0 / 1e4 ** (steps / max(shape.rotary_dim, 2)), persistent=False)
+
+    def forward(self, input_ids: Tensor, position_ids: Tensor, cache: Any, attention_mask: Tensor) -> Tensor:
+        x = self.embed(input_ids)
+        turn = self._turn(position_ids) if self.shape.rotary_dim else None
+        if turn is None:
+            x = x + self.position(position_ids)
+        for layer in self.layers:
+            x = layer(x, turn, cache, attention_mask)
+        logits: Tensor = self.lm_head(self.norm(x))
+        cap = self.shape.softcap
+        return cap * torch.tanh(logits / cap) if cap else logits
+
+    def _turn(self, position_ids: Tensor) -> tuple[Tensor, Tensor]:
+        angle = position_ids[:, None, :, None].float() * self.frequency
+        angle = torch.cat((angle, angle), dim=-1)
+        return angle.cos(), angle.sin()
+
+
+def decoder(shape: DecoderShape | None = None, seed: int = 0, **changes: Any) -> Decoder:
+    """A hand-written decoder with random weights of a sane size, norms near one."""
+    torch.manual_seed(seed)
+    model = Decoder(shape or DecoderShape(**changes)).eval()
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            if "norm" in name or "post" in name or name.endswith("bias"):
+                parameter.add_(torch.randn_like(parameter) * 0.1)
+            elif parameter.ndim == 2 and "proj" in name:
+                parameter.copy_(torch.randn_like(parameter) / parameter.shape[1] ** 0.5)
+    return model.requires_grad_(False)
+
+
+def tiny_llama(layers: int = 2, seed: int = 0, **changes: Any) -> LlamaForCausalLM:
+    """A Hugging Face Llama of 64 elements with 4 query and 2 KV heads, random weights."""
+    torch.manual_seed(seed)
+    known: dict[str, Any] = {
+        "vocab_size": 64, "hidden_size": 64, "intermediate_size": 96, "num_hidden_layers": layers,
+        "num_attention_heads": 4, "num_key_value_heads": 2, "max_position_embeddings": 128,
+    }  # fmt: skip
+    model = LlamaForCausalLM(LlamaConfig(**{**known, **changes})).eval()
+    return model.requires_grad_(False)
+
+
+def smollm2_135m() -> LlamaForCausalLM:
+    """SmolLM2-135M's architecture, without memory for its parameters."""
+    with hollow_parameters():
+        config = LlamaConfig(
+            vocab_size=49152, hidden_size=576, intermediate_size=1536, num_hidden_layers=30,
+            num_attention_heads=9, num_key_value_heads=3, max_position_embeddings=8192,
+            rope_theta=1e5, rms_norm_eps=1e-5, tie_word_embeddings=True,
+        )  # fmt: skip
+        return LlamaForCausalLM(config).eval()
