@@ -26,9 +26,9 @@ _CLOCK = struct.Struct("<HB5x128s")
 class MemType(IntEnum):
     """`MEM_TYPE`, those that our platforms have."""
 
-    MEM_DDR4 = 1
-    MEM_DRAM = 2
-    MEM_HBM = 6
+    DDR4 = 1
+    DRAM = 2
+    HBM = 6
 
 
 @dataclass(frozen=True, kw_only=True)

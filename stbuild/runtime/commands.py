@@ -13,6 +13,7 @@ from stbuild.runtime.generate import Answer, End, Limits, generate
 from stbuild.runtime.native import NativeDevice
 from stbuild.runtime.sampling import Sampler, Sampling
 from stbuild.runtime.session import Session
+from stbuild.runtime.stream import TextStream
 from stbuild.runtime.text import TextSide, load_text_side
 
 DEFAULT_TOKENS = 256
@@ -104,7 +105,7 @@ class _Talk:
 
     def answer(self, text: TextSide, tokens: Sequence[int]) -> str:
         """Stream the answer to `tokens` as text, and return it."""
-        stream = text.tokenizer.stream()
+        stream = TextStream(text.tokenizer)
         answer = self._stream(tokens, stream.feed, stream.finish)
         return text.tokenizer.decode(tuple(answer.tokens))
 

@@ -15,12 +15,12 @@ from numpy.typing import NDArray
 from stbuild.errors import StbuildError, did_you_mean
 from stbuild.package.bundle import BufferArgument, Bundle
 from stbuild.package.xclbin import kernel_image
+from stbuild.runtime.cpu import check_cpu
 from stbuild.runtime.device import Tap
 
 PAGE = 4096
 ELF_MACHINES = {"x86_64": 62, "aarch64": 183, "riscv64": 243, "ppc64le": 21}
 """`e_machine` of ELF files by the machine's name in `uname -m`."""
-CPUINFO = Path("/proc/cpuinfo")
 
 _TAP = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.POINTER(ctypes.c_char), ctypes.c_long)
 _SYMBOLS: tuple[tuple[str, Any, tuple[Any, ...]], ...] = (
@@ -38,7 +38,7 @@ class NativeDevice:
 
     def __init__(self, bundle: Bundle) -> None:
         manifest = bundle.manifest
-        _check_cpu(manifest.cpu_flags)
+        check_cpu(manifest.cpu_flags)
         self._platform = manifest.platform
         self._image = _load_image(bundle.xclbin)
         self._scalars = tuple(argument.scalar for argument in manifest.scalars)
@@ -89,19 +89,6 @@ class NativeDevice:
     def close(self) -> None:
         """Drop the mappings; the image stays loaded until the process ends."""
         self._buffers.clear()
-
-
-def _check_cpu(flags: tuple[str, ...]) -> None:
-    if not flags or not CPUINFO.exists():
-        return
-    known = set(CPUINFO.read_text().split())
-    missing = [flag for flag in flags if flag not in known]
-    if missing:
-        raise StbuildError(
-            f"the kernel image was built for a processor with {', '.join(missing)}, which this machine lacks",
-            hint="build it again on this machine",
-            exit_code=1,
-        )
 
 
 def _load_image(xclbin: Path) -> ctypes.CDLL:

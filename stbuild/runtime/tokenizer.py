@@ -1,16 +1,17 @@
-"""Text to token ids and back, by the `tokenizers` library on the bundle's tokenizer.json."""
+"""A model's tokenizer: text to ids and back by the `tokenizers` library, and the ids that frame a text."""
 
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from stbuild.errors import StbuildError
+from stbuild.package.bundle import TOKENIZER, TOKENIZER_CONFIG
 
 if TYPE_CHECKING:
     import tokenizers
 
-REPLACEMENT = "\ufffd"
+GENERATION_CONFIG = "generation_config.json"
 
 
 class Tokenizer:
@@ -45,39 +46,6 @@ class Tokenizer:
         """The id of a token spelled in full."""
         return self._library.token_to_id(token)
 
-    def stream(self) -> "TextStream":
-        """A decoder that is fed token by token."""
-        return TextStream(self)
-
-
-class TextStream:
-    """Turns tokens into text as they come, holding back bytes until they are whole characters."""
-
-    def __init__(self, tokenizer: Tokenizer) -> None:
-        self._tokenizer = tokenizer
-        self._tokens: list[int] = []
-        self._start = 0
-        self._shown = ""
-
-    def feed(self, token: int) -> str:
-        """The text that `token` completes; empty while a character is unfinished."""
-        self._tokens.append(token)
-        text = self._tokenizer.decode(tuple(self._tokens[self._start :]))
-        if text.endswith(REPLACEMENT):
-            return ""
-        return self._advance(text)
-
-    def finish(self) -> str:
-        """What was still held back, with replacement characters for what never became whole."""
-        return self._advance(self._tokenizer.decode(tuple(self._tokens[self._start :])))
-
-    def _advance(self, text: str) -> str:
-        """Show what is new in `text`; start afresh at its last token, which is context for spaces."""
-        new = text[len(self._shown) :]
-        self._start = max(len(self._tokens) - 1, 0)
-        self._shown = self._tokenizer.decode(tuple(self._tokens[self._start :]))
-        return new
-
 
 @dataclass(frozen=True, kw_only=True)
 class SpecialTokens:
@@ -89,13 +57,34 @@ class SpecialTokens:
 
 def read_special_tokens(path: Path | None) -> SpecialTokens:
     """The framing tokens that a tokenizer_config.json names."""
-    if path is None:
+    if path is None or not path.is_file():
         return SpecialTokens()
+    data = _read(path)
+    return SpecialTokens(bos=_spelling(data.get("bos_token")), eos=_spelling(data.get("eos_token")))
+
+
+def stop_tokens(folder: Path) -> tuple[int, ...]:
+    """The ids that end an answer: those of generation_config.json, else the tokenizer's end of text."""
+    generation = folder / GENERATION_CONFIG
+    if generation.is_file():
+        ids = _read(generation).get("eos_token_id")
+        if ids is not None:
+            return tuple(ids) if isinstance(ids, list) else (int(ids),)
+    eos = read_special_tokens(folder / TOKENIZER_CONFIG).eos
+    if eos is None or not (folder / TOKENIZER).is_file():
+        return ()
+    token = Tokenizer(folder / TOKENIZER).token_id(eos)
+    return () if token is None else (token,)
+
+
+def _read(path: Path) -> dict[str, Any]:
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise StbuildError(f"this is not a tokenizer configuration: {error}", where=str(path)) from error
-    return SpecialTokens(bos=_spelling(data.get("bos_token")), eos=_spelling(data.get("eos_token")))
+        raise StbuildError(f"this is not a tokenizer's configuration: {error}", where=str(path)) from error
+    if not isinstance(data, dict):
+        raise StbuildError("this is not a tokenizer's configuration: it is no map", where=str(path))
+    return data
 
 
 def _spelling(token: object) -> str | None:

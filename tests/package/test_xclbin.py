@@ -48,7 +48,7 @@ def sample() -> Xclbin:
         ),
     )
     banks = tuple(
-        MemoryBank(tag=f"HBM[{i}]", type=MemType.MEM_HBM, bytes=2**29, base_address=i * 2**29, used=i < 3)
+        MemoryBank(tag=f"HBM[{i}]", type=MemType.HBM, bytes=2**29, base_address=i * 2**29, used=i < 3)
         for i in range(4)
     )
     return Xclbin(

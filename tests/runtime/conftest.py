@@ -92,7 +92,7 @@ def byte_tokenizer() -> Tokenizer:
 
 def sample_xclbin(image: bytes) -> Xclbin:
     control = KernelIp(name="control", units=("control_1",), arguments=(KernelArgument(name="n", bytes=4),))
-    bank = MemoryBank(tag="HBM[0]", type=MemType.MEM_HBM, bytes=2**29, base_address=0)
+    bank = MemoryBank(tag="HBM[0]", type=MemType.HBM, bytes=2**29, base_address=0)
     return Xclbin(
         name="double",
         platform="u55c",
