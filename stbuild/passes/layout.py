@@ -100,6 +100,7 @@ def program_words(design: Design, exponents: tuple[int, ...]) -> Words:
             op.source, op.destination, exponent + SCALE_FRAC + op.frac_in - op.frac_out,
             design.blocks[op.block].head,
         )  # fmt: skip
+        row[13] = exponent
     words[-1, 0] = OPCODE_END
     return words.view(np.uint32)
 

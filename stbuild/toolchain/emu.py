@@ -5,13 +5,15 @@ from typing import TypeVar
 
 A = TypeVar("A")
 COMPILER = "g++"
-FLAGS = ("-std=c++17", "-O3", "-march=native", "-fPIC", "-Wall", "-Wextra", "-Wno-unknown-pragmas")
+FLAGS = ("-std=c++17", "-O3", "-march=native", "-fPIC", "-Wall", "-Wextra", "-Wno-unknown-pragmas", "-Wno-unused-label")
 PREFIX_MAP = "-ffile-prefix-map=in=."
 """Keeps the action's own folder out of the object, so that the same source gives the same bytes."""
 SIM_SOURCES = ("abi", "fiber", "report", "runtime", "scheduler", "strict")
 
 
-def compile_argv(source: A, out: A, include: A, defines: Sequence[str] = ()) -> tuple[str | A | tuple[str | A, ...], ...]:
+def compile_argv(
+    source: A, out: A, include: A, defines: Sequence[str] = ()
+) -> tuple[str | A | tuple[str | A, ...], ...]:
     """Compile one C++ file against hls_lib."""
     macros = tuple(f"-D{define}" for define in defines)
     return (COMPILER, *FLAGS, PREFIX_MAP, *macros, "-I", include, "-c", source, "-o", out)
@@ -19,5 +21,7 @@ def compile_argv(source: A, out: A, include: A, defines: Sequence[str] = ()) -> 
 
 def link_argv(objects: A, runtime: Sequence[A], image: A) -> tuple[str | A | tuple[str | A, ...], ...]:
     """Join the objects of the folder `objects` and of the runtime to a kernel image."""
-    script = 'image=$1; objects=$2; shift 2; exec g++ -shared -Wl,--build-id=none "$@" "$objects"/*.o -o "$image"'
+    script = (
+        'image=$1; objects=$2; shift 2; exec g++ -shared -Wl,--build-id=none "$@" "$objects"/*.o -o "$image"'
+    )
     return ("/bin/sh", "-c", script, "link", image, objects, *runtime)
