@@ -9,8 +9,8 @@ from stbuild.api import Context, File, FilesInfo, Policy, Resources, rule
 class Genrule:
     """`cmd` is a bash text in which `$(SRCS)`, `$(OUTS)`, `$<`, `$@`, `$(@D)` and `$(location x)` are paths.
 
-    `outs` lie in the package's folder. `tools` are files that the command runs, `programs` those on PATH whose
-    version counts. A literal `$` is `$$`.
+    `outs` lie in the package's folder. `tools` are files that the command runs, `programs` those on PATH
+    whose version counts. A literal `$` is `$$`.
     """
 
     outs: tuple[str, ...]

@@ -1,10 +1,28 @@
-"""What a build looks like on a terminal: plain lines here; the live display is made of the same events."""
+"""What a build looks like: a live display on a terminal, plain lines in a log; both from the same events."""
 
+import os
 import sys
-from typing import TextIO
+import time
+from typing import TYPE_CHECKING, Any, Protocol, TextIO
 
 from stbuild.engine.build import Report
 from stbuild.engine.events import Event
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+_SHOWN = 12
+_SLOW_S = 30.0
+
+
+class Display(Protocol):
+    """Hears events until it is closed."""
+
+    def __call__(self, event: Event) -> None:
+        """Show what happened."""
+
+    def close(self) -> None:
+        """Leave the terminal as it was."""
 
 
 class PlainDisplay:
@@ -13,31 +31,132 @@ class PlainDisplay:
     def __init__(self, stream: TextIO | None = None, *, verbose: bool = False) -> None:
         self._stream = stream or sys.stderr
         self._verbose = verbose
+        self._total = 0
+        self._ended = 0
 
     def __call__(self, event: Event) -> None:
-        line = self._line(event)
+        """Print the line of an event, if it has one."""
+        if event.kind == "build_started":
+            self._total = event.fields["pending"]
+        line = line_of(event, verbose=self._verbose)
+        if event.kind in ("action_finished", "action_failed"):
+            self._ended += 1
+            self._total = max(self._total, self._ended)
+            line = f"[{self._ended}/{self._total}] {line.strip()}"
         if line:
             print(line, file=self._stream, flush=True)
 
     def close(self) -> None:
         """Nothing to take down."""
 
-    def _line(self, event: Event) -> str:
-        fields = event.fields
+
+class LiveDisplay:
+    """Lines that stay for what has ended, and below them what runs and waits."""
+
+    def __init__(self, *, verbose: bool = False) -> None:
+        from rich.console import Console
+        from rich.live import Live
+
+        self._verbose = verbose
+        self._running: dict[str, tuple[str, float, float | None]] = {}
+        self._waiting: dict[str, str] = {}
+        self._counts = {"pending": 0, "ran": 0, "cached": 0, "clean": 0, "failed": 0}
+        self._console = Console(stderr=True, highlight=False)
+        self._live = Live(
+            get_renderable=self._table, console=self._console, transient=True, refresh_per_second=8
+        )
+        self._started = False
+
+    def __call__(self, event: Event) -> None:
+        """Take an event into the picture."""
+        self._count(event)
+        name = event.fields.get("id", "")
+        if event.kind == "action_started":
+            text = f"{event.fields['label']} {event.fields['mnemonic']}"
+            self._running[name] = (text, time.monotonic(), event.fields.get("last_s"))
+            self._waiting.pop(name, None)
+            self._start()
+        elif event.kind == "action_waiting":
+            self._waiting[name] = f"{event.fields['label']} waits for {event.fields['what']}"
+        elif event.kind in ("action_finished", "action_failed", "action_retried"):
+            self._running.pop(name, None)
+        if self._worth_a_line(event):
+            self._console.print(line_of(event, verbose=self._verbose), markup=False, soft_wrap=True)
+
+    def close(self) -> None:
+        """Take the live part down."""
+        if self._started:
+            self._live.stop()
+            self._started = False
+
+    def _worth_a_line(self, event: Event) -> bool:
+        if event.kind == "action_finished" and not self._verbose:
+            return bool(event.fields["seconds"] > _SLOW_S)
+        return bool(line_of(event, verbose=self._verbose))
+
+    def _start(self) -> None:
+        if not self._started:
+            self._started = True
+            self._live.start()
+
+    def _count(self, event: Event) -> None:
         match event.kind:
-            case "warning":
-                return f"warning: {fields['message']}"
-            case "action_started" if self._verbose:
-                return f"  start  {fields['label']} {fields['mnemonic']}: {' '.join(fields['argv'])}"
+            case "build_started":
+                self._counts.update({key: event.fields[key] for key in ("pending", "clean", "cached")})
             case "action_finished":
-                return f"  ran    {fields['label']} {fields['mnemonic']} ({seconds(fields['seconds'])})"
-            case "action_cached" if self._verbose:
-                return f"  cached {fields['label']} {fields['mnemonic']}"
-            case "action_retried":
-                return f"  retry  {fields['label']} {fields['mnemonic']} {fields['reason']} (try {fields['attempt'] + 1})"
-            case "kept":
-                return f"  kept   {fields['label']}: {fields['command']}"
-        return ""
+                self._counts["ran"] += 1
+            case "action_failed":
+                self._counts["failed"] += 1
+
+    def _table(self) -> "RenderableType":
+        from rich.table import Table
+
+        counts = self._counts
+        table = Table.grid(padding=(0, 1))
+        head = f"{counts['ran']} of {counts['pending']} run, {counts['cached'] + counts['clean']} cached"
+        if counts["failed"]:
+            head += f", [red]{counts['failed']} failed[/]"
+        table.add_row("[bold]stbuild[/]", head)
+        now = time.monotonic()
+        for text, began, last in list(self._running.values())[:_SHOWN]:
+            spent = seconds(now - began) + (f" of about {seconds(last)}" if last else "")
+            table.add_row(f"[cyan]{spent:>8}[/]", _plain(text))
+        if len(self._running) > _SHOWN:
+            table.add_row("", f"and {len(self._running) - _SHOWN} more")
+        for text in list(self._waiting.values())[:3]:
+            table.add_row("[yellow]waiting[/]", _plain(text))
+        return table
+
+
+def line_of(event: Event, *, verbose: bool) -> str:
+    """An event as one line; '' when it is not worth one."""
+    fields = event.fields
+    match event.kind:
+        case "warning":
+            return f"warning: {fields['message']}"
+        case "action_started" if verbose:
+            return f"  start  {fields['label']} {fields['mnemonic']}: {' '.join(fields['argv'])}"
+        case "action_finished":
+            return f"  ran    {fields['label']} {fields['mnemonic']} ({seconds(fields['seconds'])})"
+        case "action_failed":
+            return f"  FAILED {fields['label']} {fields['mnemonic']} ({seconds(fields['seconds'])})"
+        case "action_cached" if verbose:
+            return f"  cached {fields['label']} {fields['mnemonic']}"
+        case "action_waiting":
+            return f"  waits  {fields['label']} {fields['mnemonic']} for {fields['what']}"
+        case "action_retried":
+            attempt = fields["attempt"] + 1
+            return f"  retry  {fields['label']} {fields['mnemonic']} {fields['reason']} (try {attempt})"
+        case "kept":
+            return f"  kept   {fields['label']}: {fields['command']}"
+    return ""
+
+
+def make_display(*, plain: bool, verbose: bool) -> Display:
+    """The live display on a terminal that can show one, plain lines elsewhere."""
+    if plain or not sys.stderr.isatty() or os.environ.get("TERM", "dumb") == "dumb" or os.environ.get("CI"):
+        return PlainDisplay(verbose=verbose)
+    return LiveDisplay(verbose=verbose)
 
 
 def status_line(report: Report) -> str:
@@ -47,7 +166,7 @@ def status_line(report: Report) -> str:
     if report.failures:
         parts.append(f"{len(report.failures)} failed")
     if report.left_out:
-        parts.append(f"{report.left_out} not tried")
+        parts.append(f"{len(report.left_out)} not tried")
     return f"{word}: {', '.join(parts)} in {seconds(report.seconds)}"
 
 
@@ -58,3 +177,9 @@ def seconds(value: float) -> str:
     minutes, rest = divmod(round(value), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours} h {minutes:02} min" if hours else f"{minutes} min {rest:02} s"
+
+
+def _plain(text: str) -> Any:
+    from rich.text import Text
+
+    return Text(text)

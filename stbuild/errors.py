@@ -1,7 +1,7 @@
 """The one exception that a user's mistake raises: what is wrong, where, what to do."""
 
-from difflib import get_close_matches
 from collections.abc import Iterable
+from difflib import get_close_matches
 
 
 class StbuildError(Exception):

@@ -35,6 +35,11 @@ def default_cache_dir() -> Path:
     return (Path(home) if home else Path.home() / ".cache").absolute() / "stbuild"
 
 
+def downloads_dir() -> Path:
+    """Where downloaded packages are kept for every build of this user."""
+    return default_cache_dir() / "downloads"
+
+
 def out_dir(root: Path) -> Path:
     """The folder for everything that a workspace at `root` builds."""
     return root / OUT_DIR

@@ -6,8 +6,8 @@ import sys
 from typing import TextIO
 
 from stbuild.cli.parser import add_build_options
-from stbuild.cli.request import build_options, cache_dir, make_request, open_workspace
-from stbuild.console import PlainDisplay, status_line
+from stbuild.cli.request import build_options, cache_dir, display_of, make_request, open_workspace
+from stbuild.console import status_line
 from stbuild.engine.build import Report
 from stbuild.engine.events import Events
 from stbuild.engine.session import Session, session
@@ -23,23 +23,26 @@ def execute(options: argparse.Namespace) -> int:
     """Build the labels."""
     workspace = open_workspace()
     request = make_request(workspace, options, options.labels)
-    events = Events(PlainDisplay(verbose=options.verbose))
-    with session(workspace, request, events, cache_dir(options)) as opened:
+    display = display_of(options)
+    with session(workspace, request, Events(display), cache_dir(options)) as opened:
         report = opened.build(build_options(workspace, options))
-        close(opened, report, sys.stdout)
+        display.close()
+        lines = close(opened, report, sys.stdout)
+        if not report.failures:
+            opened.remember_noop(sys.argv[1:], report.ran + report.cached + report.clean, lines)
     return 1 if report.failures else 0
 
 
-def close(opened: Session, report: Report, stream: TextIO) -> None:
-    """Print failures and the closing lines: status, bundle, check, speed."""
+def close(opened: Session, report: Report, stream: TextIO) -> list[str]:
+    """Print failures and the closing lines: status, then bundle, check and speed, which it returns."""
     for failure in report.failures:
         print("\n".join(failure.sentences()), file=sys.stderr)
     print(status_line(report), file=stream)
     if report.failures:
-        return
-    for label in opened.labels:
-        for line in summary_lines(opened, str(label)):
-            print(line, file=stream)
+        return []
+    lines = [line for label in opened.labels for line in summary_lines(opened, str(label))]
+    print("\n".join(lines), end="\n" if lines else "", file=stream)
+    return lines
 
 
 def summary_lines(opened: Session, label: str) -> list[str]:

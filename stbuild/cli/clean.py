@@ -1,12 +1,36 @@
-"""`stbuild clean`."""
+"""`stbuild clean`: remove what was built; results stay in the cache, so a new build is quick."""
 
 import argparse
+import shutil
+
+from stbuild import layout
+from stbuild.cli.request import open_workspace
+from stbuild.engine.lock import exclusive
+from stbuild.engine.state import State
 
 
 def declare(parser: argparse.ArgumentParser) -> None:
     """The arguments of this command."""
+    parser.add_argument("--verbose", "-v", action="store_true", help="tell more")
 
 
 def execute(options: argparse.Namespace) -> int:
-    """Not there yet."""
-    raise NotImplementedError
+    """Remove every configuration's outputs and forget them."""
+    root = open_workspace().root
+    out, state = layout.out_dir(root), layout.state_dir(root)
+    if not out.is_dir():
+        print("done: nothing was built")
+        return 0
+    with exclusive(
+        state / "lock", lambda pid: print(f"another stbuild (process {pid}) builds here; waiting")
+    ):
+        for path in sorted(out.iterdir()):
+            if path != state:
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
+        for name in ("work", "logs", "noop"):
+            shutil.rmtree(state / name, ignore_errors=True)
+        memory = State(state)
+        memory.forget()
+        memory.close()
+    print(f"done: {out.relative_to(root)} is empty, the cache is as it was")
+    return 0

@@ -1,12 +1,105 @@
-"""`stbuild doctor`."""
+"""`stbuild doctor`: what this machine has and lacks, and which plugins are broken."""
 
 import argparse
+import json
+import os
+import shutil
+import sys
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from stbuild import __version__, layout
+from stbuild.engine.plugins import PluginIndex
+from stbuild.engine.pool import machine_memory_mb
+from stbuild.engine.tools import ask_version, missing_tool
+from stbuild.engine.tracker import Tracker
+from stbuild.engine.workspace import Workspace, find_workspace
+from stbuild.errors import StbuildError
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    """One thing looked at; `ok` is None for what is only good to know."""
+
+    name: str
+    ok: bool | None
+    text: str
 
 
 def declare(parser: argparse.ArgumentParser) -> None:
     """The arguments of this command."""
+    parser.add_argument("--json", action="store_true", help="machine-readable")
+    parser.add_argument("--cache-dir", help="the cache to look at")
+    parser.add_argument("--verbose", "-v", action="store_true", help="tell more")
 
 
 def execute(options: argparse.Namespace) -> int:
-    """Not there yet."""
-    raise NotImplementedError
+    """Print every finding; 1 when something that is needed is missing."""
+    findings = list(examine(options.cache_dir))
+    if options.json:
+        print(json.dumps([asdict(each) for each in findings], indent=2))
+    else:
+        for each in findings:
+            sign = {True: "ok", False: "MISSING", None: "-"}[each.ok]
+            print(f"{sign:8}{each.name:12}{each.text}")
+    return 1 if any(each.ok is False for each in findings) else 0
+
+
+def examine(cache_dir: str | None) -> Iterator[Finding]:
+    """Look at everything that a build may need."""
+    version = f"{sys.version_info.major}.{sys.version_info.minor}.{sys.version_info.micro}"
+    yield Finding(name="stbuild", ok=True, text=f"{__version__} in {layout.package_root()}")
+    yield Finding(name="python", ok=sys.version_info >= (3, 11), text=f"{version} ({sys.executable})")
+    yield _tool("g++", True)
+    for name in ("git", "clang++", "bwrap", "v++"):
+        yield _tool(name, False)
+    yield Finding(name="machine", ok=None, text=f"{os.cpu_count()} processors, {machine_memory_mb()} MB")
+    yield from _sandbox()
+    try:
+        workspace = find_workspace(Path.cwd())
+    except StbuildError as error:
+        yield Finding(name="workspace", ok=False, text=str(error))
+        return
+    yield Finding(name="workspace", ok=True, text=str(workspace.root))
+    yield _cache(Path(cache_dir) if cache_dir else workspace.cache or layout.default_cache_dir())
+    yield from _plugins(workspace)
+
+
+def _tool(name: str, needed: bool) -> Finding:
+    path = shutil.which(name)
+    if path is not None:
+        return Finding(name=name, ok=True, text=ask_version(path))
+    return Finding(name=name, ok=False if needed else None, text=str(missing_tool(name)))
+
+
+def _sandbox() -> Iterator[Finding]:
+    return iter(())
+
+
+def _cache(folder: Path) -> Finding:
+    existing = next(each for each in (folder, *folder.parents) if each.exists())
+    free_gb = shutil.disk_usage(existing).free / 1e9
+    ok = os.access(existing, os.W_OK)
+    return Finding(
+        name="cache", ok=ok, text=f"{folder}, {free_gb:.0f} GB free" + ("" if ok else ", not writable")
+    )
+
+
+def _plugins(workspace: Workspace) -> Iterator[Finding]:
+    try:
+        index = PluginIndex(workspace.root, Tracker())
+    except StbuildError as error:
+        yield Finding(name="plugins", ok=False, text=str(error))
+        return
+    for clash in index.clashes:
+        yield Finding(name="plugins", ok=False, text=str(clash.error()))
+    for kind in layout.PLUGIN_KINDS:
+        good = []
+        for name in index.names(kind):
+            try:
+                index.rule(name, "") if kind == "rules" else index.platform(name)
+                good.append(name)
+            except StbuildError as error:
+                yield Finding(name=kind, ok=False, text=str(error))
+        yield Finding(name=kind, ok=True, text=", ".join(good))

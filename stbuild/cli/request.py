@@ -9,6 +9,7 @@ from typing import Any
 import yaml
 
 from stbuild import layout
+from stbuild.console import Display, make_display
 from stbuild.engine.analysis import Analysis, default_configuration
 from stbuild.engine.build import Options
 from stbuild.engine.label import Label, Pattern, default_name, parse_label, parse_pattern
@@ -47,6 +48,11 @@ def build_options(workspace: Workspace, options: argparse.Namespace) -> Options:
         sandbox=options.sandbox or workspace.sandbox,
         resources=workspace.resources,
     )
+
+
+def display_of(options: argparse.Namespace) -> Display:
+    """The display that the options and the terminal call for."""
+    return make_display(plain=options.plain, verbose=options.verbose)
 
 
 def cache_dir(options: argparse.Namespace) -> Path | None:

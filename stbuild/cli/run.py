@@ -1,12 +1,75 @@
-"""`stbuild run`."""
+"""`stbuild run`: make a target and run it; what follows goes to the program."""
 
 import argparse
+import subprocess
+import sys
+from importlib import import_module
+from pathlib import Path
+
+from stbuild.cli.build import close
+from stbuild.cli.parser import add_build_options
+from stbuild.cli.request import build_options, cache_dir, display_of, make_request, open_workspace
+from stbuild.engine.artifact import File, Tree
+from stbuild.engine.events import Events
+from stbuild.engine.graph import TargetNode
+from stbuild.engine.label import Label, default_name
+from stbuild.engine.session import Session, session
+from stbuild.errors import StbuildError
+
+BUNDLE = "xclbin"
 
 
 def declare(parser: argparse.ArgumentParser) -> None:
-    """The arguments of this command."""
+    """The arguments of this command; all others belong to the program."""
+    parser.add_argument(
+        "label", nargs="?", metavar="LABEL", help="a project's folder, or a target that can run"
+    )
+    add_build_options(parser)
 
 
 def execute(options: argparse.Namespace) -> int:
-    """Not there yet."""
-    raise NotImplementedError
+    """Build, let go of the workspace, run."""
+    workspace = open_workspace()
+    request = make_request(workspace, options, [options.label] if options.label else [])
+    display = display_of(options)
+    with session(workspace, request, Events(display), cache_dir(options), choose=_runnable) as opened:
+        report = opened.build(build_options(workspace, options))
+        display.close()
+        if report.failures or report.ran:
+            close(opened, report, sys.stderr)
+        if report.failures:
+            return 1
+        target = opened.graph.targets[str(opened.labels[0])]
+        argv = [str(opened.path(each)) if isinstance(each, File) else each for each in target.run_argv]
+        bundle = None if argv else bundle_of(opened, target)
+    if bundle is None:
+        return subprocess.run([*argv, *options.rest], check=False).returncode
+    commands = import_module("stbuild.runtime.commands")
+    return int(commands.run(bundle, list(options.rest)))
+
+
+def bundle_of(opened: Session, target: TargetNode) -> Path:
+    """The bundle among a target's files: its one tree, else its one file, else the folder they lie in."""
+    trees = [file for file in target.files if isinstance(file, Tree)]
+    for group in (trees, list(target.files)):
+        if len(group) == 1:
+            return opened.path(group[0])
+    if target.files:
+        return opened.path(target.files[0]).parent
+    raise StbuildError(f"{target.label} makes no bundle", where=target.where)
+
+
+def _runnable(opened: Session, labels: list[Label]) -> list[Label]:
+    """The one target to build: the label when it says how it runs, else the bundle of its package."""
+    if len(labels) != 1:
+        raise StbuildError(f"run takes one target, this is {len(labels)}")
+    label = labels[0]
+    opened.analysis.analyze(label)
+    target = opened.analysis.graph([label]).targets[str(label)]
+    if target.run_argv or label.name == BUNDLE:
+        return labels
+    calls = opened.analysis.packages.calls(label.package)
+    own = label.name in (default_name(label.package), "deploy")
+    if own and BUNDLE in calls:
+        return [Label(package=label.package, name=BUNDLE)]
+    raise StbuildError(f"{label} cannot be run", where=target.where, hint="name a project's folder")

@@ -1,4 +1,4 @@
-"""An action: a command with declared inputs and outputs, as a value that analysis makes and nothing runs yet."""
+"""An action: a command with declared inputs and outputs, as a value that nothing runs yet."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field

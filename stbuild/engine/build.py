@@ -4,6 +4,7 @@ import os
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from stbuild import layout
 from stbuild.engine.action import Action, Node, Template
@@ -12,6 +13,7 @@ from stbuild.engine.command import job_for
 from stbuild.engine.evaluate import Evaluator, Standing
 from stbuild.engine.events import Events
 from stbuild.engine.executor import Executor, Outcome
+from stbuild.engine.explain import why
 from stbuild.engine.failure import Failure, line_that_matters, reason_of
 from stbuild.engine.graph import Graph
 from stbuild.engine.key import Key
@@ -42,7 +44,7 @@ class Report:
     cached: int = 0
     clean: int = 0
     failures: list[Failure] = field(default_factory=list)
-    left_out: int = 0
+    left_out: tuple[str, ...] = ()
     seconds: float = 0.0
 
 
@@ -55,6 +57,7 @@ class Flight:
     folder: str
     log: str
     tries: int = 0
+    seconds: float = 0.0
     rereads: int = 0
 
 
@@ -82,6 +85,8 @@ class Build:
         self._keys: dict[str, Key] = {}
         self._flights: dict[int, Flight] = {}
         self._again: list[Flight] = []
+        self._last = evaluator.state.seconds()
+        self._reasons: dict[str, Any] = {}
         self._counted: set[str] = set()
         self._children: dict[str, list[Action]] = {}
         self._serial = 0
@@ -100,7 +105,7 @@ class Build:
                 from stbuild.engine.runner import run_dirty
 
                 left = run_dirty(self, pending, self._graph.dependencies, keep_going=self._options.keep_going)
-                self.report.left_out = len(left)
+                self.report.left_out = tuple(left)
         finally:
             self._executor.close()
             self._evaluator.state.commit()
@@ -131,6 +136,7 @@ class Build:
                 self._events.emit("action_cached", **self._naming(node), saved_s=verdict.record.seconds)
                 return True
         self._keys[node.id] = verdict.key
+        self._reasons[node.id] = why(self._evaluator, node, verdict.key)
         return False
 
     def expand(self, template: Template) -> list[Action]:
@@ -181,7 +187,8 @@ class Build:
     def _settle_now(self, node: Node) -> bool:
         if isinstance(node, Action):
             return self.settled(node)
-        if not all([self.settled(action) for action in self.expand(node)]):
+        states = [self.settled(action) for action in self.expand(node)]
+        if not all(states):
             return False
         return self.settled(node)
 
@@ -191,7 +198,16 @@ class Build:
         stage(flight.folder, action, flight.key, self._evaluator.real)
         job = job_for(self._serial, action, flight.folder, flight.log, self._evaluator.tools)
         self._flights[self._serial] = flight
-        self._events.emit("action_started", **self._naming(action), argv=list(action.argv))
+        reason, changes = self._reasons.pop(action.id, ("tried again", ()))
+        self._events.emit(
+            "action_started",
+            **self._naming(action),
+            argv=list(action.argv),
+            key=flight.key.digest,
+            reason=reason,
+            changes=changes,
+            last_s=self._last.get(self._evaluator.name(action)),
+        )
         self._executor.start(job)
 
     def _land(self, flight: Flight, outcome: Outcome) -> str | None:
@@ -206,6 +222,7 @@ class Build:
             self._events.emit("action_retried", **self._naming(action), reason=problem, attempt=flight.tries)
             self._again.append(flight)
             return None
+        flight.seconds = outcome.seconds
         return self._fail(flight, problem) if problem else self._succeed(flight, outcome)
 
     def _problem(self, flight: Flight, outcome: Outcome) -> str:
@@ -248,6 +265,7 @@ class Build:
     def _fail(self, flight: Flight, reason: str) -> str:
         action = flight.action
         failure = Failure(
+            id=action.id,
             label=action.label,
             mnemonic=action.mnemonic,
             reason=reason,
@@ -259,7 +277,12 @@ class Build:
         self.report.failures.append(failure)
         self._tidy(flight)
         self._events.emit(
-            "action_failed", **self._naming(action), reason=reason, line=failure.line, log=flight.log
+            "action_failed",
+            **self._naming(action),
+            reason=reason,
+            line=failure.line,
+            log=flight.log,
+            seconds=flight.seconds,
         )
         return reason
 

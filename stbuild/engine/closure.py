@@ -1,4 +1,4 @@
-"""The import closure of a Python module, found by reading source: what a Python action's result depends on."""
+"""The import closure of a Python module, by reading source: what a Python action's result depends on."""
 
 import ast
 import json

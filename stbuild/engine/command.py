@@ -2,7 +2,9 @@
 
 import os
 import sys
+from pathlib import Path
 
+from stbuild import layout
 from stbuild.engine.action import Action
 from stbuild.engine.closure import python_paths
 from stbuild.engine.executor import Job
@@ -64,6 +66,11 @@ def environment(action: Action, folder: str) -> dict[str, str]:
         env["LD_LIBRARY_PATH"] = os.environ["LD_LIBRARY_PATH"]
     passed = (*action.policy.pass_env, *(_NETWORK if action.policy.network else ()))
     env.update((name, os.environ[name]) for name in passed if name in os.environ)
+    if action.policy.network:
+        env.setdefault("STBUILD_DOWNLOADS", str(layout.downloads_dir()))
+        config = Path.home() / ".config/pip/pip.conf"
+        if config.is_file():
+            env.setdefault("PIP_CONFIG_FILE", str(config))
     if action.module:
         env["PYTHONPATH"] = os.pathsep.join(python_paths())
     env.update(action.env)

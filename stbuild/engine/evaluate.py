@@ -1,12 +1,13 @@
 """Says of each action whether its result is at hand: still in place, in the cache, or to be made."""
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
 from stbuild.engine import digest as digests
-from stbuild.engine.action import Action, Template
+from stbuild.engine.action import Action, Node, Template
 from stbuild.engine.artifact import File, Origin, Tree
 from stbuild.engine.closure import ClosureFinder
 from stbuild.engine.digest import Manifest
@@ -181,14 +182,35 @@ class Evaluator:
     def collect(self, template: Template, actions: list[Action]) -> None:
         """Settle the tree of a template's results, and remove what a former build left in it."""
         folder = f"{self._out}/{template.out_tree.path}"
-        prefix = len(template.out_tree.path) + 1
-        manifest = {file.path[prefix:]: self._outputs[file.path] for each in actions for file in each.outputs}
+        self.assume_tree(template, actions)
+        manifest = self.store.manifest(self._outputs[template.out_tree.path])
         os.makedirs(folder, exist_ok=True)
         for place, _, files in os.walk(folder):
             for name in files:
                 if os.path.relpath(f"{place}/{name}", folder) not in manifest:
                     os.unlink(f"{place}/{name}")
+
+    def assume(self, action: Action, record: Record) -> None:
+        """Take the digests of a cached result as known without putting anything in place."""
+        self._outputs.update((file.path, record.outputs[file.made]) for file in action.outputs)
+
+    def assume_tree(self, template: Template, actions: Sequence[Action]) -> None:
+        """Take the digest of a template's tree as known, when those of its actions are."""
+        prefix = len(template.out_tree.path) + 1
+        manifest = {file.path[prefix:]: self._outputs[file.path] for each in actions for file in each.outputs}
         self._outputs[template.out_tree.path] = self.store.put_manifest(manifest)
+
+    def marks(self, nodes: Sequence[Node]) -> dict[str, tuple[int, int]]:
+        """Time and inode of every output of settled nodes, also of the files and folders within trees."""
+        found: dict[str, tuple[int, int]] = {}
+        for file in (file for node in nodes for file in node.outputs):
+            path = self.real(file)
+            found[path] = _mark(path)
+            if isinstance(file, Tree):
+                for place, _, files in os.walk(path):
+                    found[place] = _mark(place)
+                    found.update((f"{place}/{name}", _mark(f"{place}/{name}")) for name in files)
+        return found
 
     def name(self, action: Action) -> str:
         """The name under which the state remembers an action."""
@@ -236,6 +258,11 @@ def tree_matches(folder: str, manifest: Manifest) -> bool:
                 return False
             seen += 1
     return seen == len(manifest)
+
+
+def _mark(path: str) -> tuple[int, int]:
+    status = os.stat(path)
+    return status.st_mtime_ns, status.st_ino
 
 
 def _same(path: str, sig: str) -> bool:

@@ -20,6 +20,7 @@ _TAIL = 200_000
 class Failure:
     """One action that failed."""
 
+    id: str
     label: str
     mnemonic: str
     reason: str

@@ -20,7 +20,7 @@ class Source:
 
 
 class IncludeScanner:
-    """Scans text, never runs a preprocessor: an `#include` in a false `#if` counts, which is on the safe side."""
+    """Scans text, runs no preprocessor: an `#include` in a false `#if` counts, which is on the safe side."""
 
     def __init__(
         self, real_of: Callable[[File], str], digest_of: Callable[[str], str], saw: Callable[[str], None]

@@ -1,4 +1,4 @@
-"""The key of an action: the digest of everything that can change its result, kept as parts to explain it by."""
+"""The key of an action: the digest of all that can change its result, kept as parts to explain it by."""
 
 import json
 import sys
@@ -80,9 +80,10 @@ def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[tuple[st
         if before == after:
             continue
         if isinstance(before, dict) and isinstance(after, dict):
-            for inner in sorted({*before, *after}):
-                if before.get(inner) != after.get(inner):
-                    found.append((f"{name} {inner}", _short(before.get(inner)), _short(after.get(inner))))
+            changed = [each for each in sorted({*before, *after}) if before.get(each) != after.get(each)]
+            found += [
+                (f"{name} {each}", _short(before.get(each)), _short(after.get(each))) for each in changed
+            ]
         else:
             found.append((name, _short(before), _short(after)))
     return found

@@ -77,7 +77,7 @@ class Packages:
         return list(self.below(""))
 
     def glob(self, package: str, include: list[str], exclude: list[str]) -> list[str]:
-        """The source files of a package that match, sorted; folders with a BUILD.yaml of their own are others'."""
+        """The package's source files that match, sorted; folders with their own BUILD.yaml are others'."""
         top = self.root / package
         found = []
         for place, folders, files in os.walk(top):

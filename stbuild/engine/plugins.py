@@ -34,10 +34,9 @@ class Clash:
 
     def error(self) -> StbuildError:
         """The sentence that names both."""
-        return StbuildError(
-            f"{self.first.kind[:-1]} {self.first.name!r} is defined twice: {self.first.path} and {self.second.path}",
-            hint="rename one of the files",
-        )
+        what = f"{self.first.kind[:-1]} {self.first.name!r}"
+        files = f"{self.first.path} and {self.second.path}"
+        return StbuildError(f"{what} is defined twice: {files}", hint="rename one of the files")
 
 
 class PluginIndex:
@@ -125,7 +124,7 @@ def load_file(path: Path, name: str) -> ModuleType:
 
 
 def installed_roots(tracker: Tracker | None = None) -> list[tuple[str, Path]]:
-    """The folders of installed packages with an entry point `stbuild.plugins`, found without importing them."""
+    """The folders of installed packages with an entry point `stbuild.plugins`, found without imports."""
     from importlib.metadata import entry_points
 
     if tracker is not None:

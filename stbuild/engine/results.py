@@ -1,5 +1,6 @@
 """The action cache: from an action's key to the digests of what it made."""
 
+import contextlib
 import json
 import os
 from dataclasses import dataclass
@@ -39,10 +40,8 @@ class ActionCache:
             return None
         if not known or not all(map(self._store.has, record.outputs.values())):
             return None
-        try:
+        with contextlib.suppress(OSError):
             os.utime(path)
-        except OSError:
-            pass
         return record
 
     def put(self, key: str, record: Record, *, sync: bool = False) -> None:

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from stbuild import layout
+from stbuild.engine import noop
+from stbuild.engine.action import Action
 from stbuild.engine.analysis import Analysis, Overrides
 from stbuild.engine.build import Build, Options, Report
 from stbuild.engine.configured import Configuration
@@ -39,7 +41,14 @@ class Request:
 class Session:
     """A workspace with its state and cache, open for one command."""
 
-    def __init__(self, workspace: Workspace, request: Request, events: Events, cache_dir: Path) -> None:
+    def __init__(
+        self,
+        workspace: Workspace,
+        request: Request,
+        events: Events,
+        cache_dir: Path,
+        choose: "Choose | None" = None,
+    ) -> None:
         self.workspace = workspace
         self.request = request
         self.events = events
@@ -51,6 +60,8 @@ class Session:
             tracker=self.tracker,
         )
         self.labels = self.analysis.match(list(request.patterns))
+        if choose is not None:
+            self.labels = choose(self, self.labels)
         self.graph: Graph = self.analysis.graph(self.labels)
         self.state = State(layout.state_dir(workspace.root))
         self.store = Store(cache_dir, lambda message: events.emit("warning", message=message))
@@ -84,6 +95,20 @@ class Session:
         build = Build(self.workspace.root, self.graph, self.evaluator, executor, self.events, options)
         return build.run(self.roots())
 
+    def remember_noop(self, argv: list[str], count: int, lines: list[str]) -> None:
+        """After a build that succeeded: let the same command answer at once while nothing changes."""
+        nodes = self.graph.needed(self.roots())
+        actions = [node for node in nodes if isinstance(node, Action)]
+        if not all(action.policy.cacheable for action in actions):
+            return
+        for path in own_sources():
+            self.tracker.saw(path)
+        for tool in self.evaluator.tools.known():
+            self.tracker.saw(tool.path)
+        marks = self.evaluator.marks(nodes)
+        state = str(layout.state_dir(self.workspace.root))
+        noop.tell(state, argv, self.tracker.paths, marks, count, lines)
+
     def path(self, file: object) -> Path:
         """Where a file of the graph lies."""
         return Path(self.evaluator.real(file))  # type: ignore[arg-type]  # files only
@@ -93,11 +118,23 @@ class Session:
         self.state.close()
 
 
+Choose = Callable[[Session, list[Label]], list[Label]]
+
+
 @contextmanager
 def session(
-    workspace: Workspace, request: Request, events: Events, cache_dir: Path | None
+    workspace: Workspace,
+    request: Request,
+    events: Events,
+    cache_dir: Path | None,
+    *,
+    choose: Choose | None = None,
+    log: bool = True,
 ) -> Iterator[Session]:
-    """A session that nobody else has in this workspace; its events are logged as NDJSON."""
+    """A session that nobody else has in this workspace; its events are logged as NDJSON.
+
+    `choose` may put other labels in the place of those that the request's patterns match.
+    """
     if workspace.executor not in EXECUTORS:
         raise StbuildError(
             f"no executor {workspace.executor!r}",
@@ -114,16 +151,24 @@ def session(
         )
 
     with exclusive(state / "lock", waiting):
-        log = EventLog(state / "events.ndjson")
-        events.add(log)
+        written = EventLog(state / "events.ndjson") if log else None
+        if written is not None:
+            events.add(written)
         opened = None
         try:
-            opened = Session(workspace, request, events, cache)
+            opened = Session(workspace, request, events, cache, choose)
             yield opened
         finally:
             if opened is not None:
                 opened.close()
-            log.close()
+            if written is not None:
+                written.close()
+
+
+def own_sources() -> list[Path]:
+    """The files of stbuild that make a graph: an edit to one of them must be noticed."""
+    root = layout.package_root()
+    return [*root.glob("*.py"), *(root / "engine").glob("*.py"), *(root / "cli").glob("*.py")]
 
 
 def _prepare(cache: Path) -> None:

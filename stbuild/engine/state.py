@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import Any
 
 _SCHEMA = """
-create table if not exists files (path text primary key, sig text not null, digest text not null) without rowid;
+create table if not exists files (
+    path text primary key, sig text not null, digest text not null
+) without rowid;
 create table if not exists actions (
     id text primary key, key text not null, outputs text not null, parts blob, seconds real, at real
 ) without rowid;
@@ -30,7 +32,7 @@ class Result:
 
 
 class State:
-    """A SQLite file in WAL mode. A damaged one is set aside: it is only a memory, the cache has the results."""
+    """A SQLite file in WAL mode. A damaged one is dropped: it is only a memory, the cache has results."""
 
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
@@ -89,8 +91,9 @@ class State:
         )
         blob = zlib.compress(parts.encode(), 1) if parts is not None else None
         self._db.execute(
-            "insert into actions values (?, ?, ?, ?, ?, ?) on conflict (id) do update set key = excluded.key, "
-            "outputs = excluded.outputs, at = excluded.at, parts = coalesce(excluded.parts, parts), "
+            "insert into actions values (?, ?, ?, ?, ?, ?) on conflict (id) do update set "
+            "key = excluded.key, outputs = excluded.outputs, at = excluded.at, "
+            "parts = coalesce(excluded.parts, parts), "
             "seconds = coalesce(excluded.seconds, seconds)",
             (name, key, text, blob, seconds, time.time()),
         )

@@ -205,7 +205,7 @@ def cache_error(root: Path, error: OSError) -> StbuildError:
     """The sentence for a cache that cannot be written."""
     hint = "choose another folder with --cache-dir or STBUILD_CACHE"
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        hint = "make room, run `stbuild cache gc`, or choose another folder with --cache-dir; what finished is kept"
+        hint = "what finished is kept; make room, run `stbuild cache gc`, or choose another --cache-dir"
         return StbuildError(f"the cache {root} is full", hint=hint, exit_code=1)
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST):
         return StbuildError(

@@ -47,7 +47,7 @@ class ToolBox:
         return self._known[name]
 
     def identity(self, name: str, argv: Sequence[str], where: str) -> dict[str, str]:
-        """The part of a key that stands for a tool: its version, and the processor where code is made for it."""
+        """The part of a key that stands for a tool: its version, and the processor if code is made for it."""
         identity = {"version": self.tool(name, where).version}
         if any(text.endswith("=native") for text in argv):
             identity["cpu"] = cpu_model()

@@ -39,7 +39,7 @@ def find_workspace(start: Path) -> Workspace:
             return _workspace(folder, table)
     raise StbuildError(
         f"{start} is in no stbuild workspace",
-        hint="a workspace is a folder whose pyproject.toml has a [tool.stbuild] table; `stbuild init` makes one",
+        hint="its pyproject.toml needs a [tool.stbuild] table; `stbuild init` makes one",
     )
 
 

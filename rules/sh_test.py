@@ -1,0 +1,51 @@
+"""A shell command that succeeds when what it tests is right."""
+
+from dataclasses import dataclass
+
+from stbuild.api import Context, File, Policy, Resources, TestInfo, rule
+
+
+@dataclass(frozen=True, kw_only=True)
+class ShTest:
+    """`cmd` is a bash text as in a genrule, without outputs; each of `shards` sees its number.
+
+    The number is in TEST_SHARD_INDEX, counted from 0, of TEST_TOTAL_SHARDS.
+    """
+
+    cmd: str
+    srcs: tuple[File, ...] = ()
+    tools: tuple[File, ...] = ()
+    programs: tuple[str, ...] = ()
+    env: dict[str, str] | None = None
+    shards: int = 1
+    retries: int = 0
+    timeout_s: float = 300
+    cpu: float = 1
+    memory_mb: int = 0
+    network: bool = False
+
+
+@rule
+def sh_test(ctx: Context[ShTest]) -> TestInfo:
+    """Run `cmd` under `stbuild test`; a success is cached like any result."""
+    attrs = ctx.attrs
+    if attrs.shards < 1:
+        ctx.fail("a test has at least one shard", attribute="shards")
+    command = ctx.shell(attrs.cmd, srcs=attrs.srcs, outs=(), attribute="cmd")
+    for shard in range(attrs.shards):
+        passed = ctx.output(f"shard-{shard}.passed")
+        ctx.run(
+            "Test",
+            ("/bin/bash", "-euo", "pipefail", "-c", f'( {command}\n) && touch "$0"', passed),
+            inputs=(*attrs.srcs, *attrs.tools),
+            env={**(attrs.env or {}), "TEST_SHARD_INDEX": str(shard), "TEST_TOTAL_SHARDS": str(attrs.shards)},
+            tools=attrs.programs,
+            policy=Policy(
+                resources=Resources(cpu=attrs.cpu, memory_mb=attrs.memory_mb),
+                timeout_s=attrs.timeout_s,
+                retries=attrs.retries,
+                network=attrs.network,
+            ),
+        )
+        ctx.test()
+    return TestInfo(files=(*attrs.srcs, *attrs.tools))

@@ -1,0 +1,242 @@
+"""A user's mistake is told in one sentence that says what is wrong, where, and what to do."""
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import WorkspaceFolder
+
+GOOD = "genrule: {name: good, outs: [good.txt], cmd: 'touch $@'}"
+ALIEN = "from dataclasses import dataclass\nfrom stbuild.api import Context, FilesInfo, rule\n"
+
+
+def rule_file(name: str, attributes: str, body: str = "return FilesInfo()") -> str:
+    """The text of a rule with these attribute lines."""
+    camel = "".join(part.capitalize() for part in name.split("_"))
+    return (
+        f"{ALIEN}\n@dataclass(frozen=True, kw_only=True)\nclass {camel}:\n    {attributes}\n\n"
+        f"@rule\ndef {name}(ctx: Context[{camel}]) -> FilesInfo:\n    {body}\n"
+    )
+
+
+@pytest.fixture
+def good(workspace: WorkspaceFolder) -> WorkspaceFolder:
+    """A package with one target that builds."""
+    workspace.build_file("p", GOOD)
+    return workspace
+
+
+def test_outside_of_a_workspace(workspace: WorkspaceFolder) -> None:
+    (workspace.root / "pyproject.toml").write_text("[project]\nname = 'x'\n")
+    assert "is in no stbuild workspace (" in workspace.fails("//...")
+
+
+@pytest.mark.parametrize(
+    ("args", "sentence"),
+    [
+        (("p:goood",), "error: no target 'goood' in //p (did you mean 'good'?)"),
+        (("//q:x",), "error: no package //q (for //q:x)"),
+        (
+            ("//p:a b",),
+            "error: '//p:a b' is not a label (labels look like //package:name, :name or //folder/...)",
+        ),
+        (("p:good", "--platform", "u55d"), "no platform 'u55d' (did you mean 'u55c'?)"),
+        (("p:good", "--target", "hw_em"), "error: no target 'hw_em' (did you mean 'hw_emu'?)"),
+        (("p:good", "--jobz", "3"), "error: unknown option '--jobz' (did you mean '--jobs'?)"),
+        (("p:good", "--jobs", "0"), "takes a positive number, got '0'"),
+        (("p:good", "--set", "x=1"), "--set takes //package:target.attribute=value, got 'x=1'"),
+        (("p:good", "--weights", "/nowhere"), "--weights: /nowhere does not exist"),
+        (("run", "p:good"), "p/BUILD.yaml:2: //p:good cannot be run"),
+        (("test", "p:good"), "no test among these targets"),
+        (("query", "depz(//p:good)"), "query: no function 'depz' (did you mean 'deps'?)"),
+    ],
+)
+def test_command_line(good: WorkspaceFolder, args: tuple[str, ...], sentence: str) -> None:
+    if "--platform" in args:
+        good.write("rules/asks.py", rule_file("asks", "x: int = 0", "ctx.platform; return FilesInfo()"))
+        good.build_file("p", GOOD, "asks: {name: asks}")
+        args = ("p:all", *args[1:])
+    assert sentence in good.fails(*args)
+
+
+@pytest.mark.parametrize(
+    ("entry", "sentence"),
+    [
+        ("genrul: {name: x}", "p/BUILD.yaml:2: no rule 'genrul' (did you mean 'genrule'?)"),
+        (
+            "genrule: {name: x, outz: [y], cmd: z}",
+            "genrule 'x' has no attribute 'outz' (did you mean 'outs'?)",
+        ),
+        ("genrule: {name: x, outs: [y]}", "p/BUILD.yaml:2: genrule 'x' needs the attribute 'cmd', a text"),
+        ("genrule: {name: x, outs: 3, cmd: z}", "genrule 'x': attribute 'outs' takes a list, got 3"),
+        ("genrule: {name: x, outs: [3], cmd: z}", "attribute 'outs' takes a text, got 3"),
+        (
+            "genrule: {name: x, outs: [], cmd: z}",
+            "p/BUILD.yaml:2: //p:x: a genrule needs at least one name in `outs`",
+        ),
+        ("genrule: {name: x, outs: [y], cmd: z, srcs: [no.txt]}", "'no.txt' is neither a file nor a target"),
+        ("genrule: {name: x, outs: [../y], cmd: z}", "leaves its folder"),
+        ("genrule: {name: x, outs: [y], cmd: 'cat $<'}", "$< needs exactly one file in `srcs`, there are 0"),
+        (
+            "genrule: {name: x, outs: [y], cmd: z, outs: [w]}",
+            "p/BUILD.yaml:2: attribute 'outs' stands here twice",
+        ),
+        (
+            "filegroup: {name: x, srcs: {select: {hw: []}}}",
+            "select has no arm for u55c-sw_emu among hw (add an arm",
+        ),
+        ("filegroup", "a target is `- rule: {name: …}`"),
+        (
+            "filegroup: {name: x}\n    genrule: {name: y}",
+            "a target has one rule, this has filegroup, genrule",
+        ),
+        ("filegroup: {name: good}", "p/BUILD.yaml:3: //p:good is already defined at p/BUILD.yaml:2"),
+    ],
+)
+def test_build_file(workspace: WorkspaceFolder, entry: str, sentence: str) -> None:
+    entries = [GOOD, entry] if "name: good" in entry else [entry]
+    workspace.build_file("p", *entries)
+    assert sentence in workspace.fails("p:all")
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("targets: [", "p/BUILD.yaml:2: not YAML: "),
+        ("targets:\n  - a: {name: x\n  - b: {}", "p/BUILD.yaml:3: not YAML: "),
+        ("target: []", "p/BUILD.yaml:1: unknown key 'target' (did you mean 'targets'?)"),
+        ("targets: {}", "`targets:` takes a list"),
+        ("- a", "BUILD.yaml is a map with the key `targets:`"),
+    ],
+)
+def test_not_a_build_file(workspace: WorkspaceFolder, text: str, sentence: str) -> None:
+    workspace.write("p/BUILD.yaml", text + "\n")
+    assert sentence in workspace.fails("p:all")
+
+
+def test_wrong_provider(workspace: WorkspaceFolder) -> None:
+    text = rule_file("needs", "of: MyInfo", "return FilesInfo()")
+    text = text.replace(
+        "\n@dataclass", "\n@dataclass(frozen=True)\nclass MyInfo:\n    x: int\n\n@dataclass", 1
+    )
+    workspace.write("rules/needs.py", text)
+    workspace.build_file("p", GOOD, "needs: {name: n, of: ':good'}")
+    assert "needs 'n': attribute 'of' :good gives FilesInfo, needs MyInfo" in workspace.fails("p:n")
+
+
+def test_cycle_is_a_path(workspace: WorkspaceFolder) -> None:
+    workspace.build_file(
+        "p",
+        "genrule: {name: a, srcs: [':b'], outs: [a.txt], cmd: x}",
+        "genrule: {name: b, srcs: [':c'], outs: [b.txt], cmd: x}",
+        "genrule: {name: c, srcs: [':a'], outs: [c.txt], cmd: x}",
+    )
+    assert "dependency cycle: //p:a -> //p:b -> //p:c -> //p:a" in workspace.fails("p:a")
+
+
+def test_two_targets_with_one_output(workspace: WorkspaceFolder) -> None:
+    workspace.build_file(
+        "p", *(f"genrule: {{name: {name}, outs: [x.txt], cmd: 'touch $@'}}" for name in "ab")
+    )
+    sentence = "p/BUILD.yaml:3: p/x.txt is made by //p:a (p/BUILD.yaml:2) and by //p:b"
+    assert sentence in workspace.fails("p:all")
+
+
+def test_an_output_that_is_not_made(workspace: WorkspaceFolder) -> None:
+    workspace.build_file("p", "genrule: {name: a, outs: [x.txt, y.txt], cmd: 'touch out/x.txt'}")
+    assert "//p:a: Genrule ended well but did not make out/y.txt" in workspace.fails("p:a", code=1)
+    assert not workspace.output("p/x.txt").exists()
+
+
+def test_a_plugin_that_raises(good: WorkspaceFolder) -> None:
+    good.write("rules/broken.py", "x = 1\ny = x / 0\n")
+    good.build_file("p", GOOD, "broken: {name: b}")
+    sentence = f"{good.root}/rules/broken.py:2: cannot be imported: ZeroDivisionError: division by zero"
+    assert sentence in good.fails("p:b")
+    verbose = good.run("p:b", "--verbose")
+    assert sentence in verbose.err
+    assert "Traceback" in verbose.err
+    doctor = good.run("doctor")
+    assert doctor.code == 1
+    assert sentence in doctor.out
+
+
+def test_a_plugin_that_is_taken_twice(good: WorkspaceFolder) -> None:
+    path = good.write("rules/genrule.py", rule_file("genrule", "x: int = 0"))
+    told = good.fails("p:good")
+    assert "rule 'genrule' is defined twice: " in told
+    assert str(path) in told
+
+
+def test_a_file_that_does_not_define_its_name(good: WorkspaceFolder) -> None:
+    good.write("rules/empty.py", "x = 1\n")
+    good.build_file("p", "empty: {name: b}")
+    assert "does not define 'empty'" in good.fails("p:b")
+
+
+def test_an_unknown_executor_or_setting(good: WorkspaceFolder) -> None:
+    good.write("pyproject.toml", '[tool.stbuild]\nexecutor = "locl"\n')
+    assert "no executor 'locl' (did you mean 'local'?)" in good.fails("p:good")
+    good.write("pyproject.toml", "[tool.stbuild]\nplatfrom = 'x'\n")
+    assert "[tool.stbuild] has no setting 'platfrom' (did you mean 'platform'?)" in good.fails("p:good")
+    good.write("pyproject.toml", "[tool.stbuild]\nplatform = 3\n")
+    assert "[tool.stbuild] platform takes str, got 3" in good.fails("p:good")
+
+
+def test_a_cache_that_is_a_file(good: WorkspaceFolder) -> None:
+    good.cache.write_text("")
+    assert f"the cache {good.cache} cannot be written (" in good.fails("p:good", code=1)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount a small file system")
+def test_a_full_cache(good: WorkspaceFolder) -> None:
+    good.build_file("p", "genrule: {name: big, outs: [x], cmd: 'head -c 4000000 /dev/urandom > $@'}")
+    good.cache.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "x", good.cache], check=False)
+    if mounted.returncode:
+        pytest.skip("this machine lets nobody mount")
+    try:
+        told = good.fails("p:big", code=1)
+    finally:
+        subprocess.run(["umount", good.cache], check=True)
+    assert f"the cache {good.cache} is full (what finished is kept; make room" in told
+
+
+def test_a_tool_that_is_missing(good: WorkspaceFolder) -> None:
+    good.build_file("p", "genrule: {name: t, outs: [x], cmd: 'touch $@', programs: [no-such-tool]}")
+    assert "the program 'no-such-tool' is not on this machine" in good.fails("p:t", code=1)
+
+
+def test_an_unknown_licence(good: WorkspaceFolder) -> None:
+    good.build_file("p", "genrule: {name: t, outs: [x], cmd: 'touch $@', resources: {vitis: 1}}")
+    told = good.fails("p:t")
+    assert "needs 1 of 'vitis', which this machine does not declare" in told
+    assert "[tool.stbuild]" in told
+
+
+def test_an_error_in_a_macro_points_to_its_call(workspace: WorkspaceFolder) -> None:
+    workspace.write(
+        "rules/twins.py",
+        "from dataclasses import dataclass\nfrom stbuild.api import Entry, macro\n\n"
+        "@dataclass(frozen=True, kw_only=True)\nclass Twins:\n    srcs: tuple[str, ...]\n\n"
+        "@macro(default='one')\ndef twins(name: str, attrs: Twins) -> list[Entry]:\n"
+        "    return [{'filegroup': {'name': 'one', 'srcs': list(attrs.srcs)}}]\n",
+    )
+    workspace.write("p/BUILD.yaml", "targets:\n  - twins:\n      name: t\n      srcs: [gone.txt]\n")
+    assert "p/BUILD.yaml:4: " in workspace.fails("p:one") or "p/BUILD.yaml:2: " in workspace.fails("p:one")
+
+
+def test_stbuildw_without_venv_module(tmp_path: Path) -> None:
+    checkout = Path(__file__).resolve().parents[2]
+    for name in ("stbuildw", "requirements.txt"):
+        shutil.copy(checkout / name, tmp_path / name)
+    fake = tmp_path / "python"
+    fake.write_text("#!/bin/sh\nexit 1\n")
+    fake.chmod(0o755)
+    env = {**os.environ, "STBUILD_PYTHON": str(fake)}
+    done = subprocess.run([tmp_path / "stbuildw"], env=env, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr == f"error: {fake} has no venv module (apt install python3-venv)\n"
