@@ -1,0 +1,86 @@
+"""Laws: the integer functions of stb/math.hpp are those of docs/numerics.md."""
+
+import ctypes
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.hls_lib.single import compile_library
+from tests.reference import pure
+
+SOURCE = """#include "stb/quantize.hpp"
+#include "stb/softmax.hpp"
+extern "C" {
+int64_t t_sat(int64_t x) { return stb::sat(x); }
+int64_t t_rsr(int64_t x, int64_t s) { return stb::rsr(x, static_cast<int>(s)); }
+int64_t t_biased(int64_t x, int64_t s) { return stb::round_shift_biased(x, static_cast<int>(s)); }
+int64_t t_bitlen(uint64_t x) { return stb::bitlen(x); }
+int64_t t_isqrt(uint64_t x) { return stb::isqrt(x); }
+int64_t t_power(uint64_t x) { return stb::power_of_two(static_cast<uint32_t>(x)); }
+int64_t t_scale(uint64_t x) {
+  const stb::Scale s = stb::scale_of(static_cast<uint32_t>(x));
+  return s.m * 256 + s.e;
+}
+int64_t t_reciprocal(uint64_t m) { return stb::kReciprocal[m - 128]; }
+}
+"""
+
+
+@pytest.fixture(scope="module")
+def lib(tmp_path_factory: pytest.TempPathFactory) -> ctypes.CDLL:
+    folder = tmp_path_factory.mktemp("math")
+    (folder / "math.cpp").write_text(SOURCE)
+    compile_library([folder / "math.cpp"], folder / "math.so", ["-O1"])
+    return ctypes.CDLL(str(folder / "math.so"))
+
+
+def call(lib: ctypes.CDLL, name: str, *values: int) -> int:
+    function = lib[f"t_{name}"]
+    function.restype = ctypes.c_int64
+    return int(function(*(ctypes.c_int64(v) for v in values)))
+
+
+@given(x=st.integers(-(2**63) + 1, 2**63 - 1))
+def test_saturation(lib: ctypes.CDLL, x: int) -> None:
+    assert call(lib, "sat", x) == pure.sat(x)
+
+
+@given(x=st.integers(-(2**61), 2**61), shift=st.integers(-80, 80))
+def test_rounding_shift(lib: ctypes.CDLL, x: int, shift: int) -> None:
+    assert call(lib, "rsr", x, shift) == pure.rsr(x, shift)
+
+
+@given(x=st.integers(-(2**61) + 1, 2**61 - 1), shift=st.integers(1, 62))
+def test_rounding_shift_without_arithmetic_shift(lib: ctypes.CDLL, x: int, shift: int) -> None:
+    assert call(lib, "biased", x, shift) == pure.rsr(x, shift)
+
+
+@given(bits=st.integers(0, 63), offset=st.integers(-2, 2))
+def test_bit_length_near_powers(lib: ctypes.CDLL, bits: int, offset: int) -> None:
+    x = max(0, 2**bits + offset)
+    assert call(lib, "bitlen", x) == x.bit_length()
+
+
+@given(root=st.integers(0, 2**31 - 1), offset=st.integers(-2, 2))
+def test_square_root_near_squares(lib: ctypes.CDLL, root: int, offset: int) -> None:
+    x = max(0, root * root + offset)
+    assert call(lib, "isqrt", x) == math.isqrt(x)
+
+
+@given(delta=st.integers(0, 2**32 - 2) | st.integers(0, 2**21))
+def test_power_of_two(lib: ctypes.CDLL, delta: int) -> None:
+    assert call(lib, "power", delta) == pure.softmax_weight(delta)
+
+
+@given(amax=st.integers(0, 2**31 - 1) | st.integers(0, 2**12))
+def test_scale_of_a_group(lib: ctypes.CDLL, amax: int) -> None:
+    group = pure.quantise_group([amax])
+    assert call(lib, "scale", amax) == group.m * 256 + group.e
+
+
+def test_reciprocals(lib: ctypes.CDLL) -> None:
+    assert [call(lib, "reciprocal", m) for m in range(128, 256)] == [
+        (2**23 // m + 1) // 2 for m in range(128, 256)
+    ]
