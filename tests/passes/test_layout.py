@@ -132,6 +132,7 @@ def test_the_program_describes_the_launch() -> None:
     program = layout.program_words(small_design(3), (20, 21, 22, 23, 24)).view(np.int32)
     assert program[:, 0].tolist() == [1, 1, 1, 1, 1, 0]
     assert program[1, :11].tolist() == [1, 2, 1, 1, 2, 0, 0, 0, 3, 21 + 19 + 16 - 12, 0]
+    assert program[:5, 13].tolist() == [20, 21, 22, 23, 24]
     assert program[4, :11].tolist() == [1, 2, 1, 1, 4, 0, 1, 1, 3, 24 + 19 + 16 - 12, 1]
 
 
