@@ -1,6 +1,7 @@
 """The emulated card: the bundle's kernel image in this process, weights mapped from their files."""
 
 import ctypes
+import json
 import mmap
 import os
 import platform
@@ -73,7 +74,12 @@ class NativeDevice:
         """Call `receive` with every word that passes through `stream`."""
         callback = _TAP(lambda _user, data, size: receive(ctypes.string_at(data, size)))
         if self._image.stb_tap(stream.encode(), callback, None) != 0:
-            raise StbuildError(f"the design has no stream {stream!r}", where=self.description)
+            names = [each["name"] for each in json.loads(self.streams())]
+            raise StbuildError(
+                f"the design has no stream {stream!r}",
+                where=self.description,
+                hint=did_you_mean(stream, names),
+            )
         self._callbacks.append(callback)
 
     def set(self, key: str, value: float) -> None:
