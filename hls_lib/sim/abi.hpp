@@ -5,7 +5,8 @@
 
 #define STB_EXPORT extern "C" __attribute__((visibility("default")))
 
-// One launch. Buffers and scalars in the order of the manifest's arguments.
+// One launch. Buffers and scalars in the order of the manifest's arguments; buffers begin at multiples of
+// 64 bytes.
 // 0: done, 1: deadlock, 2: a check failed; after 1 and 2 the device is as new.
 STB_EXPORT int stb_run(void* const* buffers, const std::uint64_t* scalars);
 

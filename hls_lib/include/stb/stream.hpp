@@ -54,7 +54,7 @@ void write_all(Port<T>& out, const T& value, Rest&&... rest) {
   ::hls::stream<T, fifo_depth> name(#name); \
   STB_PRAGMA(HLS STREAM variable = name depth = fifo_depth)
 #define STB_STRIP(...) __VA_ARGS__
-#define STB_CALL(name, call) STB_STRIP call
+#define STB_CALL(name, call) STB_STRIP call;
 
 #else
 #include "../../sim/port.hpp"

@@ -2,7 +2,7 @@
 #include "stb/stream.hpp"
 
 static constexpr int kInWords = 8;    // K = 256
-static constexpr int kOutWords = 11;  // 176 rows
+static constexpr int kOutWords = 12;  // 192 rows
 
 // Lag: none.
 template <int WORDS>

@@ -1,0 +1,60 @@
+// The descriptor word of one linear op, as the sequencer sends it; docs/machine.md lists the lanes.
+#pragma once
+
+#include "stb/types.hpp"
+
+namespace stb {
+
+constexpr int kOpcodeLinear = 1;
+constexpr int kHeadOnlyLane = 10;  // in memory: head tokens only; on the way: the number of tokens
+constexpr int kFirstChannelLane = 11;
+constexpr int kChannelsLane = 12;
+
+struct LinearOp {
+  int groups;        // K / 32
+  int weight_group;  // columns that share a weight scale / 32
+  int planes;        // 1: 4-bit weights, 2: 8-bit weights
+  int tiles;         // rows / 16
+  int base;          // the channel of tile 0
+  bool load;         // read new activations first
+  int source;        // of the activations
+  int destination;   // of the result
+  int shift;         // of the sums, less the activations' exponent E
+  int tokens;
+  int first_channel;  // of the compute unit that reads this descriptor
+  int channels;       // of all compute units
+  int exponent;       // B of the weights' scales
+};
+
+inline bool is_linear(const Word& word) { return lane(word, 0) == kOpcodeLinear; }
+
+inline LinearOp linear_op(const Word& word) {
+  LinearOp op;
+  op.groups = lane(word, 1);
+  op.weight_group = lane(word, 2);
+  op.planes = lane(word, 3);
+  op.tiles = lane(word, 4);
+  op.base = lane(word, 5);
+  op.load = lane(word, 6) != 0;
+  op.source = lane(word, 7);
+  op.destination = lane(word, 8);
+  op.shift = lane(word, 9);
+  op.tokens = lane(word, kHeadOnlyLane);
+  op.first_channel = lane(word, kFirstChannelLane);
+  op.channels = lane(word, kChannelsLane);
+  op.exponent = lane(word, 13);
+  return op;
+}
+
+// The channel of the next tile.
+inline int next_channel(int channel, const LinearOp& op) {
+  return channel + 1 == op.channels ? 0 : channel + 1;
+}
+
+// How many tiles of the op lie in `channel`.
+inline int tiles_in(int channel, const LinearOp& op) {
+  const int first = channel >= op.base ? channel - op.base : channel - op.base + op.channels;
+  return first >= op.tiles ? 0 : (op.tiles - first - 1) / op.channels + 1;
+}
+
+}  // namespace stb

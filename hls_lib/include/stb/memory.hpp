@@ -1,0 +1,87 @@
+// The processes of `control`: memory to streams and back, each of them one long burst or a few.
+//
+// Pointers are m_axi ports in synthesis. In emulation every access is noted, so that the strict mode
+// finds an address which one launch both writes and reads, and paid for in the timed network.
+#pragma once
+
+#include "stb/descriptor.hpp"
+#include "stb/stream.hpp"
+
+#ifdef STB_SYNTHESIS
+#define STB_NOTE_READ(address, words)
+#define STB_NOTE_WRITE(address, words)
+#else
+#include "../../sim/memory.hpp"
+#endif
+
+namespace stb {
+
+constexpr int kBurst = 64;  // words of the longest AXI burst of 4 KB
+
+// `count` words from mem[offset] on.
+inline void send(const Word* mem, std::int64_t offset, std::int64_t count, Port<Word>& out) {
+send_bursts:
+  for (std::int64_t at = 0; at < count; at += kBurst) {
+    const int part = static_cast<int>(count - at < kBurst ? count - at : kBurst);
+    STB_NOTE_READ(mem + offset + at, part)
+    write_n(out, mem + offset + at, part);
+  }
+}
+
+// `count` words to mem[offset] on.
+inline void receive(Word* mem, std::int64_t offset, std::int64_t count, Port<Word>& in) {
+receive_bursts:
+  for (std::int64_t at = 0; at < count; at += kBurst) {
+    const int part = static_cast<int>(count - at < kBurst ? count - at : kBurst);
+    STB_NOTE_WRITE(mem + offset + at, part)
+    read_n(in, mem + offset + at, part);
+  }
+}
+
+// Token ids are packed 16 to a word.
+inline std::int32_t token_at(const Word* tokens, int index) {
+  return lane(tokens[index / kLanes], index % kLanes);
+}
+
+// The descriptors of a launch of n tokens, without those of the head if it does not run. The last of
+// `words` words ends the launch.
+inline void sequence(const Word* program, int words, int n, int head, Port<Word>& desc) {
+program_words:
+  for (int i = 0; i < words; ++i) {
+    Word word = program[i];
+    const bool head_only = lane(word, kHeadOnlyLane) == 1;
+    set_lane(word, kHeadOnlyLane, head_only ? 1 : n);
+    if (!head_only || head != 0) desc.write(word);
+    STB_TICK(1)
+  }
+}
+
+// The weight tiles of one channel in the order of their use, those of the head only if it runs.
+inline void read_weights(const Word* mem, std::int64_t body_words, std::int64_t head_words, int head,
+                         Port<Word>& out) {
+  send(mem, 0, body_words + (head != 0 ? head_words : 0), out);
+}
+
+// Of each run's region the records of the positions before this launch.
+template <int RUNS, int CONTEXT, int RECORD>
+void read_kv(const Word* mem, int pos, Port<Word>& out) {
+read_runs:
+  for (int run = 0; run < RUNS; ++run) {
+    send(mem, static_cast<std::int64_t>(run) * CONTEXT * RECORD, static_cast<std::int64_t>(pos) * RECORD,
+         out);
+  }
+}
+
+// Into each run's region the records of this launch's n positions.
+template <int RUNS, int CONTEXT, int RECORD>
+void write_kv(Word* mem, int pos, int n, Port<Word>& in) {
+write_runs:
+  for (int run = 0; run < RUNS; ++run) {
+    const std::int64_t first = static_cast<std::int64_t>(run) * CONTEXT + pos;
+    receive(mem, first * RECORD, static_cast<std::int64_t>(n) * RECORD, in);
+  }
+}
+
+inline void write_words(Word* mem, std::int64_t count, Port<Word>& in) { receive(mem, 0, count, in); }
+
+}  // namespace stb

@@ -1,0 +1,43 @@
+// Memory in emulation: every access is noted for the strict mode, and takes its time in the timed network.
+#pragma once
+
+#include "runtime.hpp"
+#include "strict.hpp"
+
+namespace stb {
+namespace sim {
+
+// The cycles that `bytes` take beyond the one per word that the stream takes anyway; fractions add up.
+inline void pay_for_memory(std::int64_t bytes) {
+  if (!kTimed) return;
+  Clock& mine = clock();
+  mine.memory_debt += (mine.memory_step - 1.0) * static_cast<double>(bytes) / 64.0;
+  if (mine.memory_debt < 1.0) return;
+  const auto cycles = static_cast<std::uint64_t>(mine.memory_debt);
+  mine.now += cycles;
+  mine.memory_debt -= static_cast<double>(cycles);
+}
+
+// Words are read with aligned vector loads.
+inline void check_alignment(const void* address) {
+  if (reinterpret_cast<std::uintptr_t>(address) % 64 != 0)
+    fail("a memory region does not begin at a multiple of 64 bytes");
+}
+
+inline void on_read(const void* address, std::int64_t words) {
+  check_alignment(address);
+  note_read(address, 64 * words);
+  pay_for_memory(64 * words);
+}
+
+inline void on_write(const void* address, std::int64_t words) {
+  check_alignment(address);
+  note_write(address, 64 * words);
+  pay_for_memory(64 * words);
+}
+
+}  // namespace sim
+}  // namespace stb
+
+#define STB_NOTE_READ(address, words) ::stb::sim::on_read(address, words);
+#define STB_NOTE_WRITE(address, words) ::stb::sim::on_write(address, words);
