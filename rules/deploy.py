@@ -20,10 +20,10 @@ def deploy(ctx: Context[Deploy]) -> DeployInfo:
     report, summary = ctx.output("report.txt"), ctx.output("summary.json")
     where = f"{ctx.label.package}:xclbin"
     params = ctx.params("params.json", {"bundle": where, "platform": ctx.platform.name, "target": ctx.target})
+    index = smoke.bundle.link.hls.partition.weights.index
+    inputs = ("--index", index, "--run", smoke.run, "--expected", ctx.attrs.reference.expected)
     ctx.stage(
-        "stbuild.stage.deploy",
-        ("--index", smoke.bundle.link.hls.partition.weights.index, "--run", smoke.run,
-         "--expected", ctx.attrs.reference.expected, "--params", params, "--report", report, "--summary", summary),
-    )  # fmt: skip
+        "stbuild.stage.deploy", (*inputs, "--params", params, "--report", report, "--summary", summary)
+    )
     ctx.summary(summary)
     return DeployInfo(report=report, summary=summary)

@@ -23,21 +23,14 @@ class ModelWeights:
 def model_weights(ctx: Context[ModelWeights]) -> WeightsInfo:
     """Read names, shapes and formats; values are read when they are packed."""
     attrs = ctx.attrs
-    index, tokenizer = ctx.output("index.json"), ctx.output_tree("tokenizer")
-    options = ctx.params("options.json", {"group": attrs.group, "seed": attrs.seed})
-    source = ("--source", attrs.source) if attrs.source else ()
-    ctx.stage(
-        "stbuild.stage.weights",
-        (
-            "--graph",
-            attrs.trace.graph,
-            "--options",
-            options,
-            *source,
-            "--index",
-            index,
-            "--tokenizer",
-            tokenizer,
-        ),
+    index, options, tokenizer = (
+        ctx.output("index.json"),
+        ctx.output("options.json"),
+        ctx.output_tree("tokenizer"),
     )
+    wanted = ctx.params("wanted.json", {"group": attrs.group, "seed": attrs.seed})
+    source = ("--source", attrs.source) if attrs.source else ()
+    inputs = ("--graph", attrs.trace.graph, "--wanted", wanted, "--names", attrs.trace.names, *source)
+    outputs = ("--index", index, "--options", options, "--tokenizer", tokenizer)
+    ctx.stage("stbuild.stage.weights", (*inputs, *outputs))
     return WeightsInfo(index=index, source=attrs.source, options=options, tokenizer=tokenizer)

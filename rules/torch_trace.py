@@ -18,12 +18,12 @@ class TorchTrace:
 def torch_trace(ctx: Context[TorchTrace]) -> TraceInfo:
     """Run torch.export on the meta device; weights are never needed."""
     graph, tables = ctx.output("graph.json"), ctx.output("tables.safetensors")
-    text = ctx.output("graph.txt")
+    text, names = ctx.output("graph.txt"), ctx.output("names.json")
     name = ctx.label.package.rpartition("/")[2]
     ctx.stage(
         "stbuild.stage.trace",
         ("--model", ctx.attrs.model, "--context", ctx.attrs.context, "--name", name,
-         "--graph", graph, "--tables", tables, "--text", text),
+         "--names", names, "--graph", graph, "--tables", tables, "--text", text),
         resources=Resources(cpu=2, memory_mb=2000),
     )  # fmt: skip
-    return TraceInfo(graph=graph, tables=tables, model=ctx.attrs.model)
+    return TraceInfo(graph=graph, tables=tables, names=names, model=ctx.attrs.model)

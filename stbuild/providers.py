@@ -7,10 +7,12 @@ from stbuild.engine.artifact import File, Tree
 
 @dataclass(frozen=True, kw_only=True)
 class TraceInfo:
-    """The tensor graph of a model, and its position tables (safetensors, [context, width] each)."""
+    """The tensor graph of a model, its position tables (safetensors, [context, width] each), and the
+    checkpoint's names for parameters where they differ from the model's."""
 
     graph: File
     tables: File
+    names: File
     model: File
 
 

@@ -176,12 +176,16 @@ class Process:
 
 @dataclass(frozen=True, kw_only=True)
 class Stream:
-    """A FIFO of `depth` words; `words` pass per token. `source` and `sink` are process names."""
+    """A FIFO of `depth` words; `words` pass per token, of int32 with `frac` fraction bits.
+
+    `source` and `sink` are process names.
+    """
 
     name: str
     source: str
     sink: str
     words: int
+    frac: int = 0
     depth: int = 0
     command: bool = False
     order: Itensor | None = None
@@ -266,6 +270,10 @@ class Design:
     matmuls: tuple[MatmulOp, ...]
     regions: tuple[Region, ...] = ()
     kernels: tuple[Kernel, ...] = ()
+
+    def stream(self, name: str) -> Stream:
+        """The stream called `name`."""
+        return next(s for s in self.streams if s.name == name)
 
     def process(self, name: str) -> Process:
         """The process called `name`."""

@@ -1,0 +1,40 @@
+"""From a project's model file to the tensor graph and its position tables."""
+
+import json
+from argparse import Namespace
+from pathlib import Path
+
+from safetensors.numpy import save_file
+
+from stbuild.frontend.model_file import load_model
+from stbuild.frontend.model_graph import check_prefill, decode_graph, prefill_ops
+from stbuild.ir import serde
+from stbuild.ir.printer import graph_text
+from stbuild.stage.entry import run_stage, stage_parser
+
+
+def main(args: Namespace) -> None:
+    """Trace a decode step and a prefill, check that they are one graph, and write it."""
+    loaded = load_model(Path(args.model))
+    traced = decode_graph(loaded.module, name=args.name, context=int(args.context))
+    check_prefill(traced.graph, prefill_ops(loaded.module, context=int(args.context)))
+    serde.write(Path(args.graph), traced.graph)
+    save_file(dict(sorted(traced.tables.items())), args.tables)
+    Path(args.names).write_text(json.dumps(dict(sorted(loaded.weight_names.items())), indent=1) + "\n")
+    Path(args.text).write_text(graph_text(traced.graph))
+
+
+if __name__ == "__main__":
+    run_stage(
+        stage_parser(
+            "Trace a model.",
+            model="file that defines model()",
+            context="positions of the KV cache",
+            name="the model's name",
+            graph="tensor graph to write",
+            tables="position tables to write",
+            names="checkpoint names to write",
+            text="the graph in words",
+        ),
+        main,
+    )

@@ -1,0 +1,38 @@
+"""From a checkpoint to its index and its tokenizer's files; values are read when they are packed."""
+
+import json
+from argparse import Namespace
+from pathlib import Path
+
+from stbuild.frontend.tokenizer_files import write_tokenizer
+from stbuild.ir import serde
+from stbuild.ir.graph import Graph
+from stbuild.stage.checkpoint import index_of, open_checkpoint
+from stbuild.stage.entry import run_stage, stage_parser
+
+
+def main(args: Namespace) -> None:
+    """Write the index, the options with the checkpoint's names, and the tokenizer."""
+    graph = serde.read(Graph, Path(args.graph))
+    options = json.loads(Path(args.wanted).read_text()) | {"names": json.loads(Path(args.names).read_text())}
+    Path(args.options).write_text(json.dumps(options, indent=1, sort_keys=True) + "\n")
+    checkpoint = open_checkpoint(graph, args.source, Path(args.options))
+    serde.write(Path(args.index), index_of(graph, checkpoint, synthetic=args.source is None))
+    tokenizer = Path(args.tokenizer)
+    tokenizer.mkdir(parents=True, exist_ok=True)
+    if args.source:
+        write_tokenizer(Path(args.source), tokenizer)
+
+
+if __name__ == "__main__":
+    parser = stage_parser(
+        "Read a checkpoint's index.",
+        graph="the tensor graph",
+        wanted="quantisation and seed",
+        names="checkpoint names that differ from the model's",
+        index="index to write",
+        options="options to write",
+        tokenizer="folder for the tokenizer's files",
+    )
+    parser.add_argument("--source", help="GGUF file or Hugging Face folder; synthetic without")
+    run_stage(parser, main)
