@@ -1,7 +1,6 @@
 """A conversation as the model was trained to read it: the bundle's chat template, by jinja2."""
 
 from dataclasses import asdict, dataclass
-from pathlib import Path
 
 from stbuild.errors import StbuildError
 from stbuild.runtime.tokenizer import SpecialTokens
@@ -32,11 +31,6 @@ class ChatTemplate:
             raise StbuildError(f"the chat template is broken: {error}", where=where) from error
         self._special = special
         self._where = where
-
-    @classmethod
-    def read(cls, path: Path, special: SpecialTokens) -> "ChatTemplate":
-        """The template in the file at `path`."""
-        return cls(path.read_text(encoding="utf-8"), special, str(path))
 
     def render(self, messages: tuple[Message, ...]) -> str:
         """The conversation so far, up to where the assistant's next answer begins."""

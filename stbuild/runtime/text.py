@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from stbuild.errors import StbuildError
 from stbuild.package.bundle import CHAT_TEMPLATE, TOKENIZER, TOKENIZER_CONFIG, Bundle
 from stbuild.runtime.chat import ChatTemplate, Message
-from stbuild.runtime.tokenizer import Tokenizer, read_special_tokens
+from stbuild.runtime.tokenizer import Tokenizer, read_chat_template, read_special_tokens
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,8 +40,9 @@ def load_text_side(bundle: Bundle) -> TextSide:
             where=str(bundle.path),
             hint=f'build with weights that have a {TOKENIZER}, or give token ids: --tokens "1 2 3"',
         )
-    special = read_special_tokens(bundle.text_file(TOKENIZER_CONFIG))
-    template = bundle.text_file(CHAT_TEMPLATE)
-    return TextSide(
-        tokenizer=Tokenizer(path), template=None if template is None else ChatTemplate.read(template, special)
-    )
+    config = bundle.text_file(TOKENIZER_CONFIG)
+    special = read_special_tokens(config)
+    file = bundle.text_file(CHAT_TEMPLATE)
+    text = file.read_text(encoding="utf-8") if file is not None else read_chat_template(config)
+    template = ChatTemplate(text, special, str(file or config)) if text is not None else None
+    return TextSide(tokenizer=Tokenizer(path), template=template)

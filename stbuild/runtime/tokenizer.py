@@ -63,6 +63,15 @@ def read_special_tokens(path: Path | None) -> SpecialTokens:
     return SpecialTokens(bos=_spelling(data.get("bos_token")), eos=_spelling(data.get("eos_token")))
 
 
+def read_chat_template(path: Path | None) -> str | None:
+    """The chat template inside a tokenizer_config.json, where older checkpoints keep it."""
+    template = None if path is None else _read(path).get("chat_template")
+    if isinstance(template, list):
+        named = {entry.get("name"): entry.get("template") for entry in template}
+        template = named.get("default")
+    return template if isinstance(template, str) else None
+
+
 def stop_tokens(folder: Path) -> tuple[int, ...]:
     """The ids that end an answer: those of generation_config.json, else the tokenizer's end of text."""
     generation = folder / GENERATION_CONFIG

@@ -94,6 +94,16 @@ def test_a_conversation_without_a_template(make_bundle: MakeBundle, monkeypatch:
     assert run(folder, ["--prompt", "Hi", "--max-tokens", "1"]) == 0
 
 
+def test_a_template_inside_the_configuration(make_bundle: MakeBundle, capsys: Captured) -> None:
+    folder = make_bundle()
+    (folder / "chat_template.jinja").unlink()
+    (folder / "tokenizer_config.json").unlink()
+    for template in ('"<{{ messages[0].content }}>"', '[{"name": "default", "template": "<{{ 1 + 1 }}->"}]'):
+        (folder / "tokenizer_config.json").write_text('{"chat_template": ' + template + "}")
+        run(folder, ["--prompt", "Hi", "--max-tokens", "1"])
+        assert "prompt of 4 " in capsys.readouterr().err
+
+
 def test_a_broken_template(make_bundle: MakeBundle) -> None:
     folder = make_bundle()
     (folder / "chat_template.jinja").unlink()
