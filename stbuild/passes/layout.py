@@ -61,7 +61,10 @@ def launch_order(design: Design) -> Iterator[tuple[MatmulOp, int]]:
 
 
 def write_weights(design: Design, tensors: Tensors, put: Put) -> tuple[int, ...]:
-    """Weight tiles of every channel in the order of use; returns the exponents B in launch order."""
+    """Weight tiles of every channel in the order of use; returns the exponents B in launch order.
+
+    A channel without tiles gets one word of zeros, since a buffer cannot be empty.
+    """
     exponents = []
     for op, run in launch_order(design):
         matrix = _matrix(op, tensors.matrix(op.weight.names[run]), run)
@@ -69,6 +72,9 @@ def write_weights(design: Design, tensors: Tensors, put: Put) -> tuple[int, ...]
         for channel in range(design.sizes.channels):
             words = tile_words(matrix, (channel - op.base) % design.sizes.channels, design.sizes.channels)
             put(weights_region(channel), words)
+    for channel in range(design.sizes.channels):
+        if not any(op.tiles_in(channel, design.sizes.channels) for op in design.matmuls):
+            put(weights_region(channel), np.zeros((1, LANES), np.uint32))
     return tuple(exponents)
 
 

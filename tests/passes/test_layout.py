@@ -128,6 +128,13 @@ def test_channels_hold_the_tiles_in_the_order_of_the_schedule(channels: int) -> 
     assert exponents == tuple(fixed_scales(m).exponent for m in tensors.matrices.values())
 
 
+def test_a_channel_without_tiles_holds_one_word() -> None:
+    regions = Regions()
+    layout.write_weights(small_design(7), small_tensors(), regions.put)
+    assert [regions.words(f"weights_{c}").shape for c in (5, 6)] == [(1, 16)] * 2
+    assert all(regions.words(f"weights_{c}").any() for c in range(5))
+
+
 def test_the_program_describes_the_launch() -> None:
     program = layout.program_words(small_design(3), (20, 21, 22, 23, 24)).view(np.int32)
     assert program[:, 0].tolist() == [1, 1, 1, 1, 1, 0]
