@@ -100,7 +100,8 @@ class Attention(nn.Module):
         k, v = cache.update(k, v, self.layer)
         gqa = self.shape.heads != self.shape.kv_heads
         y = nn.functional.scaled_dot_product_attention(q, k, v, attn_mask=mask, enable_gqa=gqa)
-        return self.o_proj(y.transpose(1, 2).reshape(1, x.shape[1], -1))
+        result: Tensor = self.o_proj(y.transpose(1, 2).reshape(1, x.shape[1], -1))
+        return result
 
     def _turned(self, x: Tensor, turn: tuple[Tensor, Tensor]) -> Tensor:
         cos, sin = turn
@@ -128,10 +129,11 @@ class FeedForward(nn.Module):
             self.gate_proj = nn.Linear(shape.width, shape.ffn, bias=shape.bias)
 
     def forward(self, x: Tensor) -> Tensor:
-        up = self.up_proj(x)
-        if self.shape.gated:
-            return self.down_proj(activation_of(self.shape.activation, self.gate_proj(x)) * up)
-        return self.down_proj(activation_of(self.shape.activation, up))
+        up: Tensor = self.up_proj(x)
+        gate: Tensor = self.gate_proj(x) if self.shape.gated else up
+        y = activation_of(self.shape.activation, gate)
+        result: Tensor = self.down_proj(y * up if self.shape.gated else y)
+        return result
 
 
 class Layer(nn.Module):
@@ -173,7 +175,7 @@ class Decoder(nn.Module):
         if shape.tied:
             self.lm_head.weight = self.embed.weight
         steps = torch.arange(0, max(shape.rotary_dim, 2), 2)
-        self.register_buffer("frequency", 1.0 / 1e4 ** (steps / max(shape.rotary_dim, 2)), persistent=False)
+        self.frequency = nn.Buffer(1.0 / 1e4 ** (steps / max(shape.rotary_dim, 2)), persistent=False)
 
     def forward(self, input_ids: Tensor, position_ids: Tensor, cache: Any, attention_mask: Tensor) -> Tensor:
         x = self.embed(input_ids)
@@ -212,7 +214,8 @@ def tiny_llama(layers: int = 2, seed: int = 0, **changes: Any) -> LlamaForCausal
         "vocab_size": 64, "hidden_size": 64, "intermediate_size": 96, "num_hidden_layers": layers,
         "num_attention_heads": 4, "num_key_value_heads": 2, "max_position_embeddings": 128,
     }  # fmt: skip
-    model = LlamaForCausalLM(LlamaConfig(**{**known, **changes})).eval()
+    model: LlamaForCausalLM = LlamaForCausalLM(LlamaConfig(**{**known, **changes}))
+    model.train(False)
     return model.requires_grad_(False)
 
 
@@ -222,6 +225,7 @@ def smollm2_135m() -> LlamaForCausalLM:
         config = LlamaConfig(
             vocab_size=49152, hidden_size=576, intermediate_size=1536, num_hidden_layers=30,
             num_attention_heads=9, num_key_value_heads=3, max_position_embeddings=8192,
-            rope_theta=1e5, rms_norm_eps=1e-5, tie_word_embeddings=True,
+            rope_parameters={"rope_type": "default", "rope_theta": 1e5},
+            rms_norm_eps=1e-5, tie_word_embeddings=True,
         )  # fmt: skip
-        return LlamaForCausalLM(config).eval()
+        return LlamaForCausalLM(config)

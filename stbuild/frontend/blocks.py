@@ -88,7 +88,7 @@ def _head_start(ops: tuple[AnyOp, ...], first: int) -> int:
 def _blocks(ops: tuple[AnyOp, ...], spans: list[_Span], logits: str) -> tuple[Block, ...]:
     """Blocks from the last to the first: what a block reads, the one before must hand on."""
     made: list[Block] = []
-    wanted = (logits,)
+    wanted: tuple[str, ...] = (logits,)
     for i in reversed(range(len(spans))):
         span = spans[i]
         if span.repeat:

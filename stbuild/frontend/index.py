@@ -48,7 +48,7 @@ def cut(
 
 def select(index: Index, dim: int, at: int, *, shape: tuple[int, ...]) -> Index:
     """`aten.select.int`."""
-    return index.take(at, axis=dim)
+    return np.asarray(index.take(at, axis=dim))
 
 
 def same(index: Index, *args: Any, shape: tuple[int, ...], **kwargs: Any) -> Index:
@@ -70,7 +70,7 @@ def equal_chunks(index: Index, count: int, dim: int = 0, **_: Any) -> tuple[Inde
 
 def unbind(index: Index, dim: int = 0, **_: Any) -> tuple[Index, ...]:
     """`aten.unbind`."""
-    return tuple(index.take(i, axis=dim) for i in range(index.shape[dim]))
+    return tuple(np.asarray(index.take(i, axis=dim)) for i in range(index.shape[dim]))
 
 
 def repeat(index: Index, times: list[int], *, shape: tuple[int, ...]) -> Index:

@@ -11,14 +11,14 @@ from torch import Tensor
 from transformers.cache_utils import Cache, CacheLayerMixin
 
 
-class TracedLayer(CacheLayerMixin):
+class TracedLayer(CacheLayerMixin):  # type: ignore[no-untyped-call]  # transformers is untyped here
     """One layer's cache as a pure function of the cache before, the positions and the new vectors."""
 
     is_compileable = True
     is_sliding = False
 
     def __init__(self, keys: Tensor, values: Tensor, position: Tensor) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]  # transformers is untyped here
         self.keys, self.values, self.position = keys, values, position
         self.is_initialized = True
 
@@ -46,14 +46,14 @@ class TracedLayer(CacheLayerMixin):
         return self.get_mask_sizes(1)[0]
 
 
-class Probe(CacheLayerMixin):
+class Probe(CacheLayerMixin):  # type: ignore[no-untyped-call]  # transformers is untyped here
     """A layer that only notes the shapes of the keys and values it is given."""
 
     is_compileable = True
     is_sliding = False
 
     def __init__(self, context: int) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]  # transformers is untyped here
         self.context = context
         self.shapes: tuple[torch.Size, torch.Size] | None = None
         self.is_initialized = True
@@ -96,5 +96,5 @@ class GrowingProbes(list[CacheLayerMixin]):
 def cache_of(layers: list[CacheLayerMixin]) -> Cache:
     """A transformers cache over `layers`."""
     cache = Cache(layers=[])
-    cache.layers = layers
+    cache.layers = layers  # type: ignore[assignment]  # a list of one kind of layer
     return cache

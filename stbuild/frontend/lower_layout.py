@@ -7,10 +7,9 @@ import torch
 
 from stbuild.frontend.builder import describe
 from stbuild.frontend.call import Call
-from stbuild.frontend.index import LAYOUT, chunks, equal_chunks, unbind
+from stbuild.frontend.index import LAYOUT
 from stbuild.frontend.lower_rotary import joined_halves
 from stbuild.frontend.values import (
-    BASE,
     Cached,
     Expr,
     Index,
@@ -25,8 +24,6 @@ from stbuild.frontend.values import (
 
 _aten = torch.ops.aten
 _TURNS = {_aten.permute.default, _aten.transpose.int, _aten.t.default}
-_CASTS = {_aten._to_copy.default}
-_SEVERAL = {chunks, equal_chunks, unbind}
 
 
 def arrange(call: Call) -> Any:
@@ -41,9 +38,8 @@ def arrange(call: Call) -> Any:
             return replace(source, index=_cached_index(call, source))
         case Turned():
             return _arrange_turned(call, source)
-        case Expr(base=Vec()):
-            results = _arranged(call, source.base.index)
-            return _each(results, lambda i: replace(source, base=replace(source.base, index=i)))
+        case Expr(base=Vec() as base):
+            return _each(_arranged(call, base.index), lambda i: replace(source, base=replace(base, index=i)))
     if _moves_nothing(call):
         return source
     vec = call.low.tensor(source)
@@ -62,11 +58,6 @@ def concatenate(call: Call) -> Value:
         if isinstance(part, Weight | Cached | Tokens):
             raise call.error(f"a {describe(part)} cannot be concatenated")
     return Joined(parts=parts, dim=dim)
-
-
-def index_function(call: Call) -> Any:
-    """A layout operator that turns complex or reorders is refused by name."""
-    raise call.error("elements are reordered, which has no lowering")
 
 
 def _arranged(call: Call, index: Index) -> Any:
@@ -108,4 +99,3 @@ def _arrange_turned(call: Call, turned: Turned) -> Turned:
 
 
 TABLE: dict[Any, Any] = {**dict.fromkeys(LAYOUT, arrange), _aten.cat.default: concatenate}
-__all__ = ["BASE", "TABLE", "arrange", "concatenate"]

@@ -79,8 +79,10 @@ def plus_parameter(call: Call, x: Vec, bias: Any) -> Vec:
 
 def _turned(call: Call, weight: Any) -> Any:
     if not isinstance(weight, Weight) or len(weight.shape) != 2:
-        raise call.error(f"two computed tensors are multiplied as matrices (a vector by a {describe(weight)})",
-                         hint="attention must use scaled_dot_product_attention")  # fmt: skip
+        raise call.error(
+            f"two computed tensors are multiplied as matrices (a vector by a {describe(weight)})",
+            hint="attention must use scaled_dot_product_attention",
+        )
     return replace(weight, shape=weight.shape[::-1], transposed=not weight.transposed)
 
 

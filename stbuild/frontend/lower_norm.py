@@ -140,7 +140,7 @@ def _reducible(call: Call, value: Any) -> tuple[Vec, str]:
 
 
 def _segment(call: Call, x: Vec) -> int:
-    segment = x.index.shape[-1]
+    segment = int(x.index.shape[-1])
     rows = x.index.reshape(-1, segment)
     if bool((rows[:, :1] % segment != 0).any()) or bool((np.diff(rows, axis=1) != 1).any()):
         raise call.error("a norm over elements that do not follow each other")

@@ -110,7 +110,8 @@ def _with_numbers(call: Call, value: Any) -> Any:
 
 
 def _affine_weight(call: Call, weight: Weight) -> Weight:
-    name, numbers = target_name(call.target), [a for a in call.args if a is not weight]
+    name, first = target_name(call.target), isinstance(call.args[0], Weight)
+    numbers: list[Any] = [a for a in call.args if a is not weight]
     number = float(numbers[0]) if len(numbers) == 1 and isinstance(numbers[0], int | float) else None
     if number is not None and not call.kwargs:
         match name:
@@ -118,9 +119,9 @@ def _affine_weight(call: Call, weight: Weight) -> Weight:
                 return replace(weight, offset=weight.offset + number)
             case "mul":
                 return replace(weight, scale=weight.scale * number, offset=weight.offset * number)
-            case "div" if call.args[0] is weight:
+            case "div" if first:
                 return replace(weight, scale=weight.scale / number, offset=weight.offset / number)
-            case "sub" if call.args[0] is weight:
+            case "sub" if first:
                 return replace(weight, offset=weight.offset - number)
     raise call.error(f"only multiples of the parameter {weight.name!r} plus a number have a lowering")
 

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from stbuild.frontend import expression
-from stbuild.frontend.call import Call, same_layout
+from stbuild.frontend.call import Call
 from stbuild.frontend.values import (
     BASE,
     Expr,
@@ -121,6 +121,3 @@ def _signed_parts(value: Joined) -> tuple[str, Index, Index] | None:
         return None
     index = np.concatenate([p[1] for p in known], axis=value.dim)
     return known[0][0], index, np.concatenate([p[2] for p in known], axis=value.dim)
-
-
-__all__ = ["added", "joined_halves", "negated", "same_layout", "subtracted", "times_position"]

@@ -1,11 +1,7 @@
-"""A model's tensor graph with its position tables, as made from an nn.Module and as kept in files."""
+"""A model's tensor graph with its position tables, made from an nn.Module."""
 
 from dataclasses import dataclass
-from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-from safetensors.numpy import load_file, save_file
 from torch import nn
 
 from stbuild.errors import StbuildError
@@ -13,11 +9,9 @@ from stbuild.frontend import blocks
 from stbuild.frontend.lower import FlatModel, lower
 from stbuild.frontend.positions import check_causal, tabulate
 from stbuild.frontend.static import evaluate
+from stbuild.frontend.tables import Table
 from stbuild.frontend.trace import PREFILL_TOKENS, trace
-from stbuild.ir import serde
 from stbuild.ir.graph import Graph, PositionTable
-
-GRAPH_FILE, TABLES_FILE = "graph.json", "tables.safetensors"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,27 +19,16 @@ class ModelGraph:
     """The graph of one token, and its position tables [context, width] by name."""
 
     graph: Graph
-    tables: dict[str, NDArray[np.float64]]
-
-    def write(self, folder: Path) -> None:
-        """Write `graph.json` and `tables.safetensors`."""
-        serde.write(folder / GRAPH_FILE, self.graph)
-        save_file({n: np.ascontiguousarray(t) for n, t in sorted(self.tables.items())}, folder / TABLES_FILE)
-
-    @staticmethod
-    def read(folder: Path) -> "ModelGraph":
-        """Read what `write` wrote."""
-        tables = load_file(folder / TABLES_FILE)
-        return ModelGraph(graph=serde.read(Graph, folder / GRAPH_FILE), tables=tables)
+    tables: dict[str, Table]
 
 
 def decode_graph(model: nn.Module, *, name: str, context: int) -> ModelGraph:
     """The graph of `model`, lowered from one decode step."""
     flat = lower(trace(model, context=context))
     values = tabulate(flat.tables, flat.masks, context=context)
-    tables = tuple(PositionTable(name=n, width=t.shape[1]) for n, t in values.tables.items())
+    tables = tuple(PositionTable(name=n, width=t.shape[1]) for n, t in values.items())
     graph = blocks.graph_of(flat.ops, flat.logits, name=name, context=context, tables=tables)
-    return ModelGraph(graph=graph, tables=values.tables)
+    return ModelGraph(graph=graph, tables=values)
 
 
 def prefill_ops(model: nn.Module, *, context: int) -> FlatModel:

@@ -1,28 +1,17 @@
 """Position tables and the check of attention masks, by running what depends on the position."""
 
-from dataclasses import dataclass
-
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from stbuild.errors import StbuildError
 from stbuild.frontend.static import evaluate
+from stbuild.frontend.tables import Table
 from stbuild.frontend.values import Static
-
-Table = NDArray[np.float64]
-
-
-@dataclass(frozen=True, kw_only=True)
-class PositionValues:
-    """The tables of a model, [context, width], by name."""
-
-    tables: dict[str, Table]
 
 
 def tabulate(
     tables: dict[str, tuple[Static, Static]], masks: tuple[Static, ...], *, context: int
-) -> PositionValues:
+) -> dict[str, Table]:
     """cos and sin side by side for every position; refuses a mask that is not causal."""
     wanted = tuple(s for pair in tables.values() for s in pair)
     rows: list[list[Table]] = [[] for _ in wanted]
@@ -33,7 +22,7 @@ def tabulate(
             check_causal(mask, position, context)
     columns = [np.stack(r) for r in rows]
     pairs = {name: (columns[2 * i], columns[2 * i + 1]) for i, name in enumerate(tables)}
-    return PositionValues(tables={n: np.concatenate(p, axis=1) for n, p in pairs.items()})
+    return {name: np.concatenate(pair, axis=1) for name, pair in pairs.items()}
 
 
 def check_causal(mask: torch.Tensor, position: int, context: int) -> None:
@@ -53,5 +42,5 @@ def _row(value: torch.Tensor) -> Table:
     rows = value.reshape(-1, value.shape[-1])
     if bool((rows != rows[0]).any()):
         raise StbuildError("the rotary embedding differs between heads, which has no lowering")
-    row: Table = rows[0].to(torch.float64).numpy()
+    row: Table = rows[0].to(torch.float32).numpy()
     return row

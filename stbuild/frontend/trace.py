@@ -11,6 +11,7 @@ import inspect
 import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -103,7 +104,7 @@ def call(model: nn.Module, input_ids: Tensor, position_ids: Tensor, cache: Cache
     if missing:
         raise StbuildError(
             f"{type(model).__name__}.forward has no argument {missing[0]!r}",
-            hint="a model is a Hugging Face causal LM, or has forward(input_ids, position_ids, cache, attention_mask)",
+            hint="a model is a Hugging Face causal LM, or has forward(input_ids, position_ids, cache)",
         )
     return _tensor(model(**arguments))
 
@@ -139,16 +140,17 @@ def _probed(layer: Probe, index: int, tokens: int) -> tuple[torch.Size, torch.Si
     for shape in layer.shapes:
         if len(shape) != 4 or shape[0] != 1 or shape[2] != tokens:
             raise StbuildError(
-                f"layer {index} hands the KV cache a tensor {list(shape)}, not [1, kv_heads, {tokens}, head_dim]"
+                f"layer {index} hands the KV cache a tensor {list(shape)},"
+                f" not [1, kv_heads, {tokens}, head_dim]"
             )
     return layer.shapes
 
 
-def _decompositions() -> dict[torch._ops.OperatorBase, object]:
-    table = default_decompositions()
+def _decompositions() -> Any:
+    table: Any = default_decompositions()
     for op in KEPT_OPS:
         table.pop(op, None)
-    return table  # type: ignore[return-value]
+    return table
 
 
 def _tensor(value: object) -> Tensor:

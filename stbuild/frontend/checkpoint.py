@@ -1,0 +1,61 @@
+"""Opens whatever weights a path names, checked against the graph that they are for."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+from stbuild.errors import StbuildError
+from stbuild.frontend.float_weights import SafetensorsWeights
+from stbuild.frontend.gguf_file import GgufFile
+from stbuild.frontend.gguf_weights import GgufWeights
+from stbuild.frontend.renamed import RenamedWeights, renamed_uses
+from stbuild.frontend.synthetic_weights import SyntheticWeights
+from stbuild.frontend.weights import BODY_GROUP, Checkpoint, Uses, checked, uses_of
+from stbuild.ir.graph import Graph
+
+
+def open_weights(
+    path: Path | None,
+    graph: Graph,
+    *,
+    group: int = BODY_GROUP,
+    seed: int = 0,
+    names: Mapping[str, str] | None = None,
+) -> Checkpoint:
+    """The weights of `graph`: a GGUF file, a safetensors file or folder, or synthetic ones without a path.
+
+    `names` gives the checkpoint's name for parameters that are called otherwise there.
+    """
+    uses = uses_of(graph, group)
+    if path is None:
+        return SyntheticWeights.of(graph, uses, seed)
+    if not names:
+        return checked(_opened(path, uses), uses, where=str(path))
+    inner = _opened(path, renamed_uses(uses, names))
+    return checked(RenamedWeights(inner=inner, stored=names), uses, where=str(path))
+
+
+def open_checkpoint(graph: Graph, source: str | None, options: Path) -> Checkpoint:
+    """As `open_weights`; the JSON file `options` has group, seed and perhaps names."""
+    chosen = json.loads(options.read_text())
+    return open_weights(
+        Path(source) if source else None,
+        graph,
+        group=int(chosen["group"]),
+        seed=int(chosen["seed"]),
+        names=chosen.get("names"),
+    )
+
+
+def _opened(path: Path, uses: Uses) -> Checkpoint:
+    if not path.exists():
+        raise StbuildError("there are no such weights", where=str(path))
+    if path.suffix == ".gguf":
+        return GgufWeights.of(GgufFile.open(path), uses)
+    if path.is_dir() or path.suffix == ".safetensors":
+        return SafetensorsWeights.open(path, uses)
+    raise StbuildError(
+        f"weights with the ending {path.suffix!r} cannot be read",
+        where=str(path),
+        hint="give a .gguf file, a .safetensors file or a Hugging Face folder",
+    )

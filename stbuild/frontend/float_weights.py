@@ -1,0 +1,178 @@
+"""Weights in floating point, from a module or from safetensors files; matrices are rounded on reading."""
+
+import json
+from abc import abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors import SafetensorError, safe_open
+
+from stbuild.errors import StbuildError
+from stbuild.frontend.weights import Checkpoint, Uses, group_for, uses_of
+from stbuild.ir.graph import Graph
+from stbuild.ir.packed import PackedMatrix
+
+INDEX_FILE, SINGLE_FILE = "model.safetensors.index.json", "model.safetensors"
+
+
+def rounded(weight: NDArray[np.float32], *, bits: int, group: int) -> PackedMatrix:
+    """`weight` [rows, cols] in 4 or 8 bits."""
+    if bits == 8:
+        return PackedMatrix.symmetric8(weight, group_for(weight.shape[1], group))
+    return PackedMatrix.affine4(weight, group_for(weight.shape[1], group))
+
+
+class FloatCheckpoint(Checkpoint):
+    """Reading and rounding over `tensor`, which gives one tensor of the checkpoint."""
+
+    uses: Uses
+
+    @abstractmethod
+    def tensor(self, name: str) -> torch.Tensor:
+        """One tensor as stored."""
+
+    def form(self, name: str) -> tuple[int, int]:
+        """As the graph wants it."""
+        return self.uses.matrices[name].bits, self.uses.matrices[name].group
+
+    def array(self, name: str) -> NDArray[np.float32]:
+        """A tensor in float32."""
+        return self.tensor(name).to(torch.float32).numpy()
+
+    def rows(self, name: str, start: int, stop: int) -> NDArray[np.float32]:
+        """Rows of a tensor in float32."""
+        return self.tensor(name)[start:stop].to(torch.float32).numpy()
+
+    def matrix(self, name: str) -> PackedMatrix:
+        """A matrix, turned if the checkpoint holds its transpose, and rounded."""
+        use = self.uses.matrices[name]
+        stored = self.array(name)
+        return rounded(
+            np.ascontiguousarray(stored.T) if use.transposed else stored, bits=use.bits, group=use.group
+        )
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class ModuleWeights(FloatCheckpoint):
+    """The parameters of a module in memory, by name; tied ones under their first name."""
+
+    state: Mapping[str, torch.Tensor]
+    uses: Uses
+
+    @staticmethod
+    def of(module: torch.nn.Module, uses: Uses) -> "ModuleWeights":
+        """The parameters of `module`."""
+        state = {name: p.detach() for name, p in module.named_parameters()}
+        return ModuleWeights(state=state, uses=uses)
+
+    @property
+    def source(self) -> str:
+        """What the weights are."""
+        return "a module in memory"
+
+    def names(self) -> tuple[str, ...]:
+        """All names, sorted."""
+        return tuple(sorted(self.state))
+
+    def shape(self, name: str) -> tuple[int, ...]:
+        """The shape as stored."""
+        return tuple(self.state[name].shape)
+
+    def tensor(self, name: str) -> torch.Tensor:
+        """One parameter."""
+        return self.state[name]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class SafetensorsWeights(FloatCheckpoint):
+    """A Hugging Face folder or a safetensors file; `files` says where each tensor lies."""
+
+    path: Path
+    files: Mapping[str, Path]
+    shapes: Mapping[str, tuple[int, ...]]
+    uses: Uses
+
+    @staticmethod
+    def open(path: Path, uses: Uses) -> "SafetensorsWeights":
+        """Read the headers of a file, or of the files of a folder; a damaged one is an error."""
+        shapes: dict[str, tuple[int, ...]] = {}
+        files: dict[str, Path] = {}
+        for file, listed in _files(path).items():
+            own = _shapes(file)
+            names = own.keys() if listed is None else listed
+            missing = sorted(set(names) - set(own))
+            if missing:
+                raise StbuildError(
+                    f"lacks tensor {missing[0]!r}, which the index places here", where=str(file)
+                )
+            shapes.update({n: own[n] for n in names})
+            files.update(dict.fromkeys(names, file))
+        return SafetensorsWeights(path=path, files=files, shapes=shapes, uses=uses)
+
+    @property
+    def source(self) -> str:
+        """What the weights are."""
+        return f"{self.path.name} (safetensors)"
+
+    def names(self) -> tuple[str, ...]:
+        """All names, sorted."""
+        return tuple(sorted(self.files))
+
+    def shape(self, name: str) -> tuple[int, ...]:
+        """The shape as stored."""
+        return self.shapes[name]
+
+    def tensor(self, name: str) -> torch.Tensor:
+        """One tensor, read now."""
+        with _opened(self.files[name]) as file:
+            tensor: torch.Tensor = file.get_tensor(name)
+        return tensor
+
+    def rows(self, name: str, start: int, stop: int) -> NDArray[np.float32]:
+        """Rows of a tensor; the others are not read."""
+        with _opened(self.files[name]) as file:
+            part: torch.Tensor = file.get_slice(name)[start:stop]
+        return part.to(torch.float32).numpy()
+
+
+def weights_of(module: torch.nn.Module, graph: Graph, group: int = 128) -> ModuleWeights:
+    """The parameters of `module` for `graph`."""
+    return ModuleWeights.of(module, uses_of(graph, group))
+
+
+def _files(path: Path) -> dict[Path, frozenset[str] | None]:
+    """The files of a checkpoint and the tensors listed for each, or None for all that it has."""
+    if path.is_file():
+        return {path: None}
+    index = path / INDEX_FILE
+    if not index.exists():
+        if (path / SINGLE_FILE).exists():
+            return {path / SINGLE_FILE: None}
+        raise StbuildError(f"the folder has neither {SINGLE_FILE} nor {INDEX_FILE}", where=str(path))
+    try:
+        places: dict[str, str] = json.loads(index.read_text())["weight_map"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise StbuildError("not an index of safetensors files", where=str(index)) from error
+    files = sorted(set(places.values()))
+    return {path / f: frozenset(n for n, place in places.items() if place == f) for f in files}
+
+
+def _shapes(file: Path) -> dict[str, tuple[int, ...]]:
+    with _opened(file) as opened:
+        return {name: tuple(opened.get_slice(name).get_shape()) for name in opened.keys()}  # noqa: SIM118
+
+
+def _opened(file: Path) -> Any:
+    if not file.exists():
+        raise StbuildError("there is no such file, though the index names it", where=str(file))
+    try:
+        return safe_open(file, framework="pt")
+    except (SafetensorError, OSError) as error:
+        raise StbuildError(
+            f"the safetensors file is truncated or damaged ({error})", where=str(file)
+        ) from error

@@ -1,0 +1,118 @@
+"""Seeded random weights for a graph, drawn in packed form, of sizes that keep activations sane."""
+
+import hashlib
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stbuild.frontend.weights import Checkpoint, Uses, parameters
+from stbuild.ir.graph import Embed, Graph, MulParam, Norm, PositionEmbed
+from stbuild.ir.packed import PackedMatrix
+
+_SPREAD_4 = math.sqrt((16 * 16 - 1) / 12)
+_SPREAD_8 = math.sqrt((256 * 256 - 1) / 12)
+"""Standard deviations of uniform 4- and 8-bit numbers."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Spread:
+    """The centre and the standard deviation of a tensor's numbers."""
+
+    centre: float = 0.0
+    deviation: float = 0.02
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class SyntheticWeights(Checkpoint):
+    """Weights that depend on `seed` and the names alone; numpy's PCG64 makes the same bits everywhere."""
+
+    seed: int
+    uses: Uses
+    spreads: Mapping[str, Spread]
+    synthetic = True
+
+    @staticmethod
+    def of(graph: Graph, uses: Uses, seed: int = 0) -> "SyntheticWeights":
+        """Weights for `graph`: matrices of deviation 1 / sqrt(columns), norms near one, biases near zero."""
+        spreads: dict[str, Spread] = {}
+        for op, field, param in parameters(graph):
+            spread = Spread()
+            if isinstance(op, Embed | PositionEmbed):
+                spread = Spread(deviation=1.0)
+            elif isinstance(op, Norm | MulParam) and field != "bias":
+                spread = Spread(centre=(1.0 - param.offset) / param.scale, deviation=0.1)
+            for name in param.names:
+                spreads.setdefault(name, spread)
+        return SyntheticWeights(seed=seed, uses=uses, spreads=spreads)
+
+    @property
+    def source(self) -> str:
+        """What the weights are."""
+        return f"synthetic, seed {self.seed}"
+
+    def names(self) -> tuple[str, ...]:
+        """All names, sorted."""
+        return tuple(sorted(self.spreads))
+
+    def shape(self, name: str) -> tuple[int, ...]:
+        """The shape as stored."""
+        return self.uses.stored_shape(name)
+
+    def form(self, name: str) -> tuple[int, int]:
+        """As the graph wants it."""
+        return self.uses.matrices[name].bits, self.uses.matrices[name].group
+
+    def array(self, name: str) -> NDArray[np.float32]:
+        """A tensor in float32: that of the matrix if it is one, else uniform around its centre."""
+        if name in self.uses.matrices:
+            matrix = self.matrix(name).dequantise()
+            return np.ascontiguousarray(matrix.T) if self.uses.matrices[name].transposed else matrix
+        return self._uniform(name, 0, math.prod(self.shape(name))).reshape(self.shape(name))
+
+    def rows(self, name: str, start: int, stop: int) -> NDArray[np.float32]:
+        """Rows of a tensor; of an embedding only these are drawn."""
+        if name in self.uses.matrices:
+            return self.array(name)[start:stop]
+        width = math.prod(self.shape(name)[1:])
+        return self._uniform(name, start * width, stop * width).reshape(stop - start, *self.shape(name)[1:])
+
+    def matrix(self, name: str) -> PackedMatrix:
+        """A matrix of uniform 4- or 8-bit values with scales that differ by up to a quarter."""
+        rows, cols = self.uses.shapes[name]
+        bits, group = self.form(name)
+        spread = (_SPREAD_8 if bits == 8 else _SPREAD_4) * math.sqrt(cols)
+        noise = self._raw(name, "scales", np.uint16, 0, rows * cols // group).astype(np.float32)
+        d = ((0.75 + noise * np.float32(2.0**-17)) / np.float32(spread)).astype(np.float16)
+        d = d.reshape(rows, cols // group)
+        m = np.zeros_like(d) if bits == 8 else (d * np.float16(-7.5)).astype(np.float16)
+        q = self._values(name, rows * cols, bits).reshape(rows, cols)
+        return PackedMatrix(rows=rows, cols=cols, group=group, bits=bits, d=d, m=m, q=q)
+
+    def _values(self, name: str, count: int, bits: int) -> NDArray[Any]:
+        if bits == 8:
+            return self._raw(name, "values", np.int8, 0, count)
+        both = self._raw(name, "values", np.uint8, 0, count // 2)
+        values = np.empty(count, dtype=np.uint8)
+        np.bitwise_and(both, 15, out=values[: count // 2])
+        np.right_shift(both, 4, out=values[count // 2 :])
+        return values
+
+    def _uniform(self, name: str, start: int, stop: int) -> NDArray[np.float32]:
+        spread = self.spreads[name]
+        raw = self._raw(name, "floats", np.uint32, start, stop).astype(np.float32)
+        width = spread.deviation * math.sqrt(12)
+        return raw * np.float32(width * 2.0**-32) + np.float32(spread.centre - width / 2)
+
+    def _raw(self, name: str, use: str, kind: Any, start: int, stop: int) -> NDArray[Any]:
+        """Numbers `start` to `stop` of the stream of `name`, as integers of type `kind`."""
+        each = 8 // np.dtype(kind).itemsize
+        key = hashlib.sha256(f"{self.seed}/{use}/{name}".encode()).digest()
+        generator = np.random.PCG64(int.from_bytes(key[:16], "little"))
+        generator.advance(start // each)
+        raw: NDArray[np.uint64] = generator.random_raw(-(-stop // each) - start // each)
+        numbers: NDArray[Any] = raw.astype("<u8", copy=False).view(kind)
+        return numbers[start % each :][: stop - start]

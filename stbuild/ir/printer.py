@@ -1,0 +1,57 @@
+"""A graph as text that a person reads: one op a line, what it reads, and its parameters."""
+
+from collections.abc import Iterator
+from dataclasses import fields
+
+from stbuild.ir.graph import AnyOp, Block, Graph, Param, operands, params
+
+_COMMON = ("name", "width", "frac", "origin")
+_WIRES = ("x", "a", "b", "q", "k", "v", "parts")
+_TABLES = ("samples", "bases", "slopes")
+
+
+def graph_text(graph: Graph) -> str:
+    """The whole graph; ends with a newline."""
+    lines = [f"graph {graph.name}: vocabulary {graph.vocab_size}, context {graph.context}"]
+    lines += [f"table {t.name} [{graph.context}, {t.width}]" for t in graph.tables]
+    for block in graph.blocks:
+        lines += ["", *block_lines(block)]
+    return "\n".join(lines) + "\n"
+
+
+def block_lines(block: Block) -> Iterator[str]:
+    """A block: its head, its ops in order, and what it hands on."""
+    times = f" x {block.count}" if block.count != 1 else ""
+    yield f"block {block.name}{times}({', '.join(block.inputs)}) -> ({', '.join(block.outputs)})"
+    names = max((len(op.name) for op in block.ops), default=0)
+    for op in block.ops:
+        yield f"  {op.name:<{names}} : {op.width}.{op.frac} = {op_text(op)}"
+
+
+def op_text(op: AnyOp) -> str:
+    """`linear(input_layernorm, weight=model.layers.*.q_proj.weight [576, 576])`."""
+    parts = [*operands(op), *(f"{name}={param_text(p)}" for name, p in params(op)), *_attributes(op)]
+    return f"{type(op).__name__.lower()}({', '.join(parts)})"
+
+
+def param_text(param: Param) -> str:
+    """A parameter by its name (`*` for the run), its shape, and how it is used."""
+    scale = f"{param.scale:g} * " if param.scale != 1 else ""
+    offset = f"{param.offset:g} + " if param.offset else ""
+    turned = " transposed" if param.transposed else ""
+    return f"{offset}{scale}{_common_name(param.names)} {list(param.shape)}{turned}"
+
+
+def _attributes(op: AnyOp) -> Iterator[str]:
+    for field in fields(op):
+        value = getattr(op, field.name)
+        if field.name in (*_COMMON, *_WIRES, *_TABLES) or isinstance(value, Param) or value == field.default:
+            continue
+        yield f"{field.name}={value:.9g}" if isinstance(value, float) else f"{field.name}={value}"
+
+
+def _common_name(names: tuple[str, ...]) -> str:
+    parts = [n.split(".") for n in names]
+    if any(len(p) != len(parts[0]) for p in parts):
+        return f"{names[0]}, ..."
+    return ".".join(p[0] if len(set(p)) == 1 else "*" for p in zip(*parts, strict=True))
