@@ -1,11 +1,13 @@
 """What tests of the build tool share: a workspace of their own, and the command run as a real process."""
 
+import json
 import os
 import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -84,6 +86,11 @@ class WorkspaceFolder:
         assert done.code == code, f"{args}: exit {done.code}\n{done.out}\n{done.err}"
         assert "Traceback" not in done.err
         return done.err
+
+    def events(self) -> list[dict[str, Any]]:
+        """The events of the last build."""
+        log = self.root / "stbuild-out/.stbuild/events.ndjson"
+        return [json.loads(line) for line in log.read_text().splitlines()]
 
     def output(self, path: str, configuration: str = "u55c-sw_emu") -> Path:
         """An output by its path below the configuration's folder."""

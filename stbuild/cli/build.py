@@ -3,6 +3,7 @@
 import argparse
 import json
 import sys
+import time
 from typing import TextIO
 
 from stbuild.cli.parser import add_build_options
@@ -26,6 +27,7 @@ def execute(options: argparse.Namespace) -> int:
     display = display_of(options)
     with session(workspace, request, Events(display), cache_dir(options)) as opened:
         report = opened.build(build_options(workspace, options))
+        report.seconds = time.monotonic() - options.began
         display.close()
         lines = close(opened, report, sys.stdout)
         if not report.failures:

@@ -3,6 +3,7 @@
 import os
 import signal
 import sys
+import time
 import traceback
 from collections.abc import Sequence
 from types import FrameType
@@ -16,7 +17,9 @@ def run(argv: Sequence[str]) -> int:
     """Run one command; 0 is success, 1 a build that failed, 2 wrong usage, 130 interrupted."""
     signal.signal(signal.SIGTERM, _terminate)
     try:
+        began = time.monotonic()
         options = parse(list(argv))
+        options.began = began
         return int(options.function(options))
     except StbuildError as error:
         print(f"error: {error}", file=sys.stderr)

@@ -55,7 +55,9 @@ def add_build_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--keep-dirs", action="store_true", help="keep the folders of actions and say how to rerun"
     )
-    parser.add_argument("--sandbox", choices=("auto", "off"), help="how actions are kept apart")
+    parser.add_argument(
+        "--sandbox", choices=("auto", "landlock", "staged", "off"), help="how actions are kept apart"
+    )
     parser.add_argument("--plain", action="store_true", help="lines instead of a live display")
 
 

@@ -3,6 +3,7 @@
 import argparse
 import subprocess
 import sys
+import time
 from importlib import import_module
 from pathlib import Path
 
@@ -34,6 +35,7 @@ def execute(options: argparse.Namespace) -> int:
     display = display_of(options)
     with session(workspace, request, Events(display), cache_dir(options), choose=_runnable) as opened:
         report = opened.build(build_options(workspace, options))
+        report.seconds = time.monotonic() - options.began
         display.close()
         if report.failures or report.ran:
             close(opened, report, sys.stderr)

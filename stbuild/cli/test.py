@@ -1,6 +1,7 @@
 """`stbuild test`: run test targets and tell which passed; JUnit XML for those who read that."""
 
 import argparse
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from xml.etree import ElementTree
@@ -47,6 +48,7 @@ def execute(options: argparse.Namespace) -> int:
         if not opened.roots():
             raise StbuildError("no test among these targets", hint="stbuild query 'kind(test, //...)'")
         report = opened.build(build_options(workspace, options))
+        report.seconds = time.monotonic() - options.began
         display.close()
         cases = cases_of(opened, report, times)
     junit = Path(options.junit) if options.junit else layout.state_dir(workspace.root) / "junit.xml"

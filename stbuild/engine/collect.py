@@ -5,26 +5,26 @@ import os
 from stbuild.engine import digest as digests
 from stbuild.engine.action import Action
 from stbuild.engine.artifact import Tree
+from stbuild.engine.folders import Place
 from stbuild.engine.store import Store
 
 
-def collect(folder: str, log: str, action: Action, store: Store, *, sync: bool) -> tuple[dict[str, str], str]:
+def collect(place: Place, action: Action, store: Store, *, sync: bool) -> tuple[dict[str, str], str]:
     """The digests of the action's outputs and, where it printed something, of its log."""
     outputs = {}
     for file in action.outputs:
-        path = f"{folder}/{file.made}"
+        path = f"{place.folder}/{file.made}"
         if isinstance(file, Tree):
             outputs[file.made] = store.put_tree(path, sync=sync)
             continue
         digest = digests.hash_file(path)
         store.put_file(path, digest, sync=sync)
         outputs[file.made] = digest
-    return outputs, _log(log, store)
+    return outputs, _log(place.log, store)
 
 
 def _log(log: str, store: Store) -> str:
     if os.path.getsize(log) == 0:
-        os.unlink(log)
         return ""
     digest = digests.hash_file(log)
     store.put_file(log, digest, move=False)

@@ -8,7 +8,7 @@ from stbuild import layout
 from stbuild.engine.action import Action
 from stbuild.engine.closure import python_paths
 from stbuild.engine.executor import Job
-from stbuild.engine.staging import BASE_ENV
+from stbuild.engine.folders import Place
 from stbuild.engine.tools import ToolBox
 
 _NETWORK = (
@@ -30,17 +30,27 @@ _NETWORK = (
     "XDG_CONFIG_HOME",
 )
 
+BASE_ENV = {
+    "LANG": "C.UTF-8",
+    "LC_ALL": "C.UTF-8",
+    "PYTHONDONTWRITEBYTECODE": "1",
+    "PYTHONHASHSEED": "0",
+    "SOURCE_DATE_EPOCH": "315532800",
+    "TZ": "UTC",
+}
 
-def job_for(number: int, action: Action, folder: str, log: str, tools: ToolBox) -> Job:
-    """The job that runs `action` in its staged `folder`."""
+
+def job_for(number: int, action: Action, place: Place, tools: ToolBox, wall: dict[str, object]) -> Job:
+    """The job that runs `action` in its staged place, behind the `wall` of a sandbox."""
     return Job(
         id=number,
         argv=real_argv(action, tools),
-        folder=folder,
-        env=environment(action, folder),
-        log=log,
+        folder=place.folder,
+        env=environment(action, place.folder),
+        log=place.log,
         timeout_s=action.policy.timeout_s,
         memory_mb=action.policy.resources.memory_mb,
+        sandbox=wall,
     )
 
 

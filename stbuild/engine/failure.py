@@ -28,12 +28,15 @@ class Failure:
     log: str
     command: str
     where: str = ""
+    hint: str = ""
 
     def sentences(self) -> list[str]:
         """The lines that a user reads."""
         lines = [f"{self.label}: {self.mnemonic} {self.reason}"]
         if self.line:
             lines.append(f"  {self.line}")
+        if self.hint:
+            lines.append(f"  {self.hint}")
         if self.log:
             lines.append(f"  log: {self.log}")
         if self.command:

@@ -28,14 +28,17 @@ class Packages:
         self._index = index
         self._tracker = tracker
         self._expand = expand
+        self._exists: dict[str, bool] = {}
         self._calls: dict[str, dict[str, TargetCall]] = {}
         self.macro_calls: dict[Label, TargetCall] = {}
 
     def exists(self, package: str) -> bool:
         """Whether the folder has a BUILD.yaml."""
-        path = self.root / package / layout.BUILD_FILE
-        self._tracker.saw(path)
-        return path.is_file()
+        if package not in self._exists:
+            path = self.root / package / layout.BUILD_FILE
+            self._tracker.saw(path)
+            self._exists[package] = path.is_file()
+        return self._exists[package]
 
     def calls(self, package: str) -> dict[str, TargetCall]:
         """The calls of a package by name, in order, after macros."""

@@ -1,13 +1,24 @@
 """What the machine has to give: processors, memory, licences and boards, taken by running actions."""
 
 import os
+from enum import Enum
 
 from stbuild.engine.action import Resources
 from stbuild.errors import StbuildError
 
 
+class Start(Enum):
+    """What became of the wish to start an action."""
+
+    BEGUN = "begun"
+    NO_ROOM = "no room"
+    """Nothing that wants the same resources can start now."""
+    HELD = "held"
+    """Another build makes the same result."""
+
+
 class Pool:
-    """Gives out resources. Who does not fit is told so and blocks nobody else."""
+    """Gives out resources. Who does not fit is told what is lacking, and blocks nobody else."""
 
     def __init__(
         self, *, cpus: int, memory_mb: int | None = None, named: dict[str, int] | None = None
@@ -15,40 +26,45 @@ class Pool:
         self._cpus = float(cpus)
         self._memory_mb = memory_mb or machine_memory_mb()
         self._named = dict(named or {})
-        self._total = (self._cpus, self._memory_mb)
+        self._whole = (self._cpus, self._memory_mb, dict(self._named))
         self._taken: dict[str, Resources] = {}
 
-    def take(self, name: str, wanted: Resources) -> bool:
-        """Take what an action wants; more than the machine has counts as all of it, for it runs alone."""
-        cpu, memory = self._capped(wanted)
-        if cpu > self._cpus or memory > self._memory_mb:
-            return False
+    def lacks(self, name: str, wanted: Resources) -> str:
+        """What is not there now: 'cpu', 'memory', the name of a licence or board, or ''.
+
+        An action that wants more processors or memory than the machine has gets all of them, alone.
+        """
         for resource, count in wanted.named:
-            if resource not in self._named and resource not in os.environ.get("STBUILD_RESOURCES", ""):
+            if self._whole[2].get(resource, 0) < count:
                 raise StbuildError(
                     f"{name} needs {count} of {resource!r}, which this machine does not declare",
                     hint=f"add `resources = {{ {resource} = {count} }}` to [tool.stbuild]",
                 )
             if self._named[resource] < count:
-                return False
-        self._cpus -= cpu
-        self._memory_mb -= memory
-        for resource, count in wanted.named:
-            self._named[resource] -= count
+                return resource
+        cpu, memory = self._capped(wanted)
+        if cpu > self._cpus:
+            return "cpu"
+        return "memory" if memory > self._memory_mb else ""
+
+    def take(self, name: str, wanted: Resources) -> None:
+        """Take what an action wants."""
+        self._change(wanted, -1)
         self._taken[name] = wanted
-        return True
 
     def release(self, name: str) -> None:
         """Give back what an action took."""
-        wanted = self._taken.pop(name)
+        self._change(self._taken.pop(name), 1)
+
+    def _change(self, wanted: Resources, sign: int) -> None:
         cpu, memory = self._capped(wanted)
-        self._cpus += cpu
-        self._memory_mb += memory
+        self._cpus += sign * cpu
+        self._memory_mb += sign * memory
         for resource, count in wanted.named:
-            self._named[resource] += count
+            self._named[resource] += sign * count
 
     def _capped(self, wanted: Resources) -> tuple[float, int]:
-        return min(wanted.cpu, self._total[0]), min(wanted.memory_mb, self._total[1])
+        return min(wanted.cpu, self._whole[0]), min(wanted.memory_mb, self._whole[1])
 
 
 def machine_memory_mb() -> int:

@@ -1,5 +1,6 @@
 """From the texts of a BUILD.yaml to files, labels and providers."""
 
+import os
 import posixpath
 import stat
 from pathlib import Path
@@ -35,7 +36,7 @@ class FileResolver:
         """The target that `text` needs analysed, or None for a source file."""
         if must:
             return self.label(call, text)
-        if not is_label(text) and (Path(text).is_absolute() or self.source(call.label.package, text)):
+        if not is_label(text) and (text.startswith("/") or self.source(call.label.package, text)):
             return None
         label = self.label(call, text)
         if not self._packages.exists(label.package):
@@ -46,12 +47,12 @@ class FileResolver:
 
     def source(self, package: str, path: str) -> File | None:
         """The source file or directory at `path` of a package, if it exists."""
-        real = self._root / package / path
+        logical = f"{package}/{path}" if package else path
+        real = f"{self._root}/{logical}"
         kind = _kind(real)
-        if kind is None or ".." in Path(path).parts:
+        if kind is None or ".." in path.split("/"):
             self._tracker.saw(real)
             return None
-        logical = f"{package}/{path}" if package else path
         return (Tree if kind == "tree" else File)(path=logical, origin=Origin.SOURCE)
 
     def missing(self, call: TargetCall, text: str) -> StbuildError:
@@ -107,7 +108,7 @@ class CallResolver:
 
     def files(self, text: str) -> list[File]:
         """The files of a path, a label, or one output's name."""
-        if Path(text).is_absolute() and not is_label(text):
+        if text.startswith("/") and not is_label(text):
             return [self.external(text, self._call.where)]
         files = self._analysis.files
         package = self._call.label.package
@@ -164,9 +165,9 @@ class CallResolver:
         return made(path=f"external/{real.name}", origin=Origin.EXTERNAL, real=str(real))
 
 
-def _kind(path: Path) -> str | None:
+def _kind(path: Path | str) -> str | None:
     try:
-        mode = path.stat().st_mode
+        mode = os.stat(path).st_mode
     except (OSError, ValueError):
         return None
     return "tree" if stat.S_ISDIR(mode) else "file"

@@ -11,7 +11,11 @@ from doit.runner import Runner
 from doit.task import DelayedLoader, Task
 
 from stbuild.engine.action import Action, Node, Template
+from stbuild.engine.pool import Start
 from stbuild.errors import StbuildError
+
+Ready = dict[Any, deque[Any]]
+"""doit's nodes that can start, by the resources that they want."""
 
 
 class Workshop(Protocol):
@@ -23,8 +27,8 @@ class Workshop(Protocol):
     def expand(self, template: Template) -> list[Action]:
         """The actions of a template whose tree is ready."""
 
-    def start(self, action: Action) -> bool:
-        """Begin an action; False when there is no room for it now."""
+    def start(self, action: Action) -> Start:
+        """Begin an action, if that is possible now."""
 
     def finished(self) -> list[tuple[Action, str | None]]:
         """Wait for actions to end; each with what went wrong."""
@@ -97,7 +101,7 @@ class ActionRunner(Runner):  # type: ignore[misc]  # doit has no types
 
     def run_tasks(self, task_dispatcher: Any) -> None:
         """Run everything that the dispatcher knows."""
-        ready: deque[Any] = deque()
+        ready: Ready = {}
         processed: deque[Any] = deque()
         nodes_by_id: dict[str, Any] = {}
         open_end = True
@@ -112,7 +116,7 @@ class ActionRunner(Runner):  # type: ignore[misc]  # doit has no types
                 processed.append(node)
                 open_end = True
 
-    def _fill(self, dispatcher: Any, ready: deque[Any], processed: deque[Any], known: dict[str, Any]) -> bool:
+    def _fill(self, dispatcher: Any, ready: Ready, processed: deque[Any], known: dict[str, Any]) -> bool:
         while not self._stop_running:
             try:
                 node = dispatcher.generator.send(processed.popleft() if processed else None)
@@ -124,21 +128,36 @@ class ActionRunner(Runner):  # type: ignore[misc]  # doit has no types
                 return True
             if self.select_task(node, dispatcher.tasks):
                 known[self._nodes[node.task.name].id] = node
-                ready.append(node)
+                action = self._nodes[node.task.name]
+                assert isinstance(action, Action)
+                ready.setdefault(action.policy.resources, deque()).append(node)
                 self._begin(ready)
             else:
                 processed.append(node)
         return True
 
-    def _begin(self, ready: deque[Any]) -> None:
+    def _begin(self, ready: Ready) -> None:
         if self._stop_running:
             return
-        for _ in range(len(ready)):
-            node = ready.popleft()
+        for wanted in list(ready):
+            queue = ready[wanted]
+            while queue and self._try(queue):
+                pass
+            if not queue:
+                del ready[wanted]
+
+    def _try(self, queue: deque[Any]) -> bool:
+        """Start one of the actions that want the same; a lease may hold up one and not the next."""
+        for number, node in enumerate(queue):
             action = self._nodes[node.task.name]
             assert isinstance(action, Action)
-            if not self._workshop.start(action):
-                ready.append(node)
+            match self._workshop.start(action):
+                case Start.BEGUN:
+                    del queue[number]
+                    return True
+                case Start.NO_ROOM:
+                    return False
+        return False
 
 
 def run_dirty(

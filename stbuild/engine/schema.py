@@ -2,6 +2,7 @@
 
 import dataclasses
 import enum
+import functools
 import types
 import typing
 from collections.abc import Iterator
@@ -39,8 +40,13 @@ class Attribute:
     required: bool
 
 
-def attributes_of(kind: type) -> dict[str, Attribute]:
+def attributes_of(kind: Any) -> dict[str, Attribute]:
     """The attributes that a dataclass declares, by name."""
+    return _declared(kind)
+
+
+@functools.cache
+def _declared(kind: Any) -> dict[str, Attribute]:
     hints = typing.get_type_hints(kind)
     found = {}
     for item in dataclasses.fields(kind):

@@ -15,10 +15,15 @@ from stbuild.engine.configured import Configuration
 from stbuild.engine.evaluate import Evaluator
 from stbuild.engine.events import EventLog, Events
 from stbuild.engine.executor import Executor, LocalExecutor
+from stbuild.engine.flights import Flights
+from stbuild.engine.folders import Folders, PrivateFolders, SharedFolders
 from stbuild.engine.graph import Graph
 from stbuild.engine.label import Label, Pattern
+from stbuild.engine.lease import Leases
 from stbuild.engine.lock import exclusive
+from stbuild.engine.pool import Pool
 from stbuild.engine.results import ActionCache
+from stbuild.engine.sandbox import Sandbox, choose
 from stbuild.engine.state import State
 from stbuild.engine.store import Store, cache_error
 from stbuild.engine.tracker import Tracker
@@ -63,6 +68,7 @@ class Session:
         if choose is not None:
             self.labels = choose(self, self.labels)
         self.graph: Graph = self.analysis.graph(self.labels)
+        self._cache_dir = cache_dir
         self.state = State(layout.state_dir(workspace.root))
         self.store = Store(cache_dir, lambda message: events.emit("warning", message=message))
         self.evaluator = Evaluator(
@@ -91,9 +97,30 @@ class Session:
 
     def build(self, options: Options) -> Report:
         """Build the request."""
-        executor = EXECUTORS[self.workspace.executor]()
-        build = Build(self.workspace.root, self.graph, self.evaluator, executor, self.events, options)
+        pool = Pool(cpus=options.jobs, named=options.resources)
+        build = Build(self.graph, self.evaluator, self._flights(options), pool, self.events, options)
         return build.run(self.roots())
+
+    def _flights(self, options: Options) -> Flights:
+        state = layout.state_dir(self.workspace.root)
+        sandbox = Sandbox(choose(options.sandbox), self.evaluator.real, self.evaluator.closures)
+        work = f"{state}/work"
+        folders: Folders
+        if sandbox.kind == "off" and not options.keep_dirs:
+            folders = SharedFolders(f"{work}/{self.graph.configuration}", self.evaluator.real)
+        else:
+            folders = PrivateFolders(work, self.evaluator.real, keep=options.keep_dirs)
+        return Flights(
+            self.workspace.root,
+            f"{state}/logs",
+            self.evaluator,
+            EXECUTORS[self.workspace.executor](),
+            folders,
+            sandbox,
+            Leases(self._cache_dir),
+            self.events,
+            keep=options.keep_dirs,
+        )
 
     def remember_noop(self, argv: list[str], count: int, lines: list[str]) -> None:
         """After a build that succeeded: let the same command answer at once while nothing changes."""

@@ -1,0 +1,179 @@
+"""The folder in which an action runs: its inputs linked at `in/…`, room for its outputs at `out/…`."""
+
+import contextlib
+import os
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from stbuild.engine.action import Action
+from stbuild.engine.artifact import File, Origin, Tree
+from stbuild.engine.key import Key
+from stbuild.engine.store import remove
+from stbuild.errors import StbuildError
+
+Real = Callable[[File], str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """Where one action runs, and the file that takes what it prints."""
+
+    folder: str
+    log: str
+
+
+class Folders(Protocol):
+    """Makes folders ready and takes them back."""
+
+    def open(self, action: Action, key: Key) -> Place:
+        """A folder with the inputs of `action`."""
+
+    def close(self, place: Place) -> None:
+        """Give back a folder whose outputs were taken out."""
+
+
+class PrivateFolders:
+    """A new folder for each action, with nothing in it but its own inputs."""
+
+    def __init__(self, work: str, real: Real, *, keep: bool = False) -> None:
+        self._work = work
+        self._real = real
+        self._keep = keep
+        self._serial = 0
+
+    def open(self, action: Action, key: Key) -> Place:
+        """A folder with the inputs of `action`."""
+        self._serial += 1
+        folder = f"{self._work}/{os.getpid()}-{self._serial}"
+        remove(folder)
+        os.makedirs(f"{folder}/tmp")
+        made = {f"{folder}/tmp"}
+        for file in inputs_of(action, key):
+            target = f"{folder}/{file.staged}"
+            _parent(target, made)
+            try:
+                _place(file, target, self._real)
+            except FileExistsError:
+                message = f"{action.label} has two inputs named {file.path}"
+                raise StbuildError(message, where=action.where) from None
+        _room(folder, action, made)
+        return Place(folder=folder, log=f"{folder}.log")
+
+    def close(self, place: Place) -> None:
+        """Remove the folder, unless it is to be kept."""
+        if not self._keep:
+            remove(place.folder)
+            remove(place.log)
+
+
+class SharedFolders:
+    """A few folders used again and again, over one view of all inputs: quick, and keeps nothing apart.
+
+    The links of an earlier build stay; each is checked when a build first needs it.
+    """
+
+    def __init__(self, work: str, real: Real) -> None:
+        self._work = work
+        self._real = real
+        self._forest = f"{work}/forest"
+        self._linked: dict[str, str] = {}
+        self._made: set[str] = set()
+        self._free: list[Place] = []
+        self._count = 0
+
+    def open(self, action: Action, key: Key) -> Place:
+        """A folder whose `in` is the common view, with the inputs of `action` in it."""
+        for file in inputs_of(action, key):
+            self._link(file)
+        place = self._free.pop() if self._free else self._new()
+        for file in action.outputs:
+            if "/" in file.made[4:]:
+                os.makedirs(os.path.dirname(f"{place.folder}/{file.made}"), exist_ok=True)
+        return place
+
+    def close(self, place: Place) -> None:
+        """Empty the folder of what the action left behind."""
+        for name in ("out", "tmp"):
+            for left in os.listdir(f"{place.folder}/{name}"):
+                remove(f"{place.folder}/{name}/{left}")
+        if len(os.listdir(place.folder)) > 3:
+            for name in set(os.listdir(place.folder)) - {"in", "out", "tmp"}:
+                remove(f"{place.folder}/{name}")
+        self._free.append(place)
+
+    def _new(self) -> Place:
+        self._count += 1
+        folder = f"{self._work}/slot{self._count}"
+        remove(folder)
+        os.makedirs(self._forest, exist_ok=True)
+        os.makedirs(f"{folder}/tmp")
+        os.makedirs(f"{folder}/out")
+        os.symlink(self._forest, f"{folder}/in")
+        return Place(folder=folder, log=f"{folder}.log")
+
+    def _link(self, file: File) -> None:
+        source = file.content if file.origin is Origin.TEXT else self._real(file)
+        if self._linked.get(file.path) == source:
+            return
+        target = f"{self._forest}/{file.path}"
+        with contextlib.suppress(OSError):
+            if file.origin is not Origin.TEXT and os.readlink(target) == source:
+                self._linked[file.path] = source or ""
+                return
+        self._clear_way(target)
+        _place(file, target, self._real)
+        self._linked[file.path] = source or ""
+
+    def _clear_way(self, target: str) -> None:
+        """Make room for a link where a former build may have had a folder's or a file's link."""
+        above = os.path.dirname(target)
+        while len(above) > len(self._forest) and above not in self._made:
+            if os.path.islink(above) or os.path.isfile(above):
+                remove(above)
+                break
+            above = os.path.dirname(above)
+        _parent(target, self._made)
+        remove(target)
+
+
+def missing_outputs(folder: str, action: Action) -> list[str]:
+    """The outputs that the action did not make, or made as the wrong kind of thing."""
+    missing = []
+    for file in action.outputs:
+        path = f"{folder}/{file.made}"
+        there = os.path.isdir(path) if isinstance(file, Tree) else os.path.isfile(path)
+        if not there:
+            missing.append(file.made)
+    return missing
+
+
+def inputs_of(action: Action, key: Key) -> Iterable[File]:
+    """Everything that lies at `in/…`: declared inputs and found headers; a tree stands for what is in it."""
+    if not (action.cxx.sources or key.headers or any(isinstance(file, Tree) for file in action.inputs)):
+        return action.inputs
+    wanted = {file.path: file for file in (*action.inputs, *action.cxx.sources)}
+    wanted.update((header.file.path, header.file) for header in key.headers)
+    trees = [f"{path}/" for path, file in wanted.items() if isinstance(file, Tree)]
+    return [file for path, file in wanted.items() if not any(path.startswith(tree) for tree in trees)]
+
+
+def _place(file: File, target: str, real: Real) -> None:
+    if file.origin is Origin.TEXT:
+        Path(target).write_text(file.content or "")
+    else:
+        os.symlink(real(file), target)
+
+
+def _room(folder: str, action: Action, made: set[str]) -> None:
+    for file in action.outputs:
+        _parent(f"{folder}/{file.made}", made)
+    _parent(f"{folder}/out/.", made)
+
+
+def _parent(path: str, made: set[str]) -> None:
+    folder = os.path.dirname(path)
+    if folder not in made:
+        os.makedirs(folder, exist_ok=True)
+        made.add(folder)

@@ -1,0 +1,50 @@
+"""Leases on action keys: of those who would make the same result at once, one does and the others wait.
+
+One file holds them all; a lease is a lock on the byte whose number is the key's beginning. The kernel lets go
+of it when the holder dies, and no file is made or removed for an action.
+"""
+
+import errno
+import fcntl
+import os
+import struct
+from pathlib import Path
+
+_F_OFD_SETLK = 37
+_DIGITS = 15
+_FLOCK = "hhqqi4x"
+
+
+class Leases:
+    """The leases of one build on one cache."""
+
+    def __init__(self, cache: Path) -> None:
+        path = cache / "leases"
+        self._handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+
+    def take(self, key: str) -> bool:
+        """Take the lease of a key; False when another build has it."""
+        try:
+            self._lock(fcntl.F_WRLCK, int(key[:_DIGITS], 16))
+        except OSError as error:
+            if error.errno in (errno.EAGAIN, errno.EACCES):
+                return False
+            if error.errno in (errno.ENOLCK, errno.EINVAL, errno.EOPNOTSUPP):
+                return True
+            raise
+        return True
+
+    def release(self, key: str) -> None:
+        """Give a lease back."""
+        try:
+            self._lock(fcntl.F_UNLCK, int(key[:_DIGITS], 16))
+        except OSError as error:
+            if error.errno not in (errno.ENOLCK, errno.EINVAL, errno.EOPNOTSUPP):
+                raise
+
+    def close(self) -> None:
+        """Give all leases back."""
+        os.close(self._handle)
+
+    def _lock(self, kind: int, byte: int) -> None:
+        fcntl.fcntl(self._handle, _F_OFD_SETLK, struct.pack(_FLOCK, kind, os.SEEK_SET, byte, 1, 0))
