@@ -93,7 +93,7 @@ class _Net:
             return
         fork = f"{name}_fork"
         self.stream(name, source, fork, flow)
-        copies = tuple(self.stream(f"{name}_{i}", fork, self.sink(end), flow) for i, end in enumerate(ends))
+        copies = tuple(self.stream(f"{name}_to_{i}", fork, self.sink(end), flow) for i, end in enumerate(ends))
         self.arrivals.update(zip(ends, copies, strict=True))
         self.add(fork, Fork(words=flow.words, once=once), block, (name,), copies)
 
@@ -145,7 +145,16 @@ def build_network(graph: Graph, index: WeightIndex, sizes: Sizes, platform: str)
         streams=tuple(net.streams),
         matmuls=matmuls,
     )
-    return add_frame(design, graph, net.arrivals)
+    return _unique(add_frame(design, graph, net.arrivals))
+
+
+def _unique(design: Design) -> Design:
+    """`design`, unless two streams share a name."""
+    names = [stream.name for stream in design.streams]
+    twice = {name for name in names if names.count(name) > 1}
+    if twice:
+        raise ValueError(f"two streams are called {sorted(twice)[0]!r}")
+    return design
 
 
 def _runs(graph: Graph) -> tuple[BlockRuns, ...]:

@@ -3,14 +3,13 @@
 from argparse import Namespace
 from pathlib import Path
 
-from safetensors.numpy import load_file
-
+from stbuild.frontend.checkpoint import open_checkpoint
+from stbuild.frontend.tables import read_tables
 from stbuild.ir import serde
 from stbuild.ir.design import Design
 from stbuild.ir.graph import Graph
 from stbuild.package.pack import RegionFiles
 from stbuild.passes.layout import write_memory
-from stbuild.stage.checkpoint import open_checkpoint
 from stbuild.stage.entry import run_stage, stage_parser
 
 
@@ -20,7 +19,7 @@ def main(args: Namespace) -> None:
     design = serde.read(Design, Path(args.design))
     weights = open_checkpoint(graph, args.source, Path(args.options))
     with RegionFiles(Path(args.memory)) as files:
-        write_memory(graph, design, weights, load_file(args.tables), files.append)
+        write_memory(graph, design, weights, read_tables(Path(args.tables)), files.append)
 
 
 if __name__ == "__main__":

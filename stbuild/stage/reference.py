@@ -3,12 +3,11 @@
 from argparse import Namespace
 from pathlib import Path
 
-from safetensors.numpy import load_file
-
+from stbuild.frontend.checkpoint import open_checkpoint
+from stbuild.frontend.tables import read_tables
 from stbuild.ir import serde
 from stbuild.ir.graph import Graph
 from stbuild.reference.interpreter import OUTPUTS, Outcome, Reference
-from stbuild.stage.checkpoint import open_checkpoint
 from stbuild.stage.entry import run_stage, stage_parser
 from stbuild.stage.record import Record, digest, record_paths
 
@@ -17,7 +16,7 @@ def main(args: Namespace) -> None:
     """Write the record that each prompt of the run should have."""
     graph = serde.read(Graph, Path(args.graph))
     weights = open_checkpoint(graph, args.source, Path(args.options))
-    reference = Reference(graph=graph, weights=weights, tables=load_file(args.tables))
+    reference = Reference(graph=graph, weights=weights, tables=read_tables(Path(args.tables)))
     out = Path(args.expected)
     out.mkdir(parents=True, exist_ok=True)
     for path in record_paths(Path(args.run)):

@@ -4,10 +4,9 @@ import json
 from argparse import Namespace
 from pathlib import Path
 
-from safetensors.numpy import save_file
-
 from stbuild.frontend.model_file import load_model
 from stbuild.frontend.model_graph import check_prefill, decode_graph, prefill_ops
+from stbuild.frontend.tables import write_tables
 from stbuild.ir import serde
 from stbuild.ir.printer import graph_text
 from stbuild.stage.entry import run_stage, stage_parser
@@ -19,7 +18,7 @@ def main(args: Namespace) -> None:
     traced = decode_graph(loaded.module, name=args.name, context=int(args.context))
     check_prefill(traced.graph, prefill_ops(loaded.module, context=int(args.context)))
     serde.write(Path(args.graph), traced.graph)
-    save_file(dict(sorted(traced.tables.items())), args.tables)
+    write_tables(Path(args.tables), traced.tables)
     Path(args.names).write_text(json.dumps(dict(sorted(loaded.weight_names.items())), indent=1) + "\n")
     Path(args.text).write_text(graph_text(traced.graph))
 

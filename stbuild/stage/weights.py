@@ -4,10 +4,11 @@ import json
 from argparse import Namespace
 from pathlib import Path
 
+from stbuild.frontend.checkpoint import open_checkpoint
 from stbuild.frontend.tokenizer_files import write_tokenizer
+from stbuild.frontend.weights import index_of
 from stbuild.ir import serde
 from stbuild.ir.graph import Graph
-from stbuild.stage.checkpoint import index_of, open_checkpoint
 from stbuild.stage.entry import run_stage, stage_parser
 
 
@@ -17,7 +18,7 @@ def main(args: Namespace) -> None:
     options = json.loads(Path(args.wanted).read_text()) | {"names": json.loads(Path(args.names).read_text())}
     Path(args.options).write_text(json.dumps(options, indent=1, sort_keys=True) + "\n")
     checkpoint = open_checkpoint(graph, args.source, Path(args.options))
-    serde.write(Path(args.index), index_of(graph, checkpoint, synthetic=args.source is None))
+    serde.write(Path(args.index), index_of(graph, checkpoint))
     tokenizer = Path(args.tokenizer)
     tokenizer.mkdir(parents=True, exist_ok=True)
     if args.source:

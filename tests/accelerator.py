@@ -1,0 +1,174 @@
+"""A small model all the way to an emulated card, in process: for tests of what the chain computes."""
+
+import json
+import subprocess
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import nn
+
+from stbuild.codegen.kernels import kernel_files
+from stbuild.codegen.system import system_file
+from stbuild.frontend.float_weights import ModuleWeights
+from stbuild.frontend.model_graph import decode_graph
+from stbuild.frontend.weights import index_of, uses_of
+from stbuild.ir import serde
+from stbuild.ir.design import Design
+from stbuild.ir.graph import Graph
+from stbuild.package.bundle import load_bundle
+from stbuild.package.pack import RegionFiles
+from stbuild.passes.layout import write_memory
+from stbuild.passes.numerics import FixNumerics
+from stbuild.passes.pipeline import plan
+from stbuild.passes.sizes import Wishes
+from stbuild.platform import Platform
+from stbuild.reference.interpreter import OUTPUTS, Outcome, Reference
+from stbuild.runtime.native import NativeDevice
+from stbuild.runtime.session import Session
+from stbuild.stage import package
+from stbuild.stage.smoke import hidden_streams
+from stbuild.toolchain import emu
+
+ROOT = Path(__file__).resolve().parents[1]
+INCLUDE = ROOT / "hls_lib/include"
+FLAGS = ("-std=c++17", "-O1", "-march=native", "-fPIC", "-Wall", "-Wextra", "-Werror", "-Wno-unknown-pragmas",
+         "-Wno-unused-label")  # fmt: skip
+
+
+@cache
+def platform(name: str) -> Platform:
+    """A card of the project's own folder."""
+    scope: dict[str, Any] = {}
+    exec(compile((ROOT / f"platforms/{name}.py").read_text(), name, "exec"), scope)
+    card = scope[name.upper()]
+    assert isinstance(card, Platform)
+    return card
+
+
+@dataclass(frozen=True, kw_only=True)
+class Accelerator:
+    """A model with its design, its reference and its loaded bundle."""
+
+    graph: Graph
+    design: Design
+    reference: Reference
+    bundle: Path
+
+    def device(self) -> NativeDevice:
+        """The emulated card with the bundle loaded."""
+        return NativeDevice(load_bundle(self.bundle))
+
+    def run(self, tokens: Sequence[int], chunks: Sequence[int]) -> "Seen":
+        """Take in `tokens` in launches of `chunks` tokens with the head at the end of each."""
+        device = self.device()
+        streams = list(dict(hidden_streams(self.design)).values())
+        words: dict[str, list[bytes]] = {s: [] for s in streams}
+        for stream in streams:
+            device.tap(stream, words[stream].append)
+        session = Session(device, load_bundle(self.bundle).manifest.model)
+        logits, at, greedy = [], 0, []
+        for size in chunks:
+            greedy.append(session.prefill(tokens[at : at + size]))
+            logits.append(session.logits())
+            at += size
+        device.close()
+        return Seen(greedy=greedy, logits=logits, hidden={s: b"".join(w) for s, w in words.items()})
+
+    def expected(self, tokens: Sequence[int]) -> Outcome:
+        """What the reference says to `tokens`."""
+        return self.reference.run(tuple(tokens), keep=(OUTPUTS,), all_logits=True)
+
+    def check(self, tokens: Sequence[int], chunks: Sequence[int]) -> None:
+        """The card equals the reference in logits and in every hidden state, whatever the chunks."""
+        seen, expected = self.run(tokens, chunks), self.expected(tokens)
+        ends = np.cumsum(chunks) - 1
+        for logits, end in zip(seen.logits, ends, strict=True):
+            assert np.array_equal(logits, expected.logits[end].numpy()), f"logits of token {end}"
+        assert seen.greedy == [int(expected.logits[end].argmax()) for end in ends]
+        for tail, stream in hidden_streams(self.design):
+            assert seen.hidden[stream] == self._hidden(tail, expected, chunks), f"hidden states of {tail}"
+
+    def _hidden(self, tail: str, expected: Outcome, chunks: Sequence[int]) -> bytes:
+        """The reference's states in the order of the stream: launch, run, token."""
+        block = self.graph.blocks[self.design.process(tail).block]
+        value = block.outputs[int(tail.rpartition("_")[2])]
+        parts: list[NDArray[np.int32]] = []
+        at = 0
+        for size in chunks:
+            for run in range(block.count):
+                parts.append(expected.kept[(block.name, run, value)][at : at + size].numpy().astype("<i4"))
+            at += size
+        return b"".join(p.tobytes() for p in parts)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Seen:
+    """What the card said: after each launch the greedy token and the logits; the words of tapped streams."""
+
+    greedy: list[int]
+    logits: list[NDArray[np.int32]]
+    hidden: dict[str, bytes]
+
+
+def accelerate(model: nn.Module, folder: Path, *, card: str = "u55c", context: int = 32,
+               defines: Sequence[str] = (), **wishes: int) -> Accelerator:  # fmt: skip
+    """Trace, plan, generate, compile, pack and bundle `model` below `folder`."""
+    traced = decode_graph(model, name="small", context=context)
+    graph = FixNumerics()(traced.graph)
+    uses = uses_of(graph, 32)
+    weights = ModuleWeights.of(model, uses)
+    index = index_of(graph, weights)
+    design = plan(graph, index, platform(card), Wishes(**wishes))
+    memory = folder / "memory"
+    with RegionFiles(memory) as files:
+        write_memory(graph, design, weights, traced.tables, files.append)
+    image = compile_design(design, folder, defines)
+    serde.write(folder / "design.json", design)
+    serde.write(folder / "index.json", index)
+    (folder / "tokenizer").mkdir()
+    params = {"platform": serde.to_data(platform(card)), "target": "sw_emu"}
+    (folder / "params.json").write_text(json.dumps(params))
+    names = {n: str(folder / f"{n}.json") for n in ("design", "index", "params")}
+    paths = {"image": str(image), "memory": str(memory), "tokenizer": str(folder / "tokenizer")}
+    package.main(SimpleNamespace(**names, **paths, bundle=str(folder / "bundle")))  # type: ignore[arg-type]  # duck-typed Namespace
+    reference = Reference(graph=graph, weights=weights, tables=traced.tables)
+    return Accelerator(graph=graph, design=design, reference=reference, bundle=folder / "bundle")
+
+
+def compile_design(design: Design, folder: Path, defines: Sequence[str] = ()) -> Path:
+    """The kernel image of `design`, compiled for speed of compiling."""
+    sources = {**kernel_files(design), "system": system_file(design)}
+    for name, text in sources.items():
+        (folder / f"{name}.cpp").write_text(text)
+    jobs = [folder / f"{name}.cpp" for name in sources]
+    with ThreadPoolExecutor(2) as pool:
+        objects = list(pool.map(lambda source: compile_one(source, folder, tuple(defines)), jobs))
+    image = folder / "kernels.so"
+    subprocess.run(["g++", "-shared", *objects, *runtime_objects(tuple(defines)), "-o", image], check=True)
+    return image
+
+
+def compile_one(source: Path, folder: Path, defines: tuple[str, ...]) -> Path:
+    """One object."""
+    out = folder / f"{source.stem}.o"
+    macros = [f"-D{d}" for d in defines]
+    subprocess.run(["g++", *FLAGS, *macros, f"-I{INCLUDE}", "-c", source, "-o", out], check=True)
+    return out
+
+
+@cache
+def runtime_objects(defines: tuple[str, ...]) -> tuple[Path, ...]:
+    """The emulator's own objects, compiled once a test session."""
+    import tempfile
+
+    folder = Path(tempfile.mkdtemp(prefix="stbuild-sim-"))
+    return tuple(compile_one(ROOT / f"hls_lib/sim/{n}.cpp", folder, defines) for n in emu.SIM_SOURCES)
+
+
