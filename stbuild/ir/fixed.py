@@ -45,7 +45,7 @@ def affine_integers(scale: float, offset: float, frac: int) -> tuple[int, int, i
     if scale == 0:
         return 0, 16, addend
     shift = 22 - (math.frexp(abs(scale))[1] - 1)
-    multiplier = round(scale * 2.0**shift)
+    multiplier = round(math.ldexp(scale, shift))
     if abs(multiplier) == 2**23:
         return multiplier // 2, shift - 1, addend
     return multiplier, shift, addend

@@ -10,6 +10,9 @@ from stbuild.ir.graph import Attention
 from stbuild.reference.integer import bitlen, rsr, sat
 from stbuild.reference.linear import Quantised, quantise
 
+SCORES_AT_ONCE = 2**18
+"""Scores that are worked on at a time: as many heads as that holds."""
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class KvCache:
@@ -30,29 +33,33 @@ def cache_of(op: Attention, k: Tensor, v: Tensor) -> KvCache:
 
 def attention(op: Attention, q: Tensor, cache: KvCache) -> Tensor:
     """Attend from the last T positions of `cache` to it; `q` and the result [T, heads * head_dim]."""
-    own = torch.arange(len(cache.k.a) - len(q), len(cache.k.a))
-    seen = torch.arange(len(cache.k.a)) <= own[:, None]
+    length = len(cache.k.a)
+    seen = torch.arange(length) <= torch.arange(length - len(q), length)[:, None]
     query = quantise(q, op.head_dim)
-    heads = [_head(op, h, query, cache, seen) for h in range(op.heads)]
-    return torch.stack(heads, dim=1).reshape(len(q), -1)
+    step = max(1, SCORES_AT_ONCE // seen.numel())
+    heads = torch.split(torch.arange(op.heads), step)
+    return (
+        torch.cat([_heads(op, part, query, cache, seen) for part in heads]).movedim(0, 1).reshape(len(q), -1)
+    )
 
 
-def _head(op: Attention, head: int, query: Quantised, cache: KvCache, seen: Tensor) -> Tensor:
-    group = head * op.kv_heads // op.heads
-    p = _weights(_scores(op, _at(query, head), _at(cache.k, group)), seen)
-    return _mix(p, _at(cache.v, group), seen)
+def _heads(op: Attention, heads: Tensor, query: Quantised, cache: KvCache, seen: Tensor) -> Tensor:
+    """The results of some heads, [heads, T, head_dim]."""
+    groups = heads // (op.heads // op.kv_heads)
+    p = _weights(_scores(op, _at(query, heads), _at(cache.k, groups)), seen)
+    return _mix(p, _at(cache.v, groups), seen)
 
 
 def _scores(op: Attention, q: Quantised, k: Quantised) -> Tensor:
-    """Scores [T, positions] in base 2, with 16 fraction bits."""
-    dot = (q.a.double() @ k.a.double().T).long()
-    product = dot * (q.m[:, None] * k.m) * attention_scale(op.scale)
-    return sat(rsr(product, 50 - q.e[:, None] - k.e))
+    """Scores [heads, T, positions] in base 2, with 16 fraction bits."""
+    dot = (q.a.double() @ k.a.double().mT).long()
+    product = dot * (q.m[:, :, None] * k.m[:, None]) * attention_scale(op.scale)
+    return sat(rsr(product, 50 - q.e[:, :, None] - k.e[:, None]))
 
 
 def _weights(scores: Tensor, seen: Tensor) -> Tensor:
     """`2^(score - greatest)` with 16 fraction bits for the positions seen, 0 for the others."""
-    top = scores.where(seen, -(2**62)).amax(dim=1, keepdim=True)
+    top = scores.where(seen, -(2**62)).amax(dim=2, keepdim=True)
     delta = (top - scores).where(seen, 0)
     table = torch.tensor(EXP2)
     i, f = delta >> 16, delta & 0xFFFF
@@ -62,18 +69,20 @@ def _weights(scores: Tensor, seen: Tensor) -> Tensor:
 
 
 def _mix(p: Tensor, v: Quantised, seen: Tensor) -> Tensor:
-    """The mean of the values, weighted by `p` [T, positions]: [T, head_dim], 16 fraction bits."""
-    top = v.e.expand(seen.shape).where(seen, 0).amax(dim=1, keepdim=True)
-    w = (p * v.m) >> (top - v.e).clamp(0, 31)
+    """The mean of the values by the weights `p`: [heads, T, head_dim], 16 fraction bits."""
+    e = v.e[:, None]
+    top = e.where(seen, 0).amax(dim=2, keepdim=True)
+    w = (p * v.m[:, None]) >> (top - e).clamp(0, 31)
     acc = (w.double() @ v.a.double()).long()
-    total = p.sum(dim=1, keepdim=True)
+    total = p.sum(dim=2, keepdim=True)
     length = bitlen(total)
     inverse = 2**48 // (total << (32 - length))
     return sat(rsr(acc * inverse, 23 + length - top))
 
 
-def _at(x: Quantised, head: int) -> Quantised:
-    return Quantised(a=x.a[:, head], m=x.m[:, head], e=x.e[:, head])
+def _at(x: Quantised, heads: Tensor) -> Quantised:
+    """The part of some heads, `a` [heads, positions, head_dim]."""
+    return Quantised(a=x.a[:, heads].movedim(1, 0), m=x.m[:, heads].T, e=x.e[:, heads].T)
 
 
 def _joined(old: Quantised, new: Quantised) -> Quantised:

@@ -14,6 +14,8 @@ def rsr(x: Tensor, shift: Tensor | int) -> Tensor:
     """`x / 2^shift`, halves upwards; a negative shift multiplies `x` clamped to int32 by up to 2^31."""
     if isinstance(shift, int):
         return _right(x, shift) if shift >= 0 else _left(x, -shift)
+    if bool((shift >= 0).all()):
+        return _right_each(x, shift)
     return torch.where(shift >= 0, _right_each(x, shift), _left_each(x, shift))
 
 

@@ -13,7 +13,7 @@ from stbuild.ir.tensors import Tensors
 from stbuild.ir.values import block_shapes
 from stbuild.reference.attention import KvCache
 from stbuild.reference.kernels import KERNELS, Site
-from stbuild.reference.linear import Quantised
+from stbuild.reference.linear import Quantised, WideMatrix
 
 Place = tuple[str, int, str]
 """Block, run and value."""
@@ -39,11 +39,17 @@ class Outcome:
 
 @dataclass(frozen=True, kw_only=True)
 class Reference:
-    """A graph after the numerics pass with its numbers; `tables` are floats [context, width]."""
+    """A graph after the numerics pass with its numbers; `tables` are floats [context, width].
+
+    `wide` keeps every matrix unpacked, 8 bytes a weight, which speeds up many short passes;
+    without it a pass holds no more than one packed matrix.
+    """
 
     graph: Graph
     weights: Tensors
     tables: Mapping[str, NDArray[np.float32]]
+    wide: bool = False
+    _matrices: dict[str, WideMatrix] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def run(
         self, tokens: Sequence[int], state: State | None = None, *,
@@ -66,7 +72,7 @@ class Reference:
             for run in range(block.count):
                 site = Site(block=block, run=run, tokens=tuple(tokens), positions=positions,
                             shapes=shapes[block.name], weights=self.weights, tables=self.tables,
-                            caches=state.caches)  # fmt: skip
+                            caches=state.caches, wide=self._matrices if self.wide else None)  # fmt: skip
                 values = _values(site, flow)
                 flow = tuple(values[name] for name in block.outputs)
                 kept.update({(block.name, run, name): values[name] for name in _wanted(block, keep)})

@@ -30,11 +30,12 @@ from stbuild.ir.graph import (
     Rotary,
     Slice,
 )  # fmt: skip
+from stbuild.ir.packed import PackedMatrix
 from stbuild.ir.tensors import Tensors
 from stbuild.ir.values import Shape
 from stbuild.reference.attention import KvCache, attention, cache_of
 from stbuild.reference.integer import rsr, sat
-from stbuild.reference.linear import Quantised, linear, quantise
+from stbuild.reference.linear import Quantised, WideMatrix, linear, quantise, widened
 from stbuild.reference.norm import norm
 from stbuild.reference.pointwise import add, affine, function, multiply, rotary
 
@@ -51,6 +52,7 @@ class Site:
     weights: Tensors
     tables: Mapping[str, NDArray[np.float32]]
     caches: dict[tuple[str, int, str], KvCache]
+    wide: dict[str, WideMatrix] | None
     vectors: dict[str, Tensor] = field(default_factory=dict)
     quantised: dict[str, Quantised] = field(default_factory=dict)
 
@@ -64,6 +66,15 @@ class Site:
             return None
         values = self.weights.array(param.names[self.run])
         return torch.from_numpy(param_fixed(param, values, frac)).long()
+
+    def matrix(self, param: Param) -> PackedMatrix | WideMatrix:
+        """This run's matrix of `param`, kept wide if this reference does so."""
+        name = param.names[self.run]
+        if self.wide is None:
+            return self.weights.matrix(name)
+        if name not in self.wide:
+            self.wide[name] = widened(self.weights.matrix(name))
+        return self.wide[name]
 
     def rows(self, param: Param, rows: tuple[int, ...], frac: int) -> Tensor:
         """The rows `rows` of this run's tensor of `param`."""
@@ -81,8 +92,7 @@ def _position_embed(site: Site, op: PositionEmbed) -> Tensor:
 
 
 def _linear(site: Site, op: Linear) -> Tensor:
-    weight = site.weights.matrix(op.weight.names[site.run])
-    return linear(site.quantised[op.x], weight, site.frac(op.x), op.frac)
+    return linear(site.quantised[op.x], site.matrix(op.weight), site.frac(op.x), op.frac)
 
 
 def _norm(site: Site, op: Norm) -> Tensor:
