@@ -37,7 +37,7 @@ class Events:
 
 
 class EventLog:
-    """Writes events as NDJSON, one line each, flushed at the end of an action."""
+    """Writes events as NDJSON, one line each; a result is durable before its end is written here."""
 
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -46,7 +46,7 @@ class EventLog:
     def __call__(self, event: Event) -> None:
         line = {"event": event.kind, "time": round(event.time_s, 4), **event.fields}
         self._stream.write(json.dumps(line, separators=(",", ":")) + "\n")
-        if event.kind in ("action_failed", "build_finished"):
+        if event.kind in ("action_finished", "action_failed", "action_started"):
             self._stream.flush()
 
     def close(self) -> None:

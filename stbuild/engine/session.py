@@ -21,6 +21,7 @@ from stbuild.engine.graph import Graph
 from stbuild.engine.label import Label, Pattern
 from stbuild.engine.lease import Leases
 from stbuild.engine.lock import exclusive
+from stbuild.engine.orphans import end_orphans
 from stbuild.engine.pool import Pool
 from stbuild.engine.results import ActionCache
 from stbuild.engine.sandbox import Sandbox, choose
@@ -178,6 +179,8 @@ def session(
         )
 
     with exclusive(state / "lock", waiting):
+        if log:
+            end_orphans(str(state / "work"))
         written = EventLog(state / "events.ndjson") if log else None
         if written is not None:
             events.add(written)
