@@ -57,5 +57,5 @@ def map_integers(samples: tuple[float, ...], frac: int) -> tuple[tuple[int, ...]
     steps = pairwise(samples)
     slopes = tuple(round((b - a) * MAP_SEGMENTS_PER_UNIT * 2.0**frac) for a, b in steps)
     if max(map(abs, bases + slopes)) > INT32_MAX:
-        raise ValueError("a function with values or slopes beyond 32,768 does not fit a Map")
+        raise ValueError(f"its values or slopes reach beyond {2 ** (31 - frac):,}")
     return bases, slopes

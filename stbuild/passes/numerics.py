@@ -122,9 +122,11 @@ def _with_table(op: Map) -> Map:
     try:
         bases, slopes = map_integers(op.samples, op.frac)
     except ValueError as error:
-        raise StbuildError(f"the function {op.function!r} cannot be tabulated: {error}",
-                           where=op.origin or None, hint="its values and slopes on [-16, 16] must stay "
-                           "below 32,768") from None  # fmt: skip
+        raise StbuildError(
+            f"the function {op.function!r} cannot be tabulated on [-16, 16]: {error}",
+            where=op.origin or None,
+            hint="choose an activation whose values 32 bits can hold",
+        ) from None
     return replace(op, bases=bases, slopes=slopes)
 
 
