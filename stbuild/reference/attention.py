@@ -9,6 +9,7 @@ from stbuild.ir.fixed import EXP2, attention_scale
 from stbuild.ir.graph import Attention
 from stbuild.reference.integer import bitlen, rsr, sat
 from stbuild.reference.linear import Quantised, quantise
+from stbuild.reference.threads import Mapper
 
 SCORES_AT_ONCE = 2**18
 """Scores that are worked on at a time: as many heads as that holds."""
@@ -31,16 +32,18 @@ def cache_of(op: Attention, k: Tensor, v: Tensor) -> KvCache:
     return KvCache(k=quantise(k, op.head_dim), v=quantise(v, op.head_dim))
 
 
-def attention(op: Attention, q: Tensor, cache: KvCache) -> Tensor:
-    """Attend from the last T positions of `cache` to it; `q` and the result [T, heads * head_dim]."""
+def attention(op: Attention, q: Tensor, cache: KvCache, each: Mapper = map) -> Tensor:
+    """Attend from the last T positions of `cache` to it; `q` and the result [T, heads * head_dim].
+
+    `each` may share out the heads.
+    """
     length = len(cache.k.a)
     seen = torch.arange(length) <= torch.arange(length - len(q), length)[:, None]
     query = quantise(q, op.head_dim)
     step = max(1, SCORES_AT_ONCE // seen.numel())
-    heads = torch.split(torch.arange(op.heads), step)
-    return (
-        torch.cat([_heads(op, part, query, cache, seen) for part in heads]).movedim(0, 1).reshape(len(q), -1)
-    )
+    parts = torch.split(torch.arange(op.heads), step)
+    heads = each(lambda part: _heads(op, part, query, cache, seen), parts)
+    return torch.cat(list(heads)).movedim(0, 1).reshape(len(q), -1)
 
 
 def _heads(op: Attention, heads: Tensor, query: Quantised, cache: KvCache, seen: Tensor) -> Tensor:

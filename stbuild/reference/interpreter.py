@@ -14,6 +14,7 @@ from stbuild.ir.values import block_shapes
 from stbuild.reference.attention import KvCache
 from stbuild.reference.kernels import KERNELS, Site
 from stbuild.reference.linear import Quantised, WideMatrix
+from stbuild.reference.threads import Mapper, mapper
 
 Place = tuple[str, int, str]
 """Block, run and value."""
@@ -63,6 +64,15 @@ class Reference:
         state = state if state is not None else State()
         self._check(tokens, state)
         positions = range(state.position, state.position + len(tokens))
+        with mapper() as each:
+            outcome = self._run(tuple(tokens), positions, state.caches, each, keep, all_logits)
+        state.position = positions.stop
+        return outcome
+
+    def _run(
+        self, tokens: tuple[int, ...], positions: range, caches: dict[Place, KvCache], each: Mapper,
+        keep: Sequence[str], all_logits: bool,
+    ) -> Outcome:  # fmt: skip
         flow: tuple[Tensor, ...] = ()
         kept: dict[Place, Tensor] = {}
         shapes = block_shapes(self.graph)
@@ -70,13 +80,12 @@ class Reference:
             if block is self.graph.blocks[-1] and not all_logits:
                 tokens, positions, flow = tokens[-1:], positions[-1:], tuple(x[-1:] for x in flow)
             for run in range(block.count):
-                site = Site(block=block, run=run, tokens=tuple(tokens), positions=positions,
+                site = Site(block=block, run=run, tokens=tokens, positions=positions,
                             shapes=shapes[block.name], weights=self.weights, tables=self.tables,
-                            caches=state.caches, wide=self._matrices if self.wide else None)  # fmt: skip
+                            caches=caches, wide=self._matrices if self.wide else None, each=each)  # fmt: skip
                 values = _values(site, flow)
                 flow = tuple(values[name] for name in block.outputs)
                 kept.update({(block.name, run, name): values[name] for name in _wanted(block, keep)})
-        state.position = positions.stop
         return Outcome(logits=flow[0], kept=kept)
 
     def _check(self, tokens: Sequence[int], state: State) -> None:

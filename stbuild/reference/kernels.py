@@ -38,6 +38,7 @@ from stbuild.reference.integer import rsr, sat
 from stbuild.reference.linear import Quantised, WideMatrix, linear, quantise, widened
 from stbuild.reference.norm import norm
 from stbuild.reference.pointwise import add, affine, function, multiply, rotary
+from stbuild.reference.threads import Mapper
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -53,6 +54,7 @@ class Site:
     tables: Mapping[str, NDArray[np.float32]]
     caches: dict[tuple[str, int, str], KvCache]
     wide: dict[str, WideMatrix] | None
+    each: Mapper
     vectors: dict[str, Tensor] = field(default_factory=dict)
     quantised: dict[str, Quantised] = field(default_factory=dict)
 
@@ -92,7 +94,7 @@ def _position_embed(site: Site, op: PositionEmbed) -> Tensor:
 
 
 def _linear(site: Site, op: Linear) -> Tensor:
-    return linear(site.quantised[op.x], site.matrix(op.weight), site.frac(op.x), op.frac)
+    return linear(site.quantised[op.x], site.matrix(op.weight), site.frac(op.x), op.frac, site.each)
 
 
 def _norm(site: Site, op: Norm) -> Tensor:
@@ -146,7 +148,7 @@ def _attention(site: Site, op: Attention) -> Tensor:
     new = cache_of(op, site.vectors[op.k], site.vectors[op.v])
     cache = site.caches[place].extended(new) if place in site.caches else new
     site.caches[place] = cache
-    return attention(op, site.vectors[op.q], cache)
+    return attention(op, site.vectors[op.q], cache, site.each)
 
 
 def _rescale(site: Site, op: Rescale) -> Tensor:

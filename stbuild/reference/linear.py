@@ -14,10 +14,13 @@ from stbuild.ir.exponent import FixedScales, fixed_scales
 from stbuild.ir.packed import PackedMatrix
 from stbuild.ir.types import GROUP
 from stbuild.reference.integer import bitlen, rsr, sat
+from stbuild.reference.threads import Mapper
 
 LIMB_BITS = 14
-WIDE_ELEMENTS = 2**20
-"""Weights that are widened to float64 at a time: 8 MB, about a core's cache."""
+WIDE_ELEMENTS = 2**19
+"""Weights that a thread widens to float64 at a time: 4 MB, so that they stay in a cache."""
+PART_ROWS = 1024
+"""Rows of a matrix that a thread takes."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -50,24 +53,29 @@ def quantise(x: Tensor, size: int = GROUP) -> Quantised:
     return Quantised(a=a, m=m, e=e)
 
 
-def linear(x: Quantised, weight: PackedMatrix | WideMatrix, frac_in: int, frac_out: int) -> Tensor:
-    """`weight` times `x`, [T, rows] with `frac_out` fraction bits."""
+def linear(
+    x: Quantised, weight: PackedMatrix | WideMatrix, frac_in: int, frac_out: int, each: Mapper = map
+) -> Tensor:
+    """`weight` times `x`, [T, rows] with `frac_out` fraction bits; `each` may share out the rows."""
     top = x.e.amax(dim=1, keepdim=True)
     limbs = _limbs(x, top)
     match weight:
         case WideMatrix():
-            exponent, sums = weight.exponent, weight.values @ limbs
+            exponent, rows = weight.exponent, len(weight.values)
+            parts = each(lambda part: _sums(weight.values[part], limbs), _parts(rows, PART_ROWS))
         case PackedMatrix():
-            exponent, sums = _packed_products(weight, limbs)
-    low, high = sums.long().T.chunk(2)
-    return sat(rsr(low + (high << LIMB_BITS), exponent + 19 - top + frac_in - frac_out))
+            scales = fixed_scales(weight)
+            exponent, rows = scales.exponent, weight.rows
+            parts = each(lambda part: _packed_sums(weight, scales, part, limbs), _parts(rows, PART_ROWS))
+    shift = exponent + 19 - top + frac_in - frac_out
+    return torch.cat([sat(rsr(sums, shift)) for sums in parts], dim=1)
 
 
 def widened(weight: PackedMatrix) -> WideMatrix:
     """`weight` ready for many products."""
     scales = fixed_scales(weight)
     values = torch.empty((weight.rows, weight.cols), dtype=torch.float64)
-    for rows in _slices(weight):
+    for rows in _parts(weight.rows, PART_ROWS):
         _widen(weight, scales, rows, values[rows])
     return WideMatrix(exponent=scales.exponent, values=values)
 
@@ -80,16 +88,22 @@ def _limbs(x: Quantised, top: Tensor) -> Tensor:
     return torch.cat((scaled - (high << LIMB_BITS), high)).double().T.contiguous()
 
 
-def _packed_products(weight: PackedMatrix, limbs: Tensor) -> tuple[int, Tensor]:
-    """The exponent of `weight`, and its product with `limbs`, widening some rows at a time."""
-    scales = fixed_scales(weight)
-    sums = torch.empty((weight.rows, limbs.shape[1]), dtype=torch.float64)
-    buffer = torch.empty((_rows_at_once(weight), weight.cols), dtype=torch.float64)
-    for rows in _slices(weight):
+def _sums(values: Tensor, limbs: Tensor) -> Tensor:
+    """Exact sums [T, rows] of `values` [rows, cols] times both limbs."""
+    low, high = (values @ limbs).long().T.chunk(2)
+    return low + (high << LIMB_BITS)
+
+
+def _packed_sums(weight: PackedMatrix, scales: FixedScales, part: slice, limbs: Tensor) -> Tensor:
+    """The sums of the rows in `part`, of which some at a time are widened."""
+    step = max(1, WIDE_ELEMENTS // weight.cols)
+    buffer = torch.empty((step, weight.cols), dtype=torch.float64)
+    sums = []
+    for rows in _parts(part.stop, step, part.start):
         wide = buffer[: rows.stop - rows.start]
         _widen(weight, scales, rows, wide)
-        torch.mm(wide, limbs, out=sums[rows])
-    return scales.exponent, sums
+        sums.append(_sums(wide, limbs))
+    return torch.cat(sums, dim=1)
 
 
 def _widen(weight: PackedMatrix, scales: FixedScales, rows: slice, wide: Tensor) -> None:
@@ -101,10 +115,6 @@ def _widen(weight: PackedMatrix, scales: FixedScales, rows: slice, wide: Tensor)
         groups.add_(torch.from_numpy(scales.m[rows])[:, :, None])
 
 
-def _rows_at_once(weight: PackedMatrix) -> int:
-    return min(weight.rows, max(1, WIDE_ELEMENTS // weight.cols))
-
-
-def _slices(weight: PackedMatrix) -> list[slice]:
-    step = _rows_at_once(weight)
-    return [slice(i, min(i + step, weight.rows)) for i in range(0, weight.rows, step)]
+def _parts(stop: int, step: int, start: int = 0) -> list[slice]:
+    """The range from `start` to `stop` in parts of `step`."""
+    return [slice(i, min(i + step, stop)) for i in range(start, stop, step)]
