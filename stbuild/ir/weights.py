@@ -1,24 +1,56 @@
-"""Where the numbers of a model come from, by the names that the graph's parameters carry."""
+"""The index of a checkpoint: what each tensor's shape and number format is, without its values."""
 
-from typing import Protocol
+from dataclasses import dataclass
 
-import numpy as np
-from numpy.typing import NDArray
+from stbuild.errors import StbuildError
+from stbuild.ir.graph import Param
 
-from stbuild.ir.packed import PackedMatrix
+FLOAT_BITS = 32
 
 
-class Weights(Protocol):
-    """A model's tensors by name: what `reference` interprets and what is packed for the card."""
+@dataclass(frozen=True, kw_only=True)
+class WeightFormat:
+    """Shape of a tensor; `bits` 4 or 8 with weight groups of `group` columns, or 32 for floats."""
 
-    def matrix(self, name: str) -> PackedMatrix:
-        """The weight of a Linear, [rows, cols] in the precision in which the card holds it."""
-        ...
+    shape: tuple[int, ...]
+    bits: int = FLOAT_BITS
+    group: int = 0
 
-    def array(self, name: str) -> NDArray[np.float32]:
-        """Any other tensor, as floats: norms, biases, embeddings (dequantised when they are packed)."""
-        ...
 
-    def rows(self, name: str, start: int, stop: int) -> NDArray[np.float32]:
-        """Rows `start` to `stop` of `array(name)`, without reading the others where that is possible."""
-        ...
+@dataclass(frozen=True, kw_only=True)
+class WeightIndex:
+    """All tensors of a checkpoint by their names in the model; `source` says where they come from."""
+
+    formats: dict[str, WeightFormat]
+    source: str
+    synthetic: bool = False
+
+    def format_of(self, param: Param) -> WeightFormat:
+        """The common format of the tensors of `param`; raises StbuildError if one is missing or differs."""
+        found = {name: self._format(name, param) for name in param.names}
+        first = found[param.names[0]]
+        for name, form in found.items():
+            if (form.bits, form.group) != (first.bits, first.group):
+                raise StbuildError(
+                    f"weight {name!r} has {form.bits} bits in groups of {form.group}, but "
+                    f"{param.names[0]!r} has {first.bits} in groups of {first.group}",
+                    where=self.source,
+                    hint="layers that share an engine need one number format; quantise them alike",
+                )
+        return first
+
+    def _format(self, name: str, param: Param) -> WeightFormat:
+        form = self.formats.get(name)
+        if form is None:
+            raise StbuildError(
+                f"weight {name!r} {list(param.shape)} is missing",
+                where=self.source,
+                hint="the model needs it; check that the weights belong to this model",
+            )
+        if form.shape != param.shape:
+            raise StbuildError(
+                f"weight {name!r} has shape {list(form.shape)}, but the model wants {list(param.shape)}",
+                where=self.source,
+                hint="check that the weights belong to this model",
+            )
+        return form
