@@ -1,0 +1,33 @@
+"""Measure the arithmetic of a model against float32 on English text."""
+
+from dataclasses import dataclass
+
+from stbuild.api import Context, FilesInfo, Resources, rule
+from stbuild.providers import TraceInfo, WeightsInfo
+
+
+@dataclass(frozen=True, kw_only=True)
+class Accuracy:
+    """Real weights with a tokenizer; `tokens` are scored in windows of `window`, teacher-forced."""
+
+    trace: TraceInfo
+    weights: WeightsInfo
+    tokens: int = 3072
+    window: int = 512
+
+
+@rule
+def accuracy(ctx: Context[Accuracy]) -> FilesInfo:
+    """KL divergence, top-1 agreement and perplexity; fails when a gate is missed."""
+    attrs = ctx.attrs
+    report = ctx.output("report.txt")
+    source = ("--source", attrs.weights.source) if attrs.weights.source else ()
+    ctx.stage(
+        "stbuild.stage.accuracy",
+        ("--graph", attrs.trace.graph, "--tables", attrs.trace.tables, "--model", attrs.trace.model,
+         "--options", attrs.weights.options, "--tokenizer", attrs.weights.tokenizer, *source,
+         "--tokens", attrs.tokens, "--window", attrs.window, "--report", report),
+        resources=Resources(cpu=2, memory_mb=6000),
+    )  # fmt: skip
+    ctx.runnable(("cat", report))
+    return FilesInfo(files=(report,))
