@@ -30,13 +30,13 @@ using TapFunction = void (*)(void* user, const void* data, long bytes);
 // head and tail count tokens since the network was built; token k lies in slot k & mask.
 struct Channel {
   Channel() = default;
-  ~Channel() { std::free(ring); }
+  ~Channel() { std::free(storage); }
   Channel(const Channel&) = delete;
   Channel& operator=(const Channel&) = delete;
 
-  unsigned char* ring = nullptr;
-  std::uint64_t head = 0;  // tokens read
-  std::uint64_t tail = 0;  // tokens written
+  const unsigned char* ring = nullptr;  // the slots; while memory is lent, where slot 0 would lie in it
+  std::uint64_t head = 0;               // tokens read
+  std::uint64_t tail = 0;               // tokens written
   std::uint64_t mask = 0;
   std::uint64_t depth = 0;
   std::uint64_t wake_tail = kNever;  // a write that reaches it has somebody to tell
@@ -49,6 +49,8 @@ struct Channel {
   std::vector<std::uint64_t> freed;             // timed: the cycle of each token's read, per slot
   std::deque<std::vector<unsigned char>> held;  // strict: written by a pipeline that has not let go yet
 
+  unsigned char* storage = nullptr;  // the ring's own memory
+  std::uint64_t own_mask = 0;
   std::string name;
   long item_bytes = 0;
   std::vector<Process*> ends;  // the processes whose call names this stream

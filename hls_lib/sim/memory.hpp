@@ -1,6 +1,7 @@
 // Memory in emulation: every access is noted for the strict mode, and takes its time in the timed network.
 #pragma once
 
+#include "port.hpp"
 #include "runtime.hpp"
 #include "strict.hpp"
 
@@ -36,8 +37,21 @@ inline void on_write(const void* address, std::int64_t words) {
   pay_for_memory(64 * words);
 }
 
+// A long read into an empty stream needs no copies; false: the caller sends it burst by burst.
+template <typename T>
+bool try_lend(const Port<T>& out, const T* values, std::int64_t count) {
+  const Channel& channel = out.channel();
+  if (kSingle || channel.head != channel.tail || count < 4 * static_cast<std::int64_t>(channel.depth))
+    return false;
+  check_alignment(values);
+  lend(out, values, count);
+  return true;
+}
+
 }  // namespace sim
 }  // namespace stb
 
 #define STB_NOTE_READ(address, words) ::stb::sim::on_read(address, words);
 #define STB_NOTE_WRITE(address, words) ::stb::sim::on_write(address, words);
+#define STB_LEND(out, values, count) \
+  if (::stb::sim::try_lend(out, values, count)) return;

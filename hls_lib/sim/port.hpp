@@ -76,12 +76,13 @@ class Port {
 
   // Stores a token for which there is room.
   void put(const T& value) const {
-    items()[channel_->tail & channel_->mask] = value;
+    slots()[channel_->tail & channel_->mask] = value;
     if (sim::kTimed) sim::stamp_write(*channel_);
     sim::advance_tail(*channel_, 1);
   }
 
-  T* items() const { return reinterpret_cast<T*>(channel_->ring); }
+  const T* items() const { return reinterpret_cast<const T*>(channel_->ring); }
+  T* slots() const { return reinterpret_cast<T*>(channel_->storage); }
   sim::Channel& channel() const { return *channel_; }
 
  private:
@@ -96,33 +97,6 @@ Port<T> open_port(const char* name, std::uint64_t depth) {
 }
 
 constexpr bool kSingle = kTimed || kStrict;
-
-// Whether a bulk read can be served by pointers into the ring.
-inline bool in_place(const Channel& channel, std::uint64_t count) {
-  return !kSingle && count <= channel.depth;
-}
-
-// The next `count` tokens, in place or copied to `copy`; release() them after use.
-template <typename T>
-const T* peek(const Port<T>& port, T* copy, std::uint64_t count) {
-  Channel& channel = port.channel();
-  if (!in_place(channel, count)) {
-    for (std::uint64_t i = 0; i < count; ++i) copy[i] = port.read();
-    return copy;
-  }
-  if (fill(channel) < count) wait_data(channel, count);
-  const std::uint64_t slot = channel.head & channel.mask;
-  const std::uint64_t straight = channel.mask + 1 - slot;
-  if (straight >= count) return port.items() + slot;
-  std::memcpy(static_cast<void*>(copy), port.items() + slot, straight * sizeof(T));
-  std::memcpy(static_cast<void*>(copy + straight), port.items(), (count - straight) * sizeof(T));
-  return copy;
-}
-
-template <typename T>
-void release(const Port<T>& port, std::uint64_t count) {
-  if (in_place(port.channel(), count)) advance_head(port.channel(), count);
-}
 
 // Copies up to `count` tokens that are there; waits only if there is none.
 template <typename T>
@@ -143,9 +117,65 @@ std::uint64_t put_some(const Port<T>& out, const T* values, std::uint64_t count)
   if (fill(channel) >= channel.depth) wait_space(channel, 1);
   const std::uint64_t slot = channel.tail & channel.mask;
   const std::uint64_t part = std::min({count, channel.depth - fill(channel), channel.mask + 1 - slot});
-  std::memcpy(static_cast<void*>(out.items() + slot), values, part * sizeof(T));
+  std::memcpy(static_cast<void*>(out.slots() + slot), values, part * sizeof(T));
   advance_tail(channel, part);
   return part;
+}
+
+// The tokens that are left in lent memory move to the ring.
+template <typename T>
+void end_loan(const Port<T>& out) {
+  Channel& channel = out.channel();
+  for (std::uint64_t k = channel.head; k < channel.tail; ++k)
+    out.slots()[k & channel.own_mask] = out.items()[k];
+  channel.ring = channel.storage;
+  channel.mask = channel.own_mask;
+}
+
+// Writes `count` tokens that lie in memory without copying them: the stream's slots lie there meanwhile,
+// bounded by its depth as ever. The stream must be empty.
+template <typename T>
+void lend(const Port<T>& out, const T* values, std::int64_t count) {
+  Channel& channel = out.channel();
+  channel.ring = reinterpret_cast<const unsigned char*>(values - channel.tail);
+  channel.mask = kNever >> 1;
+  for (std::uint64_t left = static_cast<std::uint64_t>(count); left > 0;) {
+    if (fill(channel) >= channel.depth) wait_space(channel, 1);
+    const std::uint64_t part = std::min(left, channel.depth - fill(channel));
+    advance_tail(channel, part);
+    left -= part;
+  }
+  end_loan(out);
+}
+
+// A run of whole groups of tokens at the head of a stream.
+template <typename T>
+struct Run {
+  const T* tokens;
+  int groups;
+};
+
+// Takes all tokens of one group to `copy`, wherever they lie.
+template <typename T>
+Run<T> copy_group(const Port<T>& port, T* copy, int group) {
+  for (int i = 0; i < group;) i += static_cast<int>(take_some(port, copy + i, group - i));
+  return {copy, 1};
+}
+
+// At least one and at most `limit` groups of `group` tokens: in place if they lie straight in the ring,
+// else one of them, copied. The tokens count as read, and hold until the port is used again.
+template <typename T>
+Run<T> take_groups(const Port<T>& port, T* copy, int group, int limit) {
+  Channel& channel = port.channel();
+  const auto size = static_cast<std::uint64_t>(group);
+  if (size > channel.depth) return copy_group(port, copy, group);
+  if (fill(channel) < size) wait_data(channel, size);
+  const std::uint64_t slot = channel.head & channel.mask;
+  const std::uint64_t straight = std::min(fill(channel), channel.mask + 1 - slot);
+  if (straight < size) return copy_group(port, copy, group);
+  const std::uint64_t groups = std::min(straight / size, static_cast<std::uint64_t>(limit));
+  advance_head(channel, groups * size);
+  return {port.items() + slot, static_cast<int>(groups)};
 }
 
 inline bool all_have_room() { return true; }

@@ -23,11 +23,11 @@ std::uint64_t power_of_two(std::uint64_t least) {
 
 void shape(Channel& channel, std::uint64_t depth) {
   channel.depth = depth;
-  channel.mask = power_of_two(depth) - 1;
-  std::free(channel.ring);
+  channel.mask = channel.own_mask = power_of_two(depth) - 1;
   const std::uint64_t bytes = (channel.mask + 1) * static_cast<std::uint64_t>(channel.item_bytes);
-  channel.ring = static_cast<unsigned char*>(std::aligned_alloc(64, (bytes + 63) / 64 * 64));
-  if (channel.ring == nullptr) throw std::bad_alloc();
+  channel.storage = static_cast<unsigned char*>(std::aligned_alloc(64, (bytes + 63) / 64 * 64));
+  if (channel.storage == nullptr) throw std::bad_alloc();
+  channel.ring = channel.storage;
   if (!kTimed) return;
   channel.written.assign(channel.mask + 1, 0);
   channel.freed.assign(channel.mask + 1, 0);

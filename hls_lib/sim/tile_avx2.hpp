@@ -10,6 +10,8 @@
 namespace stb {
 namespace sim {
 
+constexpr int kAhead = 64;  // words of lent memory that are fetched before their use
+
 struct FastScales {
   __m256i d[2], d_odd[2], m[2], m_odd[2];
 };
@@ -52,6 +54,7 @@ inline void quad_pairs(const Word* words, const Word& act, __m256i (&pairs)[2]) 
   const __m256i low_nibbles = _mm256_set1_epi8(15);
   pairs[0] = pairs[1] = _mm256_setzero_si256();
   for (int j = 0; j < kQuad; ++j) {
+    __builtin_prefetch(words + j + kAhead);
     const __m256i low_acts = broadcast4(act, 8 * j);
     const __m256i high_acts = broadcast4(act, 8 * j + 4);
     for (int h = 0; h < 2; ++h) {
@@ -85,12 +88,14 @@ inline void add_pairs(const __m256i (&pairs)[2], const FastScales& scales, const
   }
 }
 
-template <int PLANE>
+// The quads of one plane of a weight group, for all tokens. TOKENS is their number if known, else 0.
+template <int PLANE, int TOKENS>
 inline void add_plane(const Word* words, int quads, const FastScales& scales, const Word* acts, int tokens,
                       FastSums* sums) {
+  const int count = TOKENS > 0 ? TOKENS : tokens;
   for (int q = 0; q < quads; ++q) {
-    for (int t = 0; t < tokens; ++t) {
-      const Word& act = acts[q * tokens + t];
+    for (int t = 0; t < count; ++t) {
+      const Word& act = acts[q * count + t];
       __m256i pairs[2];
       quad_pairs(words + kQuad * q, act, pairs);
       add_pairs<PLANE>(pairs, scales, act, sums[t]);
@@ -100,20 +105,39 @@ inline void add_plane(const Word* words, int quads, const FastScales& scales, co
 
 constexpr int kLargestGroup = 4;  // 128 columns
 
-template <int PLANES>
-inline void multiply_groups(const Port<Word>& weights, const LinearOp& op, const Word* acts, int tokens,
-                            FastSums* sums) {
+template <int PLANES, int TOKENS>
+inline void multiply_groups(Port<Word>& weights, const LinearOp& op, const Word* acts, FastSums* sums) {
   Word copy[1 + PLANES * kQuad * kLargestGroup];
   const int quads = op.weight_group;
   const int words = 1 + PLANES * kQuad * quads;
   const __m256 power = _mm256_set1_ps(__builtin_ldexpf(1.0f, op.exponent));
-  for (int group = 0; group < op.groups; group += quads) {
-    const Word* here = peek(weights, copy, static_cast<std::uint64_t>(words));
-    const FastScales scales = fast_scales<PLANES>(here[0], power);
-    add_plane<0>(here + 1, quads, scales, acts + group * tokens, tokens, sums);
-    if (PLANES == 2)
-      add_plane<1>(here + 1 + kQuad * quads, quads, scales, acts + group * tokens, tokens, sums);
-    release(weights, static_cast<std::uint64_t>(words));
+  for (int group = 0; group < op.groups;) {
+    const Run<Word> run = take_groups(weights, copy, words, (op.groups - group) / quads);
+    for (int i = 0; i < run.groups; ++i, group += quads) {
+      const Word* here = run.tokens + i * words;
+      const Word* group_acts = acts + group * op.tokens;
+      const FastScales scales = fast_scales<PLANES>(here[0], power);
+      add_plane<0, TOKENS>(here + 1, quads, scales, group_acts, op.tokens, sums);
+      if (PLANES == 1) continue;
+      add_plane<1, TOKENS>(here + 1 + kQuad * quads, quads, scales, group_acts, op.tokens, sums);
+    }
+  }
+}
+
+// One token's sums stay in registers.
+template <int PLANES>
+inline void multiply_for_one(Port<Word>& weights, const LinearOp& op, const Word* acts, FastSums& result) {
+  FastSums sums = result;
+  multiply_groups<PLANES, 1>(weights, op, acts, &sums);
+  result = sums;
+}
+
+template <int PLANES>
+inline void multiply_for(Port<Word>& weights, const LinearOp& op, const Word* acts, FastSums* sums) {
+  if (op.tokens == 1) {
+    multiply_for_one<PLANES>(weights, op, acts, sums[0]);
+  } else {
+    multiply_groups<PLANES, 0>(weights, op, acts, sums);
   }
 }
 
@@ -138,11 +162,10 @@ void multiply_tile(Port<Word>& weights, const LinearOp& op, const Word* acts, Ti
   }
   sim::FastSums fast[CHUNK];
   std::memset(static_cast<void*>(fast), 0, sizeof(fast[0]) * static_cast<std::size_t>(op.tokens));
-  const int tokens = op.tokens == 1 ? 1 : op.tokens;
   if (op.planes == 1) {
-    sim::multiply_groups<1>(weights, op, acts, tokens, fast);
+    sim::multiply_for<1>(weights, op, acts, fast);
   } else {
-    sim::multiply_groups<2>(weights, op, acts, tokens, fast);
+    sim::multiply_for<2>(weights, op, acts, fast);
   }
   for (int t = 0; t < op.tokens; ++t) sim::store_sums(fast[t], sums.rows[t]);
 }

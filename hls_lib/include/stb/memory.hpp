@@ -10,6 +10,7 @@
 #ifdef STB_SYNTHESIS
 #define STB_NOTE_READ(address, words)
 #define STB_NOTE_WRITE(address, words)
+#define STB_LEND(out, values, count)
 #else
 #include "../../sim/memory.hpp"
 #endif
@@ -20,6 +21,7 @@ constexpr int kBurst = 64;  // words of the longest AXI burst of 4 KB
 
 // `count` words from mem[offset] on.
 inline void send(const Word* mem, std::int64_t offset, std::int64_t count, Port<Word>& out) {
+  STB_LEND(out, mem + offset, count)
 send_bursts:
   for (std::int64_t at = 0; at < count; at += kBurst) {
     const int part = static_cast<int>(count - at < kBurst ? count - at : kBurst);
