@@ -32,6 +32,8 @@ from stbuild.ir.types import ACTIVATION_FRAC, GROUP, LANES
 
 MAX_CONTEXT = 32768
 MAP_SAMPLES = 257
+MAX_EPS = 1024
+"""Keeps a norm's mean of squares below 2^47."""
 PAD = "pad the model's sizes; the card moves 16 elements at a time"
 
 Widths = Mapping[str, int]
@@ -118,6 +120,7 @@ def _check_linear(op: Linear, cols: int) -> None:
 
 def _check_norm(op: Norm) -> None:
     _check_width(op, op.segment, LANES)
+    _require(op, 0 <= op.eps <= MAX_EPS, f"its eps {op.eps:g} is not between 0 and {MAX_EPS}")
     _require(op, op.width % op.segment == 0, f"{op.width} elements are no whole segments of {op.segment}")
 
 

