@@ -27,7 +27,11 @@ class LlmAccelerator:
 def llm_accelerator(name: str, attrs: LlmAccelerator) -> list[Entry]:
     """Every link of the chain as a target of its own."""
     sizes = {n: getattr(attrs, n) for n in ("channels", "lanes", "chunk", "token_lanes")}
-    smoke = {n: getattr(attrs, n) for n in ("prompts", "token_prompts", "new_tokens")}
+    smoke = {
+        "prompts": list(attrs.prompts),
+        "token_prompts": list(attrs.token_prompts),
+        "new_tokens": attrs.new_tokens,
+    }
     checkpoint = {"source": attrs.weights, "group": attrs.group, "seed": attrs.seed}
     return [
         {"torch_trace": {"name": "trace", "model": attrs.model, "context": attrs.context}},
