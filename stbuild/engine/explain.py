@@ -31,7 +31,7 @@ def why(evaluator: Evaluator, action: Action, key: Key) -> tuple[str, tuple[tupl
     old = evaluator.state.parts(evaluator.name(action))
     if old is None:
         return NEVER, ()
-    changes = tuple(differences(old, json.loads(key.parts)))
+    changes = tuple(differences(json.loads(old), json.loads(key.parts)))
     return ("" if changes else GONE), changes
 
 

@@ -1,6 +1,6 @@
 """The answer to "has anything changed since this very command succeeded?", from one `stat` a file.
 
-It is asked before YAML, plugins, doit or SQLite are imported, so this module imports next to nothing.
+It is asked before YAML, plugins, doit or the state are touched, so this module imports next to nothing.
 """
 
 import marshal

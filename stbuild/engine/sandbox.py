@@ -11,7 +11,7 @@ from stbuild import layout
 from stbuild.engine import landlock
 from stbuild.engine.action import Action
 from stbuild.engine.artifact import File, Origin
-from stbuild.engine.closure import ClosureFinder
+from stbuild.engine.closure import ClosureFinder, python_paths
 from stbuild.engine.folders import Place, inputs_of
 from stbuild.engine.key import Key
 from stbuild.errors import StbuildError
@@ -66,8 +66,7 @@ class Sandbox:
         read = [self._real(file) for file in inputs_of(action, key) if file.origin is not Origin.TEXT]
         lists: list[str] = []
         if action.module:
-            lists.append(str(layout.package_root()))
-            lists += layout_parents(action)
+            lists += [str(layout.package_root()), *python_paths(), *layout_parents(action)]
             for path in self._closures.closure(action.module, action.where).paths:
                 read += [path, _compiled(path)]
         write = [place.folder, *_DEVICES]

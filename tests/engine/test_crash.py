@@ -239,7 +239,7 @@ def trial_power_cut(rig: Rig, space: WorkspaceFolder) -> None:
     wait_for_silence(space)
     shutil.rmtree(state)
     copy.rename(state)
-    for path in state.glob("state.db*"):
+    for path in [*state.glob("state.*"), *state.glob("parts.bin")]:
         if rig.random.random() < 0.3:
             path.write_bytes(path.read_bytes()[: rig.random.randrange(1 + path.stat().st_size)])
     rig.check(space)
