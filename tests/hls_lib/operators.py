@@ -2,6 +2,7 @@
 
 from stbuild.ir.fixed import norm_epsilon
 from stbuild.ir.graph import Norm
+from tests.hls_lib.card import CHUNK, SHAPES
 from tests.hls_lib.single import Operator
 
 RUNS = 2
@@ -48,24 +49,33 @@ AFFINES = {
 ROTARIES = {"rotary_0": (3, 32, 32), "rotary_1": (2, 48, 16), "rotary_2": (1, 32, 8)}
 """Heads, their dimension, how much of it is rotated."""
 
-CHUNK = 4
-
 
 def norm_operator(name: str) -> Operator:
     """Norm `name` as a process."""
     norm, frac_in = NORMS[name]
     has = NORM_PARAMS[name]
+    params = len(has) * norm.segment // 16
     flags = [str(flag).lower() for flag in (norm.center, "w" in has, "b" in has)]
     sizes = f"{RUNS}, 0, {WIDTH}, {norm.segment}, {flags[0]}, {frac_in}, {norm.frac}"
     call = f"stb::norm<{sizes}, {flags[1]}, {flags[2]}, {norm_epsilon(norm.eps, frac_in)}LL>"
-    return Operator(name=name, call=call, ports="iio" if has else "io")
+    words = (6, params, 6) if has else (6, 6)
+    return Operator(name=name, call=call, ports="ipo" if has else "io", words=words)
+
+
+def rotary_operator(name: str, heads: int, head_dim: int, rotary_dim: int) -> Operator:
+    """A rotary embedding as a process."""
+    call = f"stb::rotary<{RUNS}, 0, {heads}, {head_dim}, {rotary_dim}, {CHUNK}>"
+    width = heads * head_dim // 16
+    return Operator(name=name, call=call, ports="ipo", words=(width, 2 * rotary_dim // 16, width))
 
 
 def elementwise(name: str, arguments: str, ports: str, tail: str = "") -> Operator:
     """A process over vectors of WIDTH."""
     function = name.rsplit("_", 1)[0]
     extra = f", {arguments}" if arguments else ""
-    return Operator(name=name, call=f"stb::{function}<{RUNS}, 0, {WIDTH}{extra}>", ports=ports, tail=tail)
+    call = f"stb::{function}<{RUNS}, 0, {WIDTH}{extra}>"
+    words = (6,) * len(ports) if function != "quantize" else (6, 3)
+    return Operator(name=name, call=call, ports=ports, words=words, tail=tail)
 
 
 OPERATORS = (
@@ -76,22 +86,22 @@ OPERATORS = (
     elementwise("add_0", "", "iio"),
     elementwise("mul_0", "16", "iio"),
     elementwise("mul_1", "20", "iio"),
-    elementwise("add_param_0", "", "iio"),
-    elementwise("mul_param_0", "12", "iio"),
+    elementwise("add_param_0", "", "ipo"),
+    elementwise("mul_param_0", "12", "ipo"),
     elementwise("rescale_0", "4", "io"),
     elementwise("rescale_1", "-4", "io"),
     elementwise("rescale_2", "0", "io"),
     *(
-        Operator(name=name, call=f"stb::rotary<{RUNS}, 0, {h}, {d}, {r}, {CHUNK}>", ports="iio")
-        for name, (h, d, r) in ROTARIES.items()
+        rotary_operator(name, *sizes) for name, sizes in ROTARIES.items()
     ),
     Operator(name="head_quantize", call=f"stb::quantize<1, 1, {WIDTH}>", ports="io"),
     Operator(name="head_add_param", call=f"stb::add_param<1, 1, {WIDTH}>", ports="iio"),
     Operator(name="head_norm", call="stb::norm<1, 1, 96, 96, false, 12, 16, true, false, 168>", ports="iio"),
-    Operator(name="slice", call=f"stb::slice<{RUNS}, 0, 96, 32, 48>", ports="io"),
-    Operator(name="concat", call=f"stb::concat<{RUNS}, 0, 32, 16, 48>", ports="oiii"),
-    Operator(name="fork_1", call=f"stb::fork<{RUNS}, 0, 6>", ports="io"),
-    Operator(name="fork_3", call=f"stb::fork<{RUNS}, 0, 6>", ports="iooo"),
+    SHAPES[0].operator(),
+    Operator(name="slice", call=f"stb::slice<{RUNS}, 0, 96, 32, 48>", ports="io", words=(6, 3)),
+    Operator(name="concat", call=f"stb::concat<{RUNS}, 0, 32, 16, 48>", ports="oiii", words=(6, 2, 1, 3)),
+    Operator(name="fork_1", call=f"stb::fork<{RUNS}, 0, 6>", ports="io", words=(6, 6)),
+    Operator(name="fork_3", call=f"stb::fork<{RUNS}, 0, 6>", ports="iooo", words=(6, 6, 6, 6)),
     Operator(name="loop_head", call="stb::loop_head<3, 2>", ports="iio"),
     Operator(name="loop_tail", call="stb::loop_tail<3, 2>", ports="ioo"),
     Operator(name="take_last", call="stb::take_last<6>", ports="io"),

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 HLS_LIB = Path(__file__).parents[2] / "hls_lib"
 LANES = 16
-FLAGS = ("-std=c++17", "-O3", "-march=native", "-Wall", "-Wextra", "-Werror", "-fPIC", "-shared")
+FLAGS = ("-std=c++17", "-O3", "-march=native", "-Wall", "-Wextra", "-Werror", "-fPIC")
 
 Words = NDArray[np.int32]
 """Stream words [words, 16]."""
@@ -19,14 +19,17 @@ Words = NDArray[np.int32]
 
 @dataclass(frozen=True, kw_only=True)
 class Operator:
-    """The call of one hls_lib process: `ports` says of each stream behind `cmd` if it goes in or out.
+    """The call of one hls_lib process; `ports` has a letter for each stream behind `cmd`.
 
-    `tail` are operands behind the streams; streams of `depth` words lie before and behind the process.
+    i: input, o: output, p: input that does not wait for turns. `words` are those of a vector on each
+    stream (of a run's parameters), `tail` the operands behind the streams; streams of `depth` words lie
+    before and behind the process.
     """
 
     name: str
     call: str
     ports: str
+    words: tuple[int, ...] = ()
     tail: str = ""
     depth: int = 3
 
@@ -54,19 +57,23 @@ class Image:
         self._ports = {op.name: op.ports for op in operators}
 
     def run(
-        self, name: str, command: Command, inputs: Sequence[Words], outputs: Sequence[int]
+        self, name: str, command: Command, inputs: Sequence[Words], outputs: Sequence[int], turns: int = 1
     ) -> list[Words]:
-        """One launch of operator `name`; `outputs` are the words that it writes to each output."""
+        """One launch of operator `name`; `outputs` are the words that it writes to each output.
+
+        With more than one turn, the inputs of a turn come only when the outputs of the one before are out.
+        """
         given, wanted = iter(inputs), iter(outputs)
         buffers = [
             np.ascontiguousarray(next(given), np.int32)
-            if port == "i"
+            if port != "o"
             else np.zeros((next(wanted), LANES), np.int32)
             for port in self._ports[name]
         ]
         pointers = (ctypes.c_void_p * len(buffers))(*(b.ctypes.data for b in buffers))
         sizes = [b.size // LANES for b in buffers]
-        scalars = (ctypes.c_uint64 * (2 + len(sizes)))(self._numbers[name], command.bits(), *sizes)
+        values = (self._numbers[name], command.bits(), turns, *sizes)
+        scalars = (ctypes.c_uint64 * len(values))(*values)
         if self._library.stb_run(pointers, scalars) != 0:
             raise RuntimeError(self._library.stb_message().decode())
         return [b for b, port in zip(buffers, self._ports[name], strict=True) if port == "o"]
@@ -76,21 +83,33 @@ class Image:
         return int(self._library.stb_cycles())
 
 
-def build_image(
-    operators: Sequence[Operator], folder: Path, *, prelude: str = "", flags: Sequence[str] = ()
-) -> Image:
+@dataclass(frozen=True, kw_only=True)
+class Emulator:
+    """The compiled emulator, and the flags that everything linked to it needs."""
+
+    objects: tuple[Path, ...]
+    flags: tuple[str, ...]
+
+
+def build_emulator(folder: Path, flags: Sequence[str] = ()) -> Emulator:
+    """Compiles hls_lib/sim."""
+    for source in sorted((HLS_LIB / "sim").glob("*.cpp")):
+        compile_cpp(["-O1", "-c", *flags, str(source), "-o", str(folder / f"{source.stem}.o")])
+    return Emulator(objects=tuple(sorted(folder.glob("*.o"))), flags=tuple(flags))
+
+
+def build_image(operators: Sequence[Operator], folder: Path, emulator: Emulator, prelude: str = "") -> Image:
     """Compiles `operators` with the emulator."""
-    source = folder / "single.cpp"
+    source, library = folder / "single.cpp", folder / "single.so"
     source.write_text(program(operators, prelude))
-    library = folder / "single.so"
-    sim = sorted((HLS_LIB / "sim").glob("*.cpp"))
-    compile_library([source, *sim], library, flags)
+    objects = map(str, emulator.objects)
+    compile_cpp(["-shared", *emulator.flags, str(source), *objects, "-o", str(library)])
     return Image(library, operators)
 
 
-def compile_library(sources: Sequence[Path], library: Path, flags: Sequence[str] = ()) -> None:
-    """Compiles `sources` to the shared object `library`."""
-    argv = ["g++", *FLAGS, *flags, "-I", str(HLS_LIB / "include"), *map(str, sources), "-o", str(library)]
+def compile_cpp(arguments: Sequence[str]) -> None:
+    """Runs g++ with the flags of the product and `arguments`."""
+    argv = ["g++", *FLAGS, "-I", str(HLS_LIB / "include"), *arguments]
     done = subprocess.run(argv, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise RuntimeError(done.stderr)
@@ -105,11 +124,21 @@ using stb::Cmd;
 using stb::Port;
 using stb::Word;
 {prelude}
-static void feed(Port<Word> out, const void* from, std::uint64_t count) {{
-  stb::write_n(out, static_cast<const Word*>(from), static_cast<int>(count));
+template <typename... Go>
+static void feed(Port<Word> out, const void* from, std::uint64_t count, std::uint64_t turns, Go... go) {{
+  const std::uint64_t part = count / turns;
+  for (std::uint64_t t = 0; t < turns; ++t) {{
+    if (t > 0) (go.read(), ...);
+    stb::write_n(out, static_cast<const Word*>(from) + t * part, static_cast<int>(part));
+  }}
 }}
-static void drain(Port<Word> in, void* to, std::uint64_t count) {{
-  stb::read_n(in, static_cast<Word*>(to), static_cast<int>(count));
+template <typename... Go>
+static void drain(Port<Word> in, void* to, std::uint64_t count, std::uint64_t turns, Go... go) {{
+  const std::uint64_t part = count / turns;
+  for (std::uint64_t t = 0; t < turns; ++t) {{
+    stb::read_n(in, static_cast<Word*>(to) + t * part, static_cast<int>(part));
+    if (t + 1 < turns) (go.write(0), ...);
+  }}
 }}
 namespace stb {{
 namespace sim {{
@@ -118,6 +147,7 @@ void build() {{
 }}
 void launch(void* const* buffers, const std::uint64_t* scalars) {{
   const std::uint64_t bits = scalars[1];
+  const std::uint64_t turns = scalars[2];
 {feeds}
 }}
 }}  // namespace sim
@@ -137,14 +167,26 @@ def _unit(op: Operator) -> str:
 
 
 def _feeds(number: int, op: Operator) -> str:
-    kinds = {"i": "feed", "o": "drain"}
-    calls = "\n".join(
-        f"    STB_FIFO(Word, p{i}, {op.depth})\n"
-        f"    STB_CALL(end{i}, ({kinds[port]}(p{i}, buffers[{i}], scalars[{2 + i}])))"
-        for i, port in enumerate(op.ports)
-    )
+    ends = "\n".join(_end(i, op) for i in range(len(op.ports)))
     return f"""  if (scalars[0] == {number}) {{
     Unit unit("{op.name}");
-    STB_FIFO(Cmd, cmd, 2) STB_CALL(command, (cmd.write(bits)))
-{calls}
+    STB_FIFO(Cmd, cmd, 2)
+    STB_CALL(command, (cmd.write(bits)))
+{ends}
   }}"""
+
+
+def _end(i: int, op: Operator) -> str:
+    """The process at the far end of stream `i`; `go_x_y` says that input x may take the turn after y's."""
+    kind, turns = ("drain" if op.ports[i] == "o" else "feed"), ("1" if op.ports[i] == "p" else "turns")
+    pairs = {
+        "i": [f"go_{i}_{o}" for o, port in enumerate(op.ports) if port == "o"],
+        "o": [f"go_{k}_{i}" for k, port in enumerate(op.ports) if port == "i"],
+        "p": [],
+    }[op.ports[i]]
+    fifos = " ".join(f"STB_FIFO(Cmd, {go}, 2)" for go in pairs)
+    operands = ", ".join([f"p{i}", f"buffers[{i}]", f"scalars[{3 + i}]", turns, *pairs])
+    return f"""    {{
+      STB_FIFO(Word, p{i}, {op.depth}) {fifos}
+      STB_CALL(end{i}, ({kind}({operands})))
+    }}"""

@@ -1,7 +1,6 @@
 """Laws: attention gives the bits of docs/numerics.md, whatever the chunks of the prompt."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 
 import numpy as np
 import pytest
@@ -9,124 +8,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from stbuild.ir.fixed import attention_scale
-from stbuild.ir.graph import Attention
-from tests.hls_lib.numbers import SEEDS, Vector, bytes_of, numbers, vectors, words
-from tests.hls_lib.single import LANES, Command, Image, Operator, Words, build_image
+from tests.hls_lib.card import CHUNK, CONTEXT, SHAPES, Card, Shape, drawn
+from tests.hls_lib.numbers import SEEDS, bytes_of
+from tests.hls_lib.single import Emulator, Image, build_image
 from tests.reference import pure
 
-CHUNK, CONTEXT = 4, 24
-
-
-@dataclass(frozen=True, kw_only=True)
-class Shape:
-    """Heads, heads of k and v, their dimension, runs of the block, the scale of the scores."""
-
-    heads: int
-    kv_heads: int
-    head_dim: int
-    runs: int = 1
-    scale: float = 0.25
-
-    @property
-    def name(self) -> str:
-        return f"attention_{self.heads}_{self.kv_heads}_{self.head_dim}"
-
-    @property
-    def head_words(self) -> int:
-        return -(-self.head_dim // 64)
-
-    @property
-    def key_words(self) -> int:
-        return self.value_words + -(-self.kv_heads // 16)
-
-    @property
-    def value_words(self) -> int:
-        return self.kv_heads * self.head_words
-
-    def operator(self) -> Operator:
-        sizes = (self.runs, self.heads, self.kv_heads, self.head_dim, CHUNK, CONTEXT)
-        call = f"stb::attention<{', '.join(map(str, sizes))}, {attention_scale(self.scale)}>"
-        return Operator(name=self.name, call=call, ports="iiiiiooo")
-
-    def op(self) -> Attention:
-        return Attention(
-            name="a",
-            width=self.heads * self.head_dim,
-            q="q",
-            k="k",
-            v="v",
-            heads=self.heads,
-            kv_heads=self.kv_heads,
-            head_dim=self.head_dim,
-            scale=self.scale,
-        )
-
-
-SHAPES = (
-    Shape(heads=4, kv_heads=2, head_dim=16, runs=2),
-    Shape(heads=3, kv_heads=1, head_dim=80),
-    Shape(heads=2, kv_heads=2, head_dim=128, scale=128**-0.5),
-    Shape(heads=20, kv_heads=20, head_dim=16, scale=1.0),
-    Shape(heads=6, kv_heads=2, head_dim=64, scale=0.125, runs=2),
-)
-EACH = settings(deadline=None, max_examples=12)
+EACH = settings(deadline=None, max_examples=8)
 
 
 @pytest.fixture(scope="module")
-def attention_image(tmp_path_factory: pytest.TempPathFactory) -> Image:
-    return build_image([s.operator() for s in SHAPES], tmp_path_factory.mktemp("attention"))
-
-
-@dataclass(kw_only=True)
-class Card:
-    """One attention process and the memory of its KV cache, run by run."""
-
-    image: Image
-    shape: Shape
-    keys: list[list[Words]] = field(default_factory=list)
-    values: list[list[Words]] = field(default_factory=list)
-
-    def launch(
-        self, q: list[list[Vector]], k: list[list[Vector]], v: list[list[Vector]]
-    ) -> list[list[Vector]]:
-        """The results of all runs for the next tokens; the vectors are indexed by run, then token."""
-        shape, tokens, runs = self.shape, len(q[0]), range(self.shape.runs)
-        self.keys = self.keys or [[] for _ in runs]
-        self.values = self.values or [[] for _ in runs]
-        pos = len(self.keys[0])
-        memory = [_joined(records) for records in (self.keys, self.values)]
-        sizes = [shape.key_words, shape.value_words, shape.heads * shape.head_dim // LANES]
-        key_out, value_out, y = self.image.run(
-            shape.name,
-            Command(tokens=tokens, pos=pos),
-            [*(words(*x) for x in (q, k, v)), *memory],
-            [shape.runs * tokens * size for size in sizes],
-        )
-        for run in runs:
-            self.keys[run] += list(key_out.reshape(shape.runs, tokens, -1, LANES)[run])
-            self.values[run] += list(value_out.reshape(shape.runs, tokens, -1, LANES)[run])
-        rows = numbers(y, shape.heads * shape.head_dim)
-        return [rows[r * tokens : (r + 1) * tokens] for r in runs]
-
-
-def _joined(records: list[list[Words]]) -> Words:
-    flat = [record for run in records for record in run]
-    return np.concatenate(flat) if flat else np.zeros((0, LANES), np.int32)
-
-
-def drawn(shape: Shape, seed: int, length: int) -> tuple[list[list[Vector]], ...]:
-    """q, k and v by run and position, every head of a size of its own."""
-
-    def heads(salt: int, count: int) -> Iterator[Vector]:
-        for i in range(length):
-            parts = vectors(seed + salt + 1000 * i, count, shape.head_dim)
-            yield [x for part in parts for x in part]
-
-    def runs(salt: int, count: int) -> list[list[Vector]]:
-        return [list(heads(salt + 100_000 * r, count)) for r in range(shape.runs)]
-
-    return runs(0, shape.heads), runs(300, shape.kv_heads), runs(600, shape.kv_heads)
+def attention_image(tmp_path_factory: pytest.TempPathFactory, emulator: Emulator) -> Image:
+    return build_image([s.operator() for s in SHAPES], tmp_path_factory.mktemp("attention"), emulator)
 
 
 def chunks_of(length: int, cuts: Sequence[int]) -> Iterator[tuple[int, int]]:

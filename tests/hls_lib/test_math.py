@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.hls_lib.single import compile_library
+from tests.hls_lib.single import compile_cpp
 from tests.reference import pure
 
 SOURCE = """#include "stb/quantize.hpp"
@@ -32,7 +32,7 @@ int64_t t_reciprocal(uint64_t m) { return stb::kReciprocal[m - 128]; }
 def lib(tmp_path_factory: pytest.TempPathFactory) -> ctypes.CDLL:
     folder = tmp_path_factory.mktemp("math")
     (folder / "math.cpp").write_text(SOURCE)
-    compile_library([folder / "math.cpp"], folder / "math.so", ["-O1"])
+    compile_cpp(["-O1", "-shared", str(folder / "math.cpp"), "-o", str(folder / "math.so")])
     return ctypes.CDLL(str(folder / "math.so"))
 
 

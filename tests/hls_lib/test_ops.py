@@ -5,8 +5,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stbuild.ir.graph import Map
+from tests.hls_lib.card import CHUNK
 from tests.hls_lib.numbers import SEEDS, Vector, bytes_of, numbers, vectors, words
-from tests.hls_lib.operators import AFFINES, BASES, CHUNK, NORM_PARAMS, NORMS, ROTARIES, RUNS, SLOPES, WIDTH
+from tests.hls_lib.operators import AFFINES, BASES, NORM_PARAMS, NORMS, ROTARIES, RUNS, SLOPES, WIDTH
 from tests.hls_lib.single import LANES, Command, Image
 from tests.reference import pure
 

@@ -3,8 +3,9 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.hls_lib.card import CHUNK
 from tests.hls_lib.numbers import LIMIT, SEEDS, numbers, vectors, words
-from tests.hls_lib.operators import CHUNK, RUNS, WIDTH
+from tests.hls_lib.operators import RUNS, WIDTH
 from tests.hls_lib.single import Command, Image
 
 TOKENS = st.integers(1, CHUNK)
