@@ -25,6 +25,6 @@ def reference(ctx: Context[Reference]) -> ReferenceInfo:
         "stbuild.stage.reference",
         ("--graph", plan.graph, "--tables", plan.trace.tables, "--options", weights.options, *source,
          "--run", smoke.run, "--expected", expected),
-        resources=Resources(cpu=2, memory_mb=6000),
+        resources=Resources(cpu=2, memory_mb=8000),
     )  # fmt: skip
     return ReferenceInfo(expected=expected, smoke=smoke)

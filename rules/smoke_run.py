@@ -37,6 +37,6 @@ def smoke_run(ctx: Context[SmokeRun]) -> SmokeInfo:
             "--run",
             run,
         ),
-        policy=Policy(resources=Resources(cpu=1, memory_mb=1000), cacheable=ctx.target == "sw_emu"),
+        policy=Policy(resources=Resources(cpu=1, memory_mb=8000), cacheable=ctx.target == "sw_emu"),
     )
     return SmokeInfo(run=run, bundle=attrs.bundle)
