@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 _SHOWN = 12
 _SLOW_S = 30.0
+_FEW = 60
 
 
 class Display(Protocol):
@@ -33,6 +34,7 @@ class PlainDisplay:
         self._verbose = verbose
         self._total = 0
         self._ended = 0
+        self._printed = 0.0
 
     def __call__(self, event: Event) -> None:
         """Print the line of an event, if it has one."""
@@ -42,9 +44,15 @@ class PlainDisplay:
         if event.kind in ("action_finished", "action_failed"):
             self._ended += 1
             self._total = max(self._total, self._ended)
-            line = f"[{self._ended}/{self._total}] {line.strip()}"
+            line = f"[{self._ended}/{self._total}] {line.strip()}" if self._worth_it(event) else ""
         if line:
             print(line, file=self._stream, flush=True)
+            self._printed = event.time_s
+
+    def _worth_it(self, event: Event) -> bool:
+        """Of a great many quick actions, one a second is enough."""
+        slow = event.kind == "action_failed" or event.fields["seconds"] >= 1 or self._verbose
+        return slow or self._total <= _FEW or event.time_s - self._printed >= 1
 
     def close(self) -> None:
         """Nothing to take down."""

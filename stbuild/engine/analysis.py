@@ -46,6 +46,7 @@ class Analysis:
         self.files = FileResolver(self.workspace.root, self.packages, self.tracker)
         self._done: dict[Label, Analyzed] = {}
         self._nodes: dict[str, Any] = {}
+        self._below: dict[Label, list[tuple[Label, str]]] = {}
         self.tracker.saw(self.workspace.project_file)
 
     def graph(self, labels: list[Label]) -> Graph:
@@ -113,6 +114,11 @@ class Analysis:
         entered.add(label)
 
     def _dependencies(self, call: TargetCall) -> list[tuple[Label, str]]:
+        if call.label not in self._below:
+            self._below[call.label] = self._find_dependencies(call)
+        return self._below[call.label]
+
+    def _find_dependencies(self, call: TargetCall) -> list[tuple[Label, str]]:
         if call.rule == ALIAS:
             return [(self.files.label(call, call.attrs["actual"]), call.where)]
         rule = self._rule(call)

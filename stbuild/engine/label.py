@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 from stbuild.errors import StbuildError
 
@@ -46,6 +47,7 @@ def is_label(text: str) -> bool:
     return text.startswith(("//", ":"))
 
 
+@lru_cache(maxsize=1 << 16)
 def parse_label(text: str, *, package: str, where: str | None = None) -> Label:
     """The label that `text` names inside `package`: `//a/b:c`, `//a/b`, `:c` or `c`."""
     folder, name = _split(text, package)

@@ -1,14 +1,23 @@
-"""The action cache: from an action's key to the digests of what it made."""
+"""The action cache: from an action's key to the digests of what it made.
 
-import contextlib
+Records are lines in 256 files, by the key's first two digits. A line is appended in one write and carries a
+checksum, so a torn one is a miss; the last line of a key counts.
+"""
+
 import json
 import os
+import time
+import zlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from stbuild.engine.store import Store, cache_error
 
-_VERSION = 1
+_TOUCH_S = 86_400
+_KEY = 64
+_HEAD = 9 + _KEY + 1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,51 +27,128 @@ class Record:
     outputs: dict[str, str]
     log: str = ""
     seconds: float = 0.0
+    used: int = 0
+    """When it was made or last used, in seconds since 1970, to a day."""
+
+
+class Shard:
+    """The records whose keys begin alike."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self._handle = -1
+        self._data = b""
+
+    def find(self, key: str) -> bytes | None:
+        """The last whole line of a key, without its checksum."""
+        self._refresh()
+        wanted = b" " + key.encode() + b" "
+        at = self._data.rfind(wanted)
+        while at >= 0:
+            start = self._data.rfind(b"\n", 0, at) + 1
+            end = self._data.find(b"\n", at)
+            line = self._data[start:end] if end >= 0 else b""
+            if is_whole(line):
+                return line[9:]
+            at = self._data.rfind(wanted, 0, at)
+        return None
+
+    def append(self, text: bytes, *, sync: bool) -> None:
+        """Add a line."""
+        if self._handle < 0 or os.fstat(self._handle).st_nlink == 0:
+            self._open()
+        os.write(self._handle, b"%08x %s\n" % (zlib.crc32(text), text))
+        if sync:
+            os.fsync(self._handle)
+
+    def close(self) -> None:
+        """Let go of the file."""
+        if self._handle >= 0:
+            os.close(self._handle)
+        self._handle = -1
+
+    def _open(self) -> None:
+        self.close()
+        os.makedirs(os.path.dirname(self.path), exist_ok=True)
+        flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
+        self._handle = os.open(self.path, flags, 0o666)
+        size = os.fstat(self._handle).st_size
+        if size and os.pread(self._handle, 1, size - 1) != b"\n":
+            os.write(self._handle, b"\n")
+
+    def _refresh(self) -> None:
+        try:
+            with open(self.path, "rb") as stream:
+                size = os.fstat(stream.fileno()).st_size
+                if size != len(self._data):
+                    self._data = stream.read()
+        except FileNotFoundError:
+            self._data = b""
 
 
 class ActionCache:
-    """One small JSON file a key, renamed into place; a torn or foreign one is a miss."""
+    """Finds and keeps records."""
 
     def __init__(self, root: Path, store: Store) -> None:
         self._root = root
-        self._folder = str(root / "ac")
         self._store = store
-        self._made: set[str] = set()
+        self._shards: dict[str, Shard] = {}
 
     def get(self, key: str) -> Record | None:
         """The record of `key`, if every content that it names is still here."""
-        path = self._path(key)
-        try:
-            data = json.loads(Path(path).read_bytes())
-            record = Record(outputs=data["outputs"], log=data["log"], seconds=data["seconds"])
-            known = data["version"] == _VERSION and data["key"] == key
-        except (OSError, ValueError, KeyError, TypeError):
+        line = self._shard(key).find(key)
+        if line is None:
             return None
-        if not known or not all(map(self._store.has, record.outputs.values())):
+        record = parse(line)
+        if not all(map(self._store.has, record.outputs.values())):
             return None
-        with contextlib.suppress(OSError):
-            os.utime(path)
+        if time.time() - record.used > _TOUCH_S:
+            self.put(key, record)
         return record
 
     def put(self, key: str, record: Record, *, sync: bool = False) -> None:
         """Remember a finished action, whose contents are in the store already."""
-        path = self._path(key)
-        folder = os.path.dirname(path)
-        temporary = f"{path}.{os.getpid()}.tmp"
-        fields = {"version": _VERSION, "key": key, "seconds": round(record.seconds, 3), "log": record.log}
-        text = json.dumps({**fields, "outputs": record.outputs}, separators=(",", ":"))
+        fields = {"outputs": record.outputs, "seconds": round(record.seconds, 3), "used": int(time.time())}
+        if record.log:
+            fields["log"] = record.log
+        text = f"{key} {json.dumps(fields, separators=(',', ':'))}".encode()
         try:
-            if folder not in self._made:
-                os.makedirs(folder, exist_ok=True)
-                self._made.add(folder)
-            with open(temporary, "w") as stream:
-                stream.write(text)
-                if sync:
-                    stream.flush()
-                    os.fsync(stream.fileno())
-            os.rename(temporary, path)
+            self._shard(key).append(text, sync=sync)
         except OSError as error:
             raise cache_error(self._root, error) from None
 
-    def _path(self, key: str) -> str:
-        return f"{self._folder}/{key[:2]}/{key}"
+    def close(self) -> None:
+        """Let go of the files."""
+        for shard in self._shards.values():
+            shard.close()
+
+    def _shard(self, key: str) -> Shard:
+        name = key[:2]
+        if name not in self._shards:
+            self._shards[name] = Shard(f"{self._root}/results/{name}")
+        return self._shards[name]
+
+
+def records_in(path: Path) -> Iterator[tuple[str, Record, bytes]]:
+    """Key, record and line of every key in a shard's file, each once and as it was last written."""
+    last: dict[str, bytes] = {}
+    for line in path.read_bytes().split(b"\n"):
+        if is_whole(line):
+            key = line[9 : 9 + _KEY].decode()
+            last.pop(key, None)
+            last[key] = line
+    for key, line in last.items():
+        yield key, parse(line[9:]), line
+
+
+def is_whole(line: bytes) -> bool:
+    """Whether a line with its checksum is as it was written."""
+    return len(line) > _HEAD and line[:8] == b"%08x" % zlib.crc32(line[9:])
+
+
+def parse(line: bytes) -> Record:
+    """The record in a line without its checksum."""
+    fields: dict[str, Any] = json.loads(line[_KEY + 1 :])
+    return Record(
+        outputs=fields["outputs"], log=fields.get("log", ""), seconds=fields["seconds"], used=fields["used"]
+    )

@@ -58,6 +58,7 @@ def _declared(kind: Any) -> dict[str, Attribute]:
     return found
 
 
+@functools.lru_cache(maxsize=4096)
 def is_provider(hint: Any) -> bool:
     """Whether an annotation asks for a target that gives this provider."""
     return isinstance(hint, type) and dataclasses.is_dataclass(hint) and hint.__name__.endswith("Info")

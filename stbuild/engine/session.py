@@ -143,6 +143,7 @@ class Session:
 
     def close(self) -> None:
         """Make everything durable."""
+        self.evaluator.cache.close()
         self.state.close()
 
 
@@ -203,7 +204,7 @@ def own_sources() -> list[Path]:
 
 def _prepare(cache: Path) -> None:
     try:
-        for name in ("cas", "ac"):
+        for name in ("cas", "results"):
             os.makedirs(cache / name, exist_ok=True)
             if not os.access(cache / name, os.W_OK | os.X_OK):
                 raise PermissionError(13, os.strerror(13), str(cache))

@@ -209,7 +209,7 @@ def trial_tamper(rig: Rig, space: WorkspaceFolder) -> None:
 
 
 def trial_lose_blobs(rig: Rig, space: WorkspaceFolder) -> None:
-    blobs = sorted(space.cache.glob("cas/*/*")) + sorted(space.cache.glob("ac/*/*"))
+    blobs = sorted(space.cache.glob("cas/*/*")) + sorted(space.cache.glob("results/*"))
     for path in rig.random.sample(blobs, min(4, len(blobs))):
         match rig.random.randrange(3):
             case 0:
