@@ -22,8 +22,6 @@ def deploy(ctx: Context[Deploy]) -> DeployInfo:
     params = ctx.params("params.json", {"bundle": where, "platform": ctx.platform.name, "target": ctx.target})
     index = smoke.bundle.link.hls.partition.weights.index
     inputs = ("--index", index, "--run", smoke.run, "--expected", ctx.attrs.reference.expected)
-    ctx.stage(
-        "stbuild.stage.deploy", (*inputs, "--params", params, "--report", report, "--summary", summary)
-    )
+    ctx.stage("stbuild.stage.deploy", (*inputs, "--params", params, "--report", report, "--summary", summary))
     ctx.summary(summary)
     return DeployInfo(report=report, summary=summary)

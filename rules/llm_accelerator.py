@@ -14,6 +14,7 @@ class LlmAccelerator:
     weights: str | None = None
     group: int = 128
     seed: int = 0
+    system: str = ""
     prompts: tuple[str, ...] = ()
     token_prompts: tuple[str, ...] = ()
     new_tokens: int = 16
@@ -40,7 +41,7 @@ def llm_accelerator(name: str, attrs: LlmAccelerator) -> list[Entry]:
         {"hls_generate": {"name": "hls", "partition": ":partition"}},
         {"vpp_compile": {"name": "kernels", "hls": ":hls"}},
         {"vpp_link": {"name": "link", "kernels": ":kernels"}},
-        {"xclbin_package": {"name": "xclbin", "link": ":link"}},
+        {"xclbin_package": {"name": "xclbin", "link": ":link", "system": attrs.system}},
         {"smoke_run": {"name": "smoke", "bundle": ":xclbin", **smoke}},
         {"reference": {"name": "reference", "smoke": ":smoke"}},
         {"deploy": {"name": "deploy", "reference": ":reference"}},

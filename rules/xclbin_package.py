@@ -8,9 +8,10 @@ from stbuild.providers import BundleInfo, LinkInfo
 
 @dataclass(frozen=True, kw_only=True)
 class XclbinPackage:
-    """`link` gives the kernel image."""
+    """`link` gives the kernel image; `system` is the message that conversations begin with."""
 
     link: LinkInfo
+    system: str = ""
 
 
 @rule
@@ -20,7 +21,8 @@ def xclbin_package(ctx: Context[XclbinPackage]) -> BundleInfo:
     plan = link.hls.partition
     weights = plan.weights
     memory, bundle = ctx.output_tree("memory"), ctx.output_tree("bundle")
-    params = ctx.params("params.json", {"platform": ctx.platform, "target": ctx.target})
+    settings = {"platform": ctx.platform, "target": ctx.target, "system": ctx.attrs.system}
+    params = ctx.params("params.json", settings)
     source = ("--source", weights.source) if weights.source else ()
     ctx.stage(
         "stbuild.stage.pack",

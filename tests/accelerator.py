@@ -102,8 +102,8 @@ class Accelerator:
         parts: list[NDArray[np.int32]] = []
         at = 0
         for size in chunks:
-            for run in range(block.count):
-                parts.append(expected.kept[(block.name, run, value)][at : at + size].numpy().astype("<i4"))
+            runs = [expected.kept[(block.name, run, value)] for run in range(block.count)]
+            parts += [state[at : at + size].numpy().astype("<i4") for state in runs]
             at += size
         return b"".join(p.tobytes() for p in parts)
 
@@ -133,7 +133,7 @@ def accelerate(model: nn.Module, folder: Path, *, card: str = "u55c", context: i
     serde.write(folder / "design.json", design)
     serde.write(folder / "index.json", index)
     (folder / "tokenizer").mkdir()
-    params = {"platform": serde.to_data(platform(card)), "target": "sw_emu"}
+    params = {"platform": serde.to_data(platform(card)), "target": "sw_emu", "system": ""}
     (folder / "params.json").write_text(json.dumps(params))
     names = {n: str(folder / f"{n}.json") for n in ("design", "index", "params")}
     paths = {"image": str(image), "memory": str(memory), "tokenizer": str(folder / "tokenizer")}
@@ -170,5 +170,3 @@ def runtime_objects(defines: tuple[str, ...]) -> tuple[Path, ...]:
 
     folder = Path(tempfile.mkdtemp(prefix="stbuild-sim-"))
     return tuple(compile_one(ROOT / f"hls_lib/sim/{n}.cpp", folder, defines) for n in emu.SIM_SOURCES)
-
-

@@ -62,7 +62,10 @@ Argument = BufferArgument | ScalarArgument
 
 @dataclass(frozen=True, kw_only=True)
 class Model:
-    """What the host must know of the model; tokens that end an answer are `stop_tokens`."""
+    """What the host must know of the model; tokens that end an answer are `stop_tokens`.
+
+    `system` is the message that conversations begin with; empty leaves it to the chat template.
+    """
 
     vocab_size: int
     context: int
@@ -70,6 +73,7 @@ class Model:
     weights: Provenance
     weights_source: str
     stop_tokens: tuple[int, ...] = ()
+    system: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

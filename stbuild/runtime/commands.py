@@ -42,9 +42,9 @@ def run(bundle: Path, argv: list[str]) -> int:
     if options.tokens is not None:
         talk.continue_ids(_token_ids(options.tokens))
     elif options.chat:
-        talk.chat(load_text_side(loaded), _lines())
+        talk.chat(load_text_side(loaded, options.system), _lines())
     else:
-        text = load_text_side(loaded)
+        text = load_text_side(loaded, options.system)
         talk.answer(text, text.prompt(options.prompt, raw=options.raw))
     return 0
 
@@ -64,6 +64,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--max-tokens", type=int, default=DEFAULT_TOKENS, metavar="N", help=f"at most N ({DEFAULT_TOKENS})")
     add("--temperature", type=float, default=0.0, metavar="T", help="0 takes the likeliest token (default)")
     add("--seed", type=int, default=0, metavar="N", help="start of the random draws; equal seeds, equal text")
+    add("--system", metavar="TEXT", help="the system message (default: the project's; '' is the template's)")
     add("--raw", action="store_true", help="with --prompt: no chat template around TEXT")
     return parser
 

@@ -14,6 +14,7 @@ class TextSide:
 
     tokenizer: Tokenizer
     template: ChatTemplate | None
+    system: str = ""
 
     def conversation(self, messages: tuple[Message, ...]) -> tuple[int, ...]:
         """The ids of a conversation, framed by the chat template."""
@@ -22,7 +23,8 @@ class TextSide:
                 "a conversation needs a chat template, and this bundle has none",
                 hint=f"put {CHAT_TEMPLATE} beside {TOKENIZER}, or use --prompt with --raw",
             )
-        return self.tokenizer.encode(self.template.render(messages), special=False)
+        first = (Message(role="system", content=self.system),) if self.system else ()
+        return self.tokenizer.encode(self.template.render((*first, *messages)), special=False)
 
     def prompt(self, text: str, *, raw: bool) -> tuple[int, ...]:
         """The ids of one question; `raw`, or a bundle without template, leaves the text as it is."""
@@ -31,8 +33,11 @@ class TextSide:
         return self.conversation((Message(role="user", content=text),))
 
 
-def load_text_side(bundle: Bundle) -> TextSide:
-    """The text side of `bundle`; a StbuildError says what is missing for text."""
+def load_text_side(bundle: Bundle, system: str | None = None) -> TextSide:
+    """The text side of `bundle`; `system` takes the place of the bundle's own system message.
+
+    A StbuildError says what is missing for text.
+    """
     path = bundle.text_file(TOKENIZER)
     if path is None:
         raise StbuildError(
@@ -45,4 +50,5 @@ def load_text_side(bundle: Bundle) -> TextSide:
     file = bundle.text_file(CHAT_TEMPLATE)
     text = file.read_text(encoding="utf-8") if file is not None else read_chat_template(config)
     template = ChatTemplate(text, special, str(file or config)) if text is not None else None
-    return TextSide(tokenizer=Tokenizer(path), template=template)
+    message = bundle.manifest.model.system if system is None else system
+    return TextSide(tokenizer=Tokenizer(path), template=template, system=message)

@@ -47,7 +47,7 @@ def main(args: Namespace) -> None:
         platform=platform.name,
         target=params["target"],
         xclbin=name,
-        model=_model(design, serde.read(WeightIndex, Path(args.index)), tokenizer),
+        model=_model(design, serde.read(WeightIndex, Path(args.index)), tokenizer, params["system"]),
         arguments=tuple(_arguments(design, weights)),
         cpu_flags=cpu_flags(),
     )
@@ -55,7 +55,7 @@ def main(args: Namespace) -> None:
     write_bundle(Path(args.bundle), manifest, xclbin=file, weights=weights, texts=texts)
 
 
-def _model(design: Design, index: WeightIndex, tokenizer: Path) -> Model:
+def _model(design: Design, index: WeightIndex, tokenizer: Path, system: str) -> Model:
     return Model(
         vocab_size=design.vocab_size,
         context=design.sizes.context,
@@ -63,6 +63,7 @@ def _model(design: Design, index: WeightIndex, tokenizer: Path) -> Model:
         weights=Provenance.SYNTHETIC if index.synthetic else Provenance.REAL,
         weights_source=index.source,
         stop_tokens=stop_tokens(tokenizer),
+        system=system,
     )
 
 
