@@ -1,0 +1,129 @@
+"""Law: the engine gives the integers of docs/numerics.md, whatever its channels, lanes, tokens and shapes."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests.hls_lib.emulator.conftest import BuildNetwork
+from tests.hls_lib.emulator.engine_network import PORTS, EngineSizes, engine_source
+from tests.hls_lib.emulator.linear import (
+    SCALE_BITS, Vectors, Weights, channel_bytes, draw_vectors, draw_weights, multiply, vector_bytes,
+)  # fmt: skip
+from tests.hls_lib.emulator.network import AnyArray, Network, Variant, aligned
+
+FRAC_IN, FRAC_OUT = 16, 12
+END = np.zeros((1, 16), np.int32)
+
+SIZES = (
+    EngineSizes(units=1, lanes=1, columns=512, chunk=6, token_lanes=1, depth=4),
+    EngineSizes(units=2, lanes=3, columns=512, chunk=6, token_lanes=4, depth=64),
+    EngineSizes(units=3, lanes=2, columns=512, chunk=6, token_lanes=2, depth=16),
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Linear:
+    """One op of a program; `load` false: it uses the vectors of the op before, and so its columns."""
+
+    tiles: int
+    columns: int
+    group: int
+    bits: int
+    load: bool
+    source: int
+    destination: int
+    head: bool
+
+
+@st.composite
+def programs(draw: st.DrawFn) -> tuple[Linear, ...]:
+    """Up to five ops; those behind the first head op are head ops too."""
+    ops: list[Linear] = []
+    for _ in range(draw(st.integers(1, 5))):
+        before = ops[-1] if ops else None
+        head = bool(before and before.head) or draw(st.booleans())
+        load = before is None or head != before.head or draw(st.booleans())
+        columns = draw(st.sampled_from((128, 256, 512))) if load or before is None else before.columns
+        ops.append(
+            Linear(
+                tiles=draw(st.integers(1, 20)),
+                columns=columns,
+                group=draw(st.sampled_from((32, 64, 128))),
+                bits=draw(st.sampled_from((4, 8))),
+                load=load,
+                source=draw(st.integers(0, PORTS - 1)),
+                destination=draw(st.integers(0, PORTS - 1)),
+                head=head,
+            )
+        )
+    return tuple(ops)
+
+
+@pytest.mark.parametrize("variant", [Variant.FAST, Variant.PORTABLE, Variant.TIMED, Variant.STRICT])
+@pytest.mark.parametrize("sizes", SIZES, ids=lambda s: f"{s.units}x{s.lanes}")
+def test_engine_equals_the_formula(build_network: BuildNetwork, sizes: EngineSizes, variant: Variant) -> None:
+    network = build_network(engine_source(sizes), variant)
+    examples = 25 if variant is Variant.FAST else 6
+
+    @settings(max_examples=examples, deadline=None, suppress_health_check=list(HealthCheck))
+    @given(ops=programs(), tokens=st.integers(1, sizes.chunk), head=st.booleans(), seed=st.integers(0, 2**32))
+    def check(ops: tuple[Linear, ...], tokens: int, head: bool, seed: int) -> None:
+        given_y, expected_y = run(network, sizes, ops, tokens, head, np.random.default_rng(seed))
+        for got, expected in zip(given_y, expected_y, strict=True):
+            np.testing.assert_array_equal(got, expected)
+
+    check()
+
+
+def run(
+    network: Network,
+    sizes: EngineSizes,
+    ops: tuple[Linear, ...],
+    n: int,
+    head: bool,
+    rng: np.random.Generator,
+) -> tuple[list[AnyArray], list[AnyArray]]:
+    """What the engine and what the formula writes to each destination."""
+    inputs: list[list[AnyArray]] = [[] for _ in range(PORTS)]
+    expected: list[list[AnyArray]] = [[] for _ in range(PORTS)]
+    matrices: list[Weights] = []
+    vectors: Vectors | None = None
+    running = [op for op in ops if head or not op.head]
+    for op in running:
+        matrices.append(draw_weights(rng, 16 * op.tiles, op.columns, op.group, op.bits))
+        if op.load or vectors is None:
+            vectors = draw_vectors(rng, 1 if op.head else n, op.columns)
+            inputs[op.source].append(vector_bytes(vectors))
+        expected[op.destination].append(multiply(matrices[-1], vectors, FRAC_IN, FRAC_OUT).reshape(-1))
+    bases = [sum(op.tiles for op in running[:i]) % sizes.channels for i in range(len(running))]
+    x = [np.concatenate((np.zeros((0, 64), np.uint8), *parts)) for parts in inputs]
+    y = [np.concatenate((np.zeros(0, np.int64), *parts)) for parts in expected]
+    weights = [channel_bytes(matrices, bases, c, sizes.channels) for c in range(sizes.channels)]
+    exponents = iter([m.exponent for m in matrices] + [0] * len(ops))
+    program = np.concatenate(
+        (*(descriptor(op, base, next(exponents)) for op, base in _based(ops, sizes)), END)
+    )
+    results = [aligned(np.zeros(len(values), np.int32)) for values in y]
+    buffers = [*map(aligned, (*weights, program, *x)), *results]
+    counts = [len(program), *map(len, x), *(len(r) // 16 for r in results), *map(len, weights)]
+    network.run(buffers, [n, int(head), *counts])
+    return results, y
+
+
+def _based(ops: tuple[Linear, ...], sizes: EngineSizes) -> list[tuple[Linear, int]]:
+    return [(op, sum(o.tiles for o in ops[:i]) % sizes.channels) for i, op in enumerate(ops)]
+
+
+def descriptor(op: Linear, base: int, exponent: int) -> AnyArray:
+    """The memory word of one op."""
+    word = np.zeros((1, 16), np.int32)
+    shift = exponent + SCALE_BITS + FRAC_IN - FRAC_OUT
+    word[0, :11] = (
+        1, op.columns // 32, op.group // 32, op.bits // 4, op.tiles, base, op.load, op.source, op.destination,
+        shift, op.head,
+    )  # fmt: skip
+    word[0, 13] = exponent
+    return word
