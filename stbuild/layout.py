@@ -3,6 +3,7 @@
 import os
 from pathlib import Path
 
+LOCK_FILE = "stbuild.lock"
 BUILD_FILE = "BUILD.yaml"
 OUT_DIR = "stbuild-out"
 STATE_DIR = ".stbuild"

@@ -12,6 +12,7 @@ from stbuild.console import status_line
 from stbuild.engine.build import Report
 from stbuild.engine.events import Events
 from stbuild.engine.session import Session, session
+from stbuild.engine.workspace import Workspace
 
 
 def declare(parser: argparse.ArgumentParser) -> None:
@@ -26,13 +27,29 @@ def execute(options: argparse.Namespace) -> int:
     request = make_request(workspace, options, options.labels)
     display = display_of(options)
     with session(workspace, request, Events(display), cache_dir(options)) as opened:
-        report = opened.build(build_options(workspace, options))
-        report.seconds = time.monotonic() - options.began
+        report = build_and_tell(opened, workspace, options)
         display.close()
         lines = close(opened, report, sys.stdout)
         if not report.failures:
-            opened.remember_noop(sys.argv[1:], report.ran + report.cached + report.clean, lines)
+            opened.remember_noop(sys.argv[1:], report.settled, lines)
     return 1 if report.failures else 0
+
+
+def build_and_tell(opened: Session, workspace: Workspace, options: argparse.Namespace) -> Report:
+    """Build, and note in the log how it ended."""
+    command = " ".join(sys.argv[1:])
+    opened.events.emit("command", argv=command, configuration=opened.graph.configuration)
+    report = opened.build(build_options(workspace, options))
+    report.seconds = time.monotonic() - options.began
+    opened.events.emit(
+        "build_finished",
+        ran=report.ran,
+        cached=report.cached,
+        clean=report.clean,
+        failed=len(report.failures),
+        seconds=round(report.seconds, 3),
+    )
+    return report
 
 
 def close(opened: Session, report: Report, stream: TextIO) -> list[str]:

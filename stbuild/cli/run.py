@@ -3,13 +3,12 @@
 import argparse
 import subprocess
 import sys
-import time
 from importlib import import_module
 from pathlib import Path
 
-from stbuild.cli.build import close
+from stbuild.cli.build import build_and_tell, close
 from stbuild.cli.parser import add_build_options
-from stbuild.cli.request import build_options, cache_dir, display_of, make_request, open_workspace
+from stbuild.cli.request import cache_dir, display_of, make_request, open_workspace
 from stbuild.engine.artifact import File, Tree
 from stbuild.engine.events import Events
 from stbuild.engine.graph import TargetNode
@@ -34,8 +33,7 @@ def execute(options: argparse.Namespace) -> int:
     request = make_request(workspace, options, [options.label] if options.label else [])
     display = display_of(options)
     with session(workspace, request, Events(display), cache_dir(options), choose=_runnable) as opened:
-        report = opened.build(build_options(workspace, options))
-        report.seconds = time.monotonic() - options.began
+        report = build_and_tell(opened, workspace, options)
         display.close()
         if report.failures or report.ran:
             close(opened, report, sys.stderr)

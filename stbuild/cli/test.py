@@ -1,14 +1,14 @@
 """`stbuild test`: run test targets and tell which passed; JUnit XML for those who read that."""
 
 import argparse
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from xml.etree import ElementTree
 
 from stbuild import layout
+from stbuild.cli.build import build_and_tell
 from stbuild.cli.parser import add_build_options
-from stbuild.cli.request import build_options, cache_dir, display_of, make_request, open_workspace
+from stbuild.cli.request import cache_dir, display_of, make_request, open_workspace
 from stbuild.console import seconds, status_line
 from stbuild.engine.build import Report
 from stbuild.engine.events import Event, Events
@@ -47,8 +47,7 @@ def execute(options: argparse.Namespace) -> int:
     with session(workspace, request, events, cache_dir(options)) as opened:
         if not opened.roots():
             raise StbuildError("no test among these targets", hint="stbuild query 'kind(test, //...)'")
-        report = opened.build(build_options(workspace, options))
-        report.seconds = time.monotonic() - options.began
+        report = build_and_tell(opened, workspace, options)
         display.close()
         cases = cases_of(opened, report, times)
     junit = Path(options.junit) if options.junit else layout.state_dir(workspace.root) / "junit.xml"

@@ -68,6 +68,8 @@ class Build:
         self._counted: set[str] = set()
         self._children: dict[str, list[Action]] = {}
         self._elsewhere: list[Action] = []
+        self.keys: dict[str, str] = {}
+        """The key of every action that was looked at, by its id."""
         self.report = Report()
 
     def run(self, roots: list[str]) -> Report:
@@ -97,6 +99,7 @@ class Build:
             self._evaluator.collect(node, self._children[node.id])
             return True
         verdict = self._evaluator.verdict(node)
+        self.keys[node.id] = verdict.key.digest
         match verdict.standing:
             case Standing.CLEAN:
                 self.report.clean += node.id not in self._counted

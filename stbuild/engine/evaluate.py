@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
+from stbuild import layout
 from stbuild.engine import digest as digests
 from stbuild.engine.action import Action, Node, Template
 from stbuild.engine.artifact import File, Origin, Tree
@@ -17,7 +18,7 @@ from stbuild.engine.key import Key, KeyMaker
 from stbuild.engine.results import ActionCache, Record
 from stbuild.engine.state import State, signature_of
 from stbuild.engine.store import Store
-from stbuild.engine.tools import ToolBox
+from stbuild.engine.tools import ToolBox, read_lock
 from stbuild.engine.tracker import Tracker
 from stbuild.errors import StbuildError
 
@@ -62,7 +63,9 @@ class Evaluator:
         self._outputs: dict[str, str] = {}
         self._read: dict[str, str] = {}
         self._digests: dict[str, str] = {}
-        self.tools = ToolBox(state.note, state.take_note)
+        lock_file = root / layout.LOCK_FILE
+        tracker.saw(lock_file)
+        self.tools = ToolBox(state.note, state.take_note, read_lock(lock_file))
         closures = ClosureFinder(self.sign, state.note, state.take_note)
         scanner = IncludeScanner(self.real, self._digest_of_real, tracker.saw)
         self.closures = closures

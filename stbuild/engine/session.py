@@ -13,11 +13,12 @@ from stbuild.engine.analysis import Analysis, Overrides
 from stbuild.engine.build import Build, Options, Report
 from stbuild.engine.configured import Configuration
 from stbuild.engine.evaluate import Evaluator
-from stbuild.engine.events import EventLog, Events
+from stbuild.engine.events import Events
 from stbuild.engine.executor import Executor, LocalExecutor
 from stbuild.engine.flights import Flights
 from stbuild.engine.folders import Folders, PrivateFolders, SharedFolders
 from stbuild.engine.graph import Graph
+from stbuild.engine.history import Recorder
 from stbuild.engine.label import Label, Pattern
 from stbuild.engine.lease import Leases
 from stbuild.engine.lock import exclusive
@@ -69,6 +70,7 @@ class Session:
         if choose is not None:
             self.labels = choose(self, self.labels)
         self.graph: Graph = self.analysis.graph(self.labels)
+        self.keys: dict[str, str] = {}
         self._cache_dir = cache_dir
         self.state = State(layout.state_dir(workspace.root))
         self.store = Store(cache_dir, lambda message: events.emit("warning", message=message))
@@ -100,7 +102,10 @@ class Session:
         """Build the request."""
         pool = Pool(cpus=options.jobs, named=options.resources)
         build = Build(self.graph, self.evaluator, self._flights(options), pool, self.events, options)
-        return build.run(self.roots())
+        try:
+            return build.run(self.roots())
+        finally:
+            self.keys = build.keys
 
     def _flights(self, options: Options) -> Flights:
         state = layout.state_dir(self.workspace.root)
@@ -182,7 +187,7 @@ def session(
     with exclusive(state / "lock", waiting):
         if log:
             end_orphans(str(state / "work"))
-        written = EventLog(state / "events.ndjson") if log else None
+        written = Recorder(state) if log else None
         if written is not None:
             events.add(written)
         opened = None
@@ -193,7 +198,7 @@ def session(
             if opened is not None:
                 opened.close()
             if written is not None:
-                written.close()
+                written.close(opened.keys if opened is not None else {})
 
 
 def own_sources() -> list[Path]:

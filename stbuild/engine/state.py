@@ -6,14 +6,13 @@ import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from stbuild.engine.journal import Journal
 
 _RACY_NS = 50_000_000
 _LONG_S = 1.0
 _SYNC_S = 1.0
-_SPARE_BYTES = 1 << 22
+_PARTS_BYTES = 1 << 26
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,9 +27,10 @@ class State:
     """A memory and no more: whatever of it is lost or torn, the cache has the results."""
 
     def __init__(self, folder: Path) -> None:
-        self._journal = Journal(folder, ("files", "actions", "notes", "seconds"))
+        self._journal = Journal(folder, ("files", "actions", "notes", "seconds", "parts"))
         self._files = self._journal.tables["files"]
         self._actions = self._journal.tables["actions"]
+        self._places = self._journal.tables["parts"]
         self._notes = self._journal.tables["notes"]
         self._parts_path = folder / "parts.bin"
         self._parts = self._parts_path.open("ab+")
@@ -62,10 +62,10 @@ class State:
         self, name: str, key: str, outputs: dict[str, tuple[str, int]], parts: str, seconds: float | None
     ) -> None:
         """Remember a result; `seconds` is None when it came from the cache."""
-        old = self._actions.get(name)
-        place = old[2] if old is not None and old[0] == key else self._write_parts(parts)
+        if key not in self._places:
+            self._journal.set("parts", key, self._write_parts(parts))
         rows = [[path, digest, inode] for path, (digest, inode) in outputs.items()]
-        self._journal.set("actions", name, [key, rows, place])
+        self._journal.set("actions", name, [key, rows])
         if seconds is not None:
             self._journal.set("seconds", name, round(seconds, 3))
         if (seconds or 0) > _LONG_S or time.monotonic() - self._synced > _SYNC_S:
@@ -74,9 +74,13 @@ class State:
     def parts(self, name: str) -> str | None:
         """The parts of the key under which an action last ended, as canonical JSON."""
         row = self._actions.get(name)
-        if row is None:
+        return None if row is None else self.parts_of(row[0])
+
+    def parts_of(self, key: str) -> str | None:
+        """The parts of a key, as canonical JSON, if this workspace still knows them."""
+        if key not in self._places:
             return None
-        offset, size = row[2]
+        offset, size = self._places[key]
         self._parts.flush()
         data = os.pread(self._parts.fileno(), size, offset)
         try:
@@ -98,7 +102,6 @@ class State:
 
     def forget(self) -> None:
         """Forget every result, as after `clean`."""
-        self._parts.truncate(0)
         self._journal.clear("actions")
 
     def commit(self) -> None:
@@ -108,9 +111,8 @@ class State:
         self._synced = time.monotonic()
 
     def close(self) -> None:
-        """Let go of the files; the parts of keys that no action has any more are dropped."""
-        live = sum(row[2][1] for row in self._actions.values())
-        if self._parts.tell() > 2 * live + _SPARE_BYTES:
+        """Let go of the files; when the parts of keys grow too large, old ones are dropped."""
+        if self._parts.tell() > _PARTS_BYTES:
             self._squeeze()
         self._parts.close()
         self._journal.close()
@@ -124,12 +126,13 @@ class State:
     def _squeeze(self) -> None:
         fresh = self._parts_path.with_suffix(f".{os.getpid()}")
         self._parts.flush()
-        moved: dict[str, Any] = {}
+        live = {row[0] for row in self._actions.values()} & self._places.keys()
+        places = {key: self._places[key] for key in live}
+        self._places.clear()
         with fresh.open("wb") as stream:
-            for name, (key, rows, (offset, size)) in self._actions.items():
-                moved[name] = [key, rows, [stream.tell(), size]]
+            for key, (offset, size) in places.items():
+                self._places[key] = [stream.tell(), size]
                 stream.write(os.pread(self._parts.fileno(), size, offset))
-        self._actions.update(moved)
         self._parts.close()
         fresh.replace(self._parts_path)
         self._journal.fold()

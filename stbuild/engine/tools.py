@@ -1,12 +1,15 @@
 """The identity of the programs that actions run: what they say their version is, not where they lie."""
 
+import json
 import os
 import platform
 import shutil
 import subprocess
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
+from stbuild import layout
 from stbuild.errors import StbuildError
 
 _PACKAGES = {
@@ -32,9 +35,15 @@ class Tool:
 class ToolBox:
     """Finds programs on PATH and asks each once, until the file changes."""
 
-    def __init__(self, recall: Callable[[str], str | None], remember: Callable[[str, str], None]) -> None:
+    def __init__(
+        self,
+        recall: Callable[[str], str | None],
+        remember: Callable[[str, str], None],
+        locked: Mapping[str, str],
+    ) -> None:
         self._recall = recall
         self._remember = remember
+        self._locked = locked
         self._known: dict[str, Tool] = {}
 
     def tool(self, name: str, where: str = "") -> Tool:
@@ -43,7 +52,9 @@ class ToolBox:
             path = shutil.which(name)
             if path is None:
                 raise missing_tool(name, where)
-            self._known[name] = Tool(name=name, path=path, version=self._version(path))
+            found = Tool(name=name, path=path, version=self._version(path))
+            self._check(found)
+            self._known[name] = found
         return self._known[name]
 
     def identity(self, name: str, argv: Sequence[str], where: str) -> dict[str, str]:
@@ -57,6 +68,13 @@ class ToolBox:
         """The tools that were asked for so far."""
         return list(self._known.values())
 
+    def _check(self, found: Tool) -> None:
+        wanted = self._locked.get(found.name, found.version)
+        if wanted != found.version:
+            message = f"{found.name} is {found.version!r}, {layout.LOCK_FILE} says {wanted!r}"
+            hint = f"install that one, or accept this one by `stbuild lock {' '.join(sorted(self._locked))}`"
+            raise StbuildError(message, hint=hint, exit_code=1)
+
     def _version(self, path: str) -> str:
         status = os.stat(path)
         memory = f"tool:{os.path.realpath(path)}:{status.st_size}:{status.st_mtime_ns}"
@@ -65,6 +83,19 @@ class ToolBox:
             known = ask_version(path)
             self._remember(memory, known)
         return known
+
+
+def read_lock(path: Path) -> dict[str, str]:
+    """The versions that a lock file demands."""
+    try:
+        tools: dict[str, str] = json.loads(path.read_text())["tools"]
+    except FileNotFoundError:
+        return {}
+    except (ValueError, KeyError, TypeError):
+        raise StbuildError(
+            "not a lock file", where=str(path), hint="`stbuild lock TOOL…` writes one"
+        ) from None
+    return tools
 
 
 def ask_version(path: str) -> str:

@@ -1,0 +1,81 @@
+"""`stbuild cache`: how large the cache is, whether it is sound, and making it smaller."""
+
+import argparse
+import re
+from pathlib import Path
+
+from stbuild import layout
+from stbuild.cli.request import cache_dir, open_workspace
+from stbuild.engine import digest as digests
+from stbuild.engine.gc import sweep, usage
+from stbuild.engine.store import Store
+from stbuild.errors import StbuildError
+
+_SIZES = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
+_TIMES = {"h": 3600, "d": 86_400, "w": 604_800}
+
+
+def declare(parser: argparse.ArgumentParser) -> None:
+    """The arguments of this command."""
+    parser.add_argument("what", choices=("info", "gc", "verify"))
+    parser.add_argument("--max-size", help="what gc leaves at most, for example 20G")
+    parser.add_argument("--max-age", help="what gc drops when it was not used for so long, for example 30d")
+    parser.add_argument("--cache-dir", help="the cache (default: the workspace's)")
+    parser.add_argument("--verbose", "-v", action="store_true", help="tell more")
+
+
+def execute(options: argparse.Namespace) -> int:
+    """Look at the cache, or sweep it."""
+    root = cache_dir(options) or open_workspace().cache or layout.default_cache_dir()
+    if options.what == "info":
+        found = usage(root)
+        print(f"{root}: {found.records} results, {found.blobs} files, {_shown(found.bytes)}")
+        return 0
+    if options.what == "verify":
+        return _verify(root)
+    if not options.max_size and not options.max_age:
+        raise StbuildError(
+            "gc needs --max-size or --max-age", hint="for example `stbuild cache gc --max-size 20G`"
+        )
+    store = Store(root, print)
+    swept = sweep(root, store, max_bytes=_size(options.max_size), max_age_s=_age(options.max_age))
+    removed = f"{swept.records} results and {swept.blobs} files, {_shown(swept.bytes)}"
+    print(f"removed {removed}; {_shown(swept.kept_bytes)} left")
+    return 0
+
+
+def _verify(root: Path) -> int:
+    bad = 0
+    for blob in sorted(root.glob("cas/*/*")):
+        digest = blob.name
+        if len(digest) >= 64 and not digest.endswith(".tmp") and digests.hash_file(blob)[:64] != digest[:64]:
+            print(f"damaged: {digest}")
+            blob.unlink()
+            bad += 1
+    print(f"{bad} damaged files removed" if bad else "every file is sound")
+    return 1 if bad else 0
+
+
+def _size(text: str | None) -> int | None:
+    if text is None:
+        return None
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)([KMGT]?)B?", text.upper())
+    if match is None:
+        raise StbuildError(f"--max-size takes a size such as 500M or 20G, got {text!r}")
+    return int(float(match[1]) * _SIZES[match[2]])
+
+
+def _age(text: str | None) -> float | None:
+    if text is None:
+        return None
+    match = re.fullmatch(r"(\d+)([hdw])", text.lower())
+    if match is None:
+        raise StbuildError(f"--max-age takes hours, days or weeks such as 12h, 30d or 8w, got {text!r}")
+    return float(int(match[1]) * _TIMES[match[2]])
+
+
+def _shown(size: int) -> str:
+    for unit, factor in (("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
+        if size >= factor:
+            return f"{size / factor:.1f} {unit}"
+    return f"{size} B"

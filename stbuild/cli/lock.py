@@ -1,0 +1,26 @@
+"""`stbuild lock`: write down the versions of tools in stbuild.lock, so that another one is refused."""
+
+import argparse
+import json
+
+from stbuild import layout
+from stbuild.cli.request import open_workspace
+from stbuild.engine.tools import ToolBox
+
+
+def declare(parser: argparse.ArgumentParser) -> None:
+    """The arguments of this command."""
+    parser.add_argument("tools", nargs="+", metavar="TOOL", help="programs on PATH, for example g++")
+    parser.add_argument("--verbose", "-v", action="store_true", help="tell more")
+
+
+def execute(options: argparse.Namespace) -> int:
+    """Ask each tool and write what it says."""
+    root = open_workspace().root
+    box = ToolBox(lambda _: None, lambda _, __: None, {})
+    versions = {name: box.tool(name).version for name in sorted(options.tools)}
+    path = root / layout.LOCK_FILE
+    path.write_text(json.dumps({"tools": versions}, indent=2) + "\n")
+    for name, version in versions.items():
+        print(f"{name}: {version}")
+    return 0
