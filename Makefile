@@ -20,8 +20,8 @@ types: .venv/dev
 
 cxx:
 	@for f in $$(git ls-files 'hls_lib/include/*.hpp' 'hls_lib/sim/*.cpp'); do \
-	  g++ -std=c++17 -O1 -march=native -Wall -Wextra -Werror -Wno-unknown-pragmas -Wno-unused-label \
-	    -fsyntax-only -Ihls_lib/include -x c++ $$f || exit 1; done
+	  echo "#include \"$$f\"" | g++ -std=c++17 -O1 -march=native -Wall -Wextra -Werror -Wno-unknown-pragmas \
+	    -Wno-unused-label -fsyntax-only -I. -Ihls_lib/include -x c++ - || exit 1; done
 
 .venv/dev: requirements.txt requirements-dev.txt
 	./stbuildw --version

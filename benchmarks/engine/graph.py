@@ -18,8 +18,8 @@ class Node:
 def layered(count: int) -> list[Node]:
     """`count` tasks in ten layers, each reading three files of the layer before.
 
-    The inputs of task i are tasks i, i + 1 and i + 2 of the layer before, modulo its width, so a change of one
-    source reaches 1 + 3 + 5 + … = 100 tasks.
+    The inputs of task i are tasks i, i + 1 and i + 2 of the layer before, modulo its width, so a change of
+    one source reaches 1 + 3 + 5 + … = 100 tasks.
     """
     width = count // LAYERS
     nodes = [Node(out=f"l0_{i}.txt", ins=(f"src/s{i}.txt",)) for i in range(width)]
@@ -44,7 +44,7 @@ def write_stbuild(folder: Path, nodes: list[Node]) -> None:
     for node in nodes:
         srcs = ", ".join(name if "/" in name else f"':{name[:-4]}'" for name in node.ins)
         lines.append(
-            f"  - genrule: {{name: {node.out[:-4]}, srcs: [{srcs}], outs: [{node.out}], cmd: 'cat $(SRCS) > $@'}}"
+            f"  - genrule: {{name: {node.out[:-4]}, srcs: [{srcs}], outs: [{node.out}], cmd: 'cat $(SRCS) > $@'}}"  # noqa: E501
         )
     last = ", ".join(f"':l{LAYERS - 1}_{i}'" for i in range(len(nodes) // LAYERS))
     lines.append(f"  - filegroup: {{name: everything, srcs: [{last}]}}")
@@ -70,6 +70,8 @@ def write_doit(folder: Path, nodes: list[Node]) -> None:
     """A dodo.py."""
     rows = ",\n".join(f"    ({node.out!r}, {list(node.ins)!r})" for node in nodes)
     (folder / "dodo.py").write_text(
-        f"NODES = [\n{rows}\n]\nDOIT_CONFIG = {{'verbosity': 0}}\n\ndef task_cat():\n    for out, ins in NODES:\n"
-        "        yield {'name': out, 'actions': [f\"cat {' '.join(ins)} > {out}\"], 'file_dep': ins, 'targets': [out]}\n"
+        f"NODES = [\n{rows}\n]\nDOIT_CONFIG = {{'verbosity': 0}}\n\n"
+        "def task_cat():\n    for out, ins in NODES:\n"
+        "        command = f\"cat {' '.join(ins)} > {out}\"\n"
+        "        yield {'name': out, 'actions': [command], 'file_dep': ins, 'targets': [out]}\n"
     )

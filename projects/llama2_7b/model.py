@@ -15,7 +15,7 @@ def model() -> nn.Module:
             num_key_value_heads=32,
             vocab_size=32000,
             max_position_embeddings=4096,
-            rope_theta=10000.0,
+            rope_parameters={"rope_type": "default", "rope_theta": 10000.0},
             rms_norm_eps=1e-5,
             tie_word_embeddings=False,
         )

@@ -15,7 +15,7 @@ def model() -> nn.Module:
             num_key_value_heads=3,
             vocab_size=49152,
             max_position_embeddings=8192,
-            rope_theta=100000.0,
+            rope_parameters={"rope_type": "default", "rope_theta": 100000.0},
             rms_norm_eps=1e-5,
             tie_word_embeddings=True,
         )

@@ -93,7 +93,9 @@ class _Net:
             return
         fork = f"{name}_fork"
         self.stream(name, source, fork, flow)
-        copies = tuple(self.stream(f"{name}_to_{i}", fork, self.sink(end), flow) for i, end in enumerate(ends))
+        copies = tuple(
+            self.stream(f"{name}_to_{i}", fork, self.sink(end), flow) for i, end in enumerate(ends)
+        )
         self.arrivals.update(zip(ends, copies, strict=True))
         self.add(fork, Fork(words=flow.words, once=once), block, (name,), copies)
 

@@ -10,7 +10,13 @@ MIB = 2**20
 
 def design_report(design: Design, platform: Platform) -> str:
     """The report that `partition` writes; the same design gives the same text."""
-    sections = (_sizes(design, platform), _schedule(design), _kernels(design), _streams(design), _memory(design))
+    sections = (
+        _sizes(design, platform),
+        _schedule(design),
+        _kernels(design),
+        _streams(design),
+        _memory(design),
+    )
     return "\n\n".join("\n".join(lines) for lines in sections) + "\n"
 
 

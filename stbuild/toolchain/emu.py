@@ -5,7 +5,16 @@ from typing import TypeVar
 
 A = TypeVar("A")
 COMPILER = "g++"
-FLAGS = ("-std=c++17", "-O3", "-march=native", "-fPIC", "-Wall", "-Wextra", "-Wno-unknown-pragmas", "-Wno-unused-label")
+FLAGS = (
+    "-std=c++17",
+    "-O3",
+    "-march=native",
+    "-fPIC",
+    "-Wall",
+    "-Wextra",
+    "-Wno-unknown-pragmas",
+    "-Wno-unused-label",
+)
 PREFIX_MAP = "-ffile-prefix-map=in=."
 """Keeps the action's own folder out of the object, so that the same source gives the same bytes."""
 SIM_SOURCES = ("abi", "fiber", "report", "runtime", "scheduler", "strict")

@@ -49,12 +49,14 @@ class Rig:
                     for j in (i, i + 1)
                 ]
                 command = (
-                    f"cat $(SRCS) > out/tmp.txt; echo n{layer}_{i} $$(sha256sum < out/tmp.txt) >> {self.ran}; "
+                    "cat $(SRCS) > out/tmp.txt; "
+                    f"echo n{layer}_{i} $$(sha256sum < out/tmp.txt) >> {self.ran}; "
                     f"head -c 9 out/tmp.txt > $@; sleep 0.0{(i + layer) % 4}; sha256sum < out/tmp.txt >> $@"
                 )
                 srcs = ", ".join(before)
+                name = f"n{layer}_{i}"
                 rules.append(
-                    f'genrule: {{name: n{layer}_{i}, srcs: [{srcs}], outs: [n{layer}_{i}.txt], cmd: "{command}"}}'
+                    f'genrule: {{name: {name}, srcs: [{srcs}], outs: [{name}.txt], cmd: "{command}"}}'
                 )
         return rules
 
@@ -133,17 +135,21 @@ def wait_for_silence(space: WorkspaceFolder) -> None:
     """Fail when a process of a dead build lives on in its folders."""
     end = time.monotonic() + 5
     while time.monotonic() < end:
-        alive = [name for name in os.listdir("/proc") if name.isdigit() and lives_in(name, space.root)]
+        alive = [
+            each.name
+            for each in Path("/proc").iterdir()
+            if each.name.isdigit() and lives_in(each, space.root)
+        ]
         if not alive:
             return
         time.sleep(0.05)
     pytest.fail(f"orphans: {alive}")
 
 
-def lives_in(pid: str, root: Path) -> bool:
+def lives_in(process: Path, root: Path) -> bool:
     """Whether a process has its current folder in the workspace."""
     try:
-        return os.readlink(f"/proc/{pid}/cwd").startswith(f"{root}/stbuild-out")
+        return (process / "cwd").readlink().is_relative_to(root / "stbuild-out")
     except OSError:
         return False
 

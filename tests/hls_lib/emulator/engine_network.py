@@ -38,7 +38,8 @@ def _control(sizes: EngineSizes) -> str:
     channels = range(sizes.channels)
     parameters = [
         *(f"const stb::Word* weights_{c}_mem" for c in channels), "const stb::Word* program_mem",
-        *(f"const stb::Word* x_{i}_mem" for i in range(PORTS)), *(f"stb::Word* y_{i}_mem" for i in range(PORTS)),
+        *(f"const stb::Word* x_{i}_mem" for i in range(PORTS)),
+        *(f"stb::Word* y_{i}_mem" for i in range(PORTS)),
         *(f"int {s}" for s in scalars(sizes)), *_ports("stb::", _outside(sizes)),
     ]  # fmt: skip
     calls = [
@@ -100,7 +101,7 @@ def _matmul(sizes: EngineSizes) -> str:
 
 def _lane(index: int, sizes: EngineSizes) -> str:
     parameters = f"{index}, {sizes.columns}, {sizes.chunk}, {sizes.token_lanes}"
-    return f"stb::mac_lane<{parameters}>(lane_desc_{index}, lane_act_{index}, weights_{index}, lane_tiles_{index})"
+    return f"stb::mac_lane<{parameters}>(lane_desc_{index}, lane_act_{index}, weights_{index}, lane_tiles_{index})"  # noqa: E501
 
 
 def _system(sizes: EngineSizes) -> str:

@@ -82,7 +82,8 @@ def saturated_shift(sums: Int, shift: int) -> Int:
     """`sat(rsr(sums, shift))`."""
     if shift > 0:
         shift = min(shift, 62)
-        return np.clip((sums + (1 << (shift - 1))) >> shift, -SATURATION, SATURATION)
+        rounded: Int = np.clip((sums + (1 << (shift - 1))) >> shift, -SATURATION, SATURATION)
+        return rounded
     shifted: Int = np.clip(sums, -SATURATION, SATURATION) << min(-shift, 31)
     return np.clip(shifted, -SATURATION, SATURATION)
 

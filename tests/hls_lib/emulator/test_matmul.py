@@ -10,7 +10,14 @@ from hypothesis import strategies as st
 from tests.hls_lib.emulator.conftest import BuildNetwork
 from tests.hls_lib.emulator.engine_network import PORTS, EngineSizes, engine_source
 from tests.hls_lib.emulator.linear import (
-    SCALE_BITS, Vectors, Weights, channel_bytes, draw_vectors, draw_weights, multiply, vector_bytes,
+    SCALE_BITS,
+    Vectors,
+    Weights,
+    channel_bytes,
+    draw_vectors,
+    draw_weights,
+    multiply,
+    vector_bytes,
 )  # fmt: skip
 from tests.hls_lib.emulator.network import AnyArray, Network, Variant, aligned
 
