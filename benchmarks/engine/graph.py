@@ -43,9 +43,8 @@ def write_stbuild(folder: Path, nodes: list[Node]) -> None:
     lines = ["targets:"]
     for node in nodes:
         srcs = ", ".join(name if "/" in name else f"':{name[:-4]}'" for name in node.ins)
-        lines.append(
-            f"  - genrule: {{name: {node.out[:-4]}, srcs: [{srcs}], outs: [{node.out}], cmd: 'cat $(SRCS) > $@'}}"  # noqa: E501
-        )
+        attrs = f"name: {node.out[:-4]}, srcs: [{srcs}], outs: [{node.out}], cmd: 'cat $(SRCS) > $@'"
+        lines.append(f"  - genrule: {{{attrs}}}")
     last = ", ".join(f"':l{LAYERS - 1}_{i}'" for i in range(len(nodes) // LAYERS))
     lines.append(f"  - filegroup: {{name: everything, srcs: [{last}]}}")
     (folder / "BUILD.yaml").write_text("\n".join(lines) + "\n")

@@ -84,7 +84,7 @@ class ClosureFinder:
 
     def _root(self, top: str) -> Path | None:
         if top not in self._roots:
-            self._roots[top] = _package_folder(top)
+            self._roots[top] = package_folder(top)
         return self._roots[top]
 
     def _near(self, root: Path | None, module: str) -> str:
@@ -147,10 +147,22 @@ def imports_of(text: str, package: str, path: str) -> set[str]:
     return found
 
 
-def python_paths() -> list[str]:
+def python_paths(module: str) -> list[str]:
     """The folders that a Python action needs on its path besides the standard library and site-packages."""
-    folder = str(layout.package_root().parent)
-    return [] if folder.endswith("site-packages") else [folder]
+    roots = [layout.package_root(), package_folder(module.partition(".")[0])]
+    folders = dict.fromkeys(str(root.parent) for root in roots if root is not None)
+    return [folder for folder in folders if not folder.endswith("site-packages")]
+
+
+def package_folder(top: str) -> Path | None:
+    """Where a top-level package lies, found without importing it."""
+    if top == layout.package_root().name:
+        return layout.package_root()
+    from importlib.util import find_spec
+
+    spec = find_spec(top)
+    places = list(spec.submodule_search_locations or []) if spec else []
+    return Path(places[0]).resolve() if places else None
 
 
 def _from(node: ast.ImportFrom, package: str) -> list[str]:
@@ -160,16 +172,6 @@ def _from(node: ast.ImportFrom, package: str) -> list[str]:
         inside = parts[: len(parts) - node.level + 1]
         start = ".".join([*inside, *([node.module] if node.module else [])])
     return [f"{start}.{alias.name}" if alias.name != "*" else start for alias in node.names]
-
-
-def _package_folder(top: str) -> Path | None:
-    if top == layout.package_root().name:
-        return layout.package_root()
-    from importlib.util import find_spec
-
-    spec = find_spec(top)
-    places = list(spec.submodule_search_locations or []) if spec else []
-    return Path(places[0]).resolve() if places else None
 
 
 def _file(root: Path, module: str) -> Path | None:

@@ -82,6 +82,6 @@ def environment(action: Action, folder: str) -> dict[str, str]:
         if config.is_file():
             env.setdefault("PIP_CONFIG_FILE", str(config))
     if action.module:
-        env["PYTHONPATH"] = os.pathsep.join(python_paths())
+        env["PYTHONPATH"] = os.pathsep.join(python_paths(action.module))
     env.update(action.env)
     return env

@@ -11,7 +11,7 @@ from stbuild import layout
 from stbuild.engine import landlock
 from stbuild.engine.action import Action
 from stbuild.engine.artifact import File, Origin
-from stbuild.engine.closure import ClosureFinder, python_paths
+from stbuild.engine.closure import ClosureFinder, package_folder, python_paths
 from stbuild.engine.folders import Place, inputs_of
 from stbuild.engine.key import Key
 from stbuild.errors import StbuildError
@@ -66,7 +66,7 @@ class Sandbox:
         read = [self._real(file) for file in inputs_of(action, key) if file.origin is not Origin.TEXT]
         lists: list[str] = []
         if action.module:
-            lists += [str(layout.package_root()), *python_paths(), *layout_parents(action)]
+            lists += [str(layout.package_root()), *python_paths(action.module), *_own_package(action)]
             for path in self._closures.closure(action.module, action.where).paths:
                 read += [path, _compiled(path)]
         write = [place.folder, *_DEVICES]
@@ -106,15 +106,10 @@ class Sandbox:
         return str(real.relative_to(root))
 
 
-def layout_parents(action: Action) -> list[str]:
+def _own_package(action: Action) -> list[str]:
     """The folder of a stage's own package, when that is not stbuild."""
-    top = (action.module or "").partition(".")[0]
-    if top == layout.package_root().name:
-        return []
-    from importlib.util import find_spec
-
-    spec = find_spec(top)
-    return list(spec.submodule_search_locations or []) if spec else []
+    folder = package_folder((action.module or "").partition(".")[0])
+    return [str(folder)] if folder is not None and folder != layout.package_root() else []
 
 
 def _python() -> list[str]:

@@ -1,0 +1,229 @@
+"""Rules of a workspace: templates over trees, header scanning, stages, macros, providers, platforms."""
+
+import pytest
+
+from tests.conftest import WorkspaceFolder
+from tests.engine.test_build import counts
+
+COMPILE = '''
+from dataclasses import dataclass
+
+from stbuild.api import Context, File, Tree, rule
+
+
+@dataclass(frozen=True, kw_only=True)
+class CompileInfo:
+    objs: Tree
+    listing: File
+
+
+@dataclass(frozen=True, kw_only=True)
+class Compile:
+    kernels: int = 2
+
+
+@rule
+def compile(ctx: Context[Compile]) -> CompileInfo:
+    """Generate sources, compile each, list the objects."""
+    sources, objs, listing = ctx.output_tree("src"), ctx.output_tree("obj"), ctx.output("list.txt")
+    params = ctx.params("params.json", {"kernels": ctx.attrs.kernels})
+    text = """mkdir -p $1; for i in $(seq 1 $(tr -dc 0-9 < $0)); do
+        printf '#include "h%s.hpp"\\\\nint f() { return VALUE; }\\\\n' $i > $1/k$i.cpp; done"""
+    ctx.run("Generate", ("/bin/bash", "-c", text, params, sources))
+    headers = ctx.folder("include")
+    ctx.run_each(
+        "Compile",
+        over=sources,
+        pattern="*.cpp",
+        out_tree=objs,
+        out_suffix=".o",
+        tools=["g++"],
+        include_dirs=[headers],
+        argv=lambda item, out: ("g++", "-c", ("-I", headers), item, "-o", out),
+    )
+    ctx.run("List", ("/bin/bash", "-c", "ls $0 > $1", objs, listing))
+    return CompileInfo(objs=objs, listing=listing)
+'''
+
+STAGE = '''
+from dataclasses import dataclass
+
+from stbuild.api import Context, File, FilesInfo, rule
+
+
+@dataclass(frozen=True, kw_only=True)
+class Step:
+    text: str = "x"
+
+
+@rule
+def step(ctx: Context[Step]) -> FilesInfo:
+    """Run a stage of a package of our own."""
+    out = ctx.output("out.txt")
+    ctx.stage("mystages.step", ["--text", ctx.attrs.text, "--out", out])
+    return FilesInfo(files=(out,))
+'''
+
+PLATFORM = '''
+from dataclasses import dataclass
+
+from stbuild.api import Context, FilesInfo, rule
+
+
+@dataclass(frozen=True, kw_only=True)
+class Card:
+    pass
+
+
+@rule
+def card(ctx: Context[Card]) -> FilesInfo:
+    """Write the platform's name, and apart from it a file that does not depend on it."""
+    out, same = ctx.output("card.txt"), ctx.output("same.txt")
+    params = ctx.params("p.json", {"name": ctx.platform.name, "target": ctx.target})
+    ctx.run("Card", ("/bin/cp", params, out))
+    ctx.run("Same", ("/bin/bash", "-c", "echo same > $0", same))
+    return FilesInfo(files=(out, same))
+'''
+
+
+@pytest.fixture
+def kernels(workspace: WorkspaceFolder) -> WorkspaceFolder:
+    """A target that compiles what it generates."""
+    workspace.write("rules/compile.py", COMPILE)
+    for i in range(1, 5):
+        workspace.write(f"p/include/h{i}.hpp", f"#define VALUE {i}\n")
+    workspace.build_file("p", "compile: {name: k, kernels: 2}")
+    return workspace
+
+
+def test_a_template_has_one_action_a_file(kernels: WorkspaceFolder) -> None:
+    assert counts(kernels.ok("p:k").status) == (4, 0)
+    assert kernels.output("p/k/list.txt").read_text() == "k1.o\nk2.o\n"
+    assert counts(kernels.ok("p:k").status) == (0, 4)
+    kernels.build_file("p", "compile: {name: k, kernels: 3}")
+    assert counts(kernels.ok("p:k").status) == (3, 2)
+    assert kernels.output("p/k/list.txt").read_text() == "k1.o\nk2.o\nk3.o\n"
+    kernels.build_file("p", "compile: {name: k, kernels: 1}")
+    assert counts(kernels.ok("p:k").status) == (2, 1)
+    assert [path.name for path in kernels.output("p/k/obj").iterdir()] == ["k1.o"]
+
+
+def test_a_header_concerns_only_who_reaches_it(kernels: WorkspaceFolder) -> None:
+    kernels.ok("p:k")
+    kernels.write("p/include/h2.hpp", "#define VALUE 20\n")
+    assert counts(kernels.ok("p:k").status) == (2, 2)
+    kernels.write("p/include/h4.hpp", "#define VALUE 40\n")
+    assert counts(kernels.ok("p:k").status) == (0, 4)
+    kernels.write("p/include/h1.hpp", '#include "deep.hpp"\n')
+    kernels.write("p/include/deep.hpp", "#define VALUE 1\n")
+    assert counts(kernels.ok("p:k").status)[0] in (1, 2)
+    kernels.write("p/include/deep.hpp", "#define VALUE 100\n")
+    assert counts(kernels.ok("p:k").status) == (2, 2)
+
+
+def test_a_file_added_to_a_tree_by_hand_is_removed(kernels: WorkspaceFolder) -> None:
+    kernels.ok("p:k")
+    stray = kernels.output("p/k/obj/stray.o")
+    stray.write_text("x")
+    kernels.output("p/k/src/stray.cpp").write_text("x")
+    kernels.ok("p:k")
+    assert not stray.exists()
+    assert not kernels.output("p/k/src/stray.cpp").exists()
+
+
+@pytest.fixture
+def staged(workspace: WorkspaceFolder) -> WorkspaceFolder:
+    """A target whose action is a Python module of a package beside the workspace."""
+    workspace.write("rules/step.py", STAGE)
+    package = workspace.root / "lib/mystages"
+    package.mkdir(parents=True)
+    (package / "__init__.py").write_text("")
+    (package / "step.py").write_text(
+        "import sys\n\ndef main():\n    from mystages.helper import shout\n"
+        "    from pathlib import Path\n    Path(sys.argv[4]).write_text(shout(sys.argv[2]))\n\nmain()\n"
+    )
+    (package / "helper.py").write_text("def shout(text):\n    return text.upper()\n")
+    (package / "other.py").write_text("x = 1\n")
+    workspace.env["PYTHONPATH"] = f"{workspace.environment()['PYTHONPATH']}:{package.parent}"
+    workspace.build_file("p", "step: {name: s, text: hi}")
+    return workspace
+
+
+def test_a_stage_depends_on_the_modules_it_imports(staged: WorkspaceFolder) -> None:
+    assert counts(staged.ok("p:s").status) == (1, 0)
+    assert staged.output("p/s/out.txt").read_text() == "HI"
+    staged.write("lib/mystages/other.py", "x = 2\n")
+    assert counts(staged.ok("p:s").status) == (0, 1)
+    staged.write("lib/mystages/helper.py", "def shout(text):\n    return text.upper() + '!'\n")
+    assert counts(staged.ok("p:s").status) == (1, 0)
+    assert staged.output("p/s/out.txt").read_text() == "HI!"
+
+
+def test_a_module_that_is_missing(staged: WorkspaceFolder) -> None:
+    (staged.root / "lib/mystages/step.py").rename(staged.root / "lib/mystages/steps.py")
+    assert "no Python module 'mystages.step' (did you mean 'steps'?)" in staged.fails("p:s")
+
+
+def test_configuration_reaches_only_who_asks_for_it(workspace: WorkspaceFolder) -> None:
+    workspace.write("rules/card.py", PLATFORM)
+    workspace.build_file("p", "card: {name: c}")
+    assert counts(workspace.ok("p:c").status) == (2, 0)
+    assert counts(workspace.ok("p:c", "--platform", "u280").status) == (1, 1)
+    assert (
+        workspace.output("p/c/card.txt", "u280-sw_emu").read_text() == '{"name":"u280","target":"sw_emu"}\n'
+    )
+
+
+def test_a_macro_makes_targets_that_can_be_built_alone(workspace: WorkspaceFolder) -> None:
+    workspace.write(
+        "rules/twice.py",
+        "from dataclasses import dataclass\nfrom stbuild.api import Entry, macro\n\n"
+        "@dataclass(frozen=True, kw_only=True)\nclass Twice:\n"
+        "    text: str = 'a'\n    weights: str | None = None\n\n"
+        "@macro(default='second')\ndef twice(name: str, attrs: Twice) -> list[Entry]:\n"
+        "    first = {'name': 'first', 'outs': ['1.txt'], 'cmd': f'echo {attrs.text} {attrs.weights} > $@'}\n"
+        "    second = {'name': 'second', 'srcs': [':first'], 'outs': ['2.txt'], 'cmd': 'cp $< $@'}\n"
+        "    return [{'genrule': first}, {'genrule': second}]\n",
+    )
+    workspace.build_file("p", "twice: {text: b}")
+    assert counts(workspace.ok("p:first").status) == (1, 0)
+    assert counts(workspace.ok("p").status) == (1, 1)
+    assert workspace.output("p/2.txt").read_text() == "b None\n"
+    workspace.ok("p", "--set", "//p:p.text=c")
+    assert workspace.output("p/2.txt").read_text() == "c None\n"
+    weights = workspace.write("weights.bin", "w")
+    workspace.ok("p", "--weights", "weights.bin")
+    assert workspace.output("p/2.txt").read_text() == f"b {weights}\n"
+
+
+def test_select_and_glob(workspace: WorkspaceFolder) -> None:
+    for name in ("a.txt", "b.txt", "sub/c.txt", "d.bin"):
+        workspace.write(f"p/{name}", name + "\n")
+    workspace.build_file("p/other", "filegroup: {name: x}")
+    workspace.write("p/other/e.txt", "not ours\n")
+    workspace.build_file(
+        "p",
+        "genrule: {name: all, srcs: [{glob: ['**/*.txt'], exclude: [b.txt]}, d.bin], outs: [all.out], "
+        "cmd: 'cat $(SRCS) > $@'}",
+        "genrule: {name: s, outs: [s.out], "
+        "cmd: {select: {u280: 'echo u280 > $@', default: 'echo else > $@'}}}",
+    )
+    workspace.ok("p:s", "//p:all")
+    assert workspace.output("p/s.out").read_text() == "else\n"
+    workspace.ok("p:s", "--platform", "u280")
+    assert workspace.output("p/s.out", "u280-sw_emu").read_text() == "u280\n"
+    assert workspace.output("p/all.out").read_text() == "a.txt\nsub/c.txt\nd.bin\n"
+    workspace.write("p/sub/f.txt", "new\n")
+    workspace.ok("//p:all")
+    assert workspace.output("p/all.out").read_text() == "a.txt\nsub/c.txt\nnew\nd.bin\n"
+
+
+def test_an_external_file_is_hashed_once_and_linked(workspace: WorkspaceFolder) -> None:
+    big = workspace.root.parent / "weights.bin"
+    big.write_bytes(b"x" * 100)
+    workspace.build_file("p", f"genrule: {{name: g, srcs: [{big}], outs: [n.txt], cmd: 'wc -c < $< > $@'}}")
+    workspace.ok("p:g")
+    assert workspace.output("p/n.txt").read_text() == "100\n"
+    big.write_bytes(b"y" * 101)
+    workspace.ok("p:g")
+    assert workspace.output("p/n.txt").read_text() == "101\n"
