@@ -1,4 +1,4 @@
-"""SmolLM2 with its real weights, by the words of the README: built, checked bit for bit, and asked a question."""
+"""SmolLM2 with its real weights, by the README: built, checked bit for bit, asked a question."""
 
 import os
 import subprocess
