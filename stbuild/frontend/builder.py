@@ -29,6 +29,10 @@ MAX_PIECES = 256
 _aten = torch.ops.aten
 
 
+class NoLowering(StbuildError):
+    """An operator that the table does not have; its decomposition may have."""
+
+
 @dataclass(kw_only=True)
 class Place:
     """Where in the model the operator that is being lowered stands."""

@@ -21,7 +21,7 @@ from stbuild.frontend import (
     lower_norm,
     lower_pointwise,
 )
-from stbuild.frontend.builder import Builder
+from stbuild.frontend.builder import Builder, NoLowering
 from stbuild.frontend.call import Call, Lowering
 from stbuild.frontend.static import Statics
 from stbuild.frontend.trace import TracedModel
@@ -100,6 +100,8 @@ def _lower_node(low: Lowering, node: torch.fx.Node, values: dict[torch.fx.Node, 
         return args[0][args[1]]
     place = low.builder.place
     place.operator, place.module, place.line = str(node.target), _module(node), source_line(node)
+    if _mutates(node.target):
+        raise no_lowering(low.builder)
     if _all_static((args, kwargs)):
         return low.statics.apply(node.target, args, kwargs)  # type: ignore[arg-type]
     call = Call(low=low, target=node.target, args=args, kwargs=kwargs, shape=_shape(node))
@@ -114,7 +116,13 @@ def _handler(call: Call) -> Callable[[Call], Any]:
         return handler
     if torch.Tag.pointwise in getattr(call.target, "tags", ()):
         return lower_pointwise.function
-    raise call.error("there is no lowering for this operator", hint=f"lowered are {LOWERED}")
+    raise no_lowering(call.builder)
+
+
+def no_lowering(builder: Builder) -> NoLowering:
+    """The refusal of an operator, with what exists instead."""
+    error = builder.error("there is no lowering for this operator", hint=f"lowered are {LOWERED}")
+    return NoLowering(error.message, where=error.where, hint=error.hint)
 
 
 def _finished(low: Lowering, logits: Any, node: torch.fx.Node) -> FlatModel:
@@ -133,6 +141,11 @@ def _resolved(data: Any, values: dict[torch.fx.Node, Any]) -> Any:
     if isinstance(data, list | tuple):
         return type(data)(_resolved(v, values) for v in data)
     return data
+
+
+def _mutates(target: Any) -> bool:
+    schema = getattr(target, "_schema", None)
+    return schema is None or bool(schema.is_mutable)
 
 
 def _all_static(data: Any) -> bool:

@@ -29,8 +29,12 @@ _TURNS = {_aten.permute.default, _aten.transpose.int, _aten.t.default}
 def arrange(call: Call) -> Any:
     """A layout operator on whatever value: only the element numbers move."""
     source = call.args[0]
+    if isinstance(source, Tokens):
+        return source
+    if any(isinstance(a, torch.dtype) and not a.is_floating_point for a in _plain_arguments(call)):
+        raise call.error("a vector of the token is turned into integers or truth values")
     match source:
-        case Tokens() | Statistic():
+        case Statistic():
             return source
         case Weight():
             return _arrange_weight(call, source)
@@ -58,6 +62,10 @@ def concatenate(call: Call) -> Value:
         if isinstance(part, Weight | Cached | Tokens):
             raise call.error(f"a {describe(part)} cannot be concatenated")
     return Joined(parts=parts, dim=dim)
+
+
+def _plain_arguments(call: Call) -> tuple[Any, ...]:
+    return (*call.args[1:], *call.kwargs.values())
 
 
 def _arranged(call: Call, index: Index) -> Any:

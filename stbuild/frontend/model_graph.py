@@ -6,12 +6,13 @@ from torch import nn
 
 from stbuild.errors import StbuildError
 from stbuild.frontend import blocks
+from stbuild.frontend.builder import NoLowering
 from stbuild.frontend.lower import FlatModel, lower
 from stbuild.frontend.positions import check_causal, tabulate
 from stbuild.frontend.static import evaluate
 from stbuild.frontend.tables import Table
-from stbuild.frontend.trace import PREFILL_TOKENS, trace
-from stbuild.ir.graph import Graph, PositionTable
+from stbuild.frontend.trace import PREFILL_TOKENS, TracedModel, decomposed, trace
+from stbuild.ir.graph import AnyOp, Graph, PositionTable
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,7 +25,7 @@ class ModelGraph:
 
 def decode_graph(model: nn.Module, *, name: str, context: int) -> ModelGraph:
     """The graph of `model`, lowered from one decode step."""
-    flat = lower(trace(model, context=context))
+    flat = _lowered(trace(model, context=context))
     values = tabulate(flat.tables, flat.masks, context=context)
     tables = tuple(PositionTable(name=n, width=t.shape[1]) for n, t in values.items())
     graph = blocks.graph_of(flat.ops, flat.logits, name=name, context=context, tables=tables)
@@ -34,18 +35,24 @@ def decode_graph(model: nn.Module, *, name: str, context: int) -> ModelGraph:
 def prefill_ops(model: nn.Module, *, context: int) -> FlatModel:
     """The flat ops of `model`, lowered from a prefill; its masks are checked at some positions."""
     tokens = min(PREFILL_TOKENS, context)
-    flat = lower(trace(model, context=context, tokens=tokens))
+    flat = _lowered(trace(model, context=context, tokens=tokens))
     for position, masks in enumerate(evaluate(flat.masks, min(context, tokens + 7), tokens)):
         for mask in masks:
             check_causal(mask, position, context)
     return flat
 
 
-def check_prefill(decode: Graph, prefill: FlatModel) -> None:
-    """Refuse a model whose prefill does something else than its decode steps."""
-    graph = blocks.graph_of(
-        prefill.ops, prefill.logits, name=decode.name, context=decode.context, tables=decode.tables
-    )
+def _lowered(traced: TracedModel) -> FlatModel:
+    """The exported graph as it is where the table has all its operators, else decomposed."""
+    try:
+        return lower(traced)
+    except NoLowering:
+        return lower(decomposed(traced))
+
+
+def check_prefill(decode: Graph, ops: tuple[AnyOp, ...], logits: str) -> None:
+    """Refuse a model whose prefill, of the flat `ops`, does something else than its decode steps."""
+    graph = blocks.graph_of(ops, logits, name=decode.name, context=decode.context, tables=decode.tables)
     if graph != decode:
         differing = next(
             (b.name for a, b in zip(graph.blocks, decode.blocks, strict=False) if a != b), "count"

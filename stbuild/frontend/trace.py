@@ -10,7 +10,7 @@ ids and positions are int64 [1, tokens], `cache.update(k, v, layer)` is that of 
 import inspect
 import warnings
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -67,8 +67,14 @@ def trace(model: nn.Module, *, context: int, tokens: int = 1) -> TracedModel:
         keys = [torch.zeros(()).expand(1, k[1], context, k[3]) for k, _ in shapes]
         values = [torch.zeros(()).expand(1, v[1], context, v[3]) for _, v in shapes]
         program = export(wrapper, (ids, positions, keys, values), strict=False)
-        program = program.run_decompositions(_decompositions())
     return TracedModel(program=program, names=names, context=context, tokens=tokens, layers=len(shapes))
+
+
+def decomposed(traced: TracedModel) -> TracedModel:
+    """The same graph in functional core ATen, but for `KEPT_OPS`; takes as long as tracing does."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return replace(traced, program=traced.program.run_decompositions(_decompositions()))
 
 
 class _Step(nn.Module):

@@ -5,7 +5,7 @@ from argparse import Namespace
 from pathlib import Path
 
 from stbuild.frontend.model_file import load_model
-from stbuild.frontend.model_graph import check_prefill, decode_graph, prefill_ops
+from stbuild.frontend.side_by_side import checked_graph
 from stbuild.frontend.tables import write_tables
 from stbuild.ir import serde
 from stbuild.ir.printer import graph_text
@@ -15,8 +15,7 @@ from stbuild.stage.entry import run_stage, stage_parser
 def main(args: Namespace) -> None:
     """Trace a decode step and a prefill, check that they are one graph, and write it."""
     loaded = load_model(Path(args.model))
-    traced = decode_graph(loaded.module, name=args.name, context=int(args.context))
-    check_prefill(traced.graph, prefill_ops(loaded.module, context=int(args.context)))
+    traced = checked_graph(loaded.module, name=args.name, context=int(args.context))
     serde.write(Path(args.graph), traced.graph)
     write_tables(Path(args.tables), traced.tables)
     Path(args.names).write_text(json.dumps(dict(sorted(loaded.weight_names.items())), indent=1) + "\n")
