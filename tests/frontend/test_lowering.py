@@ -1,0 +1,126 @@
+"""Traced models become the graphs they should: the hand-written decoder in all variants, and refusals."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from stbuild.errors import StbuildError
+from stbuild.frontend.float_weights import weights_of
+from stbuild.frontend.kvcache import TracedLayer, cache_of
+from stbuild.frontend.model_graph import check_prefill, decode_graph, prefill_ops
+from stbuild.frontend.trace import call
+from stbuild.reference.floats import FloatReference
+from tests.models import decoder, tiny_llama
+
+CONTEXT = 32
+VARIANTS: dict[str, dict[str, Any]] = {
+    "plain": {},
+    "layer norm, bias": {"norm": "layer", "bias": True},
+    "1 + w": {"norm": "rms1"},
+    "q and k norm": {"qk_norm": True},
+    "gelu": {"activation": "gelu"},
+    "hand gelu": {"activation": "hand_gelu"},
+    "quick gelu": {"activation": "quick_gelu"},
+    "square relu": {"activation": "square_relu", "gated": False},
+    "no rotary": {"rotary_dim": 0},
+    "partial rotary": {"rotary_dim": 8},
+    "halves": {"interleaved_halves": True},
+    "second ffn": {"second_ffn": True},
+    "parallel": {"parallel": True},
+    "post norms": {"post_norm": True},
+    "tied": {"tied": True},
+    "softcap": {"softcap": 30.0},
+    "no gqa": {"kv_heads": 4},
+    "one layer": {"layers": 1},
+}
+
+
+class Rounded:
+    """The weights of a module, whose matrices are not rounded: what the graph computes is the module."""
+
+    def __init__(self, module: nn.Module) -> None:
+        self.state = {n: p.detach().float().numpy() for n, p in module.named_parameters()}
+
+    def matrix(self, name: str) -> Any:
+        array = self.state[name]
+        return type("Matrix", (), {"dequantise": lambda _: array})()
+
+    def array(self, name: str) -> Any:
+        return self.state[name]
+
+    def rows(self, name: str, start: int, stop: int) -> Any:
+        return self.state[name][start:stop]
+
+
+def logits_of(model: nn.Module, tokens: list[int], kv_heads: int, layers: int) -> Tensor:
+    """The module's own logits of a prefill."""
+    ids, positions = torch.tensor([tokens]), torch.arange(len(tokens))[None]
+    empty = [torch.zeros(1, kv_heads, CONTEXT, 16) for _ in range(layers)]
+    cache = cache_of([TracedLayer(k, k.clone(), positions[0]) for k in empty])
+    with torch.no_grad():
+        return call(model, ids, positions, cache, CONTEXT)[0]
+
+
+@pytest.mark.parametrize("changes", VARIANTS.values(), ids=VARIANTS.keys())
+def test_the_graph_computes_what_the_module_computes(changes: dict[str, Any]) -> None:
+    model = decoder(**changes)
+    traced = decode_graph(model, name="tiny", context=CONTEXT)
+    tokens = [3, 1, 4, 1, 5, 9, 2, 6]
+    ours = FloatReference(graph=traced.graph, weights=Rounded(model), tables=traced.tables).run(tokens)
+    theirs = logits_of(model, tokens, model.shape.kv_heads, model.shape.layers)
+    assert torch.allclose(ours, theirs, rtol=0.02, atol=0.02)
+    flat = prefill_ops(model, context=CONTEXT)
+    check_prefill(traced.graph, flat.ops, flat.logits)
+
+
+def test_layers_are_found_and_share_one_block() -> None:
+    graph = decode_graph(tiny_llama(layers=3), name="tiny", context=CONTEXT).graph
+    assert [(b.name, b.count) for b in graph.blocks] == [("prologue", 1), ("layers", 3), ("head", 1)]
+    q_proj: Any = graph.blocks[1].op("q_proj")
+    assert q_proj.weight.names == tuple(f"model.layers.{i}.self_attn.q_proj.weight" for i in range(3))
+
+
+class Odd(nn.Module):
+    """A decoder one of whose operators is `change`."""
+
+    def __init__(self, change: Any) -> None:
+        super().__init__()
+        self.inner, self.change = decoder(), change
+
+    def forward(self, input_ids: Tensor, position_ids: Tensor, cache: Any, attention_mask: Tensor) -> Tensor:
+        result: Tensor = self.change(self.inner(input_ids, position_ids, cache, attention_mask))
+        return result
+
+
+def test_an_operator_without_lowering_is_named_with_module_and_line() -> None:
+    model = Odd(lambda x: torch.cumsum(x, dim=-1))
+    with pytest.raises(StbuildError, match=r"aten\.cumsum\.default.*no lowering for this") as found:
+        decode_graph(model, name="odd", context=CONTEXT)
+    assert found.value.where is not None and "test_lowering.py:" in found.value.where
+    assert found.value.hint is not None and "lowered are linear layers" in found.value.hint
+
+
+def test_a_sliding_window_is_refused() -> None:
+    class Window(Odd):
+        def forward(
+            self, input_ids: Tensor, position_ids: Tensor, cache: Any, attention_mask: Tensor
+        ) -> Tensor:
+            near = torch.arange(CONTEXT)[None, None, None, :] > position_ids[:, None, :, None] - 8
+            result: Tensor = self.inner(input_ids, position_ids, cache, attention_mask & near)
+            return result
+
+    with pytest.raises(StbuildError, match="attention does not look at just the positions 0 to 8"):
+        decode_graph(Window(None), name="odd", context=CONTEXT)
+
+
+def test_the_module_s_weights_fit_its_graph() -> None:
+    model = decoder(tied=True)
+    graph = decode_graph(model, name="tiny", context=CONTEXT).graph
+    weights = weights_of(model, graph)
+    assert (
+        weights.matrix("embed.weight").bits == 8 and weights.matrix("layers.0.attn.q_proj.weight").bits == 4
+    )
+    np.testing.assert_array_equal(weights.rows("embed.weight", 2, 3)[0], model.embed.weight[2].numpy())

@@ -1,0 +1,135 @@
+"""Weights: what is read is what was written, and each kind of damage has its sentence."""
+
+import json
+from pathlib import Path
+
+import gguf
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from stbuild.errors import StbuildError
+from stbuild.frontend.checkpoint import open_weights
+from stbuild.frontend.model_graph import decode_graph
+from stbuild.frontend.weights import index_of
+from stbuild.ir.graph import Graph
+from tests.models import tiny_llama
+
+
+@pytest.fixture(scope="module")
+def graph() -> Graph:
+    return decode_graph(tiny_llama(), name="tiny", context=32).graph
+
+
+@pytest.fixture(scope="module")
+def state() -> dict[str, torch.Tensor]:
+    return {n: p.detach().contiguous() for n, p in tiny_llama().named_parameters()}
+
+
+def test_a_sharded_folder_is_read_tensor_by_tensor(
+    tmp_path: Path, graph: Graph, state: dict[str, torch.Tensor]
+) -> None:
+    names = sorted(state)
+    places = {n: f"model-{i % 2}.safetensors" for i, n in enumerate(names)}
+    for file in set(places.values()):
+        save_file({n: state[n].to(torch.bfloat16) for n in names if places[n] == file}, tmp_path / file)
+    (tmp_path / "model.safetensors.index.json").write_text(json.dumps({"weight_map": places}))
+    weights = open_weights(tmp_path, graph)
+    assert weights.names() == tuple(names)
+    array = weights.array("model.embed_tokens.weight")
+    np.testing.assert_array_equal(
+        array, state["model.embed_tokens.weight"].to(torch.bfloat16).float().numpy()
+    )
+    np.testing.assert_array_equal(weights.rows("model.embed_tokens.weight", 3, 5), array[3:5])
+    assert index_of(graph, weights).formats["lm_head.weight"].bits == 8
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"model.norm.weight": None}, r"the weights lack the tensor 'model.norm.weight' \[64\]"),
+        ({"model.norm.weight": torch.ones(32)}, r"'model.norm.weight' is \[32\], the model wants \[64\]"),
+        ({"more": torch.ones(2)}, "the weights have a tensor 'more' that the model does not"),
+    ],
+)
+def test_tensors_that_do_not_fit_are_named(
+    tmp_path: Path,
+    graph: Graph,
+    state: dict[str, torch.Tensor],
+    change: dict[str, torch.Tensor | None],
+    sentence: str,
+) -> None:
+    changed = {n: t for n, t in {**state, **change}.items() if t is not None}
+    save_file(changed, tmp_path / "model.safetensors")
+    with pytest.raises(StbuildError, match=sentence):
+        open_weights(tmp_path, graph)
+
+
+def test_a_truncated_safetensors_file_says_so(
+    tmp_path: Path, graph: Graph, state: dict[str, torch.Tensor]
+) -> None:
+    path = tmp_path / "model.safetensors"
+    save_file(state, path)
+    path.write_bytes(path.read_bytes()[:-100])
+    with pytest.raises(StbuildError, match="the safetensors file is truncated or damaged"):
+        open_weights(path, graph)
+
+
+def write_gguf(path: Path, state: dict[str, torch.Tensor]) -> None:
+    """The tiny Llama as llama.cpp keeps it: rows of q and k interleaved, matrices in Q4_1."""
+    writer = gguf.GGUFWriter(path, "llama")
+    writer.add_block_count(2)
+    writer.add_head_count(4)
+    writer.add_head_count_kv(2)
+    table = gguf.get_tensor_name_map(gguf.MODEL_ARCH.LLAMA, 2)
+    for name, tensor in state.items():
+        data = tensor.float().numpy()
+        for kind, heads in (("q_proj", 4), ("k_proj", 2)):
+            if kind in name:
+                pairs = data.reshape(heads, 2, data.shape[0] // heads // 2, data.shape[1])
+                data = np.ascontiguousarray(pairs.swapaxes(1, 2)).reshape(data.shape)
+        kind4 = gguf.GGMLQuantizationType.Q4_1
+        packed = gguf.quants.quantize(data, kind4) if data.ndim == 2 else data
+        there = table.get_name(name, try_suffixes=(".weight",))
+        assert there is not None
+        writer.add_tensor(there, packed, raw_dtype=kind4 if data.ndim == 2 else None)
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+
+
+def test_gguf_blocks_are_kept_and_rows_put_in_order(
+    tmp_path: Path, graph: Graph, state: dict[str, torch.Tensor]
+) -> None:
+    path = tmp_path / "tiny.gguf"
+    write_gguf(path, state)
+    weights = open_weights(path, graph)
+    for name in ("model.layers.1.self_attn.q_proj.weight", "model.layers.0.mlp.down_proj.weight"):
+        matrix = weights.matrix(name)
+        assert (matrix.bits, matrix.group) == (4, 32)
+        np.testing.assert_allclose(matrix.dequantise(), weights.array(name), atol=1e-7)
+        assert np.abs(matrix.dequantise() - state[name].numpy()).max() < 0.01
+
+
+def test_a_truncated_gguf_says_so(tmp_path: Path, graph: Graph, state: dict[str, torch.Tensor]) -> None:
+    path = tmp_path / "tiny.gguf"
+    write_gguf(path, state)
+    path.write_bytes(path.read_bytes()[:-3000])
+    with pytest.raises(StbuildError, match="the GGUF file is truncated or damaged"):
+        open_weights(path, graph)
+    path.write_bytes(b"not a model")
+    with pytest.raises(StbuildError, match="not a GGUF file"):
+        open_weights(path, graph)
+
+
+def test_synthetic_weights_depend_on_seed_and_name_alone(graph: Graph) -> None:
+    one, same, other = (open_weights(None, graph, seed=s) for s in (1, 1, 2))
+    name = "model.layers.0.mlp.up_proj.weight"
+    np.testing.assert_array_equal(one.matrix(name).q, same.matrix(name).q)
+    assert (one.matrix(name).q != other.matrix(name).q).any()
+    embedding = one.array("model.embed_tokens.weight")
+    np.testing.assert_array_equal(one.rows("model.embed_tokens.weight", 5, 7), embedding[5:7])
+    assert one.matrix(name).dequantise().std() == pytest.approx(64**-0.5, rel=0.1)
+    assert index_of(graph, one).synthetic
