@@ -46,6 +46,12 @@ std::vector<const Process*> chain_from(const Process& process, bool& cyclic) {
   return chain;
 }
 
+// Between two calls: at the first read of the next one.
+bool is_home(const Process& process) {
+  return process.waits_for == process.home &&
+         (process.home == nullptr || process.home->head == process.home_head);
+}
+
 }  // namespace
 
 std::string explain_deadlock(const Scheduler& device) {
@@ -77,7 +83,7 @@ std::string explain_leftovers(const Scheduler& device) {
            " tokens after the launch (depth " + std::to_string(channel.depth) + ")";
   }
   for (const auto& process : device.processes()) {
-    if (process->done || process->waits_for == process->home) continue;
+    if (process->done || is_home(*process)) continue;
     return "the launch ended in the middle of a call: " + state_of(*process);
   }
   return {};

@@ -83,7 +83,7 @@ void Scheduler::begin_launch() {
   cycles_ = 0;
   memory_log_ = MemoryLog{};
   for (const auto& entry : channels_) rewind(*entry.second);
-  for (const auto& process : processes_) process->clock.now = 0;
+  for (const auto& process : processes_) process->clock.now = process->home_head = 0;
 }
 
 int Scheduler::judge() {
@@ -229,6 +229,7 @@ void Scheduler::spawn(const std::string& name, const std::function<void()>& body
 void Scheduler::enter(void* argument) {
   Process& process = *static_cast<Process*>(argument);
   do {
+    if (process.home != nullptr) process.home_head = process.home->head;
     process.body();
     leave_pipeline();
     process.clock.latency = 0;

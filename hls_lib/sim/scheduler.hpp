@@ -31,6 +31,7 @@ struct Process {
   bool waits_to_write = false;
   std::uint64_t wanted = 0;       // tokens or free slots it waits for
   const Channel* home = nullptr;  // where it waits between launches
+  std::uint64_t home_head = 0;    // what had been read there when its call began
 };
 
 struct Tap {

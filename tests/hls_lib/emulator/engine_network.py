@@ -101,7 +101,8 @@ def _matmul(sizes: EngineSizes) -> str:
 
 def _lane(index: int, sizes: EngineSizes) -> str:
     parameters = f"{index}, {sizes.columns}, {sizes.chunk}, {sizes.token_lanes}"
-    return f"stb::mac_lane<{parameters}>(lane_desc_{index}, lane_act_{index}, weights_{index}, lane_tiles_{index})"  # noqa: E501
+    ports = ", ".join(f"{name}_{index}" for name in ("lane_desc", "lane_act", "weights", "lane_tiles"))
+    return f"stb::mac_lane<{parameters}>({ports})"
 
 
 def _system(sizes: EngineSizes) -> str:
