@@ -54,7 +54,9 @@ void write_all(Port<T>& out, const T& value, Rest&&... rest) {
   ::hls::stream<T, fifo_depth> name(#name); \
   STB_PRAGMA(HLS STREAM variable = name depth = fifo_depth)
 #define STB_STRIP(...) __VA_ARGS__
+#ifndef STB_CALL
 #define STB_CALL(name, call) STB_STRIP call;
+#endif
 
 #else
 #include "../../sim/port.hpp"

@@ -10,19 +10,22 @@ from tests.hls_lib.emulator.network import Network, Variant, compile_runtime, li
 
 BuildNetwork = Callable[[str, Variant], Network]
 BuildFiles = Callable[[tuple[Path, ...], Variant], Network]
+CompileRuntime = Callable[[Variant], list[Path]]
 
 
 @pytest.fixture(scope="session")
-def build_files(tmp_path_factory: pytest.TempPathFactory) -> BuildFiles:
+def compile_sim(tmp_path_factory: pytest.TempPathFactory) -> CompileRuntime:
+    """Compile the emulator itself."""
+    return cache(lambda variant: compile_runtime(tmp_path_factory.mktemp("runtime"), variant))
+
+
+@pytest.fixture(scope="session")
+def build_files(tmp_path_factory: pytest.TempPathFactory, compile_sim: CompileRuntime) -> BuildFiles:
     """Compile C++ files to a network."""
 
     @cache
-    def runtime(variant: Variant) -> list[Path]:
-        return compile_runtime(tmp_path_factory.mktemp("runtime"), variant)
-
-    @cache
     def build(sources: tuple[Path, ...], variant: Variant) -> Network:
-        return link_network(sources, runtime(variant), tmp_path_factory.mktemp("network"), variant)
+        return link_network(sources, compile_sim(variant), tmp_path_factory.mktemp("network"), variant)
 
     return build
 
