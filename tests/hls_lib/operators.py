@@ -1,9 +1,12 @@
 """The operators that the tests of this folder compile, all into one image."""
 
+from dataclasses import dataclass
+
 from stbuild.ir.fixed import norm_epsilon
 from stbuild.ir.graph import Norm
 from tests.hls_lib.card import CHUNK, SHAPES
-from tests.hls_lib.single import Operator
+from tests.hls_lib.numbers import vector, words
+from tests.hls_lib.single import LANES, Command, Operator, Words
 
 RUNS = 2
 WIDTH = 96
@@ -107,6 +110,30 @@ OPERATORS = (
     Operator(name="take_last", call="stb::take_last<6>", ports="io"),
     Operator(name="argmax", call="stb::argmax<6, 90>", ports="ioo"),
 )  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True)
+class Example:
+    """A launch of one operator: what goes in, and how many words come out."""
+
+    command: Command
+    inputs: list[Words]
+    outputs: list[int]
+    vectors: int
+
+
+def example(op: Operator) -> Example:
+    """A launch of two tokens of an operator whose `words` are known."""
+    tokens = 2
+    turns = {"i": RUNS * tokens, "o": RUNS * tokens, "p": RUNS}
+    sizes = [turns[port] * size for port, size in zip(op.ports, op.words, strict=True)]
+    streams = list(zip(op.ports, sizes, strict=True))
+    return Example(
+        command=Command(tokens=tokens),
+        inputs=[words([vector(size, size * LANES)]) for port, size in streams if port != "o"],
+        outputs=[size for port, size in streams if port == "o"],
+        vectors=RUNS * tokens,
+    )
 
 
 def _initialiser(values: tuple[int, ...]) -> str:

@@ -52,7 +52,6 @@ class Image:
     def __init__(self, library: Path, operators: Sequence[Operator]) -> None:
         self._library = ctypes.CDLL(str(library))
         self._library.stb_message.restype = ctypes.c_char_p
-        self._library.stb_cycles.restype = ctypes.c_uint64
         self._numbers = {op.name: i for i, op in enumerate(operators)}
         self._ports = {op.name: op.ports for op in operators}
 
@@ -72,15 +71,15 @@ class Image:
         ]
         pointers = (ctypes.c_void_p * len(buffers))(*(b.ctypes.data for b in buffers))
         sizes = [b.size // LANES for b in buffers]
+        self.launch(name, command, pointers, sizes, turns)
+        return [b for b, port in zip(buffers, self._ports[name], strict=True) if port == "o"]
+
+    def launch(self, name: str, command: Command, pointers: object, sizes: list[int], turns: int) -> None:
+        """Runs the network; `sizes` are the words of the buffers."""
         values = (self._numbers[name], command.bits(), turns, *sizes)
         scalars = (ctypes.c_uint64 * len(values))(*values)
         if self._library.stb_run(pointers, scalars) != 0:
             raise RuntimeError(self._library.stb_message().decode())
-        return [b for b, port in zip(buffers, self._ports[name], strict=True) if port == "o"]
-
-    def cycles(self) -> int:
-        """Cycles of the last launch in an image built with STB_TIMED."""
-        return int(self._library.stb_cycles())
 
 
 @dataclass(frozen=True, kw_only=True)

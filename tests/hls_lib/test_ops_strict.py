@@ -3,28 +3,22 @@
 This is what a loop such as matmul, norm, matmul needs: the next vector waits for the one before.
 """
 
+import numpy as np
 import pytest
 
 from tests.hls_lib.card import SHAPES, Card, drawn
-from tests.hls_lib.numbers import vector, words
-from tests.hls_lib.operators import OPERATORS, RUNS
-from tests.hls_lib.single import LANES, Command, Image, Operator
+from tests.hls_lib.operators import OPERATORS, example
+from tests.hls_lib.single import Image, Operator
 
-TOKENS = 2
 VECTORS = [op for op in OPERATORS if op.words]
 
 
 @pytest.mark.parametrize("op", VECTORS, ids=lambda op: op.name)
 def test_vectors_come_out_one_by_one(strict_image: Image, image: Image, op: Operator) -> None:
-    turns = {"i": RUNS * TOKENS, "o": RUNS * TOKENS, "p": RUNS}
-    sizes = [turns[port] * size for port, size in zip(op.ports, op.words, strict=True)]
-    streams = list(zip(op.ports, sizes, strict=True))
-    inputs = [words([vector(size, size * LANES)]) for port, size in streams if port != "o"]
-    outputs = [size for port, size in streams if port == "o"]
-    command = Command(tokens=TOKENS)
-    strict = strict_image.run(op.name, command, inputs, outputs, RUNS * TOKENS)
-    plain = image.run(op.name, command, inputs, outputs)
-    assert [y.tolist() for y in strict] == [y.tolist() for y in plain]
+    case = example(op)
+    strict = strict_image.run(op.name, case.command, case.inputs, case.outputs, case.vectors)
+    plain = image.run(op.name, case.command, case.inputs, case.outputs)
+    assert all(np.array_equal(a, b) for a, b in zip(strict, plain, strict=True))
 
 
 def test_attention_gives_a_run_before_it_takes_the_next(strict_image: Image, image: Image) -> None:
