@@ -131,7 +131,8 @@ class Builder:
 
     def rotary(self, part: Rotated, head: Vec) -> Vec:
         """The rotary embedding of whole heads `head`, of whose elements `part` turns the first."""
-        width, (head_dim, source) = head.width, (head.index.shape[-1], head.source)
+        head = self.ordered(head)
+        width, head_dim, source = head.width, int(head.index.shape[-1]), head.source
         heads = width // head_dim
         whole = head.index[head.index < width].reshape(-1)
         if head_dim % 16 or whole.size != width or bool((whole != np.arange(width)).any()):
