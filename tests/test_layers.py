@@ -1,0 +1,116 @@
+"""Who may import whom; ARCHITECTURE.md tells why."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+TORCH = {"torch", "transformers"}
+
+ALLOWED: dict[str, set[str]] = {
+    "errors": set(),
+    "layout": set(),
+    "platform": {"errors"},
+    "ir": {"errors"},
+    "package": {"errors"},
+    "frontend": {"ir", "errors"},
+    "reference": {"ir", "errors"},
+    "passes": {"ir", "platform", "errors", "timing"},
+    "codegen": {"ir", "platform", "errors"},
+    "timing": {"ir", "platform", "errors"},
+    "toolchain": {"platform", "errors"},
+    "runtime": {"package", "errors"},
+    "engine": {"errors", "layout", "platform"},
+    "stage": {
+        "frontend",
+        "reference",
+        "passes",
+        "codegen",
+        "timing",
+        "toolchain",
+        "package",
+        "runtime",
+        "errors",
+    },
+    "providers": {"platform", "errors", "api"},
+    "api": {"engine", "platform", "providers", "errors"},
+    "console": {"errors", "engine"},
+    "cli": {"engine", "console", "api", "errors", "layout", "runtime"},
+    "__main__": {"engine", "cli"},
+}
+"""What each part of stbuild may import of the others."""
+
+PLUGINS = {"rules": {"api", "toolchain", "providers"}, "platforms": {"api", "platform"}}
+
+TO_MEND = {"stbuild/codegen/control.py imports passes"}
+"""What breaks the table today; whoever mends one removes it here."""
+
+
+def part_of(path: Path) -> str:
+    """The part of stbuild that a file belongs to."""
+    relative = path.relative_to(ROOT / "stbuild")
+    return relative.parts[0].removesuffix(".py")
+
+
+def imports(path: Path) -> set[str]:
+    """The dotted names that a file imports, except for annotations only."""
+    found: set[str] = set()
+    pending: list[ast.AST] = [ast.parse(path.read_text())]
+    while pending:
+        node = pending.pop()
+        match node:
+            case ast.Import():
+                found.update(alias.name for alias in node.names)
+            case ast.ImportFrom(module=str(module), level=0):
+                found.update(f"{module}.{alias.name}" for alias in node.names)
+            case ast.If(test=ast.Name(id="TYPE_CHECKING")):
+                pending += node.orelse
+            case _:
+                pending += ast.iter_child_nodes(node)
+    return found
+
+
+def parts_imported(path: Path) -> set[str]:
+    """The parts of stbuild that a file imports."""
+    return {name.split(".")[1] for name in imports(path) if name.startswith("stbuild.")}
+
+
+SOURCES = sorted(path for path in (ROOT / "stbuild").rglob("*.py") if "_builtin" not in path.parts)
+
+
+@pytest.mark.parametrize("part", sorted({part_of(path) for path in SOURCES} - {"__init__"}))
+def test_a_part_imports_only_what_it_may(part: str) -> None:
+    assert part in ALLOWED, f"stbuild/{part} has no row in the table"
+    wrong = {
+        f"{path.relative_to(ROOT)} imports {other}"
+        for path in SOURCES
+        if part_of(path) == part
+        for other in parts_imported(path) - ALLOWED[part] - {part, "__version__"}
+    }
+    assert wrong - TO_MEND == set()
+
+
+@pytest.mark.parametrize("kind", sorted(PLUGINS))
+def test_plugins_import_only_the_api(kind: str) -> None:
+    wrong = {
+        f"{path.relative_to(ROOT)} imports {other}"
+        for path in (ROOT / kind).glob("*.py")
+        for other in parts_imported(path) - PLUGINS[kind]
+    }
+    assert not wrong
+
+
+def test_nobody_imports_rules_or_platforms() -> None:
+    wrong = {
+        str(path.relative_to(ROOT))
+        for path in SOURCES
+        if {name.partition(".")[0] for name in imports(path)} & {"rules", "platforms"}
+    }
+    assert not wrong
+
+
+def test_only_frontend_and_reference_import_torch() -> None:
+    users = {path for path in SOURCES if {name.partition(".")[0] for name in imports(path)} & TORCH}
+    wrong = {str(path.relative_to(ROOT)) for path in users if part_of(path) not in ("frontend", "reference")}
+    assert wrong <= {"stbuild/stage/accuracy.py"}  # measures the float model itself
