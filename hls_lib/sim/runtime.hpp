@@ -18,8 +18,9 @@ struct Clock {
   double memory_debt = 0.0;   // timed: fractions of a cycle not yet spent
 };
 
-// The clock of the process that runs now.
-Clock& clock();
+// The clock of the process that runs now; the scheduler moves it.
+extern Clock* running_clock;
+inline Clock& clock() { return *running_clock; }
 
 // Blocks the running process until `channel` holds `count` tokens, or has room for `count` more.
 void wait_data(Channel& channel, std::uint64_t count);

@@ -119,24 +119,24 @@ void Scheduler::reset() {
   built_ = launching_ = stopped_ = false;
 }
 
-void Scheduler::run_ready() {
-  if (ready_.empty()) return;
+// Takes the process that was woken last.
+Fiber& Scheduler::next_ready() {
   running_ = ready_.back();
+  running_clock = &running_->clock;
   ready_.pop_back();
-  Fiber::change(main_, running_->fiber);
+  return running_->fiber;
+}
+
+void Scheduler::run_ready() {
+  if (!ready_.empty()) Fiber::change(main_, next_ready());
 }
 
 // The running process waits or has ended: on with the next one, or back to the launch.
 void Scheduler::leave() {
   Process* self = running_;
   running_ = nullptr;
-  Fiber* next = &main_;
-  if (!stopped_ && !ready_.empty()) {
-    running_ = ready_.back();
-    ready_.pop_back();
-    next = &running_->fiber;
-  }
-  Fiber::change(self->fiber, *next);
+  Fiber& next = !stopped_ && !ready_.empty() ? next_ready() : main_;
+  Fiber::change(self->fiber, next);
 }
 
 void Scheduler::block(const Channel& channel, bool to_write, std::uint64_t wanted) {

@@ -73,6 +73,7 @@ class Scheduler {
   void end_launch();
   void reset();
   void apply_tap(Channel& channel);
+  Fiber& next_ready();
   void run_ready();
   void leave();
 

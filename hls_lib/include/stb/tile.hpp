@@ -39,8 +39,8 @@ quad_words:
 }
 
 // Adds 32 columns of one plane, for one token.
-inline void add_quad(const Word (&words)[kQuad], const Scales& scales, int plane, const Word& act,
-                     std::int64_t (&sums)[kTileRows]) {
+inline void add_quad_plain(const Word (&words)[kQuad], const Scales& scales, int plane, const Word& act,
+                           std::int64_t (&sums)[kTileRows]) {
   const std::int64_t offset = plane == 0 ? scaled_sum_of(act) : 0;
 quad_rows:
   for (int r = 0; r < kTileRows; ++r) {
@@ -50,6 +50,24 @@ quad_rows:
         (scales.d[r] * scaled + scales.m[r] * offset) * (std::int64_t(1) << (shift_of(act) + 4 * plane));
   }
 }
+
+}  // namespace stb
+
+// On an x86 with AVX2 the emulator has its own add_quad and multiply_tile, with the same results.
+#if !defined(STB_SYNTHESIS) && !defined(STB_PLAIN_TILE) && defined(__AVX2__) && defined(__F16C__)
+#define STB_VECTOR_TILE 1
+#include "../../sim/quad_avx2.hpp"
+#endif
+
+namespace stb {
+
+#ifndef STB_VECTOR_TILE
+inline void add_quad(const Word (&words)[kQuad], const Scales& scales, int plane, const Word& act,
+                     std::int64_t (&sums)[kTileRows]) {
+  STB_INLINE
+  add_quad_plain(words, scales, plane, act, sums);
+}
+#endif
 
 // One quad of the stream for all tokens; acts[t] is token t's group of these columns.
 template <int CHUNK, int TOKEN_LANES>
@@ -100,7 +118,7 @@ clear_tokens:
 
 }  // namespace stb
 
-#if !defined(STB_SYNTHESIS) && !defined(STB_PLAIN_TILE) && defined(__AVX2__) && defined(__F16C__)
+#ifdef STB_VECTOR_TILE
 #include "../../sim/tile_avx2.hpp"
 #else
 namespace stb {
