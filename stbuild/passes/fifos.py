@@ -56,7 +56,7 @@ class _Potentials:
         self.flow = cache(self._flow)
 
     def _start(self, process: str) -> Lag:
-        reads = [s for s in self._processes[process].reads if not self._goes_back(s)]
+        reads = [s for s in self._processes[process].reads if not self.goes_back(s)]
         return max((self._needed(process, s) for s in reads), default=Lag())
 
     def _needed(self, process: str, stream: str) -> Lag:
@@ -84,7 +84,7 @@ class _Potentials:
             return Lag(chunks=start.chunks + 1)
         return Lag(chunks=start.chunks, words=start.words + _latency(source, self._streams))
 
-    def _goes_back(self, stream: str) -> bool:
+    def goes_back(self, stream: str) -> bool:
         source = self._processes.get(self._streams[stream].source)
         return source is not None and isinstance(source.op, LoopTail) and source.writes[0] == stream
 
@@ -115,7 +115,7 @@ def _depth(stream: Stream, design: Design, starts: _Potentials) -> int:
         return COMMANDS
     if stream.source == "sequence" or (stream.sink in ("collect", "dispatch") and stream.words == 1):
         return max(DESCRIPTORS, stream.words + MARGIN)
-    if stream.sink == "dispatch":
+    if stream.sink == "dispatch" or starts.goes_back(stream.name):
         return max(SMALL, _chunk_words(stream, design))
     if stream.source.startswith("read_"):
         return max(
