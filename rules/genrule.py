@@ -1,6 +1,7 @@
 """A shell command that makes files."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 from stbuild.api import Context, File, FilesInfo, Policy, Resources, rule
 
@@ -10,11 +11,12 @@ class Genrule:
     """`cmd` is a bash text in which `$(SRCS)`, `$(OUTS)`, `$<`, `$@`, `$(@D)` and `$(location x)` are paths.
 
     `outs` lie in the package's folder. `tools` are files that the command runs, `programs` those on PATH
-    whose version counts. A literal `$` is `$$`.
+    whose version counts. A literal `$` is `$$`. `shell: sh` starts faster, without pipefail.
     """
 
     outs: tuple[str, ...]
     cmd: str
+    shell: Literal["bash", "sh"] = "bash"
     srcs: tuple[File, ...] = ()
     tools: tuple[File, ...] = ()
     programs: tuple[str, ...] = ()
@@ -25,6 +27,9 @@ class Genrule:
     timeout_s: float | None = None
     retries: int = 0
     network: bool = False
+
+
+_SHELLS = {"bash": ("/bin/bash", "-euo", "pipefail"), "sh": ("/bin/sh", "-eu")}
 
 
 @rule
@@ -38,7 +43,7 @@ def genrule(ctx: Context[Genrule]) -> FilesInfo:
     named = tuple(sorted((attrs.resources or {}).items()))
     ctx.run(
         "Genrule",
-        ("/bin/bash", "-euo", "pipefail", "-c", command),
+        (*_SHELLS[attrs.shell], "-c", command),
         inputs=(*attrs.srcs, *attrs.tools),
         outputs=outs,
         env=attrs.env,

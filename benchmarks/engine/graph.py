@@ -43,7 +43,9 @@ def write_stbuild(folder: Path, nodes: list[Node]) -> None:
     lines = ["targets:"]
     for node in nodes:
         srcs = ", ".join(name if "/" in name else f"':{name[:-4]}'" for name in node.ins)
-        attrs = f"name: {node.out[:-4]}, srcs: [{srcs}], outs: [{node.out}], cmd: 'cat $(SRCS) > $@'"
+        attrs = (
+            f"name: {node.out[:-4]}, srcs: [{srcs}], outs: [{node.out}], cmd: 'cat $(SRCS) > $@', shell: sh"
+        )
         lines.append(f"  - genrule: {{{attrs}}}")
     last = ", ".join(f"':l{LAYERS - 1}_{i}'" for i in range(len(nodes) // LAYERS))
     lines.append(f"  - filegroup: {{name: everything, srcs: [{last}]}}")

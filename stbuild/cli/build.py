@@ -10,6 +10,7 @@ from stbuild.cli.parser import add_build_options
 from stbuild.cli.request import build_options, cache_dir, display_of, make_request, open_workspace
 from stbuild.console import status_line
 from stbuild.engine.build import Report
+from stbuild.engine.delta import find
 from stbuild.engine.events import Events
 from stbuild.engine.session import Session, session
 from stbuild.engine.workspace import Workspace
@@ -26,7 +27,8 @@ def execute(options: argparse.Namespace) -> int:
     workspace = open_workspace()
     request = make_request(workspace, options, options.labels)
     display = display_of(options)
-    with session(workspace, request, Events(display), cache_dir(options)) as opened:
+    delta = find(sys.argv[1:])
+    with session(workspace, request, Events(display), cache_dir(options), delta=delta) as opened:
         report = build_and_tell(opened, workspace, options)
         display.close()
         lines = close(opened, report, sys.stdout)

@@ -1,5 +1,6 @@
 """From arguments to one of the commands, and from an error to a sentence and an exit code."""
 
+import gc
 import os
 import signal
 import sys
@@ -16,6 +17,7 @@ from stbuild.errors import StbuildError
 def run(argv: Sequence[str]) -> int:
     """Run one command; 0 is success, 1 a build that failed, 2 wrong usage, 130 interrupted."""
     signal.signal(signal.SIGTERM, _terminate)
+    gc.set_threshold(200_000, 50, 100)
     try:
         began = time.monotonic()
         options = parse(list(argv))

@@ -20,7 +20,7 @@ class Origin(Enum):
     """Is made by an action; `path` is relative to the configuration's folder."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(frozen=True, kw_only=True)
 class File:
     """A file of the build; inside an action it lies at `in/<path>`, or at `out/…` while it is made."""
 
@@ -59,12 +59,12 @@ class File:
         return self.path
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(frozen=True, kw_only=True)
 class Tree(File):
     """A directory; its content is its sorted files and their digests."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(frozen=True, kw_only=True)
 class Folder:
     """A directory that is searched, for example for headers; naming it in an argv makes nothing an input."""
 

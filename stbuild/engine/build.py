@@ -72,9 +72,9 @@ class Build:
         """The key of every action that was looked at, by its id."""
         self.report = Report()
 
-    def run(self, roots: list[str]) -> Report:
-        """Make the results of these nodes."""
-        pending = self._settle_ahead(self._graph.needed(roots))
+    def run(self, nodes: list[Node]) -> Report:
+        """Make the results of these nodes, which come producers first."""
+        pending = self._settle_ahead(nodes)
         report = self.report
         self._events.emit("build_started", pending=len(pending), clean=report.clean, cached=report.cached)
         try:

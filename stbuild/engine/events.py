@@ -46,7 +46,7 @@ class EventLog:
     def __call__(self, event: Event) -> None:
         line = {"event": event.kind, "time": round(event.time_s, 4), **event.fields}
         self._stream.write(json.dumps(line, separators=(",", ":")) + "\n")
-        if event.kind in ("action_finished", "action_failed", "action_started"):
+        if event.kind in ("action_finished", "action_failed"):
             self._stream.flush()
 
     def close(self) -> None:

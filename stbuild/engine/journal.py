@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 _FOLD_LINES = 2000
-_VERSION = b"stbuild state 2\n"
+_VERSION = b"stbuild state 3\n"
 
 Tables = dict[str, dict[str, Any]]
 

@@ -9,26 +9,38 @@ import sys
 from typing import Any
 
 _RACY_NS = 50_000_000
-_ENVIRONMENT = ("PATH", "STBUILD_CACHE", "XDG_CACHE_HOME", "HOME", "STBUILD_RESOURCES", "LD_LIBRARY_PATH")
+_ENVIRONMENT = ("PATH", "STBUILD_CACHE", "XDG_CACHE_HOME", "HOME", "LD_LIBRARY_PATH")
+
+Saved = dict[str, Any]
 
 
 def ask(argv: list[str]) -> tuple[int, list[str]] | None:
     """The number of actions and the closing lines, when nothing at all has changed; else None."""
-    state = _nearest_state(os.getcwd())
-    if state is None:
-        return None
-    question = _question(argv)
-    try:
-        with open(_file(state, question), "rb") as stream:
-            saved = marshal.load(stream)
-        known = saved["question"] == question
-    except (OSError, ValueError, EOFError, TypeError, KeyError):
-        return None
-    if not known or not _unchanged(saved["paths"], saved["sigs"]):
+    saved = load(argv)
+    if saved is None or not _unchanged(saved["paths"], saved["sigs"]):
         return None
     if not _outputs_there(saved["outputs"], saved["marks"]):
         return None
     return saved["count"], saved["lines"]
+
+
+def load(argv: list[str]) -> Saved | None:
+    """What was saved when this command last succeeded here."""
+    place = locate(argv)
+    if place is None:
+        return None
+    try:
+        with open(place, "rb") as stream:
+            saved: Saved = marshal.load(stream)
+        return saved if saved["question"] == _question(argv) else None
+    except (OSError, ValueError, EOFError, TypeError, KeyError):
+        return None
+
+
+def locate(argv: list[str]) -> str | None:
+    """The file in which the answer to a command is saved, in the nearest workspace that has any."""
+    state = _nearest_state(os.getcwd())
+    return None if state is None else _file(state, _question(argv))
 
 
 def tell(
@@ -38,13 +50,13 @@ def tell(
     outputs: dict[str, tuple[int, int]],
     count: int,
     lines: list[str],
-) -> None:
-    """Save what `ask` needs; `outputs` gives modification time and inode of each."""
+) -> str | None:
+    """Save what `ask` needs, and say where; `outputs` gives modification time and inode of each."""
     import time
 
     youngest = max((sig[2] for sig in paths.values() if sig), default=0)
     if time.time_ns() - youngest < _RACY_NS:
-        return
+        return None
     question = _question(argv)
     saved = {
         "question": question,
@@ -59,8 +71,9 @@ def tell(
     os.makedirs(os.path.dirname(path), exist_ok=True)
     temporary = f"{path}.{os.getpid()}.tmp"
     with open(temporary, "wb") as stream:
-        marshal.dump(saved, stream)
+        stream.write(marshal.dumps(saved))
     os.rename(temporary, path)
+    return path
 
 
 def _question(argv: list[str]) -> list[Any]:

@@ -78,10 +78,8 @@ class Shard:
 
     def _refresh(self) -> None:
         try:
-            with open(self.path, "rb") as stream:
-                size = os.fstat(stream.fileno()).st_size
-                if size != len(self._data):
-                    self._data = stream.read()
+            if os.stat(self.path).st_size != len(self._data):
+                self._data = Path(self.path).read_bytes()
         except FileNotFoundError:
             self._data = b""
 

@@ -8,10 +8,11 @@ from pathlib import Path
 
 from stbuild import layout
 from stbuild.engine import noop
-from stbuild.engine.action import Action
+from stbuild.engine.action import Template
 from stbuild.engine.analysis import Analysis, Overrides
 from stbuild.engine.build import Build, Options, Report
 from stbuild.engine.configured import Configuration
+from stbuild.engine.delta import Delta, keep
 from stbuild.engine.evaluate import Evaluator
 from stbuild.engine.events import Events
 from stbuild.engine.executor import Executor, LocalExecutor
@@ -55,24 +56,26 @@ class Session:
         events: Events,
         cache_dir: Path,
         choose: "Choose | None" = None,
+        delta: Delta | None = None,
     ) -> None:
         self.workspace = workspace
         self.request = request
         self.events = events
         self.tracker = Tracker()
-        self.analysis = Analysis(
-            workspace=workspace,
-            configuration=request.configuration,
-            overrides=request.overrides,
-            tracker=self.tracker,
-        )
-        self.labels = self.analysis.match(list(request.patterns))
-        if choose is not None:
-            self.labels = choose(self, self.labels)
-        self.graph: Graph = self.analysis.graph(self.labels)
+        self.graph: Graph
+        self.labels: list[Label]
+        self.state = State(layout.state_dir(workspace.root))
+        if delta is not None and not self.state.knows(delta.graph.configuration, delta.order):
+            delta = None
+        self._delta = delta
+        if delta is None:
+            self._analyze(choose)
+        else:
+            self.labels, self.graph = delta.labels, delta.graph
+            self.tracker.paths.update(delta.paths)
+        self._graph_paths = len(self.tracker.paths) if delta is None else delta.graph_paths
         self.keys: dict[str, str] = {}
         self._cache_dir = cache_dir
-        self.state = State(layout.state_dir(workspace.root))
         self.store = Store(cache_dir, lambda message: events.emit("warning", message=message))
         self.evaluator = Evaluator(
             workspace.root,
@@ -83,6 +86,21 @@ class Session:
             ActionCache(cache_dir, self.store),
             self.tracker,
         )
+
+    def _analyze(self, choose: "Choose | None") -> None:
+        self.tracker.saw(self.workspace.root / layout.LOCK_FILE)
+        for path in own_sources():
+            self.tracker.saw(path)
+        self.analysis = Analysis(
+            workspace=self.workspace,
+            configuration=self.request.configuration,
+            overrides=self.request.overrides,
+            tracker=self.tracker,
+        )
+        self.labels = self.analysis.match(list(self.request.patterns))
+        if choose is not None:
+            self.labels = choose(self, self.labels)
+        self.graph = self.analysis.graph(self.labels)
 
     def roots(self, labels: list[Label] | None = None) -> list[str]:
         """The nodes to make: all of a target's own and those that make its files, without tests."""
@@ -103,7 +121,12 @@ class Session:
         pool = Pool(cpus=options.jobs, named=options.resources)
         build = Build(self.graph, self.evaluator, self._flights(options), pool, self.events, options)
         try:
-            return build.run(self.roots())
+            if self._delta is None:
+                return build.run(self.graph.needed(self.roots()))
+            self.evaluator.trust(self.graph.producers)
+            touched = [self.graph.nodes[name] for name in self._delta.order if name in self._delta.affected]
+            build.report.clean = len(self._delta.order) - len(touched)
+            return build.run(touched)
         finally:
             self.keys = build.keys
 
@@ -130,17 +153,23 @@ class Session:
 
     def remember_noop(self, argv: list[str], count: int, lines: list[str]) -> None:
         """After a build that succeeded: let the same command answer at once while nothing changes."""
-        nodes = self.graph.needed(self.roots())
-        actions = [node for node in nodes if isinstance(node, Action)]
-        if not all(action.policy.cacheable for action in actions):
+        state = str(layout.state_dir(self.workspace.root))
+        paths = self.tracker.paths
+        if self._delta is not None:
+            touched = [self.graph.nodes[name] for name in self._delta.affected]
+            marks = {**self._delta.marks, **self.evaluator.marks(touched)}
+            noop.tell(state, argv, paths, marks, count, lines)
             return
-        for path in own_sources():
-            self.tracker.saw(path)
+        nodes = self.graph.needed(self.roots())
+        if not all(isinstance(node, Template) or node.policy.cacheable for node in nodes):
+            return
         for tool in self.evaluator.tools.known():
             self.tracker.saw(tool.path)
         marks = self.evaluator.marks(nodes)
-        state = str(layout.state_dir(self.workspace.root))
-        noop.tell(state, argv, self.tracker.paths, marks, count, lines)
+        place = noop.tell(state, argv, paths, marks, count, lines)
+        if place is not None:
+            real = self.evaluator.real
+            keep(place, self.graph, self.labels, nodes, list(paths), self._graph_paths, list(marks), real)
 
     def path(self, file: object) -> Path:
         """Where a file of the graph lies."""
@@ -164,10 +193,12 @@ def session(
     *,
     choose: Choose | None = None,
     log: bool = True,
+    delta: Delta | None = None,
 ) -> Iterator[Session]:
     """A session that nobody else has in this workspace; its events are logged as NDJSON.
 
-    `choose` may put other labels in the place of those that the request's patterns match.
+    `choose` may put other labels in the place of those that the request's patterns match; `delta` spares the
+    analysis.
     """
     if workspace.executor not in EXECUTORS:
         raise StbuildError(
@@ -192,7 +223,7 @@ def session(
             events.add(written)
         opened = None
         try:
-            opened = Session(workspace, request, events, cache, choose)
+            opened = Session(workspace, request, events, cache, choose, delta)
             yield opened
         finally:
             if opened is not None:

@@ -27,10 +27,12 @@ class State:
     """A memory and no more: whatever of it is lost or torn, the cache has the results."""
 
     def __init__(self, folder: Path) -> None:
-        self._journal = Journal(folder, ("files", "actions", "notes", "seconds", "parts"))
+        self._journal = Journal(folder, ("files", "results", "notes", "parts"))
         self._files = self._journal.tables["files"]
-        self._actions = self._journal.tables["actions"]
-        self._places = self._journal.tables["parts"]
+        self._actions = self._journal.tables["results"]
+        self._places: dict[str, list[int]] = self._journal.tables["parts"]
+        for key, _, place, _ in self._actions.values():
+            self._places.setdefault(key, place)
         self._notes = self._journal.tables["notes"]
         self._parts_path = folder / "parts.bin"
         self._parts = self._parts_path.open("ab+")
@@ -58,16 +60,22 @@ class State:
             return None
         return Result(key=row[0], outputs={path: (digest, inode) for path, digest, inode in row[1]})
 
+    def knows(self, configuration: str, names: list[str]) -> bool:
+        """Whether all these actions have a last result."""
+        return all(f"{configuration}/{name}" in self._actions for name in names)
+
     def record(
         self, name: str, key: str, outputs: dict[str, tuple[str, int]], parts: str, seconds: float | None
     ) -> None:
         """Remember a result; `seconds` is None when it came from the cache."""
-        if key not in self._places:
-            self._journal.set("parts", key, self._write_parts(parts))
+        place = self._places.get(key) or self._write_parts(parts)
+        self._places[key] = place
         rows = [[path, digest, inode] for path, (digest, inode) in outputs.items()]
-        self._journal.set("actions", name, [key, rows])
-        if seconds is not None:
-            self._journal.set("seconds", name, round(seconds, 3))
+        old = self._actions.get(name)
+        if old is not None and old[0] != key:
+            self._journal.set("parts", old[0], old[2])
+        lasted = round(seconds, 3) if seconds is not None else old[3] if old is not None else None
+        self._journal.set("results", name, [key, rows, place, lasted])
         if (seconds or 0) > _LONG_S or time.monotonic() - self._synced > _SYNC_S:
             self.commit()
 
@@ -90,7 +98,7 @@ class State:
 
     def seconds(self) -> dict[str, float]:
         """How long each action took when it last ran."""
-        return self._journal.tables["seconds"]
+        return {name: row[3] for name, row in self._actions.items() if row[3] is not None}
 
     def note(self, name: str) -> str | None:
         """A remembered text."""
@@ -102,7 +110,7 @@ class State:
 
     def forget(self) -> None:
         """Forget every result, as after `clean`."""
-        self._journal.clear("actions")
+        self._journal.clear("results")
 
     def commit(self) -> None:
         """Make everything outlast a power cut."""
@@ -126,13 +134,14 @@ class State:
     def _squeeze(self) -> None:
         fresh = self._parts_path.with_suffix(f".{os.getpid()}")
         self._parts.flush()
-        live = {row[0] for row in self._actions.values()} & self._places.keys()
-        places = {key: self._places[key] for key in live}
+        places = {row[0]: row[2] for row in self._actions.values()}
         self._places.clear()
         with fresh.open("wb") as stream:
             for key, (offset, size) in places.items():
                 self._places[key] = [stream.tell(), size]
                 stream.write(os.pread(self._parts.fileno(), size, offset))
+        for row in self._actions.values():
+            row[2] = self._places[row[0]]
         self._parts.close()
         fresh.replace(self._parts_path)
         self._journal.fold()
