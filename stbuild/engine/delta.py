@@ -31,6 +31,11 @@ class Delta:
     graph_paths: int
     marks: dict[str, tuple[int, int]]
 
+    @property
+    def untouched(self) -> list[str]:
+        """The ids of the nodes whose results are as they were."""
+        return [name for name in self.order if name not in self.affected]
+
 
 def find(argv: list[str]) -> Delta | None:
     """What has changed for a command; None when its graph must be made anew."""

@@ -65,7 +65,7 @@ class Session:
         self.graph: Graph
         self.labels: list[Label]
         self.state = State(layout.state_dir(workspace.root))
-        if delta is not None and not self.state.knows(delta.graph.configuration, delta.order):
+        if delta is not None and not self.state.knows(delta.graph.configuration, delta.untouched):
             delta = None
         self._delta = delta
         if delta is None:

@@ -50,6 +50,7 @@ class Spawner:
         self._channel = channel
         self._buffer = b""
         self._running: dict[int, Running] = {}
+        self._spaces: list[int] | None = None
         self._libc = ctypes.CDLL(None, use_errno=True)
         self._libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
         self._wake, out = os.pipe()
@@ -110,6 +111,8 @@ class Spawner:
         self._running[pid] = Running(request, pid)
 
     def _fork(self, request: dict[str, Any]) -> int:
+        if self._spaces is None:
+            self._spaces = landlock.empty_network()
         pid = os.fork()
         if pid:
             return pid
@@ -123,13 +126,15 @@ class Spawner:
             os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
             os.dup2(log, 1)
             os.dup2(log, 2)
-            os.closerange(3, 64)
             os.chdir(request["cwd"])
             wall = request["sandbox"]
             landlock.confine(
-                system=wall["system"], read=wall["read"], listed=wall["list"], write=wall["write"],
-                network=wall["network"],
-            )  # fmt: skip
+                system=wall["system"],
+                read=wall["read"],
+                listed=wall["list"],
+                write=wall["write"],
+                spaces=() if wall["network"] else self._spaces or (),
+            )
             os.execvpe(request["argv"][0], request["argv"], request["env"])
         except OSError as error:
             os.write(2, f"error: cannot start {request['argv'][0]}: {error}\n".encode())

@@ -3,7 +3,7 @@
 import os
 import time
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -60,7 +60,7 @@ class State:
             return None
         return Result(key=row[0], outputs={path: (digest, inode) for path, digest, inode in row[1]})
 
-    def knows(self, configuration: str, names: list[str]) -> bool:
+    def knows(self, configuration: str, names: Iterable[str]) -> bool:
         """Whether all these actions have a last result."""
         return all(f"{configuration}/{name}" in self._actions for name in names)
 
