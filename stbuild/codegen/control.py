@@ -15,7 +15,6 @@ from stbuild.ir.design import (
     WriteKv,
     WriteWords,
 )  # fmt: skip
-from stbuild.passes.place import program_words
 
 SCALARS = ("n", "pos", "head")
 """Tokens of the launch, position of the first, whether logits are wanted: the host's arguments."""
@@ -82,7 +81,7 @@ def _sequence(process: Process, op: Sequence, design: Design) -> str:
         "for (int t = 0; t < n; ++t) {",
         *rows,
         "}",
-        f"stb::sequence({memory(PROGRAM)}, {program_words(design)}, n, head, desc);",
+        f"stb::sequence({memory(PROGRAM)}, {design.program_words}, n, head, desc);",
     ]
     ports = [f"stb::Port<{element(design.stream(w))}>& {w}" for w in process.writes]
     regions = [f"const stb::Word* {r}" for r in _sequence_regions(op)]

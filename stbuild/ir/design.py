@@ -271,6 +271,11 @@ class Design:
     regions: tuple[Region, ...] = ()
     kernels: tuple[Kernel, ...] = ()
 
+    @property
+    def program_words(self) -> int:
+        """Descriptor words of one launch: one per linear op and run, and the end."""
+        return sum(self.blocks[op.block].count for op in self.matmuls) + 1
+
     def stream(self, name: str) -> Stream:
         """The stream called `name`."""
         return next(s for s in self.streams if s.name == name)

@@ -77,15 +77,6 @@ class Model:
 
 
 @dataclass(frozen=True, kw_only=True)
-class SmokePrompt:
-    """What deploy runs: a text, or token ids where there is no tokenizer; and how many tokens it asks for."""
-
-    text: str | None
-    tokens: tuple[int, ...]
-    max_tokens: int
-
-
-@dataclass(frozen=True, kw_only=True)
 class Manifest:
     """manifest.json. `arguments` are those of the control kernel, in the order of its signature.
 
@@ -99,7 +90,6 @@ class Manifest:
     xclbin: str
     model: Model
     arguments: tuple[Argument, ...]
-    prompts: tuple[SmokePrompt, ...] = ()
     cpu_flags: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:

@@ -11,7 +11,6 @@ from stbuild.platform import Memory, Platform
 
 ALIGN = 4096
 """Bytes that a buffer's address is a multiple of, as XRT allocates."""
-DESCRIPTOR_END = 1
 TOKENS_PER_WORD = 16
 GIB = 2**30
 
@@ -69,7 +68,7 @@ def _weight_regions(design: Design) -> Iterator[Region]:
 
 def _shared_regions(design: Design, graph: Graph) -> Iterator[Region]:
     chunk = design.sizes.chunk
-    yield _region("program", program_words(design), "program")
+    yield _region("program", design.program_words, "program")
     yield _region("tokens", -(-chunk // TOKENS_PER_WORD), "program")
     for process in design.processes:
         match process.op:
@@ -84,11 +83,6 @@ def _shared_regions(design: Design, graph: Graph) -> Iterator[Region]:
                 yield _region(process.op.region, words, process.op.region, writable=True)
     yield _region("logits", design.vocab_size // 16, "program", writable=True)
     yield _region("token", 1, "params", writable=True)
-
-
-def program_words(design: Design) -> int:
-    """Descriptor words of one launch: one per linear op and run, and the end."""
-    return sum(design.blocks[op.block].count for op in design.matmuls) + DESCRIPTOR_END
 
 
 def _row_count(region: str, graph: Graph) -> int:

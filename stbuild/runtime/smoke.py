@@ -7,10 +7,9 @@ from time import perf_counter
 import numpy as np
 from numpy.typing import NDArray
 
-from stbuild.package.bundle import Bundle, Model
+from stbuild.package.bundle import Model
 from stbuild.runtime.device import Device
 from stbuild.runtime.session import Session
-from stbuild.runtime.text import load_text_side
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -45,16 +44,6 @@ class Recorder:
         for words in self._words.values():
             words.clear()
         return taken
-
-
-def prompt_tokens(bundle: Bundle) -> tuple[tuple[tuple[int, ...], int], ...]:
-    """The manifest's prompts as token ids, each with the number of tokens it asks for."""
-    prompts = bundle.manifest.prompts
-    text = load_text_side(bundle) if any(p.text is not None for p in prompts) else None
-    return tuple(
-        (p.tokens if text is None or p.text is None else text.prompt(p.text, raw=False), p.max_tokens)
-        for p in prompts
-    )
 
 
 def run_prompt(

@@ -18,7 +18,6 @@ from stbuild.package.bundle import (
     Model,
     Provenance,
     ScalarArgument,
-    SmokePrompt,
     link,
 )
 from stbuild.package.pack import RegionFiles
@@ -33,12 +32,6 @@ models = st.builds(
     Model, vocab_size=st.integers(1, 10**6), context=st.integers(1, 4096), chunk=st.integers(1, 128),
     weights=st.sampled_from(Provenance), weights_source=st.text(), stop_tokens=ids,
 )  # fmt: skip
-prompts = st.builds(
-    SmokePrompt,
-    text=st.none() | st.text(),
-    tokens=ids,
-    max_tokens=st.integers(1, 9),
-)
 
 
 def argument_name(argument: Argument) -> str:
@@ -47,7 +40,7 @@ def argument_name(argument: Argument) -> str:
 
 manifests = st.builds(
     Manifest, format=st.just(1), name=st.text(), platform=st.just("u55c"), target=st.just("sw_emu"),
-    xclbin=st.just("x.xclbin"), model=models, prompts=st.lists(prompts, max_size=2).map(tuple),
+    xclbin=st.just("x.xclbin"), model=models,
     arguments=st.lists(buffers | scalars, max_size=4, unique_by=argument_name).map(tuple),
 )  # fmt: skip
 

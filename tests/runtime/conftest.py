@@ -20,7 +20,6 @@ from stbuild.package.bundle import (
     Model,
     Provenance,
     ScalarArgument,
-    SmokePrompt,
     load_bundle,
     write_bundle,
 )
@@ -71,7 +70,6 @@ def manifest() -> Manifest:
             replace(buffer("token", 64), writable=True),
             *(ScalarArgument(scalar=name, bytes=4) for name in ("n", "pos", "head")),
         ),
-        prompts=(SmokePrompt(text=None, tokens=(1, 2, 3), max_tokens=4),),
     )
 
 
