@@ -1,0 +1,88 @@
+"""What the compiler writes is what stands in tests/golden: graph, C++, linker's configuration and report."""
+
+from pathlib import Path
+
+import pytest
+
+from stbuild.ir.graph import Graph
+from stbuild.ir.printer import graph_text
+from tests.golden.designs import Planned, project_graph, traced
+from tests.golden_fixture import Golden
+from tests.models import decoder, tiny_llama
+
+CARDS = ("u55c", "u280", "vck5000")
+GROUPS = {"smollm2_135m": 32, "llama2_7b": 128}
+"""Columns of a weight group: as GGUF's Q4_1 stores them, and as the project rounds to."""
+FEW = {"channels": 4, "lanes": 2, "chunk": 4}
+"""Sizes small enough that the generated C++ can be read."""
+
+
+@pytest.fixture(scope="module")
+def tiny() -> Graph:
+    return traced(tiny_llama(), "tiny_llama")
+
+
+@pytest.fixture(scope="module")
+def parallel() -> Graph:
+    """Another block: LayerNorm with bias, no rotary embedding, an ungated GELU, one residual for both."""
+    model = decoder(norm="layer", bias=True, rotary_dim=0, gated=False, activation="gelu", parallel=True)
+    return traced(model, "parallel")
+
+
+@pytest.fixture(scope="module", params=GROUPS)
+def project(request: pytest.FixtureRequest) -> Graph:
+    return project_graph(request.param)
+
+
+def test_the_graph_of_tiny_llama(golden: Golden, tiny: Graph) -> None:
+    golden.check("tiny_llama/graph.txt", graph_text(tiny))
+
+
+def test_the_graph_of_another_block(golden: Golden, parallel: Graph) -> None:
+    golden.check("parallel/graph.txt", graph_text(parallel))
+
+
+def test_the_numerics_of_tiny_llama(golden: Golden, tiny: Graph) -> None:
+    golden.check("tiny_llama/fixed.txt", graph_text(Planned.of(tiny, "u55c").graph))
+
+
+def test_the_cxx_of_tiny_llama(golden: Golden, tiny: Graph) -> None:
+    golden.check_folder("tiny_llama/cxx", Planned.of(tiny, "u55c", **FEW).cxx)
+
+
+def test_the_cxx_of_another_block(golden: Golden, parallel: Graph) -> None:
+    planned = Planned.of(parallel, "u55c", **FEW)
+    ours = {p.kernel for p in planned.design.processes} - {"control", "router", "sampler"}
+    golden.check_folder("parallel/cxx", {f"{k}.cpp": planned.cxx[f"{k}.cpp"] for k in sorted(ours)})
+
+
+@pytest.mark.parametrize("card", CARDS)
+def test_the_cfg_and_report_of_tiny_llama(golden: Golden, tiny: Graph, card: str) -> None:
+    planned = Planned.of(tiny, card)
+    golden.check(f"tiny_llama/{card}.cfg", planned.cfg)
+    golden.check(f"tiny_llama/{card}.report.txt", planned.report)
+
+
+@pytest.mark.parametrize("card", CARDS)
+def test_the_cfg_and_report_of_a_project(golden: Golden, project: Graph, card: str) -> None:
+    planned = Planned.of(project, card, group=GROUPS[project.name])
+    golden.check(f"{project.name}/{card}.cfg", planned.cfg)
+    golden.check(f"{project.name}/{card}.report.txt", planned.report)
+
+
+def test_a_difference_is_shown_with_the_way_to_update() -> None:
+    with pytest.raises(pytest.fail.Exception, match="-graph tiny_llama: vocabulary 64") as failed:
+        Golden(update=False).check("tiny_llama/graph.txt", "graph other\n")
+    assert "pytest --update-golden" in str(failed.value)
+
+
+def test_an_update_writes_what_is_new_and_removes_what_is_gone(tmp_path: Path) -> None:
+    new, kept = Golden(update=True, folder=tmp_path), Golden(update=False, folder=tmp_path)
+    new.check_folder("cxx", {"a.cpp": "1\n", "b.cpp": "2\n"})
+    kept.check_folder("cxx", {"a.cpp": "1\n", "b.cpp": "2\n"})
+    with pytest.raises(pytest.fail.Exception, match=r"nothing generates cxx/b\.cpp any more"):
+        kept.check_folder("cxx", {"a.cpp": "1\n"})
+    new.check_folder("cxx", {"a.cpp": "1\n"})
+    kept.check_folder("cxx", {"a.cpp": "1\n"})
+    with pytest.raises(pytest.fail.Exception, match=r"there is no golden file c\.txt"):
+        kept.check("c.txt", "")
