@@ -6,8 +6,9 @@ import json
 from stbuild import layout
 from stbuild.cli.log import pick
 from stbuild.cli.request import open_workspace
+from stbuild.engine.changes import changes
+from stbuild.engine.explain import texts
 from stbuild.engine.history import builds
-from stbuild.engine.key import differences
 from stbuild.engine.lock import exclusive
 from stbuild.engine.state import State
 from stbuild.errors import StbuildError
@@ -48,7 +49,12 @@ def _compare(memory: State, name: str, old: str | None, new: str | None) -> dict
     before, after = memory.parts_of(old), memory.parts_of(new)
     if before is None or after is None:
         return {"id": name, "change": "differs", "parts": []}
-    return {"id": name, "change": "differs", "parts": differences(json.loads(before), json.loads(after))}
+    recall = texts(memory)
+    return {
+        "id": name,
+        "change": "differs",
+        "parts": changes(json.loads(before), json.loads(after), recall=recall),
+    }
 
 
 def _text(row: dict[str, object]) -> str:

@@ -1,7 +1,8 @@
-"""`stbuild explain`: why a target would run, and why it ran in the last build."""
+"""`stbuild explain`: why a target would run, and why it last ran."""
 
 import argparse
 import json
+import time
 from dataclasses import asdict
 from typing import Any
 
@@ -10,8 +11,8 @@ from stbuild.cli.parser import add_graph_options
 from stbuild.cli.request import cache_dir, make_request, open_workspace
 from stbuild.engine.events import Events
 from stbuild.engine.explain import Explanation, explain
+from stbuild.engine.history import last_runs
 from stbuild.engine.session import Session, session
-from stbuild.engine.workspace import Workspace
 
 
 def declare(parser: argparse.ArgumentParser) -> None:
@@ -27,7 +28,7 @@ def execute(options: argparse.Namespace) -> int:
     request = make_request(workspace, options, options.labels)
     with session(workspace, request, Events(), cache_dir(options), log=False) as opened:
         ahead = explain(opened.graph, opened.evaluator, opened.roots())
-        behind = _last_build(workspace, _labels(opened))
+        behind = last_runs(layout.state_dir(workspace.root), _labels(opened))
     if options.json:
         print(json.dumps({"next": [asdict(each) for each in ahead], "last": behind}, indent=2))
         return 0
@@ -35,13 +36,16 @@ def execute(options: argparse.Namespace) -> int:
         print("nothing would run: everything is up to date")
     for each in ahead:
         print("\n".join(_lines(each)))
-    if behind:
-        print("in the last build:")
     for event in behind:
-        print(f"  {event['label']} {event['mnemonic']} ran: {event['reason'] or 'something changed'}")
-        for what, old, new in event["changes"]:
-            print(f"      {what}: {old} -> {new}")
+        print("\n".join(_ran(event)))
     return 0
+
+
+def _ran(event: dict[str, Any]) -> list[str]:
+    when = time.strftime("%Y-%m-%d %H:%M", time.localtime(event["time"]))
+    reason = f": {event['reason']}" if event["reason"] else ""
+    lines = [f"{event['label']} {event['mnemonic']} ran in build {event['build']} ({when}){reason}"]
+    return lines + [f"    {what}: {old} -> {new}" for what, old, new in event["changes"]]
 
 
 def _lines(each: Explanation) -> list[str]:
@@ -52,12 +56,3 @@ def _lines(each: Explanation) -> list[str]:
 
 def _labels(opened: Session) -> set[str]:
     return {node.label for node in opened.graph.needed(opened.roots())}
-
-
-def _last_build(workspace: Workspace, labels: set[str]) -> list[dict[str, Any]]:
-    try:
-        text = (layout.state_dir(workspace.root) / "events.ndjson").read_text()
-    except FileNotFoundError:
-        return []
-    events = [json.loads(line) for line in text.splitlines() if line.endswith("}")]
-    return [event for event in events if event["event"] == "action_started" and event["label"] in labels]

@@ -27,17 +27,42 @@ def execute(options: argparse.Namespace) -> int:
         print(json.dumps(rows, indent=2) if options.json else "\n".join(map(_row, rows)) or "no build yet")
         return 0
     chosen = pick(known, options.number)
-    actions = [event for event in chosen.read() if event["event"] in ("action_finished", "action_failed")]
-    actions.sort(key=lambda event: -event["seconds"])
+    events = chosen.read()
     if options.json:
-        print(json.dumps(actions, indent=2))
+        print(json.dumps({**summary(chosen), "actions": list(map(_shown, costs(events)))}, indent=2))
         return 0
     print(_row(summary(chosen)))
-    for event in actions:
-        word = "" if event["event"] == "action_finished" else "  FAILED"
-        print(f"  {seconds(event['seconds']):>9}  {event['label']} {event['mnemonic']}{word}")
-    print(f"  events: {chosen.events}\n  trace:  {chosen.trace}")
+    print("\n".join(map(_action, costs(events))))
+    print(f"  events: {chosen.events}\n  trace:  {chosen.trace} (for https://ui.perfetto.dev)")
     return 0
+
+
+def costs(events: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """How each action ended, the dearest first: what ran by what it took, then hits by what they saved."""
+    order = {"action_failed": 0, "action_finished": 0, "action_cached": 1}
+    ended = [event for event in events if event["event"] in order]
+    return sorted(ended, key=lambda event: (order[event["event"]], -_price(event), event["id"]))
+
+
+def _price(event: dict[str, Any]) -> float:
+    return float(event["saved_s" if event["event"] == "action_cached" else "seconds"])
+
+
+def _shown(event: dict[str, Any]) -> dict[str, Any]:
+    ended = event["event"].removeprefix("action_")
+    kept = {key: value for key, value in event.items() if key not in ("event", "time")}
+    return {"ended": ended, **kept}
+
+
+def _action(event: dict[str, Any]) -> str:
+    name = f"{event['label']} {event['mnemonic']}"
+    match event["event"]:
+        case "action_cached":
+            return f"  {'cached':>9}  {name} (saved {seconds(event['saved_s'])})"
+        case "action_failed":
+            return f"  {seconds(event['seconds']):>9}  {name}  FAILED: {event['reason']}"
+    memory = event["peak_kb"] // 1000
+    return f"  {seconds(event['seconds']):>9}  {name}" + (f"  {memory} MB" if memory >= 100 else "")
 
 
 def pick(known: list[BuildFiles], number: int) -> BuildFiles:

@@ -7,7 +7,7 @@ from typing import Any
 from stbuild.engine.action import Action, Node, Template
 from stbuild.engine.evaluate import Evaluator, Standing
 from stbuild.engine.events import Events
-from stbuild.engine.explain import why
+from stbuild.engine.explain import remember_texts, why
 from stbuild.engine.failure import Failure
 from stbuild.engine.flights import Flights, Landed
 from stbuild.engine.graph import Graph
@@ -108,12 +108,13 @@ class Build:
             case Standing.HIT:
                 assert verdict.record is not None
                 self._evaluator.settle(node, verdict.key, verdict.record, ran=False)
+                remember_texts(self._evaluator.state, node)
                 self._counted.add(node.id)
                 self.report.cached += 1
                 self._events.emit("action_cached", **naming(node), saved_s=verdict.record.seconds)
                 return True
         self._keys[node.id] = verdict.key
-        self._reasons[node.id] = why(self._evaluator, node, verdict.key)
+        self._reasons[node.id] = why(self._graph, self._evaluator, node, verdict.key)
         return False
 
     def expand(self, template: Template) -> list[Action]:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from stbuild.engine.events import Event, EventLog
+from stbuild.engine.trace import TraceWriter
 
 _KEPT = 20
 
@@ -33,10 +34,12 @@ class BuildFiles:
         """The actions over time, for chrome://tracing or https://ui.perfetto.dev."""
         return self.folder / f"{self.number:05}.trace.json"
 
-    def read(self) -> list[dict[str, Any]]:
-        """The events; a line that a killed build left torn is not one."""
+    def read(self, only: str = "") -> list[dict[str, Any]]:
+        """The events, or those of one kind; a line that a killed build left torn is not one."""
         found = []
         for line in self.events.read_text().splitlines():
+            if only and not line.startswith(f'{{"event":"{only}"'):
+                continue
             try:
                 found.append(json.loads(line))
             except ValueError:
@@ -59,6 +62,16 @@ def builds(state: Path) -> list[BuildFiles]:
     return [BuildFiles(number=number, folder=folder) for number in numbers]
 
 
+def last_runs(state: Path, labels: set[str]) -> list[dict[str, Any]]:
+    """How each action of these targets was last started, with the number of the build; the newest first."""
+    found: dict[str, dict[str, Any]] = {}
+    for build in reversed(builds(state)):
+        for event in build.read(only="action_started"):
+            if event["label"] in labels and event["id"] not in found:
+                found[event["id"]] = {**event, "build": build.number}
+    return list(found.values())
+
+
 class Recorder:
     """Writes down one build as it happens."""
 
@@ -68,42 +81,25 @@ class Recorder:
         folder.mkdir(parents=True, exist_ok=True)
         self.files = BuildFiles(number=known[-1].number + 1 if known else 1, folder=folder)
         self._log = EventLog(self.files.events)
-        self._spans: list[dict[str, Any]] = []
-        self._open: dict[str, tuple[float, int]] = {}
-        self._lanes: list[str] = []
+        self._trace = TraceWriter(self.files.trace)
         for old in known[: max(0, len(known) - _KEPT + 1)]:
             for path in (old.events, old.keys, old.trace):
                 path.unlink(missing_ok=True)
-        latest = state / "events.ndjson"
-        latest.unlink(missing_ok=True)
-        os.symlink(os.path.relpath(self.files.events, state), latest)
+        _point(state / "events.ndjson", self.files.events)
+        _point(state / "trace.json", self.files.trace)
 
     def __call__(self, event: Event) -> None:
         """Take down an event."""
         self._log(event)
-        name = event.fields.get("id", "")
-        if event.kind == "action_started":
-            self._open[name] = (event.time_s, self._lane(name))
-        elif event.kind in ("action_finished", "action_failed", "action_retried") and name in self._open:
-            self._close_span(event, name)
+        self._trace(event)
 
     def close(self, keys: dict[str, str]) -> None:
-        """Write keys and trace, and let go of the log."""
+        """Write the keys, and let go of log and trace."""
         self._log.close()
+        self._trace.close()
         self.files.keys.write_text(json.dumps(keys, separators=(",", ":")))
-        self.files.trace.write_text(json.dumps({"traceEvents": self._spans}, separators=(",", ":")))
 
-    def _lane(self, name: str) -> int:
-        for number, taken in enumerate(self._lanes):
-            if not taken:
-                self._lanes[number] = name
-                return number
-        self._lanes.append(name)
-        return len(self._lanes) - 1
 
-    def _close_span(self, event: Event, name: str) -> None:
-        began, lane = self._open.pop(name)
-        self._lanes[lane] = ""
-        title = f"{event.fields['label']} {event.fields['mnemonic']}"
-        span = {"name": title, "cat": event.kind, "ph": "X", "pid": 1, "tid": lane}
-        self._spans.append({**span, "ts": round(began * 1e6), "dur": round((event.time_s - began) * 1e6)})
+def _point(link: Path, target: Path) -> None:
+    link.unlink(missing_ok=True)
+    os.symlink(os.path.relpath(target, link.parent), link)

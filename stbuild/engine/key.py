@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -70,29 +70,3 @@ class KeyMaker:
             parts["python"] = f"{sys.version_info.major}.{sys.version_info.minor}"
         text = json.dumps(parts, sort_keys=True, separators=(",", ":"))
         return Key(digest=hash_bytes(text.encode()), parts=text, headers=headers)
-
-
-def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[tuple[str, str, str]]:
-    """What changed between the parts of two keys: (what, old, new), each text short."""
-    found = []
-    for name in sorted({*old, *new}):
-        before, after = old.get(name), new.get(name)
-        if before == after:
-            continue
-        if isinstance(before, dict) and isinstance(after, dict):
-            changed = [each for each in sorted({*before, *after}) if before.get(each) != after.get(each)]
-            found += [
-                (f"{name} {each}", _short(before.get(each)), _short(after.get(each))) for each in changed
-            ]
-        else:
-            found.append((name, _short(before), _short(after)))
-    return found
-
-
-def _short(value: Any) -> str:
-    if value is None:
-        return "absent"
-    text = " ".join(value) if isinstance(value, list) and all(isinstance(v, str) for v in value) else None
-    text = text or (value if isinstance(value, str) else json.dumps(value, sort_keys=True))
-    plain = text.rstrip("xt")
-    return text[:12] if len(plain) == 64 and all(c in "0123456789abcdef" for c in plain) else text
