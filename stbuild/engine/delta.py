@@ -16,7 +16,7 @@ from stbuild.engine.action import Action, Node
 from stbuild.engine.artifact import Origin, Tree
 from stbuild.engine.graph import Graph
 from stbuild.engine.label import Label
-from stbuild.engine.tracker import Signature, signature
+from stbuild.engine.tracker import Signature, settled_signature
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,7 +46,7 @@ def find(argv: list[str]) -> Delta | None:
     try:
         with open(f"{place}.delta", "rb") as stream:
             extra = marshal.load(stream)
-        now = [signature(path) for path in saved["paths"]]
+        now = [settled_signature(path) for path in saved["paths"]]
         changed = {number for number, sig in enumerate(saved["sigs"]) if sig != now[number]}
         if not changed.isdisjoint(range(extra["graph_paths"])):
             return None

@@ -8,7 +8,6 @@ import os
 import sys
 from typing import Any
 
-_RACY_NS = 50_000_000
 _ENVIRONMENT = ("PATH", "STBUILD_CACHE", "XDG_CACHE_HOME", "HOME", "LD_LIBRARY_PATH")
 
 Saved = dict[str, Any]
@@ -50,13 +49,11 @@ def tell(
     outputs: dict[str, tuple[int, int]],
     count: int,
     lines: list[str],
-) -> str | None:
-    """Save what `ask` needs, and say where; `outputs` gives modification time and inode of each."""
-    import time
+) -> str:
+    """Save what `ask` needs, and say where; `outputs` gives modification time and inode of each.
 
-    youngest = max((sig[2] for sig in paths.values() if sig), default=0)
-    if time.time_ns() - youngest < _RACY_NS:
-        return None
+    The signatures in `paths` are those of files that had rested before they were read.
+    """
     question = _question(argv)
     saved = {
         "question": question,

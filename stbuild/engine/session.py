@@ -154,6 +154,7 @@ class Session:
     def remember_noop(self, argv: list[str], count: int, lines: list[str]) -> None:
         """After a build that succeeded: let the same command answer at once while nothing changes."""
         state = str(layout.state_dir(self.workspace.root))
+        self.tracker.settle()
         paths = self.tracker.paths
         if self._delta is not None:
             touched = [self.graph.nodes[name] for name in self._delta.affected]
@@ -167,9 +168,8 @@ class Session:
             self.tracker.saw(tool.path)
         marks = self.evaluator.marks(nodes)
         place = noop.tell(state, argv, paths, marks, count, lines)
-        if place is not None:
-            real = self.evaluator.real
-            keep(place, self.graph, self.labels, nodes, list(paths), self._graph_paths, list(marks), real)
+        real = self.evaluator.real
+        keep(place, self.graph, self.labels, nodes, list(paths), self._graph_paths, list(marks), real)
 
     def path(self, file: object) -> Path:
         """Where a file of the graph lies."""

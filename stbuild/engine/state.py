@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from stbuild.engine.journal import Journal
+from stbuild.engine.tracker import keeps_changing, rested
 
-_RACY_NS = 50_000_000
+_TRIES = 5
 _LONG_S = 1.0
 _SYNC_S = 1.0
 _PARTS_BYTES = 1 << 26
@@ -40,18 +41,16 @@ class State:
 
     def digest(self, path: str, hash_file: Callable[[str], str]) -> tuple[str, str]:
         """Signature and digest of the file at `path`; it is read only when its signature is new."""
-        status = os.stat(path)
-        sig = signature_of(status)
-        known = self._files.get(path)
-        if known is not None and known[0] == sig:
-            return known[0], known[1]
-        digest = hash_file(path)
-        after = os.stat(path)
-        if signature_of(after) != sig:
-            return self.digest(path, hash_file)
-        if not _racy(after):
-            self._journal.set("files", path, [sig, digest])
-        return sig, digest
+        for _ in range(_TRIES):
+            sig = signature_of(rested(path))
+            known = self._files.get(path)
+            if known is not None and known[0] == sig:
+                return known[0], known[1]
+            digest = hash_file(path)
+            if signature_of(os.stat(path)) == sig:
+                self._journal.set("files", path, [sig, digest])
+                return sig, digest
+        raise keeps_changing(path)
 
     def result(self, name: str) -> Result | None:
         """The last result of an action."""
@@ -152,8 +151,3 @@ def signature_of(status: os.stat_result) -> str:
     """What changes when a source file does: size, both times, inode, and whether it can be executed."""
     times = f"{status.st_mtime_ns}:{status.st_ctime_ns}"
     return f"{status.st_size}:{times}:{status.st_ino}:{status.st_mode & 0o100}"
-
-
-def _racy(status: os.stat_result) -> bool:
-    """Whether the file is so young (or from the future) that a later edit could look the same."""
-    return time.time_ns() - max(status.st_ctime_ns, status.st_mtime_ns) < _RACY_NS
