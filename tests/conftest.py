@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 CHECKOUT = Path(__file__).resolve().parents[1]
+pytest_plugins = ["pytester", "tests.golden_fixture", "tests.skips"]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -191,13 +191,13 @@ def test_a_cache_that_is_a_file(good: WorkspaceFolder) -> None:
     assert f"the cache {good.cache} cannot be written (" in good.fails("p:good", code=1)
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount a small file system")
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount a small file system: run as root")
 def test_a_full_cache(good: WorkspaceFolder) -> None:
     good.build_file("p", "genrule: {name: big, outs: [x], cmd: 'head -c 4000000 /dev/urandom > $@'}")
     good.cache.mkdir()
     mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "x", good.cache], check=False)
     if mounted.returncode:
-        pytest.skip("this machine lets nobody mount")
+        pytest.skip("this machine lets nobody mount: run outside of the container")
     try:
         told = good.fails("p:big", code=1)
     finally:

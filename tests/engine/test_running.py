@@ -13,7 +13,9 @@ from stbuild.engine import landlock
 from tests.conftest import WorkspaceFolder
 from tests.engine.test_build import wait_for
 
-needs_landlock = pytest.mark.skipif(not landlock.version(), reason="this kernel has no Landlock")
+needs_landlock = pytest.mark.skipif(
+    not landlock.version(), reason="this kernel has no Landlock: Linux 5.13 or newer"
+)
 
 
 def spans(workspace: WorkspaceFolder) -> dict[str, tuple[float, float]]:

@@ -117,7 +117,7 @@ def test_a_missing_section(tmp_path: Path) -> None:
 
 def test_xrt_reads_the_file(tmp_path: Path) -> None:
     if not Path("/usr/include/xrt/xclbin.h").exists() or shutil.which("g++") is None:
-        pytest.skip("needs libxrt-dev and g++ (apt-get install libxrt-dev g++)")
+        pytest.skip("XRT and g++ are missing: apt-get install libxrt-dev uuid-dev g++")
     (tmp_path / "client.cpp").write_text(XRT_CLIENT)
     client = tmp_path / "client"
     subprocess.run(

@@ -37,8 +37,8 @@ TEMPLATE = """{%- for message in messages -%}
 @pytest.fixture(scope="session")
 def image(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     """The test double, compiled."""
-    if shutil.which("g++") is None:
-        pytest.skip("needs gcc (apt-get install g++)")
+    if shutil.which("gcc") is None:
+        pytest.skip("gcc is missing: apt-get install gcc")
     out = tmp_path_factory.mktemp("double") / "double.so"
     source = Path(__file__).with_name("double.c")
     subprocess.run(["gcc", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC", "-o", out, source], check=True)
