@@ -1,143 +1,147 @@
 """Build tools on one layered graph of shell commands, in one run: cold, nothing to do, one file changed.
 
-    python -m benchmarks.engine.bench [--count 1000] [--repeat 3]
+    python -m benchmarks.engine.bench [--count 1000] [--repeat 3] [--tools ninja,stbuild-off]
 
-Tools that the machine lacks are left out. Every figure is the median wall time in seconds, measured here; the
-last column is the peak memory of the tool's own processes.
+Tools that the machine lacks are left out. Times are in seconds, the median where a situation is repeated. The
+processor time in brackets is that of the tool and of all that it ran: it says more than the wall time while
+other programs keep the machine busy.
 """
 
 import argparse
+import json
 import os
 import resource
-import shutil
 import statistics
 import subprocess
-import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from benchmarks.engine.graph import (
-    Node,
-    layered,
-    write_doit,
-    write_make,
-    write_ninja,
-    write_sources,
-    write_stbuild,
-)
-
-CHECKOUT = Path(__file__).resolve().parents[2]
-STBUILD = (str(CHECKOUT / "stbuildw"), ":everything", "--plain")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Tool:
-    """One competitor: how its files are written and how it is called with as many jobs as ninja takes."""
-
-    name: str
-    write: Callable[[Path, list[Node]], None]
-    argv: tuple[str, ...]
-    clean: tuple[str, ...] = ()
+from benchmarks.engine.graph import layered, write_sources
+from benchmarks.engine.targets import misses
+from benchmarks.engine.tools import Tool, tools
 
 
 @dataclass(frozen=True, kw_only=True)
 class Figures:
-    """Seconds of each situation, and peak memory."""
+    """Wall seconds and processor seconds of each situation, and the peak memory of one process."""
 
-    cold: float
-    noop: float
-    changed: float
-    hits: float | None
-    memory_mb: int
-
-
-def tools() -> list[Tool]:
-    """The tools that this machine has."""
-    jobs = str((os.cpu_count() or 1) + 2)
-    doit = [sys.executable, "-m", "doit", "-n", jobs, "-P", "thread", "--backend", "sqlite3"]
-    every = [
-        Tool(name="ninja", write=write_ninja, argv=("ninja", "-j", jobs)),
-        Tool(name="make", write=write_make, argv=("make", "-s", "-j", jobs)),
-        Tool(name="doit", write=write_doit, argv=(*doit, "--check_file_uptodate", "timestamp")),
-        Tool(name="stbuild off", write=write_stbuild, argv=(*STBUILD, "-j", jobs, "--sandbox=off"),
-             clean=(STBUILD[0], "clean")),
-        Tool(name="stbuild", write=write_stbuild, argv=(*STBUILD, "-j", jobs), clean=(STBUILD[0], "clean")),
-    ]  # fmt: skip
-    return [tool for tool in every if shutil.which(tool.argv[0])]
+    cold: tuple[float, float]
+    noop: tuple[float, float]
+    changed: tuple[float, float]
+    hits: tuple[float, float] | None
+    memory_mib: int
 
 
-def timed(argv: Sequence[str], folder: Path, env: dict[str, str]) -> float:
-    """The wall time of one call, which must succeed."""
-    began = time.perf_counter()
-    subprocess.run(
-        argv, cwd=folder, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=True
-    )
-    return time.perf_counter() - began
+class Course:
+    """One tool in a folder of its own, with a cache of its own."""
 
+    def __init__(self, tool: Tool, count: int, place: Path, patience_s: float) -> None:
+        self._tool = tool
+        self._folder = place / "work"
+        self._folder.mkdir()
+        self._patience_s = patience_s
+        self._env = {**os.environ, "STBUILD_CACHE": f"{place}/cache"}
+        write_sources(self._folder, count)
+        tool.write(self._folder, layered(count))
 
-def measure(tool: Tool, count: int, repeat: int) -> Figures:
-    """Run one tool in a folder of its own."""
-    with tempfile.TemporaryDirectory() as place:
-        folder = Path(place) / "work"
-        folder.mkdir()
-        nodes = layered(count)
-        write_sources(folder, count)
-        tool.write(folder, nodes)
-        env = {**os.environ, "STBUILD_CACHE": f"{place}/cache"}
-        cold = timed(tool.argv, folder, env)
+    def run(self, repeat: int) -> Figures:
+        """Go through the situations."""
+        cold = self.timed(self._tool.argv)
         time.sleep(0.1)
-        timed(tool.argv, folder, env)
-        noop = statistics.median(timed(tool.argv, folder, env) for _ in range(repeat))
-        changes = []
-        for number in range(repeat):
-            (folder / "src/s5.txt").write_text(f"change {number}\n")
-            changes.append(timed(tool.argv, folder, env))
+        noop = _median([self.timed(self._tool.argv) for _ in range(repeat)])
+        changed = _median([self._change(number) for number in range(repeat)])
         hits = None
-        if tool.clean:
-            timed(tool.clean, folder, env)
-            hits = timed(tool.argv, folder, env)
-    memory_mb = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss // 1024
-    return Figures(cold=cold, noop=noop, changed=statistics.median(changes), hits=hits, memory_mb=memory_mb)
+        if self._tool.clean:
+            self.timed(self._tool.clean)
+            hits = self.timed(self._tool.argv)
+        if self._tool.stop:
+            self.timed(self._tool.stop)
+        memory_mib = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss // 1024
+        return Figures(cold=cold, noop=noop, changed=changed, hits=hits, memory_mib=memory_mib)
+
+    def timed(self, argv: Sequence[str]) -> tuple[float, float]:
+        """Wall and processor time of one call, which must succeed."""
+        began, before = time.perf_counter(), _processor_s()
+        done = subprocess.run(
+            argv,
+            cwd=self._folder,
+            env=self._env,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=self._patience_s,
+            check=False,
+        )
+        if done.returncode:
+            raise SystemExit(f"{' '.join(argv)}: exit {done.returncode}\n{done.stdout}{done.stderr}")
+        return time.perf_counter() - began, _processor_s() - before
+
+    def _change(self, number: int) -> tuple[float, float]:
+        (self._folder / "src/s5.txt").write_text(f"change {number}\n")
+        return self.timed(self._tool.argv)
 
 
-def measure_apart(tool: Tool, count: int, repeat: int) -> Figures:
-    """Measure in a child, so that the peak memory is this tool's alone."""
+def measure(tool: Tool, count: int, repeat: int, patience_s: float) -> Figures | None:
+    """Measure in a child, so that memory and processor time are this tool's; None when it failed."""
     reader, writer = os.pipe()
     pid = os.fork()
     if pid == 0:
-        figures = measure(tool, count, repeat)
-        os.write(writer, repr(figures).encode())
+        os.close(reader)
+        with suppress(subprocess.TimeoutExpired), tempfile.TemporaryDirectory() as place:
+            figures = Course(tool, count, Path(place), patience_s).run(repeat)
+            os.write(writer, json.dumps(asdict(figures)).encode())
         os._exit(0)
     os.close(writer)
     with os.fdopen(reader) as stream:
         text = stream.read()
     os.waitpid(pid, 0)
-    figures = eval(text)
-    assert isinstance(figures, Figures)
-    return figures
+    return Figures(**json.loads(text)) if text else None
+
+
+def row(figures: Figures, ninja: Figures) -> str:
+    """The columns of one tool."""
+    pairs = (figures.cold, figures.noop, figures.changed, figures.hits)
+    times = " ".join(f"{pair[0]:7.2f} ({pair[1]:6.2f})" if pair else f"{'-':>16}" for pair in pairs)
+    ratios = [figures.cold[each] / ninja.cold[each] for each in (0, 1)]
+    ratios.append(figures.noop[0] / ninja.noop[0])
+    return f"{times} {figures.memory_mib:5}   " + " ".join(f"{ratio:6.2f}" for ratio in ratios)
 
 
 def main() -> None:
-    """Print a table, and the ratios to ninja."""
+    """Print a table with the ratios to the first tool, and which of our targets are missed."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--count", type=int, default=1000)
     parser.add_argument("--repeat", type=int, default=3)
+    parser.add_argument("--tools", default="", help="names with commas between; all by default")
+    parser.add_argument("--patience", type=float, default=600.0, help="seconds that one call may take")
     options = parser.parse_args()
-    print(f"{options.count} actions, {os.cpu_count()} processors, load {os.getloadavg()[0]:.1f}")
-    print(
-        f"{'':12} {'cold':>7} {'no-op':>7} {'changed':>8} {'all hits':>9} {'MiB':>5}   to ninja: cold, no-op"
-    )
-    first: Figures | None = None
-    for tool in tools():
-        found = measure_apart(tool, options.count, options.repeat)
-        first = first or found
-        hits = f"{found.hits:9.2f}" if found.hits is not None else f"{'-':>9}"
-        ratios = f"{found.cold / first.cold:6.2f} {found.noop / first.noop:6.2f}"
-        row = f"{found.cold:7.2f} {found.noop:7.3f} {found.changed:8.2f} {hits} {found.memory_mb:5}"
-        print(f"{tool.name:12} {row}   {ratios}", flush=True)
+    print(f"{options.count} actions, {os.cpu_count()} processors, load {os.getloadavg()[0]:.1f} at the start")
+    heads = " ".join(f"{head:>16}" for head in ("cold", "no-op", "changed", "hits"))
+    print(f"{'wall (cpu) s':12}{heads} {'MiB':>5}   to the first: cold wall, cold cpu, no-op wall")
+    found: dict[str, Figures] = {}
+    for tool in tools([name for name in options.tools.split(",") if name]):
+        figures = measure(tool, options.count, options.repeat, options.patience)
+        if figures is None:
+            print(f"{tool.name:12} failed, or took over {options.patience:.0f} s", flush=True)
+            continue
+        found[tool.name] = figures
+        print(f"{tool.name:12}{row(figures, next(iter(found.values())))}", flush=True)
+    print(f"load {os.getloadavg()[0]:.1f} at the end")
+    for sentence in misses(options.count, {name: asdict(each) for name, each in found.items()}):
+        print(sentence)
+
+
+def _median(pairs: Sequence[tuple[float, float]]) -> tuple[float, float]:
+    return statistics.median(wall for wall, _ in pairs), statistics.median(cpu for _, cpu in pairs)
+
+
+def _processor_s() -> float:
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
 
 
 if __name__ == "__main__":

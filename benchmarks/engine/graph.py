@@ -76,3 +76,27 @@ def write_doit(folder: Path, nodes: list[Node]) -> None:
         "        command = f\"cat {' '.join(ins)} > {out}\"\n"
         "        yield {'name': out, 'actions': [command], 'file_dep': ins, 'targets': [out]}\n"
     )
+
+
+def write_bazel(folder: Path, nodes: list[Node]) -> None:
+    """A WORKSPACE and a BUILD file of genrules."""
+    (folder / "WORKSPACE").write_text("")
+    lines = []
+    for node in nodes:
+        srcs = ", ".join(f'"{name if "/" in name else ":" + name[:-4]}"' for name in node.ins)
+        outs = f'name = "{node.out[:-4]}", srcs = [{srcs}], outs = ["{node.out}"]'
+        lines.append(f'genrule({outs}, cmd = "cat $(SRCS) > $@")')
+    last = ", ".join(f'":l{LAYERS - 1}_{i}"' for i in range(len(nodes) // LAYERS))
+    lines.append(f'filegroup(name = "everything", srcs = [{last}])')
+    (folder / "BUILD").write_text("\n".join(lines) + "\n")
+
+
+def write_snakemake(folder: Path, nodes: list[Node]) -> None:
+    """A Snakefile."""
+    rows = ",\n".join(f"    {node.out[:-4]!r}: {list(node.ins)!r}" for node in nodes)
+    last = [node.out for node in nodes[-(len(nodes) // LAYERS) :]]
+    (folder / "Snakefile").write_text(
+        f"NODES = {{\n{rows}\n}}\n\nrule all:\n    input: {last!r}\n\n"
+        "rule cat:\n    input: lambda wildcards: NODES[wildcards.name]\n"
+        '    output: "{name,l[0-9]+_[0-9]+}.txt"\n    shell: "cat {input} > {output}"\n'
+    )
