@@ -9,7 +9,8 @@ from stbuild.api import Context, File, Policy, Resources, TestInfo, rule
 class ShTest:
     """`cmd` is a bash text as in a genrule, without outputs; each of `shards` sees its number.
 
-    The number is in TEST_SHARD_INDEX, counted from 0, of TEST_TOTAL_SHARDS.
+    The number is in TEST_SHARD_INDEX, counted from 0, of TEST_TOTAL_SHARDS. A test that fails is tried again
+    `retries` times; one that passes only then is reported as flaky.
     """
 
     cmd: str
@@ -22,6 +23,7 @@ class ShTest:
     timeout_s: float = 300
     cpu: float = 1
     memory_mb: int = 0
+    resources: dict[str, int] | None = None
     network: bool = False
 
 
@@ -32,16 +34,18 @@ def sh_test(ctx: Context[ShTest]) -> TestInfo:
     if attrs.shards < 1:
         ctx.fail("a test has at least one shard", attribute="shards")
     command = ctx.shell(attrs.cmd, srcs=attrs.srcs, outs=(), attribute="cmd")
+    named = tuple(sorted((attrs.resources or {}).items()))
+    env = {**(attrs.env or {}), "TEST_TARGET": str(ctx.label), "TEST_TOTAL_SHARDS": str(attrs.shards)}
     for shard in range(attrs.shards):
         passed = ctx.output(f"shard-{shard}.passed")
         ctx.run(
-            "Test",
+            "Test" if attrs.shards == 1 else f"Shard{shard + 1}of{attrs.shards}",
             ("/bin/bash", "-euo", "pipefail", "-c", f'( {command}\n) && touch "$0"', passed),
             inputs=(*attrs.srcs, *attrs.tools),
-            env={**(attrs.env or {}), "TEST_SHARD_INDEX": str(shard), "TEST_TOTAL_SHARDS": str(attrs.shards)},
+            env={**env, "TEST_SHARD_INDEX": str(shard)},
             tools=attrs.programs,
             policy=Policy(
-                resources=Resources(cpu=attrs.cpu, memory_mb=attrs.memory_mb),
+                resources=Resources(cpu=attrs.cpu, memory_mb=attrs.memory_mb, named=named),
                 timeout_s=attrs.timeout_s,
                 retries=attrs.retries,
                 network=attrs.network,

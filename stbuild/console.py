@@ -153,8 +153,8 @@ def line_of(event: Event, *, verbose: bool) -> str:
         case "action_waiting":
             return f"  waits  {fields['label']} {fields['mnemonic']} for {fields['what']}"
         case "action_retried":
-            attempt = fields["attempt"] + 1
-            return f"  retry  {fields['label']} {fields['mnemonic']} {fields['reason']} (try {attempt})"
+            reason = f"{fields['reason']}: {fields['line']}" if fields["line"] else fields["reason"]
+            return f"  retry  {fields['label']} {fields['mnemonic']} {reason} (try {fields['attempt'] + 1})"
         case "kept":
             return f"  kept   {fields['label']}: {fields['command']}"
     return ""

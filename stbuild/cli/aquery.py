@@ -25,11 +25,18 @@ def execute(options: argparse.Namespace) -> int:
     workspace = open_workspace()
     request = make_request(workspace, options, options.labels)
     with session(workspace, request, Events(), cache_dir(options), log=False) as opened:
-        rows = [
-            row for row in describe(opened) if options.deps or row["label"] in set(map(str, opened.labels))
-        ]
-    print(json.dumps(rows, indent=2) if options.json else "\n\n".join(map(_text, rows)))
+        rows = describe(opened)
+        if not options.deps:
+            rows = [row for row in rows if row["label"] in wanted_labels(opened)]
+    text = json.dumps(rows, indent=2) if options.json else "\n\n".join(map(_text, rows))
+    print(text, end="\n" if text else "")
     return 0
+
+
+def wanted_labels(opened: Session) -> set[str]:
+    """The targets asked for, and those that make the files of one without actions of its own."""
+    makers = {opened.graph.nodes[root].label for root in opened.roots()}
+    return {*map(str, opened.labels), *makers}
 
 
 def describe(opened: Session) -> list[dict[str, Any]]:

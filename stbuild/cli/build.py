@@ -8,6 +8,7 @@ from typing import TextIO
 
 from stbuild.cli.parser import add_build_options
 from stbuild.cli.request import build_options, cache_dir, display_of, make_request, open_workspace
+from stbuild.cli.watch import Seen, command_words, files_of, watch
 from stbuild.console import status_line
 from stbuild.engine.build import Report
 from stbuild.engine.delta import find
@@ -19,22 +20,35 @@ from stbuild.engine.workspace import Workspace
 def declare(parser: argparse.ArgumentParser) -> None:
     """The arguments of this command."""
     parser.add_argument("labels", nargs="*", metavar="LABEL", help="targets, folders, //a/... or :all")
+    parser.add_argument("--watch", action="store_true", help="build again whenever a file has changed")
     add_build_options(parser)
 
 
 def execute(options: argparse.Namespace) -> int:
-    """Build the labels."""
+    """Build the labels, once or after every change."""
+    if not options.watch:
+        return _once(options)[0]
+
+    def again() -> Seen:
+        options.began = time.monotonic()
+        return _once(options)[1]
+
+    return watch(open_workspace().root, again)
+
+
+def _once(options: argparse.Namespace) -> tuple[int, Seen]:
     workspace = open_workspace()
     request = make_request(workspace, options, options.labels)
     display = display_of(options)
-    delta = find(sys.argv[1:])
+    words = command_words()
+    delta = find(words)
     with session(workspace, request, Events(display), cache_dir(options), delta=delta) as opened:
         report = build_and_tell(opened, workspace, options)
         display.close()
         lines = close(opened, report, sys.stdout)
         if not report.failures:
-            opened.remember_noop(sys.argv[1:], report.settled, lines)
-    return 1 if report.failures else 0
+            opened.remember_noop(words, report.settled, lines)
+        return (1 if report.failures else 0), (files_of(opened) if options.watch else {})
 
 
 def build_and_tell(opened: Session, workspace: Workspace, options: argparse.Namespace) -> Report:
@@ -58,7 +72,7 @@ def close(opened: Session, report: Report, stream: TextIO) -> list[str]:
     """Print failures and the closing lines: status, then bundle, check and speed, which it returns."""
     for failure in report.failures:
         print("\n".join(failure.sentences()), file=sys.stderr)
-    print(status_line(report), file=stream)
+    print(status_line(report), file=stream, flush=True)
     if report.failures:
         return []
     lines = [line for label in opened.labels for line in summary_lines(opened, str(label))]

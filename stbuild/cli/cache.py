@@ -1,8 +1,12 @@
 """`stbuild cache`: how large the cache is, whether it is sound, and making it smaller."""
 
 import argparse
+import json
 import re
+import sys
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from stbuild import layout
 from stbuild.cli.request import cache_dir, open_workspace
@@ -21,39 +25,58 @@ def declare(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--max-size", help="what gc leaves at most, for example 20G")
     parser.add_argument("--max-age", help="what gc drops when it was not used for so long, for example 30d")
     parser.add_argument("--cache-dir", help="the cache (default: the workspace's)")
+    parser.add_argument("--json", action="store_true", help="machine-readable")
     parser.add_argument("--verbose", "-v", action="store_true", help="tell more")
 
 
 def execute(options: argparse.Namespace) -> int:
     """Look at the cache, or sweep it."""
     root = cache_dir(options) or open_workspace().cache or layout.default_cache_dir()
-    if options.what == "info":
-        found = usage(root)
-        print(f"{root}: {found.records} results, {found.blobs} files, {_shown(found.bytes)}")
-        return 0
-    if options.what == "verify":
-        return _verify(root)
+    match options.what:
+        case "info":
+            row, text = _info(root)
+        case "verify":
+            row, text = _verify(root)
+        case _:
+            row, text = _sweep(root, options)
+    print(json.dumps({"cache": str(root), **row}, indent=2) if options.json else text)
+    return 1 if row.get("damaged") else 0
+
+
+def _info(root: Path) -> tuple[dict[str, Any], str]:
+    found = usage(root)
+    text = f"{root}: {found.records} results, {found.blobs} files, {_shown(found.bytes)}"
+    return asdict(found), text
+
+
+def _sweep(root: Path, options: argparse.Namespace) -> tuple[dict[str, Any], str]:
     if not options.max_size and not options.max_age:
         raise StbuildError(
             "gc needs --max-size or --max-age", hint="for example `stbuild cache gc --max-size 20G`"
         )
-    store = Store(root, print)
+    store = Store(root, lambda message: print(f"warning: {message}", file=sys.stderr))
     swept = sweep(root, store, max_bytes=_size(options.max_size), max_age_s=_age(options.max_age))
-    removed = f"{swept.records} results and {swept.blobs} files, {_shown(swept.bytes)}"
-    print(f"removed {removed}; {_shown(swept.kept_bytes)} left")
-    return 0
+    left = usage(root)
+    removed = f"removed {swept.records} results and {swept.blobs} files, {_shown(swept.bytes)}"
+    young = max(0, left.bytes - swept.kept_bytes)
+    waits = f" ({_shown(young)} too young to tell whether a build needs them)" if young else ""
+    row = {
+        "removed": {"records": swept.records, "blobs": swept.blobs, "bytes": swept.bytes},
+        "left": asdict(left),
+    }
+    return row, f"{removed}; {_shown(left.bytes)} left{waits}"
 
 
-def _verify(root: Path) -> int:
-    bad = 0
+def _verify(root: Path) -> tuple[dict[str, Any], str]:
+    bad = []
     for blob in sorted(root.glob("cas/*/*")):
         digest = blob.name
         if len(digest) >= 64 and not digest.endswith(".tmp") and digests.hash_file(blob)[:64] != digest[:64]:
-            print(f"damaged: {digest}")
             blob.unlink()
-            bad += 1
-    print(f"{bad} damaged files removed" if bad else "every file is sound")
-    return 1 if bad else 0
+            bad.append(digest)
+    lines = [f"damaged: {digest}" for digest in bad]
+    end = f"{len(bad)} damaged files removed" if bad else "every file is sound"
+    return {"damaged": bad}, "\n".join([*lines, end])
 
 
 def _size(text: str | None) -> int | None:

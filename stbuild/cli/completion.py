@@ -29,6 +29,7 @@ _OPTIONS = (
     "--keep-dirs",
     "--verbose",
     "--sandbox",
+    "--watch",
     "--weights",
 )
 

@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from stbuild import __version__, layout
+from stbuild.engine import landlock
 from stbuild.engine.plugins import PluginIndex
 from stbuild.engine.pool import machine_memory_mb
 from stbuild.engine.tools import ask_version, missing_tool
@@ -62,6 +63,7 @@ def examine(cache_dir: str | None) -> Iterator[Finding]:
         yield Finding(name="workspace", ok=False, text=str(error))
         return
     yield Finding(name="workspace", ok=True, text=str(workspace.root))
+    yield _resources(workspace)
     yield _cache(Path(cache_dir) if cache_dir else workspace.cache or layout.default_cache_dir())
     yield from _plugins(workspace)
 
@@ -74,7 +76,24 @@ def _tool(name: str, needed: bool) -> Finding:
 
 
 def _sandbox() -> Iterator[Finding]:
-    return iter(())
+    if landlock.version():
+        text = f"Landlock {landlock.version()}: an action reads and writes only what is declared"
+    else:
+        text = "this kernel has no Landlock: actions get a folder with links to their inputs, and no wall"
+    yield Finding(name="sandbox", ok=None, text=text)
+    spaces = landlock.empty_network() if landlock.version() else []
+    for space in spaces:
+        os.close(space)
+    text = "none for an action, unless it declares `network`" if spaces else "open to every action"
+    yield Finding(name="network", ok=None, text=text)
+    text = "an action above its memory_mb is stopped; its processes are looked at four times a second"
+    yield Finding(name="memory", ok=None, text=text)
+
+
+def _resources(workspace: Workspace) -> Finding:
+    named = ", ".join(f"{count} {name}" for name, count in sorted(workspace.resources.items()))
+    text = named or "no licences or boards; `resources = { vitis = 2 }` in [tool.stbuild] declares some"
+    return Finding(name="resources", ok=None, text=text)
 
 
 def _cache(folder: Path) -> Finding:

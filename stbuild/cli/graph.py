@@ -1,4 +1,4 @@
-"""`stbuild graph`: a target and what it needs, as a picture: a tree in text, dot, or SVG through Graphviz."""
+"""`stbuild graph`: a target and what it needs, as a tree in text, as dot, JSON, or SVG through Graphviz."""
 
 import argparse
 import shutil
@@ -16,7 +16,8 @@ from stbuild.engine.tools import missing_tool
 def declare(parser: argparse.ArgumentParser) -> None:
     """The arguments of this command."""
     parser.add_argument("labels", nargs="*", metavar="LABEL", help="targets, folders, //a/... or :all")
-    parser.add_argument("--output", choices=("text", "dot", "svg"), default="text")
+    parser.add_argument("--output", choices=("text", "dot", "svg", "json"), default="text")
+    parser.add_argument("--json", action="store_const", const="json", dest="output", help="--output=json")
     parser.add_argument("--file", metavar="PATH", help="where the SVG goes (default: graph.svg)")
     add_graph_options(parser)
 
@@ -32,10 +33,10 @@ def execute(options: argparse.Namespace) -> int:
         seen: set[str] = set()
         print("\n".join(line for label in labels for line in tree_lines(graph, str(label), seen)))
         return 0
-    dot = render(list(graph.targets.values()), "dot")
-    if options.output == "dot":
-        print(dot)
+    if options.output in ("dot", "json"):
+        print(render(list(graph.targets.values()), options.output))
         return 0
+    dot = render(list(graph.targets.values()), "dot")
     if shutil.which("dot") is None:
         raise missing_tool("dot")
     target = Path(options.file or "graph.svg")

@@ -11,6 +11,7 @@ from stbuild.engine.tools import ToolBox
 def declare(parser: argparse.ArgumentParser) -> None:
     """The arguments of this command."""
     parser.add_argument("tools", nargs="+", metavar="TOOL", help="programs on PATH, for example g++")
+    parser.add_argument("--json", action="store_true", help="machine-readable")
     parser.add_argument("--verbose", "-v", action="store_true", help="tell more")
 
 
@@ -21,6 +22,9 @@ def execute(options: argparse.Namespace) -> int:
     versions = {name: box.tool(name).version for name in sorted(options.tools)}
     path = root / layout.LOCK_FILE
     path.write_text(json.dumps({"tools": versions}, indent=2) + "\n")
+    if options.json:
+        print(json.dumps(versions, indent=2))
+        return 0
     for name, version in versions.items():
         print(f"{name}: {version}")
     return 0

@@ -30,7 +30,8 @@ def execute(options: argparse.Namespace) -> int:
 
     question = " ".join(options.question)
     answer = Query(targets=graph.targets, match=match).ask(question)
-    print(render([graph.targets[label] for label in answer], options.output))
+    text = render([graph.targets[label] for label in answer], options.output)
+    print(text, end="\n" if text else "")
     return 0
 
 

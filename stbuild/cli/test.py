@@ -1,115 +1,143 @@
 """`stbuild test`: run test targets and tell which passed; JUnit XML for those who read that."""
 
 import argparse
-from dataclasses import dataclass
+import json
+import re
+import time
 from pathlib import Path
-from xml.etree import ElementTree
+from typing import Any
 
 from stbuild import layout
 from stbuild.cli.build import build_and_tell
+from stbuild.cli.junit import PASSED, Attempt, Case, write_junit
 from stbuild.cli.parser import add_build_options
 from stbuild.cli.request import cache_dir, display_of, make_request, open_workspace
+from stbuild.cli.watch import Seen, files_of, watch
 from stbuild.console import seconds, status_line
 from stbuild.engine.build import Report
 from stbuild.engine.events import Event, Events
-from stbuild.engine.failure import Failure
 from stbuild.engine.session import Session, session
 from stbuild.errors import StbuildError
 
+LOGS = "testlogs"
+_SHARD = re.compile(r"Shard(\d+)of(\d+)$")
 
-@dataclass(kw_only=True)
-class Case:
-    """One test action."""
 
-    label: str
-    name: str
-    seconds: float = 0.0
-    state: str = "not tried"
-    failure: Failure | None = None
-    tries: int = 1
+class Notes:
+    """What the events tell of each test: how long it took, its log, and the tries that failed."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+        self.ran: set[str] = set()
+        self.logs: dict[str, str] = {}
+        self.attempts: dict[str, list[Attempt]] = {}
+
+    def __call__(self, event: Event) -> None:
+        """Take down an event."""
+        fields = event.fields
+        name = fields.get("id", "")
+        match event.kind:
+            case "action_retried":
+                attempt = Attempt(reason=fields["reason"], line=fields["line"])
+                self.attempts.setdefault(name, []).append(attempt)
+            case "action_cached":
+                self.seconds[name] = fields["saved_s"]
+            case "action_finished" | "action_failed":
+                self.ran.add(name)
+                self.seconds[name] = fields["seconds"]
+                self.logs[name] = fields["log"]
 
 
 def declare(parser: argparse.ArgumentParser) -> None:
     """The arguments of this command."""
     parser.add_argument("labels", nargs="*", metavar="LABEL", help="test targets, folders, //a/... or :all")
-    parser.add_argument("--junit", metavar="FILE", help="where to write JUnit XML")
+    parser.add_argument("--junit", metavar="FILE", help=f"JUnit XML (default: stbuild-out/{LOGS}/junit.xml)")
+    parser.add_argument("--json", action="store_true", help="machine-readable")
+    parser.add_argument("--watch", action="store_true", help="test again whenever a file has changed")
     add_build_options(parser)
 
 
 def execute(options: argparse.Namespace) -> int:
-    """Run every test among the labels; one that fails stops no other."""
+    """Run every test among the labels, once or after every change; one that fails stops no other."""
+    options.keep_going = True
+    if not options.watch:
+        return _once(options)[0]
+
+    def again() -> Seen:
+        options.began = time.monotonic()
+        return _once(options)[1]
+
+    return watch(open_workspace().root, again)
+
+
+def _once(options: argparse.Namespace) -> tuple[int, Seen]:
     workspace = open_workspace()
     request = make_request(workspace, options, options.labels, tests=True)
-    options.keep_going = True
     display = display_of(options)
-    times: dict[str, tuple[float, int]] = {}
-    events = Events(display, lambda event: _listen(event, times))
-    with session(workspace, request, events, cache_dir(options)) as opened:
+    notes = Notes()
+    with session(workspace, request, Events(display, notes), cache_dir(options)) as opened:
         if not opened.roots():
             raise StbuildError("no test among these targets", hint="stbuild query 'kind(test, //...)'")
         report = build_and_tell(opened, workspace, options)
         display.close()
-        cases = cases_of(opened, report, times)
-    junit = Path(options.junit) if options.junit else layout.state_dir(workspace.root) / "junit.xml"
-    write_junit(cases, junit)
-    for case in cases:
-        print("\n".join(_lines(case)))
-    print(status_line(report))
-    return 0 if all(case.state in ("passed", "cached") for case in cases) else 1
+        cases = cases_of(opened, report, notes)
+        seen = files_of(opened) if options.watch else {}
+    folder = layout.out_dir(workspace.root) / LOGS
+    write_junit(cases, folder, Path(options.junit) if options.junit else folder / "junit.xml")
+    _tell(cases, report, as_json=options.json)
+    return (0 if all(case.state in PASSED for case in cases) else 1), seen
 
 
-def cases_of(opened: Session, report: Report, times: dict[str, tuple[float, int]]) -> list[Case]:
+def cases_of(opened: Session, report: Report, notes: Notes) -> list[Case]:
     """What became of each test."""
     failures = {failure.id: failure for failure in report.failures}
     left = set(report.left_out)
+    lasted = opened.evaluator.state.seconds()
     cases = []
     for root in opened.roots():
         node = opened.graph.nodes[root]
-        spent, tries = times.get(root, (0.0, 1))
-        case = Case(
-            label=node.label, name=root.removeprefix(node.label).lstrip("#"), seconds=spent, tries=tries
-        )
-        case.failure = failures.get(root)
-        if root not in left:
-            case.state = "failed" if case.failure else "passed" if root in times else "cached"
+        case = Case(label=node.label, name=_name(node.mnemonic), log=notes.logs.get(root, ""))
+        case.seconds = notes.seconds.get(root, lasted.get(f"{opened.graph.configuration}/{root}", 0.0))
+        case.failure, case.attempts = failures.get(root), notes.attempts.get(root, [])
+        if case.failure:
+            case.state = "failed"
+        elif root not in left:
+            case.state = "cached" if root not in notes.ran else "flaky" if case.attempts else "passed"
         cases.append(case)
     return cases
 
 
-def write_junit(cases: list[Case], path: Path) -> None:
-    """One suite with a case for each test action."""
-    bad = sum(case.state == "failed" for case in cases)
-    total = f"{sum(case.seconds for case in cases):.3f}"
-    suite = ElementTree.Element(
-        "testsuite", name="stbuild", tests=str(len(cases)), failures=str(bad), time=total
-    )
+def _name(mnemonic: str) -> str:
+    shard = _SHARD.match(mnemonic)
+    return f"shard {shard[1]} of {shard[2]}" if shard else mnemonic.lower()
+
+
+def _tell(cases: list[Case], report: Report, *, as_json: bool) -> None:
+    if as_json:
+        print(json.dumps([_row(case) for case in cases], indent=2))
+        return
     for case in cases:
-        item = ElementTree.SubElement(
-            suite, "testcase", classname=case.label, name=case.name, time=f"{case.seconds:.3f}"
-        )
-        if case.failure is not None:
-            text = "\n".join(case.failure.sentences())
-            ElementTree.SubElement(item, "failure", message=case.failure.reason).text = text
-        elif case.state == "not tried":
-            ElementTree.SubElement(item, "skipped", message="what it needs could not be built")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    ElementTree.ElementTree(suite).write(path, encoding="utf-8", xml_declaration=True)
+        print("\n".join(_lines(case)))
+    print(status_line(report))
 
 
-def _listen(event: Event, times: dict[str, tuple[float, int]]) -> None:
-    name = event.fields.get("id", "")
-    spent, tries = times.get(name, (0.0, 1))
-    match event.kind:
-        case "action_retried":
-            times[name] = (spent, tries + 1)
-        case "action_finished" | "action_failed":
-            times[name] = (event.fields.get("seconds", 0.0), tries)
+def _row(case: Case) -> dict[str, Any]:
+    return {
+        "label": case.label,
+        "name": case.name,
+        "state": case.state,
+        "seconds": round(case.seconds, 3),
+        "failed_tries": [str(attempt) for attempt in case.attempts],
+        "failure": "\n".join(case.failure.sentences()) if case.failure else None,
+        "log": case.log,
+    }
 
 
 def _lines(case: Case) -> list[str]:
-    shard = f" {case.name}" if "." in case.name else ""
-    tries = f", try {case.tries}" if case.tries > 1 else ""
+    shard = f" {case.name}" if case.name.startswith("shard ") else ""
+    tries = f", try {len(case.attempts) + 1}" if case.attempts else ""
     lines = [f"{case.state.upper():9} {case.label}{shard} ({seconds(case.seconds)}{tries})"]
+    lines += [f"  try {number} {attempt}" for number, attempt in enumerate(case.attempts, start=1)]
     if case.failure is not None:
-        lines += case.failure.sentences()[1:]
+        lines += [f"  {case.failure.reason}", *case.failure.sentences()[1:]]
     return lines

@@ -13,6 +13,7 @@ _MATTERS = (
     re.compile(r".*\b(?:undefined reference|cannot find|No such file|not found)\b.*"),
     re.compile(r"^\w*(?:Error|Exception)\b.*"),
 )
+_COLOURS = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 _TAIL = 200_000
 
 
@@ -64,7 +65,7 @@ def line_that_matters(log: str) -> str:
         text = Path(log).read_bytes()[-_TAIL:].decode(errors="replace")
     except OSError:
         return ""
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    lines = [line.strip() for line in _COLOURS.sub("", text).splitlines() if line.strip()]
     for pattern in _MATTERS:
         hits = [line for line in lines if pattern.match(line)]
         if hits:

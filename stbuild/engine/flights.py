@@ -130,9 +130,7 @@ class Flights:
             if not problem:
                 return None
         elif problem and flight.tries < action.policy.retries and outcome.fate != "stopped":
-            flight.tries += 1
-            self._events.emit("action_retried", **_naming(action), reason=problem, attempt=flight.tries)
-            self._again.append(flight)
+            self._retry(flight, problem)
             return None
         landed = self._fail(flight, outcome, problem) if problem else self._succeed(flight, outcome)
         self.leases.release(flight.key.digest)
@@ -140,6 +138,14 @@ class Flights:
         if self._keep:
             self._events.emit("kept", label=action.label, command=rerun_line(flight))
         return landed
+
+    def _retry(self, flight: Flight, problem: str) -> None:
+        flight.tries += 1
+        line = line_that_matters(flight.place.log)
+        self._events.emit(
+            "action_retried", **_naming(flight.action), reason=problem, line=line, attempt=flight.tries
+        )
+        self._again.append(flight)
 
     def _problem(self, flight: Flight, outcome: Outcome) -> str:
         if outcome.code or outcome.fate:
