@@ -2,7 +2,9 @@
 
 import os
 import sys
+import threading
 import time
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, TextIO
 
 from stbuild.engine.build import Report
@@ -13,7 +15,27 @@ if TYPE_CHECKING:
 
 _SHOWN = 12
 _SLOW_S = 30.0
+_AGAIN_S = 60.0
 _FEW = 60
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """An action that runs now."""
+
+    title: str
+    began_s: float
+    last_s: float | None
+
+    @property
+    def spent_s(self) -> float:
+        """How long it has run."""
+        return time.monotonic() - self.began_s
+
+    @property
+    def progress(self) -> str:
+        """How long it has run, against how long it took last time."""
+        return seconds(self.spent_s) + (f" of about {seconds(self.last_s)}" if self.last_s else "")
 
 
 class Display(Protocol):
@@ -27,24 +49,41 @@ class Display(Protocol):
 
 
 class PlainDisplay:
-    """One line for each thing worth knowing, without control characters."""
+    """One line for each thing worth knowing, without control characters; what takes long is told again."""
 
-    def __init__(self, stream: TextIO | None = None, *, verbose: bool = False) -> None:
+    def __init__(
+        self, stream: TextIO | None = None, *, verbose: bool = False, every_s: float = _AGAIN_S
+    ) -> None:
         self._stream = stream or sys.stderr
         self._verbose = verbose
+        self._every_s = every_s
         self._total = 0
         self._ended = 0
         self._printed = 0.0
+        self._running: dict[str, Run] = {}
+        self._closed = threading.Event()
+        self._teller: threading.Thread | None = None
 
     def __call__(self, event: Event) -> None:
         """Print the line of an event, if it has one."""
-        if event.kind == "build_started":
-            self._total = event.fields["pending"]
+        name = event.fields.get("id", "")
         line = line_of(event, verbose=self._verbose)
-        if event.kind in ("action_finished", "action_failed"):
-            self._ended += 1
-            self._total = max(self._total, self._ended)
-            line = f"[{self._ended}/{self._total}] {line.strip()}" if self._worth_it(event) else ""
+        match event.kind:
+            case "build_started":
+                self._total = event.fields["pending"]
+            case "action_started":
+                self._running[name] = run = run_of(event)
+                self._watch()
+                if (run.last_s or 0) >= self._every_s and not line:
+                    line = f"  start  {run.title} ({seconds(run.last_s or 0)} last time)"
+            case "action_retried":
+                self._running.pop(name, None)
+            case "action_finished" | "action_failed":
+                self._ended += 1
+                self._total = max(self._total, self._ended)
+                ran = self._running.pop(name, None)
+                line = f"[{self._ended}/{self._total}] {line.strip()}" if self._worth_it(event) else ""
+                line += _compared(event, ran) if line else ""
         if line:
             print(line, file=self._stream, flush=True)
             self._printed = event.time_s
@@ -55,7 +94,21 @@ class PlainDisplay:
         return slow or self._total <= _FEW or event.time_s - self._printed >= 1
 
     def close(self) -> None:
-        """Nothing to take down."""
+        """Tell no more of what runs."""
+        self._closed.set()
+        if self._teller is not None:
+            self._teller.join()
+
+    def _watch(self) -> None:
+        if self._teller is None:
+            self._teller = threading.Thread(target=self._tell_again, daemon=True)
+            self._teller.start()
+
+    def _tell_again(self) -> None:
+        while not self._closed.wait(self._every_s):
+            for run in list(self._running.values()):
+                if run.spent_s >= self._every_s:
+                    print(f"  runs   {run.title} ({run.progress})", file=self._stream, flush=True)
 
 
 class LiveDisplay:
@@ -66,7 +119,7 @@ class LiveDisplay:
         from rich.live import Live
 
         self._verbose = verbose
-        self._running: dict[str, tuple[str, float, float | None]] = {}
+        self._running: dict[str, Run] = {}
         self._waiting: dict[str, str] = {}
         self._counts = {"pending": 0, "ran": 0, "cached": 0, "clean": 0, "failed": 0}
         self._console = Console(stderr=True, highlight=False)
@@ -80,8 +133,7 @@ class LiveDisplay:
         self._count(event)
         name = event.fields.get("id", "")
         if event.kind == "action_started":
-            text = f"{event.fields['label']} {event.fields['mnemonic']}"
-            self._running[name] = (text, time.monotonic(), event.fields.get("last_s"))
+            self._running[name] = run_of(event)
             self._waiting.pop(name, None)
             self._start()
         elif event.kind == "action_waiting":
@@ -111,6 +163,8 @@ class LiveDisplay:
         match event.kind:
             case "build_started":
                 self._counts.update({key: event.fields[key] for key in ("pending", "clean", "cached")})
+            case "action_cached" if self._started:
+                self._counts["cached"] += 1
             case "action_finished":
                 self._counts["ran"] += 1
             case "action_failed":
@@ -125,15 +179,19 @@ class LiveDisplay:
         if counts["failed"]:
             head += f", [red]{counts['failed']} failed[/]"
         table.add_row("[bold]stbuild[/]", head)
-        now = time.monotonic()
-        for text, began, last in list(self._running.values())[:_SHOWN]:
-            spent = seconds(now - began) + (f" of about {seconds(last)}" if last else "")
-            table.add_row(f"[cyan]{spent:>8}[/]", _plain(text))
+        for run in list(self._running.values())[:_SHOWN]:
+            table.add_row(f"[cyan]{run.progress:>8}[/]", _plain(run.title))
         if len(self._running) > _SHOWN:
             table.add_row("", f"and {len(self._running) - _SHOWN} more")
         for text in list(self._waiting.values())[:3]:
             table.add_row("[yellow]waiting[/]", _plain(text))
         return table
+
+
+def run_of(event: Event) -> Run:
+    """What has begun."""
+    title = f"{event.fields['label']} {event.fields['mnemonic']}"
+    return Run(title=title, began_s=time.monotonic(), last_s=event.fields.get("last_s"))
 
 
 def line_of(event: Event, *, verbose: bool) -> str:
@@ -142,6 +200,10 @@ def line_of(event: Event, *, verbose: bool) -> str:
     match event.kind:
         case "warning":
             return f"warning: {fields['message']}"
+        case "build_started" if fields["pending"] and fields["clean"] + fields["cached"]:
+            return (
+                f"  to do  {fields['pending']}; {fields['cached']} from the cache, {fields['clean']} in place"
+            )
         case "action_started" if verbose:
             return f"  start  {fields['label']} {fields['mnemonic']}: {' '.join(fields['argv'])}"
         case "action_finished":
@@ -185,6 +247,13 @@ def seconds(value: float) -> str:
     minutes, rest = divmod(round(value), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours} h {minutes:02} min" if hours else f"{minutes} min {rest:02} s"
+
+
+def _compared(event: Event, ran: Run | None) -> str:
+    """How long a long action took last time, if that was not about the same."""
+    last, now = (ran.last_s if ran else None) or 0.0, event.fields["seconds"]
+    differs = max(last, now) > _SLOW_S and not 0.8 * now <= last <= 1.25 * now
+    return f", {seconds(last)} last time" if last and differs else ""
 
 
 def _plain(text: str) -> Any:

@@ -4,6 +4,7 @@ import argparse
 import json
 import sys
 import time
+from contextlib import closing
 from typing import TextIO
 
 from stbuild.cli.parser import add_build_options
@@ -42,7 +43,10 @@ def _once(options: argparse.Namespace) -> tuple[int, Seen]:
     display = display_of(options)
     words = command_words()
     delta = find(words)
-    with session(workspace, request, Events(display), cache_dir(options), delta=delta) as opened:
+    with (
+        closing(display),
+        session(workspace, request, Events(display), cache_dir(options), delta=delta) as opened,
+    ):
         report = build_and_tell(opened, workspace, options)
         display.close()
         lines = close(opened, report, sys.stdout)

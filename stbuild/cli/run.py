@@ -3,6 +3,7 @@
 import argparse
 import subprocess
 import sys
+from contextlib import closing
 from importlib import import_module
 from pathlib import Path
 
@@ -32,7 +33,10 @@ def execute(options: argparse.Namespace) -> int:
     workspace = open_workspace()
     request = make_request(workspace, options, [options.label] if options.label else [])
     display = display_of(options)
-    with session(workspace, request, Events(display), cache_dir(options), choose=_runnable) as opened:
+    with (
+        closing(display),
+        session(workspace, request, Events(display), cache_dir(options), choose=_runnable) as opened,
+    ):
         report = build_and_tell(opened, workspace, options)
         display.close()
         if report.failures or report.ran:

@@ -4,6 +4,7 @@ import argparse
 import json
 import re
 import time
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -75,7 +76,7 @@ def _once(options: argparse.Namespace) -> tuple[int, Seen]:
     request = make_request(workspace, options, options.labels, tests=True)
     display = display_of(options)
     notes = Notes()
-    with session(workspace, request, Events(display, notes), cache_dir(options)) as opened:
+    with closing(display), session(workspace, request, Events(display, notes), cache_dir(options)) as opened:
         if not opened.roots():
             raise StbuildError("no test among these targets", hint="stbuild query 'kind(test, //...)'")
         report = build_and_tell(opened, workspace, options)

@@ -1,7 +1,11 @@
 """Every command that answers a question also answers in JSON; `test` and `--watch` do what they say."""
 
+import contextlib
 import json
+import os
+import pty
 import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -193,6 +197,31 @@ def test_watch_goes_on_after_a_failed_build(workspace: WorkspaceFolder) -> None:
     assert process.returncode == 130
     assert out.splitlines()[0].startswith("failed: 0 run, 0 cached, 1 failed in ")
     assert output.read_text() == "good\nb\n"
+
+
+def test_a_terminal_shows_what_runs_and_is_left_as_it_was(workspace: WorkspaceFolder) -> None:
+    slow = "genrule: {name: slow, outs: [s], cmd: 'sleep 0.7; touch $@'}"
+    workspace.build_file("p", slow)
+    workspace.ok("p:slow")
+    workspace.build_file("p", slow.replace("0.7", "60.7"))
+    ours, theirs = pty.openpty()
+    workspace.env["TERM"] = "xterm"
+    argv = [sys.executable, "-P", "-m", "stbuild", "p:slow"]
+    env = workspace.environment()
+    process = subprocess.Popen(argv, cwd=workspace.root, env=env, stdout=theirs, stderr=theirs)
+    os.close(theirs)
+    shown = b""
+    while b"of about 0.7 s" not in shown:
+        shown += os.read(ours, 4096)
+    process.send_signal(2)
+    with contextlib.suppress(OSError):
+        while data := os.read(ours, 4096):
+            shown += data
+    os.close(ours)
+    assert process.wait() == 130
+    assert b"//p:slow Genrule" in shown
+    assert b"0 of 1 run" in shown
+    assert shown.rindex(b"\x1b[?25h") > shown.rindex(b"\x1b[?25l")
 
 
 def test_shell_completion_offers_commands_and_labels(hello: WorkspaceFolder) -> None:
