@@ -13,6 +13,7 @@ from stbuild.engine.flights import Flights, Landed
 from stbuild.engine.graph import Graph
 from stbuild.engine.key import Key
 from stbuild.engine.pool import Pool, Start
+from stbuild.engine.units import variables
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,6 +86,7 @@ class Build:
                 report.left_out = tuple(run_dirty(self, pending, above, keep_going=self._options.keep_going))
         finally:
             self._flights.close()
+            self._pool.close()
             self._evaluator.state.commit()
         return report
 
@@ -139,8 +141,12 @@ class Build:
             self._flights.leases.release(key.digest)
             self._elsewhere.append(action)
             return Start.BEGUN
-        self._pool.take(action.id, action.policy.resources)
-        self._flights.start(action, self._keys.pop(action.id), self._reasons.pop(action.id))
+        units = self._pool.take(action.id, action.policy.resources)
+        if isinstance(units, str):
+            self._flights.leases.release(key.digest)
+            self._wait(action, f"{units}, which another build has")
+            return Start.NO_ROOM
+        self._flights.start(action, self._keys.pop(action.id), self._reasons.pop(action.id), variables(units))
         return Start.BEGUN
 
     def finished(self) -> list[tuple[Action, str | None]]:

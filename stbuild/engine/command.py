@@ -40,13 +40,20 @@ BASE_ENV = {
 }
 
 
-def job_for(number: int, action: Action, place: Place, tools: ToolBox, wall: dict[str, object]) -> Job:
-    """The job that runs `action` in its staged place, behind the `wall` of a sandbox."""
+def job_for(
+    number: int,
+    action: Action,
+    place: Place,
+    tools: ToolBox,
+    wall: dict[str, object],
+    given: dict[str, str],
+) -> Job:
+    """The job that runs `action` in its place, behind the `wall` of a sandbox, with the variables `given`."""
     return Job(
         id=number,
         argv=real_argv(action, tools),
         folder=place.folder,
-        env=environment(action, place.folder),
+        env={**environment(action, place.folder), **given},
         log=place.log,
         timeout_s=action.policy.timeout_s,
         memory_mb=action.policy.resources.memory_mb,

@@ -3,7 +3,7 @@
 import os
 import shlex
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +32,7 @@ class Flight:
     key: Key
     place: Place
     reason: Any = ("", ())
+    given: dict[str, str] = field(default_factory=dict)
     tries: int = 0
     rereads: int = 0
 
@@ -80,10 +81,10 @@ class Flights:
         """How many actions are running or wait to run again."""
         return len(self._flying) + len(self._again)
 
-    def start(self, action: Action, key: Key, reason: Any) -> None:
-        """Begin an action."""
+    def start(self, action: Action, key: Key, reason: Any, given: dict[str, str]) -> None:
+        """Begin an action; `given` are variables that tell it which licences and boards it has."""
         place = self._folders.open(action, key)
-        self._launch(Flight(action=action, key=key, place=place, reason=reason))
+        self._launch(Flight(action=action, key=key, place=place, reason=reason, given=given))
 
     def landed(self, timeout_s: float) -> list[Landed]:
         """The actions that have ended; waits for one at most `timeout_s`."""
@@ -118,7 +119,8 @@ class Flights:
             last_s=self._last.get(self._evaluator.name(action)),
         )
         wall = self._sandbox.around(action, flight.key, flight.place)
-        self._executor.start(job_for(self._serial, action, flight.place, self._evaluator.tools, wall))
+        tools = self._evaluator.tools
+        self._executor.start(job_for(self._serial, action, flight.place, tools, wall, flight.given))
 
     def _land(self, flight: Flight, outcome: Outcome) -> Landed | None:
         """The result, or None when the action runs again."""

@@ -13,6 +13,7 @@ from pathlib import Path
 _F_OFD_SETLK = 37
 _DIGITS = 15
 _FLOCK = "hhqqi4x"
+_NO_LOCKS = (errno.ENOLCK, errno.EINVAL, errno.EOPNOTSUPP)
 
 
 class Leases:
@@ -24,27 +25,37 @@ class Leases:
 
     def take(self, key: str) -> bool:
         """Take the lease of a key; False when another build has it."""
-        try:
-            self._lock(fcntl.F_WRLCK, int(key[:_DIGITS], 16))
-        except OSError as error:
-            if error.errno in (errno.EAGAIN, errno.EACCES):
-                return False
-            if error.errno in (errno.ENOLCK, errno.EINVAL, errno.EOPNOTSUPP):
-                return True
-            raise
-        return True
+        return lock_byte(self._handle, int(key[:_DIGITS], 16))
 
     def release(self, key: str) -> None:
         """Give a lease back."""
-        try:
-            self._lock(fcntl.F_UNLCK, int(key[:_DIGITS], 16))
-        except OSError as error:
-            if error.errno not in (errno.ENOLCK, errno.EINVAL, errno.EOPNOTSUPP):
-                raise
+        unlock_byte(self._handle, int(key[:_DIGITS], 16))
 
     def close(self) -> None:
         """Give all leases back."""
         os.close(self._handle)
 
-    def _lock(self, kind: int, byte: int) -> None:
-        fcntl.fcntl(self._handle, _F_OFD_SETLK, struct.pack(_FLOCK, kind, os.SEEK_SET, byte, 1, 0))
+
+def lock_byte(handle: int, byte: int) -> bool:
+    """Lock one byte of a file; False when another process has it, True also where nobody can lock."""
+    try:
+        _lock(handle, fcntl.F_WRLCK, byte)
+    except OSError as error:
+        if error.errno in (errno.EAGAIN, errno.EACCES):
+            return False
+        if error.errno not in _NO_LOCKS:
+            raise
+    return True
+
+
+def unlock_byte(handle: int, byte: int) -> None:
+    """Let go of one byte of a file."""
+    try:
+        _lock(handle, fcntl.F_UNLCK, byte)
+    except OSError as error:
+        if error.errno not in _NO_LOCKS:
+            raise
+
+
+def _lock(handle: int, kind: int, byte: int) -> None:
+    fcntl.fcntl(handle, _F_OFD_SETLK, struct.pack(_FLOCK, kind, os.SEEK_SET, byte, 1, 0))

@@ -4,6 +4,7 @@ import os
 from enum import Enum
 
 from stbuild.engine.action import Resources
+from stbuild.engine.units import Units
 from stbuild.errors import StbuildError
 
 
@@ -21,13 +22,14 @@ class Pool:
     """Gives out resources. Who does not fit is told what is lacking, and blocks nobody else."""
 
     def __init__(
-        self, *, cpus: int, memory_mb: int | None = None, named: dict[str, int] | None = None
+        self, *, cpus: int, units: Units, memory_mb: int | None = None, named: dict[str, int] | None = None
     ) -> None:
         self._cpus = float(cpus)
         self._memory_mb = memory_mb or machine_memory_mb()
         self._named = dict(named or {})
         self._whole = (self._cpus, self._memory_mb, dict(self._named))
-        self._taken: dict[str, Resources] = {}
+        self._units = units
+        self._taken: dict[str, tuple[Resources, dict[str, list[int]]]] = {}
 
     def lacks(self, name: str, wanted: Resources) -> str:
         """What is not there now: 'cpu', 'memory', the name of a licence or board, or ''.
@@ -47,14 +49,24 @@ class Pool:
             return "cpu"
         return "memory" if memory > self._memory_mb else ""
 
-    def take(self, name: str, wanted: Resources) -> None:
-        """Take what an action wants."""
+    def take(self, name: str, wanted: Resources) -> dict[str, list[int]] | str:
+        """Take what an action wants, and say which units; the name of a resource that another build has."""
+        units = self._units.take(wanted.named, self._whole[2])
+        if isinstance(units, str):
+            return units
         self._change(wanted, -1)
-        self._taken[name] = wanted
+        self._taken[name] = wanted, units
+        return units
 
     def release(self, name: str) -> None:
         """Give back what an action took."""
-        self._change(self._taken.pop(name), 1)
+        wanted, units = self._taken.pop(name)
+        self._change(wanted, 1)
+        self._units.release(units)
+
+    def close(self) -> None:
+        """Give back what a build that ends early still has."""
+        self._units.close()
 
     def _change(self, wanted: Resources, sign: int) -> None:
         cpu, memory = self._capped(wanted)

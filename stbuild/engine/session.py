@@ -30,6 +30,7 @@ from stbuild.engine.sandbox import Sandbox, choose
 from stbuild.engine.state import State
 from stbuild.engine.store import Store, cache_error
 from stbuild.engine.tracker import Tracker
+from stbuild.engine.units import Units
 from stbuild.engine.workspace import Workspace
 from stbuild.errors import StbuildError, did_you_mean
 
@@ -118,7 +119,7 @@ class Session:
 
     def build(self, options: Options) -> Report:
         """Build the request."""
-        pool = Pool(cpus=options.jobs, named=options.resources)
+        pool = Pool(cpus=options.jobs, units=Units(self._cache_dir), named=options.resources)
         build = Build(self.graph, self.evaluator, self._flights(options), pool, self.events, options)
         try:
             if self._delta is None:
