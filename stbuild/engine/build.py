@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from stbuild.engine.action import Action, Node, Template
-from stbuild.engine.evaluate import Evaluator, Standing
+from stbuild.engine.evaluate import Evaluator, Standing, Verdict
 from stbuild.engine.events import Events
 from stbuild.engine.explain import remember_texts, why
 from stbuild.engine.failure import Failure
@@ -13,6 +13,7 @@ from stbuild.engine.flights import Flights, Landed
 from stbuild.engine.graph import Graph
 from stbuild.engine.key import Key
 from stbuild.engine.pool import Pool, Start
+from stbuild.engine.store import Gone
 from stbuild.engine.units import variables
 
 
@@ -107,17 +108,24 @@ class Build:
                 self.report.clean += node.id not in self._counted
                 self._counted.add(node.id)
                 return True
-            case Standing.HIT:
-                assert verdict.record is not None
-                self._evaluator.settle(node, verdict.key, verdict.record, ran=False)
-                remember_texts(self._evaluator.state, node)
-                self._counted.add(node.id)
-                self.report.cached += 1
-                self._events.emit("action_cached", **naming(node), saved_s=verdict.record.seconds)
+            case Standing.HIT if self._take_hit(node, verdict):
                 return True
         self._keys[node.id] = verdict.key
         self._reasons[node.id] = why(self._graph, self._evaluator, node, verdict.key)
         return False
+
+    def _take_hit(self, node: Action, verdict: Verdict) -> bool:
+        """Put a cached result in place; False when a sweep took it in this very moment."""
+        assert verdict.record is not None
+        try:
+            self._evaluator.settle(node, verdict.key, verdict.record, ran=False)
+        except Gone:
+            return False
+        remember_texts(self._evaluator.state, node)
+        self._counted.add(node.id)
+        self.report.cached += 1
+        self._events.emit("action_cached", **naming(node), saved_s=verdict.record.seconds)
+        return True
 
     def expand(self, template: Template) -> list[Action]:
         """The actions of a template; none when its tree could not be made."""

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+from stbuild.errors import StbuildError
+
 _HEAD = 4
 
 
@@ -90,7 +92,11 @@ class LocalExecutor:
             return []
         data = self._channel.recv(1 << 16)
         if not data:
-            raise RuntimeError("the process that runs the actions has died")
+            raise StbuildError(
+                "the process that starts the actions was killed",
+                hint="what finished is kept; was there too little memory?",
+                exit_code=1,
+            )
         self._buffer += data
         return self._outcomes()
 

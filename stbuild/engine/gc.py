@@ -39,11 +39,13 @@ def usage(root: Path) -> Usage:
     return Usage(records=records, blobs=len(sizes), bytes=sum(sizes))
 
 
-def sweep(root: Path, store: Store, *, max_bytes: int | None, max_age_s: float | None) -> Swept:
+def sweep(
+    root: Path, store: Store, *, max_bytes: int | None, max_age_s: float | None, young_s: float = _YOUNG_S
+) -> Swept:
     """Drop the records used least recently, then every blob that no record names.
 
-    A running build is safe: it holds hard links to what it has placed, what it takes from the cache is used
-    today and so dropped last, and a blob that is gone after all is a miss, never an error.
+    A running build is safe: it holds hard links to what it has placed, blobs that it has just made or found
+    are younger than `young_s` and stay, and one that is gone before it is placed is a miss, never an error.
     """
     records = sorted(
         (
@@ -65,8 +67,9 @@ def sweep(root: Path, store: Store, *, max_bytes: int | None, max_age_s: float |
         live.update(fresh)
         total += sum(fresh.values())
     for shard in root.glob("results/??"):
-        _rewrite(shard, kept)
-    blobs, freed = _remove_blobs(root, live)
+        with store.unswept(alone=True):
+            _rewrite(shard, kept, {key for _, key, _ in records})
+    blobs, freed = _remove_blobs(root, store, live, young_s)
     return Swept(records=len(records) - len(kept), blobs=blobs, bytes=freed, kept_bytes=total)
 
 
@@ -84,24 +87,33 @@ def _blobs(store: Store, record: Record) -> dict[str, int]:
     return found
 
 
-def _rewrite(shard: Path, kept: dict[str, Record]) -> None:
-    lines = [line for key, _, line in records_in(shard) if key in kept]
+def _rewrite(shard: Path, kept: dict[str, Record], judged: set[str]) -> None:
+    """Leave out what was dropped; a record that a build has written meanwhile stays."""
+    lines = [line for key, _, line in records_in(shard) if key in kept or key not in judged]
     assert all(map(is_whole, lines))
     temporary = shard.with_name(f".{shard.name}.{os.getpid()}")
     temporary.write_bytes(b"".join(line + b"\n" for line in lines))
     temporary.replace(shard)
 
 
-def _remove_blobs(root: Path, live: dict[str, int]) -> tuple[int, int]:
+def _remove_blobs(root: Path, store: Store, live: dict[str, int], young_s: float) -> tuple[int, int]:
     count = freed = 0
     for blob in root.glob("cas/*/*"):
-        try:
-            status = blob.stat()
-        except FileNotFoundError:
+        if blob.name in live:
             continue
-        if blob.name in live or time.time() - status.st_ctime < _YOUNG_S:
-            continue
-        remove(str(blob))
-        count += 1
-        freed += status.st_size
+        with store.unswept(alone=True):
+            size = _remove_old(blob, young_s)
+        count += size is not None
+        freed += size or 0
     return count, freed
+
+
+def _remove_old(blob: Path, young_s: float) -> int | None:
+    try:
+        status = blob.stat()
+    except FileNotFoundError:
+        return None
+    if time.time() - status.st_ctime < young_s:
+        return None
+    remove(str(blob))
+    return status.st_size

@@ -10,6 +10,8 @@ import zlib
 from pathlib import Path
 from typing import Any
 
+from stbuild.engine.disk import append
+
 _FOLD_LINES = 2000
 _VERSION = b"stbuild state 3\n"
 
@@ -34,7 +36,7 @@ class Journal:
         """Set one record."""
         self.tables[table][name] = value
         text = json.dumps([table, name, value], separators=(",", ":")).encode()
-        os.write(self._handle, b"%08x %s\n" % (zlib.crc32(text), text))
+        append(self._handle, b"%08x %s\n" % (zlib.crc32(text), text))
         self._lines += 1
 
     def clear(self, table: str) -> None:
@@ -50,10 +52,14 @@ class Journal:
         """Write a snapshot and begin a new journal."""
         data = marshal.dumps(self.tables)
         temporary = self._snapshot.with_suffix(f".{os.getpid()}")
-        with temporary.open("wb") as stream:
-            stream.write(_VERSION + b"%08x\n" % zlib.crc32(data) + data)
-            stream.flush()
-            os.fsync(stream.fileno())
+        try:
+            with temporary.open("wb") as stream:
+                stream.write(_VERSION + b"%08x\n" % zlib.crc32(data) + data)
+                stream.flush()
+                os.fsync(stream.fileno())
+        except OSError:
+            temporary.unlink(missing_ok=True)
+            raise
         temporary.replace(self._snapshot)
         os.ftruncate(self._handle, 0)
         self._lines = 0

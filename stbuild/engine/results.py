@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from stbuild.engine.disk import append
 from stbuild.engine.store import Store, cache_error
 
 _TOUCH_S = 86_400
@@ -37,7 +38,8 @@ class Shard:
     def __init__(self, path: str) -> None:
         self.path = path
         self._handle = -1
-        self._data = b""
+        self._data = bytearray()
+        self._inode = 0
 
     def find(self, key: str) -> bytes | None:
         """The last whole line of a key, without its checksum."""
@@ -47,7 +49,7 @@ class Shard:
         while at >= 0:
             start = self._data.rfind(b"\n", 0, at) + 1
             end = self._data.find(b"\n", at)
-            line = self._data[start:end] if end >= 0 else b""
+            line = bytes(self._data[start:end]) if end >= 0 else b""
             if is_whole(line):
                 return line[9:]
             at = self._data.rfind(wanted, 0, at)
@@ -57,7 +59,7 @@ class Shard:
         """Add a line."""
         if self._handle < 0 or os.fstat(self._handle).st_nlink == 0:
             self._open()
-        os.write(self._handle, b"%08x %s\n" % (zlib.crc32(text), text))
+        append(self._handle, b"%08x %s\n" % (zlib.crc32(text), text))
         if sync:
             os.fsync(self._handle)
 
@@ -77,11 +79,19 @@ class Shard:
             os.write(self._handle, b"\n")
 
     def _refresh(self) -> None:
+        """Read what was appended since, or everything when a sweep has put another file in the place."""
         try:
-            if os.stat(self.path).st_size != len(self._data):
-                self._data = Path(self.path).read_bytes()
+            status = os.stat(self.path)
         except FileNotFoundError:
-            self._data = b""
+            self._data.clear()
+            return
+        if status.st_ino != self._inode or status.st_size < len(self._data):
+            self._data.clear()
+            self._inode = status.st_ino
+        if status.st_size > len(self._data):
+            with open(self.path, "rb", buffering=0) as stream:
+                stream.seek(len(self._data))
+                self._data += stream.read()
 
 
 class ActionCache:
@@ -111,7 +121,8 @@ class ActionCache:
             fields["log"] = record.log
         text = f"{key} {json.dumps(fields, separators=(',', ':'))}".encode()
         try:
-            self._shard(key).append(text, sync=sync)
+            with self._store.unswept():
+                self._shard(key).append(text, sync=sync)
         except OSError as error:
             raise cache_error(self._root, error) from None
 

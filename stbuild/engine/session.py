@@ -13,6 +13,7 @@ from stbuild.engine.analysis import Analysis, Overrides
 from stbuild.engine.build import Build, Options, Report
 from stbuild.engine.configured import Configuration
 from stbuild.engine.delta import Delta, keep
+from stbuild.engine.disk import told_when_full
 from stbuild.engine.evaluate import Evaluator
 from stbuild.engine.events import Events
 from stbuild.engine.executor import Executor, LocalExecutor
@@ -201,36 +202,58 @@ def session(
     `choose` may put other labels in the place of those that the request's patterns match; `delta` spares the
     analysis.
     """
+    _check_executor(workspace)
+    state = layout.state_dir(workspace.root)
+    cache = cache_dir or workspace.cache or layout.default_cache_dir()
+    _prepare(cache)
+    with (
+        told_when_full(str(state)),
+        _alone(workspace.root, state, events),
+        _recorded(state, events, log) as keys,
+    ):
+        opened = Session(workspace, request, events, cache, choose, delta)
+        try:
+            yield opened
+        finally:
+            opened.close()
+            keys.update(opened.keys)
+
+
+@contextmanager
+def _alone(root: Path, state: Path, events: Events) -> Iterator[None]:
+    """Wait until no other build goes on in the workspace."""
+
+    def waiting(pid: str) -> None:
+        message = f"another stbuild (process {pid}) builds in {root}; waiting for it"
+        events.emit("warning", message=message)
+
+    with exclusive(state / "lock", waiting):
+        yield
+
+
+@contextmanager
+def _recorded(state: Path, events: Events, log: bool) -> Iterator[dict[str, str]]:
+    """Write down what happens until the end, and then the keys that were put into the dictionary."""
+    keys: dict[str, str] = {}
+    if not log:
+        yield keys
+        return
+    end_orphans(str(state / "work"))
+    recorder = Recorder(state)
+    events.add(recorder)
+    try:
+        yield keys
+    finally:
+        recorder.close(keys)
+
+
+def _check_executor(workspace: Workspace) -> None:
     if workspace.executor not in EXECUTORS:
         raise StbuildError(
             f"no executor {workspace.executor!r}",
             where=str(workspace.project_file),
             hint=did_you_mean(workspace.executor, EXECUTORS),
         )
-    state = layout.state_dir(workspace.root)
-    cache = cache_dir or workspace.cache or layout.default_cache_dir()
-    _prepare(cache)
-
-    def waiting(pid: str) -> None:
-        events.emit(
-            "warning", message=f"another stbuild (process {pid}) builds in {workspace.root}; waiting for it"
-        )
-
-    with exclusive(state / "lock", waiting):
-        if log:
-            end_orphans(str(state / "work"))
-        written = Recorder(state) if log else None
-        if written is not None:
-            events.add(written)
-        opened = None
-        try:
-            opened = Session(workspace, request, events, cache, choose, delta)
-            yield opened
-        finally:
-            if opened is not None:
-                opened.close()
-            if written is not None:
-                written.close(opened.keys if opened is not None else {})
 
 
 def own_sources() -> list[Path]:

@@ -25,7 +25,9 @@ _PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
 _HEAD = 4
 _LOG_FLAGS = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
-_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD)
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD, signal.SIGPIPE, signal.SIGXFSZ)
+"""What Python or we handle otherwise than a program expects; an action gets the defaults."""
+
 _GRACE_S = 2.0
 _POLL_S = 0.25
 
@@ -104,7 +106,7 @@ class Spawner:
         try:
             pid = self._fork(request) if request["sandbox"] else _spawn(request)
         except OSError as error:
-            with open(request["log"], "w") as stream:
+            with contextlib.suppress(OSError), open(request["log"], "w") as stream:
                 stream.write(f"error: cannot start {request['argv'][0]}: {error.strerror}\n")
             self._answer({"id": request["id"], "code": 127, "seconds": 0.0, "peak_kb": 0, "fate": ""})
             return

@@ -1,10 +1,12 @@
 """The content-addressed store: one read-only file for each content, named after its digest."""
 
 import errno
+import fcntl
 import itertools
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from stbuild.engine import digest as digests
@@ -12,6 +14,10 @@ from stbuild.engine.digest import Manifest
 from stbuild.errors import StbuildError
 
 _FICLONE = 0x40049409
+
+
+class Gone(Exception):
+    """A content that was here a moment ago is not any more."""
 
 
 class Store:
@@ -25,6 +31,7 @@ class Store:
         self._good: set[str] = set()
         self._manifests: dict[str, Manifest] = {}
         self._serial = itertools.count()
+        self._lock = -1
 
     def path(self, digest: str) -> str:
         """Where the blob of a digest lies."""
@@ -44,8 +51,7 @@ class Store:
     def put_file(self, path: str, digest: str, *, move: bool = True, sync: bool = False) -> None:
         """Take in the file at `path`, whose digest the caller has computed; `move` gives the file away."""
         blob = self.path(digest)
-        if digest in self._good or self._intact(digest):
-            self._good.add(digest)
+        if self._hold(digest):
             return
         self._folder(blob)
         try:
@@ -57,7 +63,7 @@ class Store:
     def put_bytes(self, data: bytes, digest: str) -> None:
         """Take in a content that is in memory."""
         blob = self.path(digest)
-        if digest in self._good:
+        if self._hold(digest):
             return
         self._folder(blob)
         temporary = self._unique(blob)
@@ -99,11 +105,39 @@ class Store:
         return Path(self.path(digest)).read_bytes()
 
     def checkout(self, digest: str, target: str) -> None:
-        """Make `target` show the content, in place of whatever is there."""
-        if digest.endswith(digests.TREE):
-            self._checkout_tree(digest, target)
-        else:
-            self._link(digest, target)
+        """Make `target` show the content, in place of whatever is there; `Gone` when a sweep was faster."""
+        try:
+            if digest.endswith(digests.TREE):
+                self._checkout_tree(digest, target)
+            else:
+                self._link(digest, target)
+        except FileNotFoundError:
+            self._good.clear()
+            raise Gone(digest) from None
+
+    @contextmanager
+    def unswept(self, *, alone: bool = False) -> Iterator[None]:
+        """While this lasts no sweep removes anything; a sweep removes while it has the store `alone`."""
+        if self._lock < 0:
+            self._lock = os.open(self.root / "sweep", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        fcntl.flock(self._lock, fcntl.LOCK_EX if alone else fcntl.LOCK_SH)
+        try:
+            yield
+        finally:
+            fcntl.flock(self._lock, fcntl.LOCK_UN)
+
+    def _hold(self, digest: str) -> bool:
+        """Whether the content is here; then it counts as new, and no sweep takes it soon."""
+        if not self._intact(digest):
+            self._good.discard(digest)
+            return False
+        try:
+            with self.unswept():
+                os.chmod(self.path(digest), digests.mode_of(digest))
+        except (FileNotFoundError, PermissionError):
+            return False
+        self._good.add(digest)
+        return True
 
     def _checkout_tree(self, digest: str, target: str) -> None:
         staging = self._unique(target)
@@ -225,8 +259,6 @@ def remove(path: str) -> None:
 
 
 def _reflink(source: str, target: str) -> None:
-    import fcntl
-
     with open(source, "rb") as reader, open(target, "wb") as writer:
         fcntl.ioctl(writer.fileno(), _FICLONE, reader.fileno())
 
