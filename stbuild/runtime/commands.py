@@ -114,12 +114,15 @@ class _Talk:
         """Answer line after line; what the device has seen before is not fed to it again."""
         messages: tuple[Message, ...] = ()
         for line in lines:
-            messages = (*messages, Message(role="user", content=line))
-            tokens = text.conversation(messages)
+            asked = (*messages, Message(role="user", content=line))
+            tokens = text.conversation(asked)
+            if len(tokens) > self._context:
+                self._leave_out(len(tokens))
+                continue
             known = _common(tokens[:-1], self._session.history)
             self._session.rewind(known)
             reply = self.answer(text, tokens[known:])
-            messages = (*messages, Message(role="assistant", content=reply))
+            messages = (*asked, Message(role="assistant", content=reply))
 
     def _stream(
         self, tokens: Sequence[int], show: Callable[[int], str], finish: Callable[[], str] = str
@@ -132,6 +135,10 @@ class _Talk:
         sys.stdout.flush()
         self._report(answer)
         return answer
+
+    def _leave_out(self, tokens: int) -> None:
+        told = f"with this the conversation would have {tokens} tokens, the context holds {self._context}"
+        print(f"[{told}: left out; ask something shorter, or end with an empty line]", file=sys.stderr)
 
     def _report(self, answer: Answer) -> None:
         print(f"[{speed(answer)}; measured, {self._device.description}]", file=sys.stderr)

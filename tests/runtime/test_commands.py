@@ -79,6 +79,19 @@ def test_a_conversation_feeds_only_what_is_new(
     assert int(prompts[1]) < whole
 
 
+def test_a_turn_that_does_not_fit_is_left_out(
+    make_bundle: MakeBundle, capsys: Captured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO("Hi\n" + 100 * "x" + "\nYo\n"))
+    assert run(make_bundle(), ["--chat", "--max-tokens", "2"]) == 0
+    out, err = capsys.readouterr()
+    assert len(out.splitlines()) == 2
+    assert re.search(
+        r"\[with this the conversation would have 1\d\d tokens, the context holds 64: left out", err
+    )
+    assert len(re.findall(r"prompt of (\d+) ", err)) == 2
+
+
 @pytest.mark.parametrize("argv", [["--prompt", "Hi"], ["--chat"]])
 def test_text_without_a_tokenizer(make_bundle: MakeBundle, argv: list[str]) -> None:
     with pytest.raises(StbuildError, match=r"text needs a tokenizer, and this bundle has none .*--tokens"):
