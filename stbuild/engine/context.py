@@ -1,19 +1,20 @@
 """What a rule is given: its attributes, its label, and the means to declare outputs and actions."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Generic, NoReturn, TypeVar
 
-from stbuild.engine.action import Action, CxxScan, Node, Policy, Resources, Template
+from stbuild.engine.action import Action, CxxScan, Node, Policy, Resources
 from stbuild.engine.artifact import File, Folder, Origin, Tree
 from stbuild.engine.canonical import canonical_json, files_within
+from stbuild.engine.each import Each
 from stbuild.engine.label import Label
+from stbuild.engine.render import Argument, render
 from stbuild.engine.scope import Scope
 from stbuild.engine.shell import Unknown, expand
 from stbuild.errors import StbuildError
 
 A = TypeVar("A")
-Argument = str | int | float | File | Folder | tuple[Any, ...]
-"""One argument of a command; a tuple is joined without a space: `("-I", folder)`."""
 
 
 class Context(Generic[A]):
@@ -166,47 +167,22 @@ class Context(Generic[A]):
 
         `a/b.cpp` becomes `a/b<out_suffix>`. Each file is searched for headers in `include_dirs`.
         """
-        settings = _policy(policy, resources)
-        extra, folders, keyed = tuple(inputs), tuple(include_dirs), _text(env)
-        name = self._id(mnemonic)
-        label, where, wanted = str(self.label), self.where, tuple(tools)
-
-        def expand(item: File, out: File) -> Action:
-            command, read, _ = _render(argv(item, out), {out.path}, extra, self._mentioned)
-            scan = CxxScan(sources=(item,) if folders else (), folders=folders)
-            read = tuple(dict.fromkeys((item, *read)))
-            return Action(
-                id=f"{name}[{item.path[len(over.path) + 1 :]}]",
-                label=label,
-                mnemonic=mnemonic,
-                argv=command,
-                inputs=read,
-                outputs=(out,),
-                env=keyed,
-                tools=wanted,
-                cxx=scan,
-                policy=settings,
-                where=where,
-            )
-
-        trees = tuple(folder for folder in folders if isinstance(folder, Tree) and folder != over)
-        probe = File(path=f"{over.path}/probe.cpp", origin=Origin.OUTPUT, prefix=over.prefix)
-        shared = [f for f in _render(argv(probe, probe), set(), extra, self._mentioned)[1] if f != probe]
-        self._claim((out_tree,))
-        self.nodes.append(
-            Template(
-                id=name,
-                label=label,
-                mnemonic=mnemonic,
-                over=over,
-                pattern=pattern,
-                out_tree=out_tree,
-                expand=expand,
-                out_suffix=out_suffix,
-                inputs=tuple(dict.fromkeys((*shared, *trees))),
-                where=where,
-            )
+        each = Each(
+            id=self._id(mnemonic),
+            label=str(self.label),
+            mnemonic=mnemonic,
+            where=self.where,
+            over=over,
+            argv=argv,
+            inputs=tuple(inputs),
+            mentioned=self._mentioned,
+            env=_text(env),
+            tools=tuple(tools),
+            folders=tuple(include_dirs),
+            policy=_policy(policy, resources),
         )
+        self._claim((out_tree,))
+        self.nodes.append(each.template(pattern, out_tree, out_suffix))
 
     def shell(self, text: str, *, srcs: Sequence[File], outs: Sequence[File], attribute: str) -> str:
         """A shell command with `$(SRCS)`, `$@`, `$(location x)` and so on replaced by paths."""
@@ -237,16 +213,17 @@ class Context(Generic[A]):
         policy: Policy,
     ) -> None:
         free = {path for path in self._made if path not in self._claimed} | {file.path for file in outputs}
-        command, read, written = _render(argv, free, inputs, self._mentioned)
-        made = tuple(dict.fromkeys((*outputs, *written)))
+        rendered = render(argv, free, inputs, self._mentioned)
+        made = tuple(dict.fromkeys((*outputs, *rendered.written)))
+        paths = {file.path for file in made}
         self._claim(made)
         self.nodes.append(
             Action(
                 id=self._id(mnemonic),
                 label=str(self.label),
                 mnemonic=mnemonic,
-                argv=command,
-                inputs=tuple(file for file in read if file.path not in {each.path for each in made}),
+                argv=rendered.command,
+                inputs=tuple(file for file in rendered.read if file.path not in paths),
                 outputs=made,
                 env=_text(env),
                 module=module,
@@ -278,37 +255,10 @@ class Context(Generic[A]):
             self._claimed.add(file.path)
 
 
-def _render(
-    argv: Sequence[Argument], free: set[str], inputs: Sequence[File], mentioned: Mapping[str, Sequence[File]]
-) -> tuple[tuple[str, ...], tuple[File, ...], tuple[File, ...]]:
-    read: dict[File, None] = {}
-    written: dict[File, None] = {}
-
-    def text(item: Argument) -> str:
-        if isinstance(item, tuple):
-            return "".join(text(part) for part in item)
-        if not isinstance(item, File | Folder):
-            return str(item)
-        if isinstance(item, File) and item.origin is Origin.OUTPUT and item.path in free:
-            written[item] = None
-            return item.made
-        if isinstance(item, File):
-            read[item] = None
-        return item.staged
-
-    command = tuple(text(item) for item in argv)
-    read.update(dict.fromkeys(inputs))
-    for file in list(read):
-        read.update(dict.fromkeys(mentioned.get(file.path, ())))
-    return command, tuple(read), tuple(written)
-
-
 def _policy(policy: Policy | None, resources: Resources | None) -> Policy:
     base = policy or Policy()
     if resources is None:
         return base
-    from dataclasses import replace
-
     return replace(base, resources=resources)
 
 
