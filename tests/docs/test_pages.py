@@ -8,7 +8,7 @@ import pytest
 from tests.docs.session import CHECKOUT, pattern, run_page
 
 PAGES = sorted((CHECKOUT / "docs").rglob("*.md")) + sorted(CHECKOUT.glob("*.md"))
-PAGES += sorted((CHECKOUT / "projects").rglob("*.md"))
+PAGES += sorted((CHECKOUT / "projects").rglob("*.md")) + sorted((CHECKOUT / "benchmarks").glob("*.md"))
 _LINK = re.compile(r"\]\(([^)#\s]+)(?:#[^)]*)?\)")
 
 
