@@ -2,7 +2,7 @@
 
 import json
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
@@ -118,18 +118,19 @@ class Seen:
 
 
 def accelerate(model: nn.Module, folder: Path, *, card: str = "u55c", context: int = 32,
-               defines: Sequence[str] = (), **wishes: int) -> Accelerator:  # fmt: skip
-    """Trace, plan, generate, compile, pack and bundle `model` below `folder`."""
+               group: int = 32, defines: Sequence[str] = (),
+               compiler: Callable[[Design, Path], Path] | None = None, **wishes: int) -> Accelerator:  # fmt: skip
+    """Trace, plan, generate, compile (by `compiler`, else g++), pack and bundle `model` below `folder`."""
     traced = decode_graph(model, name="small", context=context)
     graph = FixNumerics()(traced.graph)
-    uses = uses_of(graph, 32)
+    uses = uses_of(graph, group)
     weights = ModuleWeights.of(model, uses)
     index = index_of(graph, weights)
     design = plan(graph, index, platform(card), Wishes(**wishes))
     memory = folder / "memory"
     with RegionFiles(memory) as files:
         write_memory(graph, design, weights, traced.tables, files.append)
-    image = compile_design(design, folder, defines)
+    image = compiler(design, folder) if compiler else compile_design(design, folder, defines)
     serde.write(folder / "design.json", design)
     serde.write(folder / "index.json", index)
     (folder / "tokenizer").mkdir()

@@ -8,7 +8,6 @@ import operator
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -23,6 +22,7 @@ from stbuild.frontend import (
 )
 from stbuild.frontend.builder import Builder, NoLowering
 from stbuild.frontend.call import Call, Lowering
+from stbuild.frontend.model_code import model_line
 from stbuild.frontend.static import Statics
 from stbuild.frontend.trace import TracedModel
 from stbuild.frontend.values import CacheMemory, Static, Tokens, Value, Weight
@@ -97,7 +97,7 @@ def _input(low: Lowering, spec: InputSpec, traced: TracedModel, positional: dict
 def _lower_node(low: Lowering, node: torch.fx.Node, values: dict[torch.fx.Node, Any]) -> Any:
     args, kwargs = _resolved(node.args, values), _resolved(node.kwargs, values)
     if node.target is operator.getitem:
-        return args[0][args[1]]
+        return _item(low, *args)
     place = low.builder.place
     place.operator, place.module, place.line = str(node.target), _module(node), source_line(node)
     if _mutates(node.target):
@@ -108,6 +108,13 @@ def _lower_node(low: Lowering, node: torch.fx.Node, values: dict[torch.fx.Node, 
     value = _handler(call)(call)
     low.builder.note_origin(value)
     return value
+
+
+def _item(low: Lowering, many: Any, number: int) -> Any:
+    """One of the results of an operator that gives several."""
+    if isinstance(many, Static):
+        return low.statics.apply(operator.getitem, (many, number), {})
+    return many[number]
 
 
 def _handler(call: Call) -> Callable[[Call], Any]:
@@ -171,11 +178,4 @@ def source_line(node: torch.fx.Node) -> str | None:
     """The innermost line of the model's own code that made `node`, as `file:line`."""
     frames = _FRAME.findall(node.meta.get("stack_trace") or "")
     own = [(f, n) for f, n in frames if "/torch/" not in f] or frames
-    if not own:
-        return None
-    path = Path(own[-1][0])
-    if "site-packages" in path.parts:
-        path = Path(*path.parts[path.parts.index("site-packages") + 1 :])
-    elif path.is_relative_to(Path.cwd()):
-        path = path.relative_to(Path.cwd())
-    return f"{path}:{own[-1][1]}"
+    return model_line(*own[-1]) if own else None

@@ -16,6 +16,7 @@ from torch import nn
 
 from stbuild.errors import StbuildError
 from stbuild.frontend.hollow import hollow_parameters
+from stbuild.frontend.model_code import model_code
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,8 +56,8 @@ def _imported(path: Path) -> ModuleType:
         spec.loader.exec_module(module)
     except SyntaxError as error:
         raise StbuildError(f"not Python: {error.msg}", where=f"{path}:{error.lineno}") from error
-    except ImportError as error:
-        raise StbuildError(f"cannot be imported: {error}", where=str(path)) from error
+    except Exception as error:
+        raise StbuildError(f"cannot be imported: {type(error).__name__}: {error}", where=str(path)) from error
     finally:
         sys.path.remove(str(path.parent))
     return module
@@ -68,4 +69,5 @@ def _called(source: ModuleType, name: str, path: Path) -> Any:
         raise StbuildError(
             f"the file does not define {name}()", where=str(path), hint="write def model() -> torch.nn.Module"
         )
-    return function()
+    with model_code(f"{name}() failed"):
+        return function()

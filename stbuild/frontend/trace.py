@@ -23,6 +23,7 @@ from transformers.cache_utils import Cache, CacheLayerMixin
 from stbuild.errors import StbuildError
 from stbuild.frontend.hollow import without_storage
 from stbuild.frontend.kvcache import GrowingProbes, Probe, TracedLayer, cache_of
+from stbuild.frontend.model_code import model_code
 
 PREFILL_TOKENS = 3
 """Tokens of the traced prefill: any number above one shows how tokens are laid out."""
@@ -66,7 +67,8 @@ def trace(model: nn.Module, *, context: int, tokens: int = 1) -> TracedModel:
         ids, positions = torch.zeros(1, tokens, dtype=torch.long), torch.arange(tokens)[None]
         keys = [torch.zeros(()).expand(1, k[1], context, k[3]) for k, _ in shapes]
         values = [torch.zeros(()).expand(1, v[1], context, v[3]) for _, v in shapes]
-        program = export(wrapper, (ids, positions, keys, values), strict=False)
+        with model_code(f"{type(model).__name__} cannot be traced"):
+            program = export(wrapper, (ids, positions, keys, values), strict=False)
     return TracedModel(program=program, names=names, context=context, tokens=tokens, layers=len(shapes))
 
 
@@ -129,7 +131,8 @@ def _cache_shapes(model: nn.Module, context: int, tokens: int) -> list[tuple[tor
     probes = GrowingProbes(context)
     with FakeTensorMode(allow_non_fake_inputs=True):
         ids, positions = torch.zeros(1, tokens, dtype=torch.long), torch.arange(tokens)[None]
-        call(model, ids, positions, cache_of(probes), context)
+        with model_code(f"{type(model).__name__} cannot be called with {tokens} token{'s'[: tokens > 1]}"):
+            call(model, ids, positions, cache_of(probes), context)
     return [_probed(layer, i, tokens) for i, layer in enumerate(_used(probes))]
 
 

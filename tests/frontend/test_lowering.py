@@ -103,6 +103,25 @@ def test_an_operator_without_lowering_is_named_with_module_and_line() -> None:
     assert found.value.hint is not None and "lowered are linear layers" in found.value.hint
 
 
+def test_a_model_that_looks_at_values_is_refused_with_its_line() -> None:
+    model = Odd(lambda x: x[..., : int(x.argmax())])
+    with pytest.raises(StbuildError, match="Odd cannot be called with 1 token: DataDependentOutput") as found:
+        decode_graph(model, name="odd", context=CONTEXT)
+    assert found.value.where is not None and "test_lowering.py:" in found.value.where
+    assert found.value.hint == "the model's code must not look at values of tensors, only at shapes"
+
+
+def test_an_exception_of_the_model_is_one_sentence_with_its_line() -> None:
+    def fails(x: Tensor) -> Tensor:
+        raise ValueError("no such luck\nnor other")
+
+    with pytest.raises(
+        StbuildError, match=r"Odd cannot be called with 1 token: ValueError: no such luck$"
+    ) as found:
+        decode_graph(Odd(fails), name="odd", context=CONTEXT)
+    assert found.value.where is not None and "test_lowering.py:" in found.value.where
+
+
 def test_a_sliding_window_is_refused() -> None:
     class Window(Odd):
         def forward(

@@ -1,0 +1,49 @@
+"""Runs the user's own model code: what it raises is told in one sentence with the line it came from."""
+
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from stbuild.errors import StbuildError
+
+_TRACEABLE = "the model's code must not look at values of tensors, only at shapes"
+
+
+@contextmanager
+def model_code(what: str) -> Iterator[None]:
+    """Turn an exception from inside into `StbuildError`: `what` (such as `Net cannot be traced`) and why."""
+    try:
+        yield
+    except StbuildError:
+        raise
+    except Exception as error:
+        hint = _TRACEABLE if "DataDependent" in type(error).__name__ else None
+        raise StbuildError(f"{what}: {_reason(error)}", where=_place(error), hint=hint) from error
+
+
+def model_line(file: str, line: int | str | None) -> str:
+    """`file:line`, with `file` below the current folder or below site-packages where it lies there."""
+    path = Path(file)
+    if "site-packages" in path.parts:
+        path = Path(*path.parts[path.parts.index("site-packages") + 1 :])
+    elif path.is_relative_to(Path.cwd()):
+        path = path.relative_to(Path.cwd())
+    return f"{path}:{line}"
+
+
+def is_model_file(file: str) -> bool:
+    """True for a file that is neither PyTorch's nor ours."""
+    ours = str(Path(__file__).resolve().parents[1])
+    return "/torch/" not in file and not file.startswith((ours, "<"))
+
+
+def _reason(error: Exception) -> str:
+    lines = str(error).strip().splitlines()
+    return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
+
+
+def _place(error: Exception) -> str | None:
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [f for f in frames if is_model_file(f.filename)]
+    return model_line(own[-1].filename, own[-1].lineno) if own else None

@@ -1,0 +1,30 @@
+"""What is wrong with a project's model file is said in one sentence with its line."""
+
+from pathlib import Path
+
+import pytest
+
+from stbuild.errors import StbuildError
+from stbuild.frontend.model_file import load_model
+
+CASES = {
+    "raises": ("def model():\n    return [][3]\n", r"model.py:2: model\(\) failed: IndexError: list index"),
+    "import": ("x = 1 / 0\n", "cannot be imported: ZeroDivisionError: division by zero"),
+    "syntax": ("def model(:\n", r"model.py:1: not Python: invalid syntax"),
+    "nothing": ("x = 1\n", r"does not define model\(\)"),
+    "number": ("def model():\n    return 3\n", r"model\(\) gives a int, not a torch.nn.Module"),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_a_bad_model_file(case: str, tmp_path: Path) -> None:
+    text, sentence = CASES[case]
+    (tmp_path / "model.py").write_text(text)
+    with pytest.raises(StbuildError, match=sentence) as found:
+        load_model(tmp_path / "model.py")
+    assert "\n" not in str(found.value)
+
+
+def test_there_is_no_file(tmp_path: Path) -> None:
+    with pytest.raises(StbuildError, match="there is no such model file"):
+        load_model(tmp_path / "model.py")
