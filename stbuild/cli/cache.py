@@ -21,7 +21,11 @@ _TIMES = {"h": 3600, "d": 86_400, "w": 604_800}
 
 def declare(parser: argparse.ArgumentParser) -> None:
     """The arguments of this command."""
-    parser.add_argument("what", choices=("info", "gc", "verify"))
+    parser.add_argument(
+        "what",
+        choices=("info", "gc", "verify"),
+        help="info: its size; gc: make it smaller; verify: read every file and drop damaged ones",
+    )
     parser.add_argument("--max-size", help="what gc leaves at most, for example 20G")
     parser.add_argument("--max-age", help="what gc drops when it was not used for so long, for example 30d")
     parser.add_argument("--cache-dir", help="the cache (default: the workspace's)")

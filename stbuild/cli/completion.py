@@ -36,7 +36,11 @@ _OPTIONS = (
 
 def declare(parser: argparse.ArgumentParser) -> None:
     """The arguments of this command."""
-    parser.add_argument("shell", choices=("bash", "zsh", "fish", "words"))
+    parser.add_argument(
+        "shell",
+        choices=("bash", "zsh", "fish", "words"),
+        help="for bash: `source <(stbuild completion bash)`; words: what can be completed here",
+    )
     parser.add_argument("--verbose", "-v", action="store_true", help="tell more")
 
 

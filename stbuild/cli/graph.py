@@ -16,7 +16,12 @@ from stbuild.engine.tools import missing_tool
 def declare(parser: argparse.ArgumentParser) -> None:
     """The arguments of this command."""
     parser.add_argument("labels", nargs="*", metavar="LABEL", help="targets, folders, //a/... or :all")
-    parser.add_argument("--output", choices=("text", "dot", "svg", "json"), default="text")
+    parser.add_argument(
+        "--output",
+        choices=("text", "dot", "svg", "json"),
+        default="text",
+        help="form of the picture; svg needs Graphviz",
+    )
     parser.add_argument("--json", action="store_const", const="json", dest="output", help="--output=json")
     parser.add_argument("--file", metavar="PATH", help="where the SVG goes (default: graph.svg)")
     add_graph_options(parser)

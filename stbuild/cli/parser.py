@@ -5,12 +5,12 @@ import importlib
 from collections.abc import Sequence
 from typing import NoReturn
 
-from stbuild import __version__, layout
+from stbuild import __version__
 from stbuild.errors import StbuildError, did_you_mean
 
 COMMANDS = {
     "build": "make targets (the default: `stbuild LABEL` is `stbuild build LABEL`)",
-    "run": "make a target and run it: stbuild run projects/x --prompt …",
+    "run": "make a target and run it: stbuild run projects/x --prompt … (`-- --help` tells its options)",
     "test": "run test targets",
     "clean": "remove what was built; the cache stays",
     "query": "what depends on what, and which attributes targets have",
@@ -64,7 +64,9 @@ def add_build_options(parser: argparse.ArgumentParser) -> None:
         "--keep-dirs", action="store_true", help="keep the folders of actions and say how to rerun"
     )
     parser.add_argument(
-        "--sandbox", choices=("auto", "landlock", "staged", "off"), help="how actions are kept apart"
+        "--sandbox",
+        choices=("auto", "landlock", "staged", "off"),
+        help="what an action sees: landlock: what it declares; staged: a folder with its inputs; off: all",
     )
     parser.add_argument("--plain", action="store_true", help="lines instead of a live display")
 
@@ -72,12 +74,16 @@ def add_build_options(parser: argparse.ArgumentParser) -> None:
 def add_graph_options(parser: argparse.ArgumentParser) -> None:
     """The options of every command that reads BUILD files."""
     parser.add_argument("--platform", help="the card, see `stbuild platforms`")
-    parser.add_argument("--target", help=f"one of {', '.join(layout.TARGETS)}")
+    parser.add_argument("--target", help="sw_emu (an emulated card, needs g++ only), hw_emu or hw")
     parser.add_argument(
         "--cache-dir", help="the cache of results (default: $STBUILD_CACHE, ~/.cache/stbuild)"
     )
     parser.add_argument(
-        "--set", action="append", default=[], metavar="LABEL.ATTR=VALUE", help="override an attribute"
+        "--set",
+        action="append",
+        default=[],
+        metavar="LABEL.ATTR=VALUE",
+        help="override an attribute of a target",
     )
     parser.add_argument(
         "--weights", metavar="PATH", help="override the attribute `weights` of the packages named"

@@ -11,11 +11,18 @@ from stbuild.engine.label import Pattern
 from stbuild.engine.query import Query
 from stbuild.engine.workspace import Workspace
 
+_HELP = (
+    "deps(X), rdeps(UNIVERSE, X), somepath(A, B), kind(REGEX, X) or attr(NAME, REGEX, X), joined by + - ^; "
+    "deps and rdeps take a depth at the end; for example 'rdeps(//..., //hello:greeting)'"
+)
+
 
 def declare(parser: argparse.ArgumentParser) -> None:
     """The arguments of this command."""
-    parser.add_argument("question", nargs="+", help="for example 'rdeps(//..., //hls:kernels)'")
-    parser.add_argument("--output", choices=("text", "json", "dot"), default="text")
+    parser.add_argument("question", nargs="+", help=_HELP)
+    parser.add_argument(
+        "--output", choices=("text", "json", "dot"), default="text", help="form of the answer"
+    )
     parser.add_argument("--json", action="store_const", const="json", dest="output", help="--output=json")
     add_graph_options(parser)
 
