@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from stbuild.engine.artifact import File, Folder, Tree
+from stbuild.errors import StbuildError
 
 Text = tuple[tuple[str, str], ...]
 
@@ -19,6 +20,12 @@ class Resources:
     memory_mb: int = 0
     named: tuple[tuple[str, int], ...] = ()
     semantic: Text = ()
+
+    def __post_init__(self) -> None:
+        _at_least(0, cpu=self.cpu, memory_mb=self.memory_mb)
+        for name, count in self.named:
+            if count < 1:
+                raise StbuildError(f"resource {name!r} takes a count of at least 1, got {count}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,6 +46,11 @@ class Policy:
     network: bool = False
     cacheable: bool = True
     pass_env: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        _at_least(0, retries=self.retries)
+        if self.timeout_s is not None and self.timeout_s <= 0:
+            raise StbuildError(f"timeout_s takes more than 0 seconds, got {self.timeout_s:g}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,3 +110,9 @@ class Template:
 
 
 Node = Action | Template
+
+
+def _at_least(least: int, **values: float) -> None:
+    for name, value in values.items():
+        if value < least:
+            raise StbuildError(f"{name} takes {least} or more, got {value:g}")

@@ -12,7 +12,7 @@ from stbuild.engine.context import Context
 from stbuild.engine.graph import Graph, TargetNode, index_producers
 from stbuild.engine.label import Label, Pattern
 from stbuild.engine.packages import ALIAS, Packages
-from stbuild.engine.plugins import PluginIndex
+from stbuild.engine.plugins import PluginIndex, told_of_plugin
 from stbuild.engine.resolve import CallResolver, FileResolver
 from stbuild.engine.rule import Entry, Macro, Rule, default_files
 from stbuild.engine.tracker import Tracker
@@ -138,11 +138,11 @@ class Analysis:
         rule = self._rule(call)
         attrs = self._attributes(call, rule)
         context: Context[Any] = Context(attrs, label, call.where, CallResolver(self, call))
-        provider = rule.function(context)
+        with told_of_plugin(f"rule {call.rule}", rule.function, call.where):
+            provider = rule.function(context)
         if not isinstance(provider, rule.provider):
-            raise TypeError(
-                f"rule {rule.name} gave {type(provider).__name__}, declares {rule.provider.__name__}"
-            )
+            message = f"rule {rule.name} gave a {type(provider).__name__}, declares {rule.provider.__name__}"
+            raise StbuildError(message, where=rule.function.__code__.co_filename)
         self._nodes.update((node.id, node) for node in context.nodes)
         return Analyzed(provider=provider, node=self._target(call, context, provider))
 
@@ -216,11 +216,8 @@ class Analysis:
 
     def _expand(self, call: TargetCall, macro: Macro[Any]) -> list[Entry]:
         attrs = self._attributes(call, macro)
-        try:
+        with told_of_plugin(f"macro {call.rule}", macro.function, call.where):
             return list(macro.function(call.label.name, attrs))
-        except StbuildError as error:
-            error.where = error.where or call.where
-            raise
 
 
 def default_configuration(workspace: Workspace, platform: str | None, target: str | None) -> Configuration:

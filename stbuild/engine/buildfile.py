@@ -7,7 +7,7 @@ from typing import Any
 import yaml
 
 from stbuild import layout
-from stbuild.engine.label import Label, default_name
+from stbuild.engine.label import Label, default_name, parse_label
 from stbuild.errors import StbuildError, did_you_mean
 
 _LOADER: type[yaml.SafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -96,7 +96,7 @@ def _call(loader: yaml.SafeLoader, node: yaml.Node, shown: str, package: str) ->
         name = default_name(package)
     if not isinstance(name, str) or not name:
         raise StbuildError(f"{rule.value} needs a `name`, a text", where=_at(rule, shown))
-    label = Label(package=package, name=name)
+    label = parse_label(f"//{package}:{name}", package=package, where=_at(rule, shown))
     return TargetCall(
         rule=str(rule.value), label=label, attrs=attrs, where=_at(rule, shown), lines=lines, file=shown
     )

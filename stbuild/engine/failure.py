@@ -14,6 +14,8 @@ _MATTERS = (
     re.compile(r"^\w*(?:Error|Exception)\b.*"),
 )
 _COLOURS = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
+_STAGED = re.compile(r"(?<![\w./-])in/(?=\w)")
+"""Inputs lie in `in/`; without it a path is the user's own."""
 _TAIL = 200_000
 
 
@@ -65,7 +67,8 @@ def line_that_matters(log: str) -> str:
         text = Path(log).read_bytes()[-_TAIL:].decode(errors="replace")
     except OSError:
         return ""
-    lines = [line.strip() for line in _COLOURS.sub("", text).splitlines() if line.strip()]
+    text = _STAGED.sub("", _COLOURS.sub("", text))
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
     for pattern in _MATTERS:
         hits = [line for line in lines if pattern.match(line)]
         if hits:

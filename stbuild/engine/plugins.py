@@ -2,15 +2,20 @@
 
 import importlib.util
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from stbuild import layout
 from stbuild.engine.rule import Macro, Rule
 from stbuild.engine.tracker import Tracker
 from stbuild.errors import StbuildError, did_you_mean
+
+if TYPE_CHECKING:
+    from stbuild.platform import Platform
 
 ENTRY_POINTS = "stbuild.plugins"
 
@@ -72,9 +77,11 @@ class PluginIndex:
         path = self._found["rules", name].path
         raise StbuildError(f"{path} defines {name!r}, but not with @rule or @macro", where=where)
 
-    def platform(self, name: str) -> Any:
+    def platform(self, name: str) -> "Platform":
         """The platform value of this name."""
-        return self._load("platforms", name, name.upper(), None)
+        from stbuild.platform import check_platform
+
+        return check_platform(self._load("platforms", name, name.upper(), None), name)
 
     def _load(self, kind: str, name: str, attribute: str, where: str | None) -> Any:
         if (kind, name) in self._loaded:
@@ -121,6 +128,32 @@ def load_file(path: Path, name: str) -> ModuleType:
         sentence = f"cannot be imported: {type(error).__name__}: {error}"
         raise StbuildError(sentence, where=f"{path}:{line}", hint="--verbose shows the traceback") from error
     return module
+
+
+@contextmanager
+def told_of_plugin(what: str, function: Callable[..., Any], where: str) -> Iterator[None]:
+    """An error in a plugin's function is one sentence: a user's mistake at `where`, a bug at its own line."""
+    try:
+        yield
+    except StbuildError as error:
+        error.where = error.where or where
+        raise
+    except Exception as error:
+        file = function.__code__.co_filename
+        message = f"{what} fails for {where}: {type(error).__name__}: {error}"
+        place = f"{file}:{_line_in(Path(file), error)}"
+        raise StbuildError(message, where=place, hint="--verbose shows the traceback") from error
+
+
+def builtin_platform(name: str) -> "Platform":
+    """A card that comes with stbuild, for a platform file that differs from it in a few figures."""
+    from stbuild.platform import check_platform
+
+    path = layout.builtin_root() / "platforms" / f"{name}.py"
+    if not path.is_file():
+        known = sorted(each.stem for each in path.parent.glob("*.py"))
+        raise StbuildError(f"no platform {name!r} comes with stbuild", hint=did_you_mean(name, known))
+    return check_platform(getattr(load_file(path, f"stbuild_builtin.{name}"), name.upper(), None), name)
 
 
 def installed_roots(tracker: Tracker | None = None) -> list[tuple[str, Path]]:

@@ -69,12 +69,28 @@ def _workspace(root: Path, table: dict[str, Any]) -> Workspace:
         platform=_typed(table, "platform", str, layout.DEFAULT_PLATFORM, where),
         target=_typed(table, "target", str, layout.DEFAULT_TARGET, where),
         cache=(root / Path(cache).expanduser()).absolute() if isinstance(cache, str) else None,
-        jobs=_typed(table, "jobs", int, None, where),
+        jobs=_jobs(table, where),
         sandbox=_typed(table, "sandbox", str, "auto", where),
         executor=_typed(table, "executor", str, "local", where),
-        resources=dict(_typed(table, "resources", dict, {}, where)),
+        resources=_resources(table, where),
         pass_env=tuple(_typed(table, "pass_env", list, [], where)),
     )
+
+
+def _jobs(table: dict[str, Any], where: str) -> int | None:
+    jobs: int | None = _typed(table, "jobs", int, None, where)
+    if jobs is not None and (isinstance(jobs, bool) or jobs < 1):
+        raise StbuildError(f"[tool.stbuild] jobs takes a number from 1 on, got {jobs}", where=where)
+    return jobs
+
+
+def _resources(table: dict[str, Any], where: str) -> dict[str, int]:
+    resources: dict[str, int] = dict(_typed(table, "resources", dict, {}, where))
+    for name, count in resources.items():
+        if not isinstance(count, int) or isinstance(count, bool) or count < 0:
+            message = f"[tool.stbuild] resources: {name} takes a whole number, got {count!r}"
+            raise StbuildError(message, where=where, hint="for example `resources = { vitis = 2, u55c = 1 }`")
+    return resources
 
 
 def _typed(table: dict[str, Any], name: str, kind: type, default: Any, where: str) -> Any:

@@ -93,6 +93,7 @@ def test_command_line(good: WorkspaceFolder, args: tuple[str, ...], sentence: st
             "filegroup: {name: x}\n    genrule: {name: y}",
             "a target has one rule, this has filegroup, genrule",
         ),
+        ("filegroup: {name: 'a b'}", "error: p/BUILD.yaml:2: '//p:a b' is not a label"),
         ("filegroup: {name: good}", "p/BUILD.yaml:3: //p:good is already defined at p/BUILD.yaml:2"),
     ],
 )
@@ -184,6 +185,95 @@ def test_an_unknown_executor_or_setting(good: WorkspaceFolder) -> None:
     assert "[tool.stbuild] has no setting 'platfrom' (did you mean 'platform'?)" in good.fails("p:good")
     good.write("pyproject.toml", "[tool.stbuild]\nplatform = 3\n")
     assert "[tool.stbuild] platform takes str, got 3" in good.fails("p:good")
+
+
+@pytest.mark.parametrize(
+    ("setting", "sentence"),
+    [
+        ("jobs = 0", "[tool.stbuild] jobs takes a number from 1 on, got 0"),
+        ("jobs = true", "[tool.stbuild] jobs takes a number from 1 on, got True"),
+        ("resources = { vitis = 'x' }", "[tool.stbuild] resources: vitis takes a whole number, got 'x'"),
+        ("resources = 3", "[tool.stbuild] resources takes dict, got 3"),
+        ("sandbox = 'landlok'", "no sandbox 'landlok' (known: auto, landlock, staged, off)"),
+        ("jobs = ", "pyproject.toml: not TOML: "),
+    ],
+)
+def test_a_setting_that_makes_no_sense(good: WorkspaceFolder, setting: str, sentence: str) -> None:
+    good.write("pyproject.toml", f"[tool.stbuild]\n{setting}\n")
+    assert sentence in good.fails("p:good")
+
+
+@pytest.mark.parametrize(
+    ("attributes", "sentence"),
+    [
+        ("timeout_s: -1", "timeout_s takes more than 0 seconds, got -1"),
+        ("cpu: -1", "cpu takes 0 or more, got -1"),
+        ("memory_mb: -4", "memory_mb takes 0 or more, got -4"),
+        ("retries: -1", "retries takes 0 or more, got -1"),
+        ("resources: {vitis: 0}", "resource 'vitis' takes a count of at least 1, got 0"),
+    ],
+)
+def test_limits_that_make_no_sense(workspace: WorkspaceFolder, attributes: str, sentence: str) -> None:
+    workspace.build_file("p", f"genrule: {{name: x, outs: [x], cmd: 'touch $@', {attributes}}}")
+    assert f"error: p/BUILD.yaml:2: {sentence}" in workspace.fails("p:x")
+
+
+def test_a_rule_with_a_bug(good: WorkspaceFolder) -> None:
+    good.write("rules/buggy.py", rule_file("buggy", "x: int = 0", "return {}['key']"))
+    good.build_file("p", GOOD, "buggy: {name: b}")
+    told = good.fails("p:b")
+    assert (
+        f"error: {good.root}/rules/buggy.py:10: rule buggy fails for p/BUILD.yaml:3: KeyError: 'key'" in told
+    )
+    assert "Traceback" in good.run("p:b", "--verbose").err
+    assert good.ok("p:good").status.startswith("done: 1 run")
+
+
+def test_a_rule_that_gives_something_else(good: WorkspaceFolder) -> None:
+    good.write("rules/other.py", rule_file("other", "x: int = 0", "return 3  # type: ignore"))
+    good.build_file("p", "other: {name: b}")
+    assert "rules/other.py: rule other gave a int, declares FilesInfo" in good.fails("p:b")
+
+
+def test_a_platform_that_is_none(good: WorkspaceFolder) -> None:
+    good.write("rules/asks.py", rule_file("asks", "x: int = 0", "ctx.platform; return FilesInfo()"))
+    good.write("platforms/toy.py", "TOY = 3\n")
+    good.build_file("p", "asks: {name: asks}")
+    assert "platform 'toy' is a int, not a Platform" in good.fails("p:asks", "--platform", "toy")
+    assert "platform 'toy' is a int, not a Platform" in good.run("doctor").out
+
+
+def test_an_output_folder_that_is_a_file(good: WorkspaceFolder) -> None:
+    good.write("stbuild-out", "")
+    assert "stbuild-out/.stbuild cannot be written: " in good.fails("p:good", code=1)
+
+
+def test_no_builds_to_compare(good: WorkspaceFolder) -> None:
+    assert "there are no two builds to compare (stbuild log)" in good.fails("diff")
+    assert good.ok("log").out == "no build yet\n"
+    assert "no build 3 (known: none)" in good.fails("log", "3")
+
+
+def test_another_tool_than_the_lock_says(good: WorkspaceFolder) -> None:
+    good.build_file("p", "genrule: {name: t, outs: [x], cmd: 'touch $@', programs: [bash]}")
+    good.write("stbuild.lock", '{"tools": {"bash": "GNU bash, version 1.0"}}')
+    told = good.fails("p:t", code=1)
+    assert "stbuild.lock says 'GNU bash, version 1.0' (install that one, or accept this one by " in told
+    good.ok("lock", "bash")
+    good.ok("p:t")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount a file system: run as root")
+def test_a_cache_that_cannot_be_written(good: WorkspaceFolder) -> None:
+    good.cache.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "ro", "x", good.cache], check=False)
+    if mounted.returncode:
+        pytest.skip("this machine lets nobody mount: run outside of the container")
+    try:
+        told = good.fails("p:good", code=1)
+    finally:
+        subprocess.run(["umount", good.cache], check=True)
+    assert f"the cache {good.cache} cannot be written (Read-only file system) (choose another folder" in told
 
 
 def test_a_cache_that_is_a_file(good: WorkspaceFolder) -> None:
