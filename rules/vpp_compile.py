@@ -21,8 +21,8 @@ def vpp_compile(ctx: Context[VppCompile]) -> KernelsInfo:
     hls = ctx.attrs.hls
     objects = ctx.output_tree("objects")
     if ctx.target != "sw_emu":
-        args = ("--target", ctx.target, "--kernels", hls.kernels, "--cfg", hls.cfg)
-        ctx.stage("stbuild.stage.no_vitis", args, outputs=(objects,))
+        args = ("--target", ctx.target, "--cfg", hls.cfg)
+        ctx.stage("stbuild.stage.no_vitis", args, inputs=(hls.kernels,), outputs=(objects,))
         return KernelsInfo(objects=objects, hls=hls)
     include = ctx.builtin("hls_lib/include")
     ctx.run_each(
