@@ -117,9 +117,8 @@ class Seen:
     hidden: dict[str, bytes]
 
 
-def accelerate(model: nn.Module, folder: Path, *, card: str = "u55c", context: int = 32,
-               group: int = 32, defines: Sequence[str] = (),
-               compiler: Callable[[Design, Path], Path] | None = None,
+def accelerate(model: nn.Module, folder: Path, *, card: str = "u55c", context: int = 32, group: int = 32,
+               defines: Sequence[str] = (), compiler: Callable[[Design, Path], Path] | None = None,
                **wishes: int) -> Accelerator:  # fmt: skip
     """Trace, plan, generate, compile (by `compiler`, else g++), pack and bundle `model` below `folder`."""
     traced = decode_graph(model, name="small", context=context)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from stbuild.codegen.control import memory
+from stbuild.codegen.control import pointers
 from stbuild.codegen.system import connections
 from stbuild.ir.design import Design, Region, Stream
 from stbuild.platform import Platform
@@ -18,7 +18,7 @@ def connectivity_cfg(design: Design, platform: Platform) -> str:
         "[connectivity]",
         *_units(design),
         *_slrs(design),
-        *(f"sp=control.{memory(r.name)}:{_banks(r, platform)}" for r in design.regions),
+        *(f"sp=control.{p.name}:{_banks(p.region, platform)}" for p in pointers(design)),
         *(_connection(s, design) for s in connections(design)),
     ]
     return "\n".join(lines) + "\n"

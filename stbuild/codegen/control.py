@@ -1,6 +1,7 @@
 """The C++ of `control`: the only kernel with memory ports, started by the host once per launch."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from stbuild.codegen.kernel import call_line, element, ends_of_kernel, fifo
 from stbuild.codegen.writer import cpp_file, function
@@ -11,6 +12,7 @@ from stbuild.ir.design import (
     ReadKv,
     ReadParams,
     ReadWeights,
+    Region,
     Sequence,
     WriteKv,
     WriteWords,
@@ -19,6 +21,37 @@ from stbuild.ir.design import (
 SCALARS = ("n", "pos", "head")
 """Tokens of the launch, position of the first, whether logits are wanted: the host's arguments."""
 PROGRAM, TOKENS, PARAMS = "program", "tokens", "params"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pointer:
+    """A pointer parameter of `control`."""
+
+    name: str
+    region: Region
+    writes: bool
+
+    @property
+    def type(self) -> str:
+        """Its C++ type."""
+        return f"{'' if self.writes else 'const '}stb::Word*"
+
+
+def pointers(design: Design) -> tuple[Pointer, ...]:
+    """The pointers in the order of the signature.
+
+    A region that is read and written has two: v++ refuses an argument that one process of a dataflow
+    region reads and another writes (AMD UG1448, message 200-976).
+    """
+    cached = {p.op.region for p in design.processes if isinstance(p.op, ReadKv)}
+    return tuple(pointer for r in design.regions for pointer in _pointers(r, r.name in cached))
+
+
+def _pointers(region: Region, cached: bool) -> tuple[Pointer, ...]:
+    if not cached:
+        return (Pointer(name=memory(region.name), region=region, writes=region.writable),)
+    ways = (("in", False), ("out", True))
+    return tuple(Pointer(name=memory(f"{region.name}_{way}"), region=region, writes=w) for way, w in ways)
 
 
 def control_kernel(design: Design) -> str:
@@ -41,19 +74,19 @@ def control_kernel(design: Design) -> str:
 def control_parameters(design: Design) -> list[str]:
     """The parameters of `control`: regions, scalars, streams."""
     ends = ends_of_kernel(design, "control")
-    regions = [f"{'' if r.writable else 'const '}stb::Word* {memory(r.name)}" for r in design.regions]
+    memories = [f"{p.type} {p.name}" for p in pointers(design)]
     ports = [f"stb::Port<{element(s)}>& {s.name}" for s in ends.ports]
-    return [*regions, *(f"int {s}" for s in SCALARS), *ports]
+    return [*memories, *(f"int {s}" for s in SCALARS), *ports]
 
 
 def memory(region: str) -> str:
-    """The parameter of `control` that points to `region`."""
+    """The parameter of `control` that points to `region`, or to a way into or out of one."""
     return f"{region}_mem"
 
 
 def _memory_pragmas(design: Design) -> Iterator[str]:
-    for region in design.regions:
-        port = f"port = {memory(region.name)} bundle = {region.port} offset = slave"
+    for pointer in pointers(design):
+        port = f"port = {pointer.name} bundle = {pointer.region.port} offset = slave"
         yield f"#pragma HLS INTERFACE mode = m_axi {port}"
 
 
@@ -125,12 +158,12 @@ def _call(process: Process, design: Design) -> str:
             return f"stb::read_weights({region}, {op.body_words}, {op.head_words}, head, {process.writes[0]})"
         case ReadKv():
             sizes = _kv_sizes(op.block, op.record_words, design)
-            return f"stb::read_kv<{sizes}>({memory(op.region)}, pos, {process.writes[0]})"
+            return f"stb::read_kv<{sizes}>({memory(op.region + '_in')}, pos, {process.writes[0]})"
         case WriteKv():
             sizes = _kv_sizes(op.block, op.record_words, design)
-            return f"stb::write_kv<{sizes}>({memory(op.region)}, pos, n, {process.reads[0]})"
+            return f"stb::write_kv<{sizes}>({memory(op.region + '_out')}, pos, n, {process.reads[0]})"
         case WriteWords():
-            return f"stb::write_words({memory(op.region)}, head ? {op.words} : 0, {process.reads[0]})"
+            return f"stb::write_head_words({memory(op.region)}, {op.words}, head, {process.reads[0]})"
         case _:
             raise TypeError(f"{type(op).__name__} is not a process of control")
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from stbuild.codegen.calls import Call, call_of
 from stbuild.codegen.writer import cpp_file, function, number_table
-from stbuild.ir.design import Design, Process, Stream
+from stbuild.ir.design import Design, LoopTail, Process, Stream
 from stbuild.ir.graph import Map
 
 WORD, COMMAND = "stb::Word", "stb::Cmd"
@@ -59,14 +59,28 @@ def fifo(stream: Stream) -> str:
 
 def streaming_kernel(design: Design, kernel: str) -> str:
     """The C++ file of a kernel whose processes are all rows of the table `codegen.calls`."""
-    processes = [p for p in design.processes if p.kernel == kernel]
+    processes = in_order_of_flow([p for p in design.processes if p.kernel == kernel])
     calls = {p.name: call_of(p, design) for p in processes}
     ends = ends_of_kernel(design, kernel)
     body = [*port_pragmas(ends.ports), *(fifo(s) for s in ends.inner), *_calls(processes, calls)]
     includes = [f"stb/{c.header}.hpp" for c in calls.values()]
     about = f"Kernel {kernel} of {design.name}: {', '.join(_subjects(processes))}."
     main = function(f'extern "C" void {kernel}', port_parameters(ends.ports), body)
-    return cpp_file(about, [*includes, "stb/stream.hpp"], [*_tables(processes), main])
+    return cpp_file(about, [*includes, "stb/stream.hpp"], [*_tables(processes, calls), main])
+
+
+def in_order_of_flow(processes: list[Process]) -> list[Process]:
+    """Producers before consumers, as canonical dataflow wants it (AMD UG1399); a loop's way back is none."""
+    waiting, ordered, due = list(processes), list[Process](), dict[str, str]()
+    for process in processes:
+        back = process.writes[:1] if isinstance(process.op, LoopTail) else ()
+        due.update({stream: process.name for stream in process.writes if stream not in back})
+    while waiting:
+        ahead = {p.name for p in waiting}
+        ready = next(p for p in waiting if not any(due.get(s) in ahead for s in p.reads))
+        waiting.remove(ready)
+        ordered.append(ready)
+    return ordered
 
 
 def _calls(processes: list[Process], calls: dict[str, Call]) -> Iterator[str]:
@@ -83,6 +97,8 @@ def _call_text(process: Process, call: Call) -> str:
     if process.name.endswith("_commands"):
         return call.text((*process.reads, *process.writes))
     command = f"{process.name}_cmd"
+    if isinstance(process.op, Map):
+        return f"{_map_function(process)}({', '.join((command, *process.reads, *process.writes))})"
     if call.results_first:
         return call.text((command, *process.writes, *process.reads))
     return call.text((command, *process.reads, *process.writes))
@@ -95,10 +111,18 @@ def _subjects(processes: list[Process]) -> Iterator[str]:
             yield process.name
 
 
-def _tables(processes: list[Process]) -> Iterator[str]:
+def _tables(processes: list[Process], calls: dict[str, Call]) -> Iterator[str]:
     for process in processes:
         if isinstance(process.op, Map):
             yield _map_table(process.name, process.op)
+            ports = ("stb::Port<stb::Cmd>& cmd", "stb::Port<stb::Word>& x", "stb::Port<stb::Word>& y")
+            call = calls[process.name].text(("cmd", "x", "y"))
+            yield function(f"static void {_map_function(process)}", ports, [f"{call};"])
+
+
+def _map_function(process: Process) -> str:
+    """A function around a map and its table: the operands of a dataflow region are streams and numbers."""
+    return f"{process.name}_by_table"
 
 
 def _map_table(name: str, op: Map) -> str:

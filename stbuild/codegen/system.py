@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from stbuild.codegen.control import SCALARS, control_parameters
+from stbuild.codegen.control import SCALARS, control_parameters, pointers
 from stbuild.codegen.engine import engine_kernel_parameters, unit_arguments
 from stbuild.codegen.kernel import element, ends_of_kernel, port_parameters
 from stbuild.codegen.writer import cpp_file, function, prototype
@@ -68,12 +68,10 @@ def _launch(design: Design) -> Iterator[str]:
     for stream in ports:
         yield _open(stream)
     yield 'const Unit unit("control");'
-    regions = [
-        f"static_cast<{'' if r.writable else 'const '}Word*>(buffers[{i}])"
-        for i, r in enumerate(design.regions)
-    ]
+    place = {region.name: i for i, region in enumerate(design.regions)}
+    memories = [f"static_cast<{p.type}>(buffers[{place[p.region.name]}])" for p in pointers(design)]
     scalars = [f"static_cast<int>(scalars[{i}])" for i in range(len(SCALARS))]
-    arguments = ",\n      ".join((*regions, *scalars, ", ".join(s.name for s in ports)))
+    arguments = ",\n      ".join((*memories, *scalars, ", ".join(s.name for s in ports)))
     yield f"control({arguments});"
 
 

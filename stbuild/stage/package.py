@@ -5,9 +5,9 @@ from argparse import Namespace
 from collections.abc import Iterator
 from pathlib import Path
 
-from stbuild.codegen.control import SCALARS, memory
+from stbuild.codegen.control import SCALARS, pointers
 from stbuild.ir import serde
-from stbuild.ir.design import Design, Region
+from stbuild.ir.design import Design
 from stbuild.ir.weights import WeightIndex
 from stbuild.package import xclbin
 from stbuild.package.axlf import Mode
@@ -68,7 +68,7 @@ def _model(design: Design, index: WeightIndex, tokenizer: Path, system: str) -> 
 
 
 def _arguments(design: Design, weights: Path) -> Iterator[Argument]:
-    """The control kernel's arguments in the order of its signature."""
+    """The buffers and scalars of a launch in order; `control` has two pointers to some of the buffers."""
     for region in design.regions:
         file = f"{region.name}{SUFFIX}"
         yield BufferArgument(
@@ -107,14 +107,15 @@ def _banks(design: Design, memory: Memory) -> Iterator[xclbin.MemoryBank]:
 
 def _kernels(design: Design) -> Iterator[xclbin.KernelIp]:
     for kernel in design.kernels:
-        arguments = tuple(_kernel_arguments(design.regions)) if kernel.name == "control" else ()
+        arguments = tuple(_kernel_arguments(design)) if kernel.name == "control" else ()
         yield xclbin.KernelIp(name=kernel.name, units=kernel.units, arguments=arguments)
 
 
-def _kernel_arguments(regions: tuple[Region, ...]) -> Iterator[xclbin.KernelArgument]:
-    for region in regions:
+def _kernel_arguments(design: Design) -> Iterator[xclbin.KernelArgument]:
+    for pointer in pointers(design):
+        region = pointer.region
         banks = tuple(range(region.first, region.last + 1))
-        yield xclbin.KernelArgument(name=memory(region.name), bytes=8, banks=banks, port=region.port)
+        yield xclbin.KernelArgument(name=pointer.name, bytes=8, banks=banks, port=region.port)
     for scalar in SCALARS:
         yield xclbin.KernelArgument(name=scalar, bytes=SCALAR_BYTES)
 

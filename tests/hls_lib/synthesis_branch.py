@@ -3,7 +3,10 @@
 import importlib.util
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -11,20 +14,53 @@ import pytest
 from tests.hls_lib.single import HLS_LIB
 
 CLANG = "clang++-16"
-STAND_IN = Path(__file__).parent / "synthesis"
-"""The folder of a stand-in for `hls_stream.h`."""
+UNBOUNDED = Path(__file__).parent / "synthesis"
+"""The folder of a `hls_stream.h` whose streams never fill: for calls one after the other, and for syntax."""
+BOUNDED = Path(__file__).parent / "emulator/synthesis"
+"""The folder of one whose streams have their depth, on the emulator's fibers."""
 FLAGS = ("-std=c++14", "-DSTB_SYNTHESIS", "-Wall", "-Wextra", "-Werror", "-Wno-unknown-pragmas", "-fPIC")
 
 
-def compile_for_synthesis(arguments: Sequence[str]) -> None:
+def compile_for_synthesis(arguments: Sequence[str], stand_in: Path = UNBOUNDED) -> None:
     """Runs clang with the headers of hls_lib, the open ap_types and the stand-in; skips without them."""
     if shutil.which(CLANG) is None:
         pytest.skip(f"{CLANG} is missing: apt-get install clang-16")
-    includes = ["-isystem", str(STAND_IN), "-isystem", str(ap_types()), "-I", str(HLS_LIB / "include")]
+    includes = ["-isystem", str(stand_in), "-isystem", str(ap_types()), "-I", str(HLS_LIB / "include")]
     argv = [CLANG, *FLAGS, *includes, *arguments]
     done = subprocess.run(argv, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise RuntimeError(done.stderr)
+
+
+def check_files(sources: Sequence[Path], stand_in: Path = UNBOUNDED) -> None:
+    """Parses each source and instantiates its templates, with warnings as errors."""
+    parsed = ["-include-pch", str(vendor_headers("-O0", stand_in))]
+    compile_for_synthesis(["-O0", "-fsyntax-only", *parsed, *map(str, sources)], stand_in)
+
+
+def compile_files(sources: Sequence[Path], folder: Path, stand_in: Path = UNBOUNDED) -> list[Path]:
+    """Compiles each source to an object in `folder`, two at a time."""
+
+    def one(source: Path) -> Path:
+        out = folder / f"{source.stem}.o"
+        parsed = ["-include-pch", str(vendor_headers("-O1", stand_in))]
+        compile_for_synthesis(["-O1", *parsed, "-c", str(source), "-o", str(out)], stand_in)
+        return out
+
+    vendor_headers("-O1", stand_in)
+    with ThreadPoolExecutor(2) as pool:
+        return list(pool.map(one, sources))
+
+
+@cache
+def vendor_headers(option: str, stand_in: Path) -> Path:
+    """The vendor's headers parsed, once a test session."""
+    folder = Path(tempfile.mkdtemp(prefix="stbuild-vendor-"))
+    (folder / "vendor.hpp").write_text("#include <ap_int.h>\n#include <hls_stream.h>\n")
+    parsed = folder / "vendor.pch"
+    source = ["-x", "c++-header", str(folder / "vendor.hpp")]
+    compile_for_synthesis([option, *source, "-o", str(parsed)], stand_in)
+    return parsed
 
 
 def ap_types() -> Path:

@@ -86,4 +86,9 @@ write_runs:
 
 inline void write_words(Word* mem, std::int64_t count, Port<Word>& in) { receive(mem, 0, count, in); }
 
+// The same if the head runs, else nothing.
+inline void write_head_words(Word* mem, std::int64_t count, int head, Port<Word>& in) {
+  receive(mem, 0, head != 0 ? count : 0, in);
+}
+
 }  // namespace stb

@@ -59,6 +59,13 @@ static const stb::MapTable k_layers_gelu = {
     },
 };
 
+static void layers_gelu_by_table(
+    stb::Port<stb::Cmd>& cmd,
+    stb::Port<stb::Word>& x,
+    stb::Port<stb::Word>& y) {
+  stb::map<2, 0, 96>(cmd, x, y, k_layers_gelu);
+}
+
 extern "C" void layers_up_proj_bias(
     stb::Port<stb::Word>& layers_up_proj,
     stb::Port<stb::Word>& layers_up_proj_bias_params,
@@ -77,6 +84,6 @@ extern "C" void layers_up_proj_bias(
   STB_FIFO(stb::Cmd, layers_gelu_q_cmd, 2)
   STB_CALL(layers_up_proj_bias_commands, (stb::fan_out(cmd_layers_up_proj_bias, layers_up_proj_bias_cmd, layers_gelu_cmd, layers_gelu_q_cmd)))
   STB_CALL(layers_up_proj_bias, (stb::add_param<2, 0, 96>(layers_up_proj_bias_cmd, layers_up_proj, layers_up_proj_bias_params, layers_up_proj_bias)))
-  STB_CALL(layers_gelu, (stb::map<2, 0, 96>(layers_gelu_cmd, layers_up_proj_bias, layers_gelu, k_layers_gelu)))
+  STB_CALL(layers_gelu, (layers_gelu_by_table(layers_gelu_cmd, layers_up_proj_bias, layers_gelu)))
   STB_CALL(layers_gelu_q, (stb::quantize<2, 0, 96>(layers_gelu_q_cmd, layers_gelu, layers_gelu_q)))
 }

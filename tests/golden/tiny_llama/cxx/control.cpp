@@ -62,8 +62,10 @@ extern "C" void control(
     const stb::Word* prologue_embed_tokens_mem,
     const stb::Word* rotary_mem,
     const stb::Word* params_mem,
-    stb::Word* layers_attention_kv_k_mem,
-    stb::Word* layers_attention_kv_v_mem,
+    const stb::Word* layers_attention_kv_k_in_mem,
+    stb::Word* layers_attention_kv_k_out_mem,
+    const stb::Word* layers_attention_kv_v_in_mem,
+    stb::Word* layers_attention_kv_v_out_mem,
     stb::Word* logits_mem,
     stb::Word* token_mem,
     int n,
@@ -98,8 +100,10 @@ extern "C" void control(
 #pragma HLS INTERFACE mode = m_axi port = prologue_embed_tokens_mem bundle = program offset = slave
 #pragma HLS INTERFACE mode = m_axi port = rotary_mem bundle = program offset = slave
 #pragma HLS INTERFACE mode = m_axi port = params_mem bundle = params offset = slave
-#pragma HLS INTERFACE mode = m_axi port = layers_attention_kv_k_mem bundle = layers_attention_kv_k offset = slave
-#pragma HLS INTERFACE mode = m_axi port = layers_attention_kv_v_mem bundle = layers_attention_kv_v offset = slave
+#pragma HLS INTERFACE mode = m_axi port = layers_attention_kv_k_in_mem bundle = layers_attention_kv_k offset = slave
+#pragma HLS INTERFACE mode = m_axi port = layers_attention_kv_k_out_mem bundle = layers_attention_kv_k offset = slave
+#pragma HLS INTERFACE mode = m_axi port = layers_attention_kv_v_in_mem bundle = layers_attention_kv_v offset = slave
+#pragma HLS INTERFACE mode = m_axi port = layers_attention_kv_v_out_mem bundle = layers_attention_kv_v offset = slave
 #pragma HLS INTERFACE mode = m_axi port = logits_mem bundle = program offset = slave
 #pragma HLS INTERFACE mode = m_axi port = token_mem bundle = params offset = slave
 #pragma HLS INTERFACE mode = axis port = layers_attention_kv_k_out
@@ -133,10 +137,10 @@ extern "C" void control(
   STB_CALL(read_weights_2, (stb::read_weights(weights_2_mem, 150, 18, head, weights_2)))
   STB_CALL(read_weights_3, (stb::read_weights(weights_3_mem, 150, 18, head, weights_3)))
   STB_CALL(read_params, (read_params(params_mem, layers_input_layernorm_params, layers_post_attention_layernorm_params, head_norm_params)))
-  STB_CALL(read_layers_attention_kv_k, (stb::read_kv<2, 32, 3>(layers_attention_kv_k_mem, pos, layers_attention_kv_k_in)))
-  STB_CALL(write_layers_attention_kv_k, (stb::write_kv<2, 32, 3>(layers_attention_kv_k_mem, pos, n, layers_attention_kv_k_out)))
-  STB_CALL(read_layers_attention_kv_v, (stb::read_kv<2, 32, 2>(layers_attention_kv_v_mem, pos, layers_attention_kv_v_in)))
-  STB_CALL(write_layers_attention_kv_v, (stb::write_kv<2, 32, 2>(layers_attention_kv_v_mem, pos, n, layers_attention_kv_v_out)))
-  STB_CALL(write_logits, (stb::write_words(logits_mem, head ? 4 : 0, logits)))
-  STB_CALL(write_token, (stb::write_words(token_mem, head ? 1 : 0, token)))
+  STB_CALL(read_layers_attention_kv_k, (stb::read_kv<2, 32, 3>(layers_attention_kv_k_in_mem, pos, layers_attention_kv_k_in)))
+  STB_CALL(write_layers_attention_kv_k, (stb::write_kv<2, 32, 3>(layers_attention_kv_k_out_mem, pos, n, layers_attention_kv_k_out)))
+  STB_CALL(read_layers_attention_kv_v, (stb::read_kv<2, 32, 2>(layers_attention_kv_v_in_mem, pos, layers_attention_kv_v_in)))
+  STB_CALL(write_layers_attention_kv_v, (stb::write_kv<2, 32, 2>(layers_attention_kv_v_out_mem, pos, n, layers_attention_kv_v_out)))
+  STB_CALL(write_logits, (stb::write_head_words(logits_mem, 4, head, logits)))
+  STB_CALL(write_token, (stb::write_head_words(token_mem, 1, head, token)))
 }

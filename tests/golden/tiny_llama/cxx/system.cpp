@@ -3,7 +3,7 @@
 
 #include "stb/stream.hpp"
 
-extern "C" void control(const stb::Word* weights_0_mem, const stb::Word* weights_1_mem, const stb::Word* weights_2_mem, const stb::Word* weights_3_mem, const stb::Word* program_mem, const stb::Word* tokens_mem, const stb::Word* prologue_embed_tokens_mem, const stb::Word* rotary_mem, const stb::Word* params_mem, stb::Word* layers_attention_kv_k_mem, stb::Word* layers_attention_kv_v_mem, stb::Word* logits_mem, stb::Word* token_mem, int n, int pos, int head, stb::Port<stb::Word>& layers_attention_kv_k_out, stb::Port<stb::Word>& layers_attention_kv_v_out, stb::Port<stb::Word>& logits, stb::Port<stb::Word>& token, stb::Port<stb::Word>& desc, stb::Port<stb::Word>& weights_0, stb::Port<stb::Word>& weights_1, stb::Port<stb::Word>& weights_2, stb::Port<stb::Word>& weights_3, stb::Port<stb::Word>& prologue_embed_tokens, stb::Port<stb::Word>& rotary, stb::Port<stb::Word>& layers_input_layernorm_params, stb::Port<stb::Word>& layers_attention_kv_k_in, stb::Port<stb::Word>& layers_attention_kv_v_in, stb::Port<stb::Word>& layers_post_attention_layernorm_params, stb::Port<stb::Word>& head_norm_params, stb::Port<stb::Cmd>& cmd_layers_residual, stb::Port<stb::Cmd>& cmd_layers_attention, stb::Port<stb::Cmd>& cmd_layers_silu, stb::Port<stb::Cmd>& cmd_sampler);
+extern "C" void control(const stb::Word* weights_0_mem, const stb::Word* weights_1_mem, const stb::Word* weights_2_mem, const stb::Word* weights_3_mem, const stb::Word* program_mem, const stb::Word* tokens_mem, const stb::Word* prologue_embed_tokens_mem, const stb::Word* rotary_mem, const stb::Word* params_mem, const stb::Word* layers_attention_kv_k_in_mem, stb::Word* layers_attention_kv_k_out_mem, const stb::Word* layers_attention_kv_v_in_mem, stb::Word* layers_attention_kv_v_out_mem, stb::Word* logits_mem, stb::Word* token_mem, int n, int pos, int head, stb::Port<stb::Word>& layers_attention_kv_k_out, stb::Port<stb::Word>& layers_attention_kv_v_out, stb::Port<stb::Word>& logits, stb::Port<stb::Word>& token, stb::Port<stb::Word>& desc, stb::Port<stb::Word>& weights_0, stb::Port<stb::Word>& weights_1, stb::Port<stb::Word>& weights_2, stb::Port<stb::Word>& weights_3, stb::Port<stb::Word>& prologue_embed_tokens, stb::Port<stb::Word>& rotary, stb::Port<stb::Word>& layers_input_layernorm_params, stb::Port<stb::Word>& layers_attention_kv_k_in, stb::Port<stb::Word>& layers_attention_kv_v_in, stb::Port<stb::Word>& layers_post_attention_layernorm_params, stb::Port<stb::Word>& head_norm_params, stb::Port<stb::Cmd>& cmd_layers_residual, stb::Port<stb::Cmd>& cmd_layers_attention, stb::Port<stb::Cmd>& cmd_layers_silu, stb::Port<stb::Cmd>& cmd_sampler);
 extern "C" void router(stb::Port<stb::Word>& desc, stb::Port<stb::Word>& tiles_0, stb::Port<stb::Word>& tiles_1, stb::Port<stb::Word>& layers_input_layernorm_q, stb::Port<stb::Word>& layers_attention_q, stb::Port<stb::Word>& layers_post_attention_layernorm_q, stb::Port<stb::Word>& layers_mul_q, stb::Port<stb::Word>& head_norm_q, stb::Port<stb::Word>& desc_0, stb::Port<stb::Word>& act_0, stb::Port<stb::Word>& desc_1, stb::Port<stb::Word>& act_1, stb::Port<stb::Word>& layers_q_proj, stb::Port<stb::Word>& layers_k_proj, stb::Port<stb::Word>& layers_v_proj, stb::Port<stb::Word>& layers_o_proj, stb::Port<stb::Word>& layers_gate_proj, stb::Port<stb::Word>& layers_up_proj, stb::Port<stb::Word>& layers_down_proj, stb::Port<stb::Word>& head_lm_head);
 extern "C" void layers_residual(stb::Port<stb::Word>& prologue_embed_tokens, stb::Port<stb::Word>& layers_o_proj, stb::Port<stb::Word>& layers_down_proj, stb::Port<stb::Word>& layers_input_layernorm_params, stb::Port<stb::Word>& layers_post_attention_layernorm_params, stb::Port<stb::Word>& head_norm_params, stb::Port<stb::Cmd>& cmd_layers_residual, stb::Port<stb::Word>& layers_input_layernorm_q, stb::Port<stb::Word>& layers_post_attention_layernorm_q, stb::Port<stb::Word>& head_norm_q);
 extern "C" void layers_attention(stb::Port<stb::Word>& layers_q_proj, stb::Port<stb::Word>& layers_k_proj, stb::Port<stb::Word>& layers_v_proj, stb::Port<stb::Word>& rotary, stb::Port<stb::Word>& layers_attention_kv_k_in, stb::Port<stb::Word>& layers_attention_kv_v_in, stb::Port<stb::Cmd>& cmd_layers_attention, stb::Port<stb::Word>& layers_attention_q, stb::Port<stb::Word>& layers_attention_kv_k_out, stb::Port<stb::Word>& layers_attention_kv_v_out);
@@ -109,19 +109,21 @@ void launch(
   Port<stb::Cmd> cmd_layers_silu = open_port<stb::Cmd>("cmd_layers_silu", 2);
   Port<stb::Cmd> cmd_sampler = open_port<stb::Cmd>("cmd_sampler", 2);
   const Unit unit("control");
-  control(static_cast<const Word*>(buffers[0]),
-      static_cast<const Word*>(buffers[1]),
-      static_cast<const Word*>(buffers[2]),
-      static_cast<const Word*>(buffers[3]),
-      static_cast<const Word*>(buffers[4]),
-      static_cast<const Word*>(buffers[5]),
-      static_cast<const Word*>(buffers[6]),
-      static_cast<const Word*>(buffers[7]),
-      static_cast<const Word*>(buffers[8]),
-      static_cast<Word*>(buffers[9]),
-      static_cast<Word*>(buffers[10]),
-      static_cast<Word*>(buffers[11]),
-      static_cast<Word*>(buffers[12]),
+  control(static_cast<const stb::Word*>(buffers[0]),
+      static_cast<const stb::Word*>(buffers[1]),
+      static_cast<const stb::Word*>(buffers[2]),
+      static_cast<const stb::Word*>(buffers[3]),
+      static_cast<const stb::Word*>(buffers[4]),
+      static_cast<const stb::Word*>(buffers[5]),
+      static_cast<const stb::Word*>(buffers[6]),
+      static_cast<const stb::Word*>(buffers[7]),
+      static_cast<const stb::Word*>(buffers[8]),
+      static_cast<const stb::Word*>(buffers[9]),
+      static_cast<stb::Word*>(buffers[9]),
+      static_cast<const stb::Word*>(buffers[10]),
+      static_cast<stb::Word*>(buffers[10]),
+      static_cast<stb::Word*>(buffers[11]),
+      static_cast<stb::Word*>(buffers[12]),
       static_cast<int>(scalars[0]),
       static_cast<int>(scalars[1]),
       static_cast<int>(scalars[2]),
