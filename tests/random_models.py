@@ -1,5 +1,6 @@
 """Language models drawn at random: sizes, norms, activations, biases, and how sub-layers hang together."""
 
+import itertools
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -43,10 +44,10 @@ class Recipe:
 class SubLayer(nn.Module):
     """One step of a block."""
 
-    def __init__(self, step: Step, layer: int) -> None:
+    def __init__(self, step: Step, cache: int) -> None:
         super().__init__()
         self.step = step
-        self.body = Attention(step.shape, layer) if step.kind == "attention" else FeedForward(step.shape)
+        self.body = Attention(step.shape, cache) if step.kind == "attention" else FeedForward(step.shape)
         self.pre_norm = _norm(step.pre_norm, step.shape)
         self.post_norm = _norm(step.post_norm, step.shape)
 
@@ -70,8 +71,10 @@ class RandomDecoder(nn.Module):
         self.embed = nn.Embedding(shape.vocab_size, shape.width)
         if not shape.rotary_dim:
             self.position = nn.Embedding(shape.positions, shape.width)
+        caches = itertools.count()
         self.layers = nn.ModuleList(
-            nn.ModuleList(SubLayer(step, number) for step in recipe.steps) for number in range(shape.layers)
+            nn.ModuleList(SubLayer(s, next(caches) if s.kind == "attention" else 0) for s in recipe.steps)
+            for _ in range(shape.layers)
         )
         self.norm = norm_of(shape, shape.width)
         self.lm_head = nn.Linear(shape.width, shape.vocab_size, bias=False)
@@ -124,7 +127,7 @@ def recipes(draw: st.DrawFn) -> Recipe:
         heads *= 2
     context = draw(st.sampled_from((8, 16, 40)))
     shape = DecoderShape(
-        vocab_size=draw(st.sampled_from((48, 64, 144))),
+        vocab_size=draw(st.sampled_from((48, 50, 64, 131))),
         width=draw(st.sampled_from((32, 64, 96, 128))),
         ffn=draw(st.sampled_from((32, 96, 160))),
         layers=draw(st.integers(1, 3)),

@@ -29,7 +29,7 @@ from stbuild.ir.graph import (
     Rotary,
     Slice,
 )  # fmt: skip
-from stbuild.ir.types import ACTIVATION_FRAC, LANES
+from stbuild.ir.types import ACTIVATION_FRAC, LANES, words_of
 
 ONCE = BlockRuns(name="launch", count=1, head=False)
 """How often a process runs that belongs to the launch."""
@@ -74,21 +74,21 @@ def call_of(process: Process, design: Design) -> Call:
             return _call("norm", "norm", *runs, op.width, op.segment, op.center, frac, op.frac, *flags, eps)
         case Map():
             table = f"k_{process.name}"
-            return Call(header="map", function="map", arguments=(*runs, op.width), table=table)
+            return Call(header="map", function="map", arguments=(*runs, whole(op.width)), table=table)
         case Affine():
             shift = op.shift + frac - op.frac
-            return _call("pointwise", "affine", *runs, op.width, op.multiplier, shift, op.addend)
+            return _call("pointwise", "affine", *runs, whole(op.width), op.multiplier, shift, op.addend)
         case Add():
-            return _call("pointwise", "add", *runs, op.width)
+            return _call("pointwise", "add", *runs, whole(op.width))
         case Mul():
             shift = frac + inputs[1].frac - op.frac
-            return _call("pointwise", "mul", *runs, op.width, shift)
+            return _call("pointwise", "mul", *runs, whole(op.width), shift)
         case Rescale():
-            return _call("pointwise", "rescale", *runs, op.width, frac - op.frac)
+            return _call("pointwise", "rescale", *runs, whole(op.width), frac - op.frac)
         case AddParam():
-            return _call("params", "add_param", *runs, op.width)
+            return _call("params", "add_param", *runs, whole(op.width))
         case MulParam():
-            return _call("params", "mul_param", *runs, op.width, frac + ACTIVATION_FRAC - op.frac)
+            return _call("params", "mul_param", *runs, whole(op.width), frac + ACTIVATION_FRAC - op.frac)
         case Slice():
             return _call("plumbing", "slice", *runs, inputs[0].words * LANES, op.start, op.width)
         case Concat():
@@ -114,6 +114,11 @@ def call_of(process: Process, design: Design) -> Call:
             return _call("plumbing", "fan_out")
         case _:
             raise TypeError(f"{type(op).__name__} is not a streaming process")
+
+
+def whole(width: int) -> int:
+    """`width` with the elements that fill its last word."""
+    return words_of(width) * LANES
 
 
 def _call(header: str, function: str, *arguments: Argument) -> Call:

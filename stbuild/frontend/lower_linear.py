@@ -64,8 +64,6 @@ def _linear(call: Call, x: Any, weight: Any, bias: Any) -> Vec:
     if vec.width != columns or not bool((vec.index.reshape(-1) == np.arange(vec.index.size)).all()):
         raise call.error(f"the input of {weight.name!r} is not one vector of {columns} elements in order")
     _width(call, columns, f"the input of {weight.name!r}")
-    if width % 16:
-        raise call.error(f"{weight.name!r} has {width} rows, which is not a multiple of 16")
     made = call.builder.emit(Linear, width, call.shape, x=vec.source, weight=param(weight, weight.shape))
     return made if bias is None else plus_parameter(call, made, bias)
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from stbuild.ir.graph import AnyOp, Param
-from stbuild.ir.types import Itensor
+from stbuild.ir.types import Itensor, words_of
 
 WORD_BYTES = 64
 """A stream word and a memory word: 512 bits."""
@@ -211,8 +211,8 @@ class MatmulOp:
 
     @property
     def tiles(self) -> int:
-        """Tiles of 16 rows."""
-        return self.rows // 16
+        """Tiles of 16 rows; the last may have rows of zeros."""
+        return words_of(self.rows)
 
     @property
     def tile_words(self) -> int:

@@ -1,6 +1,6 @@
 """A weight matrix as the card stores it: small integers in groups of columns, each with fp16 scales."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Self
 
 import numpy as np
@@ -60,6 +60,13 @@ class PackedMatrix:
         q = np.clip(np.rint(values * _inverse(d)), -127, 127).astype(np.int8)
         return cls(rows=len(matrix), cols=matrix.shape[1], group=group, bits=8,
                    d=d, m=np.zeros_like(d), q=q.reshape(matrix.shape))  # fmt: skip
+
+    def with_rows(self, rows: int) -> "PackedMatrix":
+        """The same matrix with rows of zeros behind it, `rows` in all."""
+        if rows == self.rows:
+            return self
+        d, m, q = (np.pad(a, ((0, rows - self.rows), (0, 0))) for a in (self.d, self.m, self.q))
+        return replace(self, rows=rows, d=d, m=m, q=q)
 
     def dequantise(self) -> Float:
         """The floats [rows, cols] that the packed numbers stand for."""

@@ -13,6 +13,11 @@ ACTIVATION_FRAC = 16
 """Fraction bits of every other vector: +-32,768 in steps of 2^-16."""
 
 
+def words_of(width: int) -> int:
+    """Stream words of a vector of `width` int32 elements; what the last one has too many is never used."""
+    return -(-width // LANES)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Itensor:
     """An iterative tensor: the order in which the tiles of a tensor pass through a stream.

@@ -19,7 +19,7 @@ from stbuild.ir.design import (
     WriteWords,
 )  # fmt: skip
 from stbuild.ir.graph import AddParam, Embed, Graph, Linear, MulParam, Norm, PositionEmbed
-from stbuild.ir.types import LANES
+from stbuild.ir.types import LANES, words_of
 from stbuild.passes.records import param_words
 from stbuild.passes.wiring import End, ToBoundary, ToEngine
 
@@ -123,7 +123,7 @@ def _engine_streams(design: Design) -> Iterator[Stream]:
 def _sampler(graph: Graph, arrivals: Mapping[End, str]) -> Process:
     block = len(graph.blocks) - 1
     logits = arrivals[ToBoundary(block=block, slot=0)]
-    op = Argmax(words=graph.vocab_size // LANES)
+    op = Argmax(words=words_of(graph.vocab_size))
     return Process(
         name="argmax", kernel=SEGMENT, op=op, block=block, reads=(logits,), writes=("logits", "token")
     )
@@ -140,7 +140,7 @@ def _result_streams(design: Design) -> Iterator[Stream]:
 
 
 def _result_words(design: Design) -> tuple[tuple[str, int], ...]:
-    return (("logits", design.vocab_size // LANES), ("token", 1))
+    return (("logits", words_of(design.vocab_size)), ("token", 1))
 
 
 def _process(name: str, kernel: str, op: object, reads: tuple[str, ...] = (), writes: tuple[str, ...] = ()

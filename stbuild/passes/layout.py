@@ -69,8 +69,9 @@ def write_weights(design: Design, tensors: Tensors, put: Put) -> tuple[int, ...]
     for op, run in launch_order(design):
         matrix = _matrix(op, tensors.matrix(op.weight.names[run]), run)
         exponents.append(fixed_scales(matrix).exponent)
+        tiles = matrix.with_rows(op.tiles * LANES)
         for channel in range(design.sizes.channels):
-            words = tile_words(matrix, (channel - op.base) % design.sizes.channels, design.sizes.channels)
+            words = tile_words(tiles, (channel - op.base) % design.sizes.channels, design.sizes.channels)
             put(weights_region(channel), words)
     for channel in range(design.sizes.channels):
         if not any(op.tiles_in(channel, design.sizes.channels) for op in design.matmuls):
@@ -118,7 +119,7 @@ def write_params(graph: Graph, tensors: Tensors, put: Put) -> None:
             for op in block.ops:
                 for param, frac in op_params(op):
                     values = tensors.array(param.names[run])
-                    put(PARAMS, param_fixed(param, values, frac).reshape(-1, LANES))
+                    put(PARAMS, _whole_words(param_fixed(param, values, frac)))
 
 
 def op_params(op: AnyOp) -> Iterator[tuple[Param, int]]:
@@ -147,6 +148,12 @@ def _write_embedding(region: str, op: Embed | PositionEmbed, tensors: Tensors, p
     for start in range(0, rows, ROWS_AT_ONCE):
         values = tensors.rows(op.table.names[0], start, min(start + ROWS_AT_ONCE, rows))
         put(region, param_fixed(op.table, values, op.frac).reshape(-1, LANES))
+
+
+def _whole_words(values: NDArray[np.int32]) -> NDArray[np.int32]:
+    """A vector as words, zeros behind it."""
+    flat = values.reshape(-1)
+    return np.pad(flat, (0, -len(flat) % LANES)).reshape(-1, LANES)
 
 
 def _table_words(values: NDArray[np.float32], table: PositionTable, context: int) -> NDArray[np.int32]:

@@ -30,7 +30,7 @@ from stbuild.ir.graph import (
     Rotary,
     operands,
 )  # fmt: skip
-from stbuild.ir.types import GROUP, LANES
+from stbuild.ir.types import GROUP, LANES, words_of
 from stbuild.ir.values import block_shapes
 from stbuild.ir.weights import WeightIndex
 from stbuild.passes.frame import add_frame
@@ -166,7 +166,7 @@ def _runs(graph: Graph) -> tuple[BlockRuns, ...]:
 
 def _flow(op: AnyOp) -> _Flow:
     """The stream of the value that `op` makes."""
-    return _Flow(op.width // (GROUP if isinstance(op, Quantize) else LANES), op.frac)
+    return _Flow(op.width // GROUP if isinstance(op, Quantize) else words_of(op.width), op.frac)
 
 
 def _source(net: _Net, block: int, op: AnyOp) -> str:
@@ -184,7 +184,7 @@ def _carried(net: _Net, block: int, slot: int) -> _Flow:
     """The stream of carried value `slot` at the entrance of `block`."""
     here = net.graph.blocks[block]
     shape = block_shapes(net.graph)[here.name][here.inputs[slot]]
-    return _Flow(shape.width // LANES, shape.frac)
+    return _Flow(words_of(shape.width), shape.frac)
 
 
 def _entrances(net: _Net, block: int) -> None:

@@ -34,6 +34,8 @@ MAX_CONTEXT = 32768
 MAP_SAMPLES = 257
 MAX_EPS = 1024
 """Keeps a norm's mean of squares below 2^47."""
+RAGGED = (Linear, Map, Affine, Add, Mul, AddParam, MulParam)
+"""Ops that may make logits of any number, since a word's last elements are as good as the others to them."""
 PAD = "pad the model's sizes; the card moves 16 elements at a time"
 
 Widths = Mapping[str, int]
@@ -49,18 +51,21 @@ def check_graph(graph: Graph) -> None:
     tables = {table.name: table for table in graph.tables}
     flow: tuple[int, ...] = ()
     for block in graph.blocks:
-        flow = _check_block(block, flow, tables)
+        flow = _check_block(block, flow, tables, block is graph.blocks[-1])
     _check_head(graph, flow)
 
 
-def _check_block(block: Block, flow: tuple[int, ...], tables: Mapping[str, PositionTable]) -> tuple[int, ...]:
+def _check_block(
+    block: Block, flow: tuple[int, ...], tables: Mapping[str, PositionTable], block_is_head: bool
+) -> tuple[int, ...]:
     """Check `block` with inputs as wide as `flow`; the widths of its outputs."""
     if len(block.inputs) != len(flow):
         raise StbuildError(f"block {block.name!r} takes {len(block.inputs)} values, but {len(flow)} arrive")
     widths = dict(zip(block.inputs, flow, strict=True))
     for op in block.ops:
         _check_names(block, op, widths)
-        _check_width(op, op.width, LANES)
+        if not (block_is_head and isinstance(op, RAGGED)):
+            _check_width(op, op.width, LANES)
         _check_op(op, widths, tables)
         widths[op.name] = op.width
     if missing := [name for name in block.outputs if name not in widths]:
@@ -97,6 +102,8 @@ def _check_op(op: AnyOp, widths: Widths, tables: Mapping[str, PositionTable]) ->
             _check_width(op, op.start, LANES)
             _require(op, op.start + op.width <= widths[op.x], f"it ends behind {op.x!r}")
         case Concat():
+            for part in op.parts:
+                _check_width(op, widths[part], LANES)
             _same(op, sum(widths[part] for part in op.parts), op.width)
         case Rotary():
             _check_rotary(op, tables)

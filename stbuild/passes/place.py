@@ -7,6 +7,7 @@ from typing import ClassVar
 from stbuild.errors import StbuildError
 from stbuild.ir.design import WORD_BYTES, Design, ReadKv, ReadParams, ReadWeights, Region, Sequence
 from stbuild.ir.graph import Embed, Graph, PositionEmbed
+from stbuild.ir.types import words_of
 from stbuild.platform import Memory, Platform
 
 ALIGN = 4096
@@ -81,7 +82,7 @@ def _shared_regions(design: Design, graph: Graph) -> Iterator[Region]:
             case ReadKv():
                 words = design.blocks[process.op.block].count * design.sizes.context * process.op.record_words
                 yield _region(process.op.region, words, process.op.region, writable=True)
-    yield _region("logits", design.vocab_size // 16, "program", writable=True)
+    yield _region("logits", words_of(design.vocab_size), "program", writable=True)
     yield _region("token", 1, "params", writable=True)
 
 

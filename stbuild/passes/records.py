@@ -1,7 +1,7 @@
 """How many memory words parameters and KV records take."""
 
 from stbuild.ir.graph import AddParam, AnyOp, Attention, MulParam, Norm
-from stbuild.ir.types import LANES
+from stbuild.ir.types import LANES, words_of
 
 KV_BYTES = 64
 """int8 elements in one word of a KV record."""
@@ -15,7 +15,7 @@ def param_words(op: AnyOp) -> int:
         case Norm():
             return ((op.weight is not None) + (op.bias is not None)) * op.segment // LANES
         case AddParam() | MulParam():
-            return op.width // LANES
+            return words_of(op.width)
         case _:
             return 0
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from stbuild.errors import StbuildError
 from stbuild.ir.design import MatmulOp, Sizes
 from stbuild.ir.graph import Block, Graph, Linear, Quantize
-from stbuild.ir.types import GROUP, LANES
+from stbuild.ir.types import GROUP
 from stbuild.ir.weights import WeightIndex
 from stbuild.passes.wiring import quantised_sources
 
@@ -61,9 +61,9 @@ def _matmul(op: Linear, block: Block, index: WeightIndex, number: int, source: i
 
 
 def _check(op: Linear, rows: int, cols: int, bits: int, group: int) -> None:
-    if rows % LANES or cols % GROUP:
+    if cols % GROUP:
         raise StbuildError(
-            f"linear {op.name!r} is {rows} x {cols}; rows must be a multiple of {LANES}, columns of {GROUP}",
+            f"linear {op.name!r} is {rows} x {cols}; columns must be a multiple of {GROUP}",
             where=op.origin or None,
         )
     if bits not in (4, 8) or group not in GROUPS or cols % group:

@@ -14,6 +14,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "layer_norm_bias_no_rotary": {"norm": "layer", "bias": True, "rotary_dim": 0, "gated": False},
     "second_ffn_no_gqa_post_norm": {"second_ffn": True, "kv_heads": 4, "post_norm": True},
     "parallel_partial_rotary_softcap": {"parallel": True, "rotary_dim": 8, "softcap": 30.0, "norm": "rms1"},
+    "odd_vocabulary_softcap": {"vocab_size": 61, "softcap": 20.0, "tied": True},
 }
 
 
