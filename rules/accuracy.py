@@ -20,14 +20,16 @@ class Accuracy:
 def accuracy(ctx: Context[Accuracy]) -> FilesInfo:
     """KL divergence, top-1 agreement and perplexity; fails when a gate is missed."""
     attrs = ctx.attrs
-    report = ctx.output("report.txt")
+    report, summary = ctx.output("report.txt"), ctx.output("summary.json")
     source = ("--source", attrs.weights.source) if attrs.weights.source else ()
     ctx.stage(
         "stbuild.stage.accuracy",
         ("--graph", attrs.trace.graph, "--tables", attrs.trace.tables, "--model", attrs.trace.model,
          "--options", attrs.weights.options, "--tokenizer", attrs.weights.tokenizer, *source,
-         "--tokens", attrs.tokens, "--window", attrs.window, "--report", report),
+         "--tokens", attrs.tokens, "--window", attrs.window, "--report", report,
+         "--summary", summary),
         resources=Resources(cpu=2, memory_mb=6000),
     )  # fmt: skip
     ctx.runnable(("cat", report))
+    ctx.summary(summary)
     return FilesInfo(files=(report,))

@@ -35,6 +35,14 @@ class Accuracy:
         change_holds = self.perplexity_change <= MAX_PERPLEXITY_CHANGE
         return self.kl <= MAX_KL and self.top1 >= MIN_TOP1 and change_holds
 
+    def line(self) -> str:
+        """All of it in one line."""
+        return (
+            f"KL {self.kl:.4f}, top-1 {self.top1:.1%}, perplexity {self.perplexity_change:+.2%} against float32 "
+            f"with the same weights, {self.tokens} tokens (gates {MAX_KL}, {MIN_TOP1:.0%}, "
+            f"{MAX_PERPLEXITY_CHANGE:+.0%})"
+        )
+
     def report(self) -> str:
         """One line a figure, with its gate."""
         return "\n".join((

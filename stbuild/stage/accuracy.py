@@ -1,5 +1,6 @@
 """Measures the arithmetic on English text: the reference against the model itself in float32."""
 
+import json
 import sys
 from argparse import Namespace
 from collections.abc import Sequence
@@ -36,6 +37,7 @@ def main(args: Namespace) -> None:
     found = measure(exact_logits(exact), float_logits(module), tokens, min(int(args.window), graph.context))
     text = report(found, weights.source)
     Path(args.report).write_text(text)
+    Path(args.summary).write_text(json.dumps({"check": found.line()}, indent=1) + "\n")
     sys.stdout.write(text)
     if not found.holds:
         raise StbuildError("the integers are further from float32 than the gates allow", where=args.report)
@@ -105,6 +107,7 @@ if __name__ == "__main__":
         tokens="how many tokens",
         window="tokens that are scored together",
         report="report to write",
+        summary="closing lines to write",
     )
     parser.add_argument("--source", help="GGUF file or Hugging Face folder; synthetic without")
     run_stage(parser, main)

@@ -76,6 +76,7 @@ def test_accuracy_of_equal_models() -> None:
     same = measure(floats.run, floats.run, list(range(20)), window=6)
     assert (same.tokens, same.kl, same.top1, same.perplexity_change) == (20, 0, 1, 0)
     assert same.holds
+    assert same.line().startswith("KL 0.0000, top-1 100.0%, perplexity +0.00% against float32 with the same")
 
 
 def test_accuracy_of_different_models() -> None:
