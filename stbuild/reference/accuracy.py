@@ -38,9 +38,9 @@ class Accuracy:
     def line(self) -> str:
         """All of it in one line."""
         return (
-            f"KL {self.kl:.4f}, top-1 {self.top1:.1%}, perplexity {self.perplexity_change:+.2%} against float32 "
-            f"with the same weights, {self.tokens} tokens (gates {MAX_KL}, {MIN_TOP1:.0%}, "
-            f"{MAX_PERPLEXITY_CHANGE:+.0%})"
+            f"KL {self.kl:.4f}, top-1 {self.top1:.1%}, perplexity {self.perplexity_change:+.2%} against "
+            f"float32 with the same weights, {self.tokens} tokens "
+            f"(gates {MAX_KL}, {MIN_TOP1:.0%}, {MAX_PERPLEXITY_CHANGE:+.0%})"
         )
 
     def report(self) -> str:
