@@ -46,6 +46,10 @@ class ClosureFinder:
             self._closures[module] = self._find(module, where)
         return self._closures[module]
 
+    def forget(self) -> None:
+        """Look at all files again: some have changed since."""
+        self._closures.clear()
+
     def _find(self, module: str, where: str) -> Closure:
         top = module.partition(".")[0]
         root = self._root(top)
@@ -53,16 +57,19 @@ class ClosureFinder:
             raise StbuildError(f"no Python module {module!r}", where=where, hint=self._near(root, module))
         names: dict[str, Path] = {}
         foreign: set[str] = set()
+        seen: set[str] = set()
         pending = [module]
         while pending:
             name = pending.pop()
+            if name in seen:
+                continue
+            seen.add(name)
+            if "." in name:
+                pending.append(name.rpartition(".")[0])
             path = _file(root, name)
-            if name in names or path is None:
+            if path is None:
                 continue
             names[name] = path
-            parent = name.rpartition(".")[0]
-            if parent:
-                pending.append(parent)
             for found in self._imports(name, path):
                 if found.partition(".")[0] == top:
                     pending += [found, found.rpartition(".")[0]] if "." in found else [found]

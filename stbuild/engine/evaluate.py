@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from pathlib import Path
 
@@ -15,8 +15,9 @@ from stbuild.engine.digest import Manifest
 from stbuild.engine.glob import matches
 from stbuild.engine.includes import IncludeScanner
 from stbuild.engine.key import Key, KeyMaker
+from stbuild.engine.reads import changed, files_below, paths_on_disk, tree_matches, untouched
 from stbuild.engine.results import ActionCache, Record
-from stbuild.engine.state import State, signature_of
+from stbuild.engine.state import State
 from stbuild.engine.store import Store
 from stbuild.engine.tools import ToolBox, read_lock
 from stbuild.engine.tracker import Tracker
@@ -67,9 +68,9 @@ class Evaluator:
         lock_file = root / layout.LOCK_FILE
         self.tools = ToolBox(state.note, state.take_note, read_lock(lock_file))
         closures = ClosureFinder(self.sign, state.note, state.take_note)
-        scanner = IncludeScanner(self.real, self._digest_of_real, tracker.saw)
+        self._scanner = IncludeScanner(self.real, self._digest_of_real, tracker.saw)
         self.closures = closures
-        self.keys = KeyMaker(closures, scanner, self.tools, self.digest)
+        self.keys = KeyMaker(closures, self._scanner, self.tools, self.digest)
 
     def real(self, file: File) -> str:
         """Where a file lies on this machine."""
@@ -106,40 +107,42 @@ class Evaluator:
     def source_tree(self, folder: str) -> Manifest:
         """The files of a directory that is an input and made by nobody here."""
         manifest = {}
-        for place, folders, files in os.walk(folder):
+        self._tracker.saw(folder)
+        for place, path in files_below(folder):
             self._tracker.saw(place)
-            folders[:] = sorted(
-                name for name in folders if not name.startswith(".") and name != "__pycache__"
-            )
-            for name in files:
-                path = f"{place}/{name}"
-                manifest[os.path.relpath(path, folder)] = self.sign(path)
+            manifest[os.path.relpath(path, folder)] = self.sign(path)
         return manifest
 
-    def changed_since_read(self, action: Action, key: Key) -> str | None:
-        """The first input on disk that is not as it was when the key was computed."""
-        paths = [
-            self.real(f)
-            for f in action.inputs
-            if f.origin in (Origin.SOURCE, Origin.LIBRARY, Origin.EXTERNAL)
-        ]
-        paths += [header.real for header in key.headers]
+    def key(self, action: Action) -> Key:
+        """The key of an action as things are now, with the signatures of all files that it was made of."""
+        key = self.keys.key(action)
+        paths = list(paths_on_disk(action, key, self.real))
         if action.module:
             paths += self.closures.closure(action.module, action.where).paths
-        for path in paths:
-            sig = self._read.get(path)
-            if sig is not None and not _same(path, sig):
-                self.forget(path)
-                return path
-        return None
+        return replace(key, seen={path: self._read.get(path, "") for path in paths})
 
-    def forget(self, path: str) -> None:
-        """Read a file anew when it is next asked for."""
-        self._read.pop(path, None)
+    def changed_since(self, key: Key) -> str | None:
+        """The first file on disk that is not as it was when the key was made; it will be read anew."""
+        paths = changed(key.seen)
+        for path in paths:
+            self._read.pop(path, None)
+        if paths:
+            self.closures.forget()
+            self._scanner.forget()
+        return paths[0] if paths else None
+
+    def edited_output(self, action: Action) -> str | None:
+        """The first output of another action, an input of this one, that somebody has changed in place."""
+        for file in (*action.inputs, *action.cxx.sources):
+            if file.origin is Origin.OUTPUT:
+                path, digest = self.real(file), self._output(file.path)
+                if not untouched(path, digest, self.store.manifest):
+                    return path
+        return None
 
     def verdict(self, action: Action) -> Verdict:
         """Where the result of an action is; its inputs must be settled."""
-        key = self.keys.key(action)
+        key = self.key(action)
         last = self.state.result(self.name(action))
         if (
             action.policy.cacheable
@@ -257,31 +260,11 @@ class Evaluator:
             return False
         if status.st_ino != inode:
             return False
-        if not digest.endswith(digests.TREE):
-            return status.st_mtime_ns == digests.content_mtime_ns(digest)
-        return self.store.has(digest) and tree_matches(path, self.store.manifest(digest))
-
-
-def tree_matches(folder: str, manifest: Manifest) -> bool:
-    """Whether a folder holds exactly the untouched files of a manifest."""
-    seen = 0
-    for place, _, files in os.walk(folder):
-        for name in files:
-            path = f"{place}/{name}"
-            digest = manifest.get(os.path.relpath(path, folder))
-            if digest is None or os.stat(path).st_mtime_ns != digests.content_mtime_ns(digest):
-                return False
-            seen += 1
-    return seen == len(manifest)
+        if digest.endswith(digests.TREE):
+            return self.store.has(digest) and tree_matches(path, self.store.manifest(digest))
+        return status.st_mtime_ns == digests.content_mtime_ns(digest)
 
 
 def _mark(path: str) -> tuple[int, int]:
     status = os.stat(path)
     return status.st_mtime_ns, status.st_ino
-
-
-def _same(path: str, sig: str) -> bool:
-    try:
-        return signature_of(os.stat(path)) == sig
-    except OSError:
-        return False

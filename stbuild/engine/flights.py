@@ -126,7 +126,7 @@ class Flights:
         """The result, or None when the action runs again."""
         action = flight.action
         problem = self._problem(flight, outcome)
-        changed = self._evaluator.changed_since_read(action, flight.key)
+        changed = self._evaluator.changed_since(flight.key)
         if changed is not None:
             problem = self._reread(flight, changed)
             if not problem:
@@ -152,6 +152,10 @@ class Flights:
     def _problem(self, flight: Flight, outcome: Outcome) -> str:
         if outcome.code or outcome.fate:
             return reason_of(outcome, flight.action)
+        edited = self._evaluator.edited_output(flight.action)
+        if edited is not None:
+            shown = os.path.relpath(edited, self._root)
+            return f"cannot be trusted: {shown} was edited while {flight.action.label} read it"
         missing = missing_outputs(flight.place.folder, flight.action)
         return f"ended well but did not make {', '.join(missing)}" if missing else ""
 
@@ -163,7 +167,7 @@ class Flights:
         message = f"{shown} changed while {flight.action.label} read it; running it again"
         self._events.emit("warning", message=message)
         self.leases.release(flight.key.digest)
-        flight.key = self._evaluator.keys.key(flight.action)
+        flight.key = self._evaluator.key(flight.action)
         self.leases.take(flight.key.digest)
         self._again.append(flight)
         return ""

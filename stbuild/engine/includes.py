@@ -49,6 +49,10 @@ class IncludeScanner:
                     pending.append(header)
         return sorted(found.values(), key=lambda each: each.file.path)
 
+    def forget(self) -> None:
+        """Look again for headers that were or were not there."""
+        self._exists.clear()
+
     def _place(self, folder: Folder | Tree) -> tuple[str, str, Folder | Tree]:
         if isinstance(folder, Folder):
             return folder.real, folder.path, folder

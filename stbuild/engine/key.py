@@ -2,8 +2,8 @@
 
 import json
 import sys
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from stbuild.engine.action import Action
@@ -24,6 +24,8 @@ class Key:
     digest: str
     parts: str
     headers: tuple[Source, ...] = ()
+    seen: Mapping[str, str] = field(default_factory=dict)
+    """The signature of every file that no action makes, as it was when this key was made of it."""
 
 
 class KeyMaker:

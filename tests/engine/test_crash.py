@@ -5,6 +5,8 @@ demand. STBUILD_CRASH_TRIALS is the number of trials; STBUILD_CRASH_RIGS says ov
 workspaces they are spread, with seeds from STBUILD_CRASH_SEED on. A thousand trials, four at a time:
 
     STBUILD_CRASH_TRIALS=1000 STBUILD_CRASH_RIGS=4 python -m pytest -n 4 tests/engine/test_crash.py
+
+The trials of a failed test are in what it printed; `-s` shows them as they come.
 """
 
 import os
@@ -43,10 +45,7 @@ def test_random_disasters(seed: int, small_disk: Path | None, tmp_path: Path) ->
         rig.check(space)
     for number in range(TRIALS // RIGS):
         kind, space = rig.random.choice(KINDS), rig.random.choice(rig.spaces)
-        try:
-            kind(rig, space)
-            for each in rig.spaces:
-                wait_for_silence(each)
-        except BaseException:
-            print(f"trial {number} of seed {seed}: {kind.__name__} in {space.root.name}")
-            raise
+        print(f"seed {seed}, trial {number}: {kind.__name__} in {space.root.name}", flush=True)
+        kind(rig, space)
+        for each in rig.spaces:
+            wait_for_silence(each)

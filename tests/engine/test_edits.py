@@ -1,0 +1,145 @@
+"""An edit while a build runs: what came of mixed contents is never taken for the result of either."""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import WorkspaceFolder
+from tests.engine.test_build import wait_for
+
+SLOW = "echo x >> {began}; while [ ! -e {go} ]; do sleep 0.02; done; cat $(SRCS) > $@"
+STAGE = '''"""A step whose code is edited while it runs."""
+
+import pathlib
+import sys
+import time
+
+WORD = "one"
+pathlib.Path(sys.argv[2]).touch()
+while not pathlib.Path(sys.argv[3]).exists():
+    time.sleep(0.02)
+pathlib.Path(sys.argv[1]).write_text(WORD)
+'''
+RULE = '''"""Runs a module of the workspace."""
+
+from dataclasses import dataclass
+
+from stbuild.api import Context, FilesInfo, rule
+
+
+@dataclass(frozen=True, kw_only=True)
+class Word:
+    """`began` and `go` are files by which a test steers the action."""
+
+    began: str
+    go: str
+
+
+@rule
+def word(ctx: Context[Word]) -> FilesInfo:
+    """Write a word."""
+    made = ctx.output("word.txt")
+    ctx.stage("steps.word", (made, ctx.attrs.began, ctx.attrs.go))
+    return FilesInfo(files=(made,))
+'''
+
+
+@pytest.fixture
+def paths(tmp_path: Path) -> tuple[Path, Path]:
+    """The file that a waiting action makes, and the one that it waits for."""
+    return tmp_path / "began", tmp_path / "go"
+
+
+def build_with_edit(
+    space: WorkspaceFolder, paths: tuple[Path, Path], edit: Callable[[], object], *args: str
+) -> tuple[int, str]:
+    """Build; edit once the first action has begun, then let it go on. The exit code and what was told."""
+    began, go = paths
+    process = space.start("p/...", "--sandbox=off", "--plain", *args)
+    wait_for(began)
+    edit()
+    go.touch()
+    _, err = process.communicate(timeout=120)
+    assert "Traceback" not in err, err
+    return process.returncode, err
+
+
+def test_each_reader_of_an_edited_file_runs_again(
+    workspace: WorkspaceFolder, paths: tuple[Path, Path]
+) -> None:
+    command = SLOW.format(began=paths[0], go=paths[1])
+    workspace.write("p/in.txt", "one")
+    names = ("a", "b", "c")
+    workspace.build_file(
+        "p",
+        *(
+            f"genrule: {{name: {each}, srcs: [in.txt], outs: [{each}.txt], cmd: '{command}'}}"
+            for each in names
+        ),
+    )
+    code, err = build_with_edit(workspace, paths, lambda: workspace.write("p/in.txt", "two"), "-j", "1")
+    assert code == 0
+    assert "p/in.txt changed while //p:a read it; running it again" in err
+    for text in ("two", "one", "two"):
+        workspace.write("p/in.txt", text)
+        workspace.ok("p/...", "--sandbox=off")
+        assert [workspace.output(f"p/{each}.txt").read_text() for each in names] == [text] * 3
+
+
+def test_code_that_is_edited_while_it_runs(workspace: WorkspaceFolder, paths: tuple[Path, Path]) -> None:
+    workspace.env["PYTHONPATH"] = f"{workspace.root}:{workspace.environment()['PYTHONPATH']}"
+    workspace.write("rules/word.py", RULE)
+    workspace.write("steps/__init__.py", "")
+    workspace.write("steps/word.py", STAGE)
+    workspace.build_file("p", f"word: {{name: w, began: {paths[0]}, go: {paths[1]}}}")
+    edit = STAGE.replace('"one"', '"two"')
+    code, err = build_with_edit(workspace, paths, lambda: workspace.write("steps/word.py", edit))
+    assert code == 0
+    assert "steps/word.py changed while //p:w read it; running it again" in err
+    assert workspace.output("p/w/word.txt").read_text() == "two"
+    for text, word in ((STAGE, "one"), (edit, "two")):
+        workspace.write("steps/word.py", text)
+        workspace.ok("p/...", "--sandbox=off")
+        assert workspace.output("p/w/word.txt").read_text() == word
+
+
+def test_an_output_that_is_edited_while_it_is_read(
+    workspace: WorkspaceFolder, paths: tuple[Path, Path]
+) -> None:
+    command = SLOW.format(began=paths[0], go=paths[1])
+    workspace.write("p/in.txt", "one")
+    workspace.build_file(
+        "p",
+        "genrule: {name: a, srcs: [in.txt], outs: [a.txt], cmd: 'cat $< > $@'}",
+        f"genrule: {{name: b, srcs: [':a'], outs: [b.txt], cmd: '{command}'}}",
+    )
+
+    def edit() -> None:
+        made = workspace.output("p/a.txt")
+        made.chmod(0o644)
+        made.write_text("bad")
+
+    code, err = build_with_edit(workspace, paths, edit)
+    assert code == 1
+    assert "p/a.txt was edited while //p:b read it" in err
+    workspace.ok("p/...", "--sandbox=off")
+    assert workspace.output("p/a.txt").read_text() == "one"
+    assert workspace.output("p/b.txt").read_text() == "one"
+
+
+def test_a_file_that_is_always_written_ends_in_a_sentence(
+    workspace: WorkspaceFolder, paths: tuple[Path, Path]
+) -> None:
+    _, go = paths
+    workspace.write("p/in.txt", "0")
+    workspace.build_file(
+        "p",
+        "genrule: {name: a, srcs: [in.txt], outs: [a.txt], "
+        f"cmd: 'date +%N > {workspace.root}/p/in.txt; cat $< > $@'}}",
+    )
+    go.touch()
+    time.sleep(0.1)
+    told = workspace.fails("p:a", "--sandbox=off", code=1)
+    assert "p/in.txt keeps changing while it runs" in told
