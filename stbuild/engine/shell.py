@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from stbuild.engine.artifact import File
 
 _VARIABLE = re.compile(
-    r"\$(?:\$|<|@|\((SRCS|OUTS|@D|RULEDIR|(?:location|locations|execpath|rootpath)\s+([^)]+))\))"
+    r"\$(?:\$|<|@|\((SRCS|OUTS|@D|RULEDIR|(?:location|execpath|rootpath)s?\s+([^)]+))\))"
 )
 
 
@@ -55,6 +55,6 @@ def _located(
     verb: str, label: str, locate: Callable[[str], Sequence[File]], paths: Callable[[Sequence[File]], str]
 ) -> str:
     files = locate(label)
-    if verb != "locations" and len(files) != 1:
+    if not verb.endswith("s") and len(files) != 1:
         raise Unknown(f"$({verb} {label}) stands for {len(files)} files; write $(locations {label})")
     return paths(files)
