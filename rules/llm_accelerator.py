@@ -4,6 +4,9 @@ from dataclasses import dataclass
 
 from stbuild.api import Entry, macro
 
+TIMED = ("STB_TIMED=1",)
+"""The emulated network counts cycles."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class LlmAccelerator:
@@ -45,4 +48,7 @@ def llm_accelerator(name: str, attrs: LlmAccelerator) -> list[Entry]:
         {"smoke_run": {"name": "smoke", "bundle": ":xclbin", **smoke}},
         {"reference": {"name": "reference", "smoke": ":smoke"}},
         {"deploy": {"name": "deploy", "reference": ":reference"}},
+        {"vpp_compile": {"name": "timed_kernels", "hls": ":hls", "defines": list(TIMED)}},
+        {"vpp_link": {"name": "timed_link", "kernels": ":timed_kernels", "defines": list(TIMED)}},
+        {"cycle_estimate": {"name": "cycles", "bundle": ":xclbin", "link": ":timed_link"}},
     ]

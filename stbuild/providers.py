@@ -88,6 +88,14 @@ class ReferenceInfo:
 
 
 @dataclass(frozen=True, kw_only=True)
+class CyclesInfo:
+    """Simulated cycles of a design on a platform, as data and in words."""
+
+    cycles: File
+    report: File
+
+
+@dataclass(frozen=True, kw_only=True)
 class DeployInfo:
     """The report of a deployment that passed its check."""
 

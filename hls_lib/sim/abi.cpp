@@ -19,6 +19,8 @@ const char* stb_message() { return device().message().c_str(); }
 
 std::uint64_t stb_cycles() { return device().cycles(); }
 
+const char* stb_profile() { return device().profile().c_str(); }
+
 int stb_tap(const char* stream, void (*function)(void*, const void*, long), void* user) {
   return device().tap(stream, {function, user}) ? 0 : 1;
 }
@@ -40,7 +42,12 @@ const char* stb_streams() {
     const stb::sim::Channel& channel = *entry.second;
     text += (text.size() > 1 ? ", " : "");
     text += "{\"name\": \"" + channel.name + "\", \"depth\": " + std::to_string(channel.depth) +
-            ", \"high\": " + std::to_string(channel.high) + "}";
+            ", \"high\": " + std::to_string(channel.high);
+    if (stb::sim::kTimed) {
+      text += ", \"data_wait\": " + std::to_string(channel.data_wait) +
+              ", \"space_wait\": " + std::to_string(channel.space_wait);
+    }
+    text += "}";
   }
   text += "]";
   return text.c_str();

@@ -16,6 +16,11 @@ STB_EXPORT const char* stb_message();
 // Cycles of the last launch, counted in the timed build (0 elsewhere).
 STB_EXPORT std::uint64_t stb_cycles();
 
+// JSON of the last launch in the timed build, sorted by name; "[]" elsewhere:
+// [{"name": "router.collect", "end": 900, "busy": 500, "data_wait": 300, "space_wait": 100}, ...]:
+// the process's last cycle, and how many until then it worked, waited for data, waited for space.
+STB_EXPORT const char* stb_profile();
+
 // Calls `function` with each token written to `stream`; null ends it. 0: done, 1: no such stream yet.
 STB_EXPORT int stb_tap(const char* stream, void (*function)(void* user, const void* data, long bytes),
                        void* user);
@@ -24,5 +29,6 @@ STB_EXPORT int stb_tap(const char* stream, void (*function)(void* user, const vo
 // reads or writes), `strict.latency` (strict build). Builds the device afresh. 0: done, 1: no such key.
 STB_EXPORT int stb_set(const char* key, double value);
 
-// JSON, sorted by name: [{"name": "seg_0.norm1_y", "depth": 36, "high": 36}, ...].
+// JSON, sorted by name: [{"name": "seg_0.norm1_y", "depth": 36, "high": 36}, ...]; in the timed build also
+// "data_wait" and "space_wait", the cycles of the last launch that its reader and its writer waited.
 STB_EXPORT const char* stb_streams();

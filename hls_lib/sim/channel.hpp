@@ -45,8 +45,10 @@ struct Channel {
   Process* reader = nullptr;         // waits for data
   Process* writer = nullptr;         // waits for space
 
-  std::vector<std::uint64_t> written;           // timed: the cycle of each token's write, per slot
-  std::vector<std::uint64_t> freed;             // timed: the cycle of each token's read, per slot
+  std::vector<std::uint64_t> written;  // timed: the cycle of each token's write, per slot
+  std::vector<std::uint64_t> freed;    // timed: the cycle of each token's read, per slot
+  std::uint64_t data_wait = 0;         // timed: cycles of this launch that its reader waited for data
+  std::uint64_t space_wait = 0;        // timed: that its writer waited for space
   std::deque<std::vector<unsigned char>> held;  // strict: written by a pipeline that has not let go yet
 
   unsigned char* storage = nullptr;  // the ring's own memory

@@ -17,23 +17,32 @@ namespace sim {
 
 inline std::uint64_t fill(const Channel& channel) { return channel.tail - channel.head; }
 
-// The cycle at which token `tail` can be written, not before `at`.
-inline std::uint64_t write_cycle(const Channel& channel, std::uint64_t at) {
-  if (channel.tail < channel.depth) return at;
-  return std::max(at, channel.freed[(channel.tail - channel.depth) & channel.mask] + 1);
+// The cycle at which `token` can be written, not before `at`.
+inline std::uint64_t write_cycle(const Channel& channel, std::uint64_t token, std::uint64_t at) {
+  if (token < channel.depth) return at;
+  return std::max(at, channel.freed[(token - channel.depth) & channel.mask] + 1);
 }
 
-inline void stamp_write(Channel& channel) {
-  Clock& mine = clock();
-  const std::uint64_t at = write_cycle(channel, mine.now + mine.latency);
-  channel.written[channel.tail & channel.mask] = at;
-  mine.now = at - mine.latency;
+// The running process goes on so that its write to `channel` happens at the cycle `at`.
+inline void wait_to_write(Channel& channel, Clock& mine, std::uint64_t at) {
+  const std::uint64_t wait = at - mine.latency - mine.now;
+  channel.space_wait += wait;
+  mine.space_wait += wait;
+  mine.now += wait;
 }
 
-inline void stamp_read(Channel& channel) {
-  Clock& mine = clock();
-  mine.now = std::max(mine.now, channel.written[channel.head & channel.mask] + 1);
-  channel.freed[channel.head & channel.mask] = mine.now;
+inline void stamp_write_of(Channel& channel, std::uint64_t token, Clock& mine) {
+  const std::uint64_t at = write_cycle(channel, token, mine.now + mine.latency);
+  channel.written[token & channel.mask] = at;
+  wait_to_write(channel, mine, at);
+}
+
+inline void stamp_read_of(Channel& channel, std::uint64_t token, Clock& mine) {
+  const std::uint64_t at = std::max(mine.now, channel.written[token & channel.mask] + 1);
+  channel.data_wait += at - mine.now;
+  mine.data_wait += at - mine.now;
+  mine.now = at;
+  channel.freed[token & channel.mask] = at;
 }
 
 inline void advance_tail(Channel& channel, std::uint64_t count) {
@@ -61,7 +70,7 @@ class Port {
     sim::leave_pipeline();
     if (channel.tail == channel.head) sim::wait_data(channel, 1);
     const T value = items()[channel.head & channel.mask];
-    if (sim::kTimed) sim::stamp_read(channel);
+    if (sim::kTimed) sim::stamp_read_of(channel, channel.head, sim::clock());
     sim::advance_head(channel, 1);
     return value;
   }
@@ -77,7 +86,7 @@ class Port {
   // Stores a token for which there is room.
   void put(const T& value) const {
     slots()[channel_->tail & channel_->mask] = value;
-    if (sim::kTimed) sim::stamp_write(*channel_);
+    if (sim::kTimed) sim::stamp_write_of(*channel_, channel_->tail, sim::clock());
     sim::advance_tail(*channel_, 1);
   }
 
@@ -98,6 +107,24 @@ Port<T> open_port(const char* name, std::uint64_t depth) {
 
 constexpr bool kSingle = kTimed || kStrict;
 
+// Stamps `count` tokens at the head of a stream as read, one a cycle.
+inline void stamp_reads(Channel& channel, std::uint64_t count) {
+  Clock& mine = clock();
+  for (std::uint64_t token = channel.head; token < channel.head + count; ++token) {
+    stamp_read_of(channel, token, mine);
+    ++mine.now;
+  }
+}
+
+// Stamps `count` tokens behind the tail of a stream as written, one a cycle.
+inline void stamp_writes(Channel& channel, std::uint64_t count) {
+  Clock& mine = clock();
+  for (std::uint64_t token = channel.tail; token < channel.tail + count; ++token) {
+    stamp_write_of(channel, token, mine);
+    ++mine.now;
+  }
+}
+
 // Copies up to `count` tokens that are there; waits only if there is none.
 template <typename T>
 std::uint64_t take_some(const Port<T>& in, T* values, std::uint64_t count) {
@@ -106,6 +133,7 @@ std::uint64_t take_some(const Port<T>& in, T* values, std::uint64_t count) {
   const std::uint64_t slot = channel.head & channel.mask;
   const std::uint64_t part = std::min({count, fill(channel), channel.mask + 1 - slot});
   std::memcpy(static_cast<void*>(values), in.items() + slot, part * sizeof(T));
+  if (kTimed) stamp_reads(channel, part);
   advance_head(channel, part);
   return part;
 }
@@ -118,6 +146,7 @@ std::uint64_t put_some(const Port<T>& out, const T* values, std::uint64_t count)
   const std::uint64_t slot = channel.tail & channel.mask;
   const std::uint64_t part = std::min({count, channel.depth - fill(channel), channel.mask + 1 - slot});
   std::memcpy(static_cast<void*>(out.slots() + slot), values, part * sizeof(T));
+  if (kTimed) stamp_writes(channel, part);
   advance_tail(channel, part);
   return part;
 }
@@ -198,21 +227,21 @@ void write_each(const Port<T>& out, const T& value, const Rest&... rest) {
   write_each(rest...);
 }
 
-inline std::uint64_t joint_cycle(std::uint64_t at) { return at; }
+// The running process goes on to the cycle at which all its writes can happen.
+inline void wait_jointly(Clock&) {}
 template <typename T, typename V, typename... Rest>
-std::uint64_t joint_cycle(std::uint64_t at, const Port<T>& out, const V&, const Rest&... rest) {
-  return joint_cycle(write_cycle(out.channel(), at), rest...);
+void wait_jointly(Clock& mine, const Port<T>& out, const V&, const Rest&... rest) {
+  Channel& channel = out.channel();
+  wait_to_write(channel, mine, write_cycle(channel, channel.tail, mine.now + mine.latency));
+  wait_jointly(mine, rest...);
 }
 
 }  // namespace sim
 
 template <typename T>
 void read_n(const Port<T>& in, T* values, int count) {
-  if (sim::kSingle) {
-    for (int i = 0; i < count; ++i) {
-      values[i] = in.read();
-      STB_TICK(1)
-    }
+  if (sim::kStrict) {
+    for (int i = 0; i < count; ++i) values[i] = in.read();
     return;
   }
   for (int i = 0; i < count;) i += static_cast<int>(sim::take_some(in, values + i, count - i));
@@ -220,11 +249,8 @@ void read_n(const Port<T>& in, T* values, int count) {
 
 template <typename T>
 void write_n(const Port<T>& out, const T* values, int count) {
-  if (sim::kSingle) {
-    for (int i = 0; i < count; ++i) {
-      out.write(values[i]);
-      STB_TICK(1)
-    }
+  if (sim::kStrict) {
+    for (int i = 0; i < count; ++i) out.write(values[i]);
     return;
   }
   for (int i = 0; i < count;) i += static_cast<int>(sim::put_some(out, values + i, count - i));
@@ -235,10 +261,7 @@ template <typename... PortsAndValues>
 void write_all(const PortsAndValues&... writes) {
   sim::leave_pipeline();
   while (!sim::holding() && !sim::all_have_room(writes...)) sim::wait_for_room(writes...);
-  if (sim::kTimed) {
-    sim::Clock& mine = sim::clock();
-    mine.now = sim::joint_cycle(mine.now + mine.latency, writes...) - mine.latency;
-  }
+  if (sim::kTimed) sim::wait_jointly(sim::clock(), writes...);
   sim::write_each(writes...);
 }
 

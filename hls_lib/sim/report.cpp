@@ -1,5 +1,6 @@
-// The sentences about a launch that did not end well.
+// What is said about a launch: why it did not end well, how the processes spent their cycles.
 #include <algorithm>
+#include <map>
 #include <vector>
 
 #include "scheduler.hpp"
@@ -87,6 +88,21 @@ std::string explain_leftovers(const Scheduler& device) {
     return "the launch ended in the middle of a call: " + state_of(*process);
   }
   return {};
+}
+
+std::string describe_times(const Scheduler& device) {
+  std::map<std::string, const Clock*> clocks;
+  for (const auto& process : device.processes()) clocks[process->name] = &process->clock;
+  std::string text = "[";
+  for (const auto& entry : clocks) {
+    const Clock& clock = *entry.second;
+    text += text.size() > 1 ? ", " : "";
+    text += "{\"name\": \"" + entry.first + "\", \"end\": " + std::to_string(clock.now) +
+            ", \"busy\": " + std::to_string(clock.now - clock.data_wait - clock.space_wait) +
+            ", \"data_wait\": " + std::to_string(clock.data_wait) +
+            ", \"space_wait\": " + std::to_string(clock.space_wait) + "}";
+  }
+  return text + "]";
 }
 
 }  // namespace sim

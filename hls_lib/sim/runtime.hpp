@@ -16,6 +16,9 @@ struct Clock {
   std::uint64_t latency = 0;  // timed: cycles from reads to the writes that depend on them
   double memory_step = 1.0;   // timed: cycles per 64 bytes of memory
   double memory_debt = 0.0;   // timed: fractions of a cycle not yet spent
+
+  std::uint64_t data_wait = 0;   // timed: cycles of this launch spent waiting for data
+  std::uint64_t space_wait = 0;  // timed: for space
 };
 
 // The clock of the process that runs now; the scheduler moves it.

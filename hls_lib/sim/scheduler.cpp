@@ -35,6 +35,7 @@ void shape(Channel& channel, std::uint64_t depth) {
 
 // An empty channel counts from 0 again; whoever waits for data goes on waiting.
 void rewind(Channel& channel) {
+  channel.data_wait = channel.space_wait = 0;
   if (channel.reader != nullptr && channel.wake_tail != 0) channel.wake_tail -= channel.head;
   channel.head = channel.tail = 0;
 }
@@ -83,7 +84,7 @@ void Scheduler::begin_launch() {
   cycles_ = 0;
   memory_log_ = MemoryLog{};
   for (const auto& entry : channels_) rewind(*entry.second);
-  for (const auto& process : processes_) process->clock.now = process->home_head = 0;
+  for (const auto& process : processes_) process->begin_launch();
 }
 
 int Scheduler::judge() {
@@ -96,6 +97,7 @@ int Scheduler::judge() {
 
 void Scheduler::end_launch() {
   for (const auto& process : processes_) cycles_ = std::max(cycles_, process->clock.now);
+  if (kTimed) profile_ = describe_times(*this);
   for (const auto& process : processes_) {
     if (process->once) spare_stacks_.push_back(std::move(process->stack));
   }

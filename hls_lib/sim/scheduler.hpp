@@ -32,6 +32,8 @@ struct Process {
   std::uint64_t wanted = 0;       // tokens or free slots it waits for
   const Channel* home = nullptr;  // where it waits between launches
   std::uint64_t home_head = 0;    // what had been read there when its call began
+
+  void begin_launch() { clock.now = clock.data_wait = clock.space_wait = home_head = 0; }
 };
 
 struct Tap {
@@ -46,6 +48,7 @@ class Scheduler {
 
   const std::string& message() const { return message_; }
   std::uint64_t cycles() const { return cycles_; }
+  const std::string& profile() const { return profile_; }
   bool tap(const std::string& stream, Tap tap);
   void set(const std::string& key, double value);
   double setting(const std::string& key, double otherwise) const;
@@ -89,6 +92,7 @@ class Scheduler {
   MemoryLog memory_log_;
   std::string unit_;
   std::string message_;
+  std::string profile_ = "[]";
   std::uint64_t cycles_ = 0;
   bool built_ = false;
   bool launching_ = false;
@@ -101,6 +105,9 @@ Scheduler& device();
 // What is wrong with a device where nobody can run, or an empty sentence (report.cpp).
 std::string explain_deadlock(const Scheduler& device);
 std::string explain_leftovers(const Scheduler& device);
+
+// How the processes of the timed network spent the launch, as JSON (report.cpp).
+std::string describe_times(const Scheduler& device);
 
 }  // namespace sim
 }  // namespace stb

@@ -32,7 +32,7 @@ void commit_front(Pipeline& mine) {
   const std::vector<unsigned char>& token = channel.held.front();
   std::memcpy(channel.storage + (channel.tail & channel.mask) * token.size(), token.data(), token.size());
   channel.held.pop_front();
-  if (kTimed) stamp_write(channel);
+  if (kTimed) stamp_write_of(channel, channel.tail, clock());
   advance_tail(channel, 1);
 }
 

@@ -35,13 +35,17 @@ _SYMBOLS: tuple[tuple[str, Any, tuple[Any, ...]], ...] = (
 
 
 class NativeDevice:
-    """A kernel image with its buffers. Weights are mapped read-only; the others are zeros at first."""
+    """A kernel image with its buffers. Weights are mapped read-only; the others are zeros at first.
 
-    def __init__(self, bundle: Bundle) -> None:
+    `image` is another image of the same design, such as the timed one, to run instead of the bundle's.
+    """
+
+    def __init__(self, bundle: Bundle, image: Path | None = None) -> None:
         manifest = bundle.manifest
         check_cpu(manifest.cpu_flags)
         self._platform = manifest.platform
-        self._image = _load_image(bundle.xclbin)
+        data = kernel_image(bundle.xclbin) if image is None else image.read_bytes()
+        self._image = _load_image(data, image or bundle.xclbin)
         self._scalars = tuple(argument.scalar for argument in manifest.scalars)
         self._buffers = {b.buffer: _map(bundle.path, b) for b in manifest.buffers}
         addresses = [_address(b.buffer, self._buffers) for b in manifest.buffers]
@@ -70,6 +74,13 @@ class NativeDevice:
         """Cycles of the last launch, by the time-stamped network; 0 with time-stamps off."""
         return int(self._image.stb_cycles())
 
+    def profile(self) -> str:
+        """JSON: how many cycles of the last launch each process worked and waited; of a timed image only."""
+        function = self._image.stb_profile
+        function.restype, function.argtypes = ctypes.c_char_p, ()
+        text: bytes = function() or b"[]"
+        return text.decode()
+
     def tap(self, stream: str, receive: Tap) -> None:
         """Call `receive` with every word that passes through `stream`."""
         callback = _TAP(lambda _user, data, size: receive(ctypes.string_at(data, size)))
@@ -83,7 +94,7 @@ class NativeDevice:
         self._callbacks.append(callback)
 
     def set(self, key: str, value: float) -> None:
-        """Set an option of the emulator, such as `timed`."""
+        """Set an option of the emulator, such as `depth.<stream>`."""
         if self._image.stb_set(key.encode(), value) != 0:
             raise StbuildError(f"the emulator has no option {key!r}", where=self.description)
 
@@ -97,8 +108,7 @@ class NativeDevice:
         self._buffers.clear()
 
 
-def _load_image(xclbin: Path) -> ctypes.CDLL:
-    data = kernel_image(xclbin)
+def _load_image(data: bytes, xclbin: Path) -> ctypes.CDLL:
     _check_elf(data, xclbin)
     library = _open_library(data, xclbin)
     for name, result, arguments in _SYMBOLS:

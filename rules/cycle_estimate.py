@@ -1,0 +1,32 @@
+"""Simulate how many cycles a decode step and a prefill take on the platform."""
+
+from dataclasses import dataclass
+
+from stbuild.api import Context, Resources, rule
+from stbuild.providers import BundleInfo, CyclesInfo, LinkInfo
+
+
+@dataclass(frozen=True, kw_only=True)
+class CycleEstimate:
+    """`bundle` gives the memory, `link` the same kernels compiled and linked with STB_TIMED=1."""
+
+    bundle: BundleInfo
+    link: LinkInfo
+
+
+@rule
+def cycle_estimate(ctx: Context[CycleEstimate]) -> CyclesInfo:
+    """Run the time-stamped network with the platform's memory bandwidth."""
+    attrs = ctx.attrs
+    params = ctx.params("params.json", {"platform": ctx.platform})
+    cycles, report, summary = ctx.output("cycles.json"), ctx.output("report.txt"), ctx.output("summary.json")
+    ctx.stage(
+        "stbuild.stage.cycles",
+        ("--bundle", attrs.bundle.bundle, "--image", attrs.link.image,
+         "--design", attrs.link.hls.partition.design, "--params", params,
+         "--cycles", cycles, "--report", report, "--summary", summary),
+        resources=Resources(cpu=1, memory_mb=8000),
+    )  # fmt: skip
+    ctx.summary(summary)
+    ctx.runnable(("cat", report))
+    return CyclesInfo(cycles=cycles, report=report)

@@ -1,0 +1,142 @@
+"""Runs the timed network of a design, and writes how many cycles a decode step and a prefill take."""
+
+import json
+from argparse import Namespace
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from math import ceil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from stbuild.errors import StbuildError
+from stbuild.ir import serde
+from stbuild.ir.design import Design
+from stbuild.package.bundle import load_bundle
+from stbuild.platform import Platform
+from stbuild.runtime.native import NativeDevice
+from stbuild.runtime.session import COUNT, HEAD, POSITION, TOKENS
+from stbuild.stage.entry import run_stage, stage_parser
+from stbuild.timing.bandwidth import Supply, rates, supply_of
+from stbuild.timing.bounds import Launch, engine_bound, launches, memory_bound, memory_bytes
+from stbuild.timing.estimate import CycleEstimate, Engine, Step, Times
+from stbuild.timing.report import estimate_report, speed_line
+
+PROMPT = 128
+"""Tokens of the prefill, or what the context leaves beside one to decode."""
+DECODE, PREFILL, FIRST, LAST = "decode", "prefill", "decode, empty cache", "decode, full context"
+
+
+def main(args: Namespace) -> None:
+    """Write cycles.json, the report and the closing line."""
+    design = serde.read(Design, Path(args.design))
+    params = json.loads(Path(args.params).read_text())
+    platform = serde.from_data(Platform, params["platform"])
+    device = NativeDevice(load_bundle(Path(args.bundle)), Path(args.image))
+    estimate = simulate(device, design, platform)
+    device.close()
+    serde.write(Path(args.cycles), estimate)
+    Path(args.report).write_text(estimate_report(estimate))
+    speed = speed_line(estimate, estimate.step(DECODE), estimate.step(PREFILL))
+    Path(args.summary).write_text(json.dumps({"speed": speed}, indent=1) + "\n")
+
+
+def simulate(device: NativeDevice, design: Design, platform: Platform, prompt: int = PROMPT) -> CycleEstimate:
+    """A prefill, the decode step behind it, and those at the two ends of the context."""
+    supply = supply_of(design, platform)
+    set_bandwidth(device, rates(design, supply))
+    context = design.sizes.context
+    prompt = min(prompt, context - 1)
+    ways = {
+        PREFILL: launches(prompt, design.sizes.chunk),
+        DECODE: (Launch(tokens=1, position=prompt, head=True),),
+        FIRST: (Launch(tokens=1, position=0, head=True),),
+        LAST: (Launch(tokens=1, position=context - 1, head=True),),
+    }
+    steps = {name: run_step(device, design, supply, name, way) for name, way in ways.items()}
+    return CycleEstimate(
+        model=design.name,
+        platform=platform.name,
+        clock_mhz=design.sizes.clock_mhz,
+        bandwidth=supply.sentence(),
+        steps=(steps[DECODE], steps[PREFILL], steps[FIRST], steps[LAST]),
+    )
+
+
+def set_bandwidth(device: NativeDevice, bytes_per_cycle: dict[str, float]) -> None:
+    """Give each process of `control` its bytes per cycle."""
+    for process, rate in bytes_per_cycle.items():
+        device.set(f"bytes_per_cycle.control.{process}", rate)
+
+
+def run_step(device: NativeDevice, design: Design, supply: Supply, name: str, way: Sequence[Launch]) -> Step:
+    """Launch by launch; what processes did is added up."""
+    seen = [run_launch(device, launch) for launch in way]
+    return Step(
+        name=name,
+        tokens=sum(launch.tokens for launch in way),
+        position=way[0].position,
+        cycles=tuple(cycles for cycles, _, _ in seen),
+        memory_bytes=sum(memory_bytes(design, launch) for launch in way),
+        memory_bound=sum(ceil(memory_bound(design, supply, launch)) for launch in way),
+        engine_bound=sum(engine_bound(design, launch) for launch in way),
+        engine=engine_times(design, [p for _, p, _ in seen], [s for _, _, s in seen]),
+        processes=process_times([p for _, p, _ in seen]),
+    )
+
+
+def run_launch(device: NativeDevice, launch: Launch) -> tuple[int, Any, Any]:
+    """Cycles, processes and streams of one launch of arbitrary tokens: no cycle depends on them."""
+    tokens = device.buffer(TOKENS).view(np.int32)
+    tokens[: launch.tokens] = np.arange(launch.tokens) % 2
+    device.launch({COUNT: launch.tokens, POSITION: launch.position, HEAD: int(launch.head)})
+    cycles = device.cycles()
+    if cycles == 0:
+        raise StbuildError("the kernel image counts no cycles", hint="compile it with STB_TIMED=1")
+    return cycles, json.loads(device.profile()), json.loads(device.streams())
+
+
+def process_times(profiles: Sequence[Any]) -> tuple[Times, ...]:
+    """The sums over all launches, by process."""
+    busy, data, space = (_sums(profiles, key) for key in ("busy", "data_wait", "space_wait"))
+    return tuple(Times(name=n, busy=busy[n], data_wait=data[n], space_wait=space[n]) for n in sorted(busy))
+
+
+def engine_times(design: Design, profiles: Sequence[Any], streams: Sequence[Any]) -> Engine:
+    """What the lanes of the matmul units did, as means over the lanes."""
+    sizes = design.sizes
+    waited, worked = _sums(streams, "data_wait"), _sums(profiles, "busy")
+    room = _sums(streams, "space_wait")
+    lanes = [(f"matmul_{u}", k) for u in range(sizes.units) for k in range(sizes.lanes)]
+    return Engine(
+        weights_wait=_mean(waited[f"weights_{c}"] for c in range(sizes.channels)),
+        vectors_wait=_mean(waited[f"{u}.lane_act_{k}"] + waited[f"{u}.lane_desc_{k}"] for u, k in lanes),
+        results_wait=_mean(room[f"{u}.lane_out_{k}"] for u, k in lanes),
+        busy=_mean(worked[f"{u}.mac_lane_{k}"] for u, k in lanes),
+    )
+
+
+def _sums(rows: Sequence[Any], key: str) -> Counter[str]:
+    return sum((Counter({each["name"]: each[key] for each in launch}) for launch in rows), Counter())
+
+
+def _mean(values: Iterable[int]) -> int:
+    found = tuple(values)
+    return round(sum(found) / len(found))
+
+
+if __name__ == "__main__":
+    run_stage(
+        stage_parser(
+            "Simulate the cycles of a design.",
+            bundle="the bundle",
+            image="the timed kernel image",
+            design="the design",
+            params="the platform",
+            cycles="estimate to write",
+            report="report to write",
+            summary="closing line to write",
+        ),
+        main,
+    )

@@ -1,0 +1,99 @@
+"""What each process of `control` gets of the memory's bandwidth in a simulated network.
+
+A bank delivers what somebody measured, else its peak; a port takes at most a word per cycle of the kernel's
+clock. Weight channels stream all at once: those that share a bank, or all of them where the banks are
+interleaved behind one tag, share it by their bytes, so that they end together. Every other process gets
+a whole bank while it is active: the dataflow lets them take turns (weights stand still while attention
+reads its keys, then its values), and what little overlaps (parameters, rows, new records, logits) is
+not charged twice. A region in several banks that are not interleaved is read from one bank at a time.
+Neither the latency of a first access nor the refresh beyond what the measured figure holds is modelled.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from stbuild.ir.design import (
+    WORD_BYTES,
+    Design,
+    Process,
+    ReadKv,
+    ReadParams,
+    ReadWeights,
+    Region,
+    Sequence,
+    WriteKv,
+    WriteWords,
+)  # fmt: skip
+from stbuild.platform import GIGA, Memory, Platform
+
+
+@dataclass(frozen=True, kw_only=True)
+class Supply:
+    """The bandwidth of one group of banks that are read as one, in bytes per cycle of the kernels' clock."""
+
+    memory: Memory
+    clock_mhz: int
+
+    @property
+    def interleaved(self) -> bool:
+        """Whether all banks lie behind one tag."""
+        return len(self.memory.tags) == 1
+
+    @property
+    def bytes_per_cycle(self) -> float:
+        """What a bank delivers in a cycle, or all banks together where they are interleaved."""
+        banks = self.memory.banks if self.interleaved else 1
+        return banks * self.memory.gbs_per_bank * GIGA / (self.clock_mhz * 1e6)
+
+    @property
+    def port_bytes_per_cycle(self) -> float:
+        """What one process can take: a word, or less if the memory's own port is slower."""
+        if self.memory.port_mhz is None:
+            return float(WORD_BYTES)
+        return min(WORD_BYTES, self.memory.port_bits / 8 * self.memory.port_mhz / self.clock_mhz)
+
+    def sentence(self) -> str:
+        """The figure and where it comes from."""
+        measured = self.memory.measured_gbs_per_bank is not None
+        source = self.memory.source_of("measured_gbs_per_bank" if measured else "peak_gbs_per_bank")
+        kind = "measured" if measured else "peak, nobody measured it"
+        banks = f", {self.memory.banks} interleaved" if self.interleaved else ""
+        return f"{self.memory.gbs_per_bank:g} GB/s a bank{banks} ({kind}: {source.text})"
+
+
+def supply_of(design: Design, platform: Platform) -> Supply:
+    """The memory that `design` lies in."""
+    return Supply(memory=platform.memory, clock_mhz=design.sizes.clock_mhz)
+
+
+def rates(design: Design, supply: Supply) -> dict[str, float]:
+    """Bytes per cycle of each process of `control` that reads or writes memory."""
+    streamed = dict(_streamed(design))
+    found = {}
+    for process in design.processes:
+        if isinstance(process.op, ReadWeights):
+            mine = streamed[process.name]
+            peers = sum(b for n, b in streamed.items() if _shared(design, supply, n, process.name))
+            share = supply.bytes_per_cycle * mine / peers
+            found[process.name] = min(share, supply.port_bytes_per_cycle)
+        elif isinstance(process.op, ReadParams | ReadKv | Sequence | WriteKv | WriteWords):
+            found[process.name] = min(supply.bytes_per_cycle, supply.port_bytes_per_cycle)
+    return found
+
+
+def weight_region(design: Design, process: Process) -> Region:
+    """The region of one weight channel."""
+    assert isinstance(process.op, ReadWeights)
+    return design.region(f"weights_{process.op.channel}")
+
+
+def _streamed(design: Design) -> Iterator[tuple[str, int]]:
+    for process in design.processes:
+        if isinstance(process.op, ReadWeights):
+            yield process.name, weight_region(design, process).bytes
+
+
+def _shared(design: Design, supply: Supply, one: str, other: str) -> bool:
+    """Whether two weight channels lie in the same bank."""
+    first = weight_region(design, design.process(one))
+    return supply.interleaved or first.first == weight_region(design, design.process(other)).first

@@ -1,0 +1,107 @@
+"""What a launch cannot be faster than: the memory's bandwidth and the multipliers of the engine."""
+
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from stbuild.ir.design import (
+    WORD_BYTES,
+    Design,
+    MatmulOp,
+    ReadKv,
+    ReadParams,
+    ReadWeights,
+    Sequence,
+    WriteKv,
+    WriteWords,
+)  # fmt: skip
+from stbuild.timing.bandwidth import Supply
+
+
+@dataclass(frozen=True, kw_only=True)
+class Launch:
+    """The scalars of one launch."""
+
+    tokens: int
+    position: int
+    head: bool
+
+
+def launches(tokens: int, chunk: int) -> tuple[Launch, ...]:
+    """A prefill of `tokens` in launches of `chunk`, as a session makes them: the head runs in the last."""
+    starts = range(0, tokens, chunk)
+    return tuple(
+        Launch(tokens=min(chunk, tokens - start), position=start, head=start == starts[-1])
+        for start in starts
+    )
+
+
+def memory_bytes(design: Design, launch: Launch) -> int:
+    """All bytes that the launch reads and writes."""
+    return sum(count for _, count in _traffic(design, launch))
+
+
+def memory_bound(design: Design, supply: Supply, launch: Launch) -> float:
+    """Cycles of the bank that moves the most bytes; of all banks together where they are interleaved.
+
+    Bytes of a region in several banks are taken as spread evenly over them.
+    """
+    banks: dict[int, float] = defaultdict(float)
+    for name, count in _traffic(design, launch):
+        region = design.region(name)
+        span = 1 if supply.interleaved else region.last - region.first + 1
+        for bank in range(span):
+            banks[region.first + bank] += count / span
+    return max(banks.values()) / supply.bytes_per_cycle
+
+
+def engine_bound(design: Design, launch: Launch) -> int:
+    """Cycles of the channel with the most work, if weights and activations were always there.
+
+    A word takes a cycle; past `token_lanes` tokens, a further pass over its four columns' words takes as
+    long. A tile's results take a cycle a token.
+    """
+    return max(_channel_cycles(design, channel, launch) for channel in range(design.sizes.channels))
+
+
+def _channel_cycles(design: Design, channel: int, launch: Launch) -> int:
+    return sum(
+        design.blocks[op.block].count
+        * op.tiles_in(channel, design.sizes.channels)
+        * _tile_cycles(design, op, launch)
+        for op in design.matmuls
+    )
+
+
+def _tile_cycles(design: Design, op: MatmulOp, launch: Launch) -> int:
+    head = design.blocks[op.block].head
+    if head and not launch.head:
+        return 0
+    tokens = 1 if head else launch.tokens
+    headers = op.cols // op.group
+    passes = -(-tokens // design.sizes.token_lanes)
+    return headers + (op.tile_words - headers) * passes + tokens
+
+
+def _traffic(design: Design, launch: Launch) -> Iterator[tuple[str, int]]:
+    """Regions with the bytes that the launch moves there."""
+    for process in design.processes:
+        for region, words in _words(design, process.op, launch):
+            yield region, words * WORD_BYTES
+
+
+def _words(design: Design, op: object, launch: Launch) -> Iterator[tuple[str, int]]:
+    match op:
+        case ReadWeights():
+            yield f"weights_{op.channel}", op.body_words + (op.head_words if launch.head else 0)
+        case ReadParams():
+            yield "params", sum(r.words * design.blocks[r.block].count for r in op.reads)
+        case Sequence():
+            yield "program", design.program_words
+            yield from ((row.region, row.words * launch.tokens) for row in op.rows)
+        case ReadKv():
+            yield op.region, design.blocks[op.block].count * op.record_words * launch.position
+        case WriteKv():
+            yield op.region, design.blocks[op.block].count * op.record_words * launch.tokens
+        case WriteWords():
+            yield op.region, op.words if launch.head else 0

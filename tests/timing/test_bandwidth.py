@@ -1,0 +1,68 @@
+"""Who gets how much of the memory."""
+
+from dataclasses import replace
+from functools import cache
+
+import pytest
+
+from stbuild.ir.design import Design, ReadKv, ReadWeights
+from stbuild.platform import Source
+from stbuild.timing.bandwidth import rates, supply_of
+from tests.accelerator import platform
+from tests.golden.designs import Planned, traced
+from tests.models import tiny_llama
+
+BANK = 13.3e9 / 250e6
+
+
+@cache
+def design(card: str) -> Design:
+    return Planned.of(traced(tiny_llama(), "tiny_llama"), card).design
+
+
+def rate_of(kind: type, found: dict[str, float], planned: Design) -> set[float]:
+    """The rates of all processes of one kind."""
+    return {found[p.name] for p in planned.processes if isinstance(p.op, kind)}
+
+
+def test_a_weight_channel_has_its_bank_to_itself() -> None:
+    planned = design("u280")
+    found = rates(planned, supply_of(planned, platform("u280")))
+    (rate,) = rate_of(ReadWeights, found, planned) | rate_of(ReadKv, found, planned)
+    assert rate == pytest.approx(BANK)
+
+
+def test_weight_channels_in_one_bank_share_it_by_their_bytes() -> None:
+    planned = design("u280")
+    second = replace(
+        planned.region("weights_1"), first=0, last=0, bytes=3 * planned.region("weights_0").bytes
+    )
+    regions = tuple(second if r.name == "weights_1" else r for r in planned.regions)
+    found = rates(replace(planned, regions=regions), supply_of(planned, platform("u280")))
+    assert found["read_weights_0"] == pytest.approx(BANK / 4)
+    assert found["read_weights_1"] == pytest.approx(3 * BANK / 4)
+    assert found["read_weights_2"] == pytest.approx(BANK)
+
+
+def test_interleaved_banks_are_shared_by_all_weight_channels() -> None:
+    planned, card = design("vck5000"), platform("vck5000")
+    found = rates(planned, supply_of(planned, card))
+    streamed = sum(found[p.name] for p in planned.processes if isinstance(p.op, ReadWeights))
+    assert streamed == pytest.approx(4 * card.memory.gbs_per_bank * 1e9 / 250e6)
+    assert rate_of(ReadKv, found, planned) == {64.0}
+
+
+def test_the_sentence_says_whose_figure_it_is() -> None:
+    planned, card = design("u280"), platform("u280")
+    assert supply_of(planned, card).sentence() == (
+        "13.3 GB/s a bank (measured: Shuhai, arXiv 2005.04324: 425 GB/s over 32 channels)"
+    )
+    unmeasured = replace(card.memory, measured_gbs_per_bank=None, sources=_without(card.memory.sources))
+    assert (
+        "14.375 GB/s a bank (peak, nobody measured it: AMD UG1393"
+        in replace(supply_of(planned, card), memory=unmeasured).sentence()
+    )
+
+
+def _without(sources: tuple[Source, ...]) -> tuple[Source, ...]:
+    return tuple(s for s in sources if s.of != ("measured_gbs_per_bank",))

@@ -1,0 +1,51 @@
+"""The report of a cycle estimate and the closing line of its build."""
+
+from stbuild.timing.estimate import CycleEstimate, Engine, Step, Times
+from stbuild.timing.report import estimate_report, speed_line
+from tests.golden_fixture import Golden
+
+LANES = tuple(
+    Times(name=f"matmul_0.mac_lane_{k}", busy=600_000 - k, data_wait=390_000, space_wait=10_000)
+    for k in range(3)
+)
+ATTENTION = Times(name="layers_attention.layers_attention", busy=250_000, data_wait=700_000, space_wait=0)
+DECODE = Step(
+    name="decode",
+    tokens=1,
+    position=128,
+    cycles=(1_000_000,),
+    memory_bytes=640_000_000,
+    memory_bound=800_000,
+    engine_bound=590_000,
+    engine=Engine(weights_wait=140_000, vectors_wait=250_000, results_wait=10_000, busy=600_000),
+    processes=(ATTENTION, *LANES),
+)
+PREFILL = Step(
+    name="prefill",
+    tokens=16,
+    position=0,
+    cycles=(1_500_000, 2_500_000),
+    memory_bytes=1_280_000_000,
+    memory_bound=1_600_000,
+    engine_bound=2_000_000,
+    engine=Engine(weights_wait=0, vectors_wait=2_000_000, results_wait=0, busy=2_000_000),
+    processes=(ATTENTION, *LANES),
+)
+ESTIMATE = CycleEstimate(
+    model="toy",
+    platform="u280",
+    clock_mhz=250,
+    bandwidth="13.3 GB/s a bank (measured: somebody)",
+    steps=(DECODE, PREFILL),
+)
+
+
+def test_the_report(golden: Golden) -> None:
+    golden.check("timing/report.txt", estimate_report(ESTIMATE))
+
+
+def test_the_closing_line_carries_the_label() -> None:
+    assert speed_line(ESTIMATE, DECODE, PREFILL) == (
+        "250.0 tok/s decode (1,000,000 cycles), 1000.0 tok/s prefill of 16 tokens (4,000,000 cycles) "
+        "at 250 MHz on u280; simulated, not calibrated against RTL"
+    )
