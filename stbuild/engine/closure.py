@@ -46,6 +46,10 @@ class ClosureFinder:
             self._closures[module] = self._find(module, where)
         return self._closures[module]
 
+    def forget(self) -> None:
+        """Look at all files again: some have changed since."""
+        self._closures.clear()
+
     def _find(self, module: str, where: str) -> Closure:
         top = module.partition(".")[0]
         root = self._root(top)
