@@ -1,5 +1,7 @@
 """A wheel, an editable install and the plain checkout all find the built-in rules, also from elsewhere."""
 
+import re
+import shutil
 import subprocess
 import sys
 import sysconfig
@@ -10,40 +12,7 @@ import pytest
 
 from tests.conftest import CHECKOUT, WorkspaceFolder
 
-PLUGIN_RULE = '''
-"""Shout a text."""
-
-from dataclasses import dataclass
-
-from stbuild.api import Context, FilesInfo, rule
-
-
-@dataclass(frozen=True, kw_only=True)
-class Shout:
-    text: str
-
-
-@rule
-def shout(ctx: Context[Shout]) -> FilesInfo:
-    """Write the text in capitals."""
-    out = ctx.output("loud.txt")
-    ctx.run("Shout", ("/bin/bash", "-c", 'echo "${0^^}" > $1', ctx.attrs.text, out))
-    return FilesInfo(files=(out,))
-'''
-PLUGIN_PLATFORM = '''
-"""A card of our own: the U55C with a slower clock."""
-
-from dataclasses import dataclass
-
-
-@dataclass(frozen=True, kw_only=True)
-class Card:
-    name: str
-    part: str
-
-
-MYCARD = Card(name="mycard", part="xcmy")
-'''
+PLUGIN = Path(__file__).resolve().parents[1] / "plugin_package"
 
 
 def make_python(folder: Path) -> Path:
@@ -93,23 +62,62 @@ def test_an_installed_stbuild_builds_elsewhere(workspace: WorkspaceFolder, tmp_p
     assert inside == (how == "wheel")
 
 
-def test_a_plugin_package_brings_a_rule_and_a_platform(workspace: WorkspaceFolder, tmp_path: Path) -> None:
+@pytest.fixture
+def plugin(tmp_path: Path) -> Path:
+    """A copy of the plugin package of docs/plugins.md."""
+    folder = tmp_path / "lab-cards"
+    shutil.copytree(PLUGIN, folder, ignore=shutil.ignore_patterns("__pycache__"))
+    return folder
+
+
+@pytest.mark.parametrize("how", ["wheel", "editable"])
+def test_a_plugin_package_brings_a_rule_and_a_platform(
+    workspace: WorkspaceFolder, tmp_path: Path, plugin: Path, how: str
+) -> None:
     python = make_python(tmp_path / "venv")
-    plugin = tmp_path / "plugin"
-    for name, text in (("rules/shout.py", PLUGIN_RULE), ("platforms/mycard.py", PLUGIN_PLATFORM)):
-        path = plugin / "src/my_cards" / name
-        path.parent.mkdir(parents=True)
-        path.write_text(text)
-    (plugin / "src/my_cards/__init__.py").write_text("")
-    (plugin / "pyproject.toml").write_text(
-        '[build-system]\nrequires = ["hatchling"]\nbuild-backend = "hatchling.build"\n'
-        '[project]\nname = "my-cards"\nversion = "1"\n'
-        '[project.entry-points."stbuild.plugins"]\nmine = "my_cards"\n'
-        '[tool.hatch.build.targets.wheel]\npackages = ["src/my_cards"]\n'
-    )
     pip(python, "install", "--no-deps", "-e", str(CHECKOUT))
-    pip(python, "install", "--no-deps", str(plugin))
-    workspace.build_file("p", "shout: {name: s, text: hello}")
-    assert stbuild(python, workspace, "p:s", "--platform", "mycard").startswith("done: 1 run")
-    assert workspace.output("p/s/loud.txt", "mycard-sw_emu").read_text() == "HELLO\n"
-    assert "mycard" in stbuild(python, workspace, "platforms")
+    pip(python, "install", "--no-deps", *(["-e"] if how == "editable" else []), str(plugin))
+    workspace.build_file("p", "datasheet: {name: sheet, title: Our card, notes: [notes.txt]}")
+    workspace.write("p/notes.txt", "Bring your own cable.\n")
+    assert stbuild(python, workspace, "p:sheet", "--platform", "lab_u55c").startswith("done: 1 run")
+    sheet = "Our card\ncard: Alveo U55C in our lab\nclock_mhz: 200\npart: xcu55c-fsvh2892-2L-e\n"
+    text = f"{sheet}\nBring your own cable.\n"
+    assert workspace.output("p/sheet/datasheet.txt", "lab_u55c-sw_emu").read_text() == text
+    assert stbuild(python, workspace, "run", "p:sheet", "--platform", "lab_u55c") == text
+    (line,) = [each for each in stbuild(python, workspace, "platforms").splitlines() if "lab_u55c" in each]
+    assert line.split() == ["lab_u55c", "xcu55c-fsvh2892-2L-e", "lab"]
+
+
+def test_an_edit_to_an_installed_plugin_is_noticed(
+    workspace: WorkspaceFolder, tmp_path: Path, plugin: Path
+) -> None:
+    python = make_python(tmp_path / "venv")
+    pip(python, "install", "--no-deps", "-e", str(CHECKOUT))
+    pip(python, "install", "--no-deps", "-e", str(plugin))
+    workspace.build_file("p", "datasheet: {name: sheet}")
+    command = ("p:sheet", "--platform", "lab_u55c")
+    stbuild(python, workspace, *command)
+    assert stbuild(python, workspace, *command).startswith("done: 0 run")
+    card = plugin / "src/lab_cards/platforms/lab_u55c.py"
+    card.write_text(card.read_text().replace("target_mhz=200", "target_mhz=180"))
+    assert "figures clock_mhz: 200 -> 180" in stbuild(python, workspace, "explain", *command)
+    assert stbuild(python, workspace, *command).startswith("done: 1 run")
+    stage = plugin / "src/lab_cards/stages/datasheet.py"
+    stage.write_text(stage.read_text().replace("{name}: {value}", "{name} = {value}"))
+    assert "code lab_cards/stages/datasheet.py: " in stbuild(python, workspace, "explain", *command)
+    stbuild(python, workspace, *command)
+    assert "clock_mhz = 180\n" in workspace.output("p/sheet/datasheet.txt", "lab_u55c-sw_emu").read_text()
+
+
+def test_the_guide_shows_the_package_as_it_is() -> None:
+    text = (CHECKOUT / "docs/plugins.md").read_text()
+    shown = dict(re.findall(r"<!-- (\S+) -->\n```\w+\n(.*?)```\n", text, re.DOTALL))
+    assert set(shown) == {
+        "pyproject.toml",
+        "src/lab_cards/rules/datasheet.py",
+        "src/lab_cards/stages/datasheet.py",
+        "src/lab_cards/platforms/lab_u55c.py",
+    }
+    for name, code in shown.items():
+        assert code == (PLUGIN / name).read_text()
+        assert len(code.splitlines()) <= 30
