@@ -82,21 +82,29 @@ class Recorder:
         self.files = BuildFiles(number=known[-1].number + 1 if known else 1, folder=folder)
         self._log = EventLog(self.files.events)
         self._trace = TraceWriter(self.files.trace)
+        self._state = state
+        self._heard = False
         for old in known[: max(0, len(known) - _KEPT + 1)]:
             for path in (old.events, old.keys, old.trace):
                 path.unlink(missing_ok=True)
-        _point(state / "events.ndjson", self.files.events)
-        _point(state / "trace.json", self.files.trace)
 
     def __call__(self, event: Event) -> None:
         """Take down an event."""
+        if not self._heard:
+            self._heard = True
+            _point(self._state / "events.ndjson", self.files.events)
+            _point(self._state / "trace.json", self.files.trace)
         self._log(event)
         self._trace(event)
 
     def close(self, keys: dict[str, str]) -> None:
-        """Write the keys, and let go of log and trace."""
+        """Write the keys, and let go of log and trace; a request that was refused is no build."""
         self._log.close()
         self._trace.close()
+        if not self._heard:
+            self.files.events.unlink(missing_ok=True)
+            self.files.trace.unlink(missing_ok=True)
+            return
         self.files.keys.write_text(json.dumps(keys, separators=(",", ":")))
 
 

@@ -187,3 +187,11 @@ def test_a_killed_build_leaves_a_trace(workspace: WorkspaceFolder) -> None:
     assert "//p:a Genrule" in {row.get("name") for row in rows}
     (killed,) = json.loads(workspace.ok("log", "--json").out)
     assert killed["ended"] == "killed"
+
+
+def test_a_request_that_is_refused_is_no_build(two: WorkspaceFolder) -> None:
+    two.fails("p:upp")
+    two.build_file("p", UP.replace("outs:", "ots:"))
+    two.fails("p:up")
+    assert len(json.loads(two.ok("log", "--json").out)) == 1
+    assert two.events()[-1]["event"] == "build_finished"
