@@ -6,11 +6,12 @@ the format lets the closing bracket be missing.
 
 import json
 from pathlib import Path
-from typing import Any
 
 from stbuild.engine.events import Event
 
 _CACHE_LANE = 1_000_000
+_FLUSH_S = 0.2
+_json = json.JSONEncoder(separators=(",", ":")).encode
 _ENDS = ("action_finished", "action_failed", "action_retried")
 
 
@@ -22,6 +23,7 @@ class TraceWriter:
         self._stream.write("[\n")
         self._first = True
         self._zero_s: float | None = None
+        self._flushed_s = 0.0
         self._open: dict[str, int] = {}
         self._lanes: list[str] = []
         self._waiting: dict[str, str] = {}
@@ -32,24 +34,23 @@ class TraceWriter:
         """Write what an event looks like."""
         if self._zero_s is None:
             self._zero_s = event.time_s
-        name = event.fields.get("id", "")
+        fields = event.fields
+        name = fields.get("id", "")
         match event.kind:
             case "command":
-                self._write(
-                    "M", 0, event, name="process_name", args={"name": f"stbuild {event.fields['argv']}"}
-                )
+                title = _json(f"stbuild {fields['argv']}")
+                self._write("M", 0, event, f'"name":"process_name","args":{{"name":{title}}}')
             case "action_cached":
-                args = {"saved_s": event.fields["saved_s"]}
-                self._write(
-                    "i", _CACHE_LANE, event, name=event.fields["label"], cat="cached", s="t", args=args
-                )
+                what = f'"name":{_json(fields["label"])},"cat":"cached","s":"t"'
+                self._write("i", _CACHE_LANE, event, f'{what},"args":{{"saved_s":{fields["saved_s"]}}}')
             case "action_waiting":
-                self._waiting[name] = what = f"{event.fields['label']} waits for {event.fields['what']}"
-                self._write("b", 0, event, name=what, cat="waiting", id=name)
+                waits = f"{fields['label']} waits for {fields['what']}"
+                self._waiting[name] = f'"name":{_json(waits)},"cat":"waiting","id":{_json(name)}'
+                self._write("b", 0, event, self._waiting[name])
             case "action_started":
                 self._begin(event, name)
             case "warning":
-                self._write("i", 0, event, name=event.fields["message"], cat="warning", s="g")
+                self._write("i", 0, event, f'"name":{_json(fields["message"])},"cat":"warning","s":"g"')
         if event.kind in _ENDS and name in self._open:
             self._end(event, name)
 
@@ -61,29 +62,27 @@ class TraceWriter:
     def _begin(self, event: Event, name: str) -> None:
         waited = self._waiting.pop(name, None)
         if waited is not None:
-            self._write("e", 0, event, name=waited, cat="waiting", id=name)
-        lane = self._lane(name)
-        self._open[name] = lane
+            self._write("e", 0, event, waited)
+        self._open[name] = lane = self._lane(name)
         fields = event.fields
-        args = {key: fields[key] for key in ("id", "key", "reason", "last_s")}
-        title = f"{fields['label']} {fields['mnemonic']}"
-        self._write("B", lane, event, name=title, cat=fields["mnemonic"], args=args)
-        self._count(event)
+        title, kind = _json(f"{fields['label']} {fields['mnemonic']}"), _json(fields["mnemonic"])
+        args = _json({key: fields[key] for key in ("id", "key", "reason", "last_s")})
+        self._write("B", lane, event, f'"name":{title},"cat":{kind},"args":{args}')
+        self._write("C", 0, event, f'"name":"running","args":{{"actions":{len(self._open)}}}')
 
     def _end(self, event: Event, name: str) -> None:
         lane = self._open.pop(name)
         self._lanes[lane - 1] = ""
         args = {"ended": event.kind.removeprefix("action_")}
         args.update({key: event.fields[key] for key in ("reason", "line", "peak_kb") if key in event.fields})
-        self._write("E", lane, event, args=args)
+        self._write("E", lane, event, f'"args":{_json(args)}')
+        self._write("C", 0, event, f'"name":"running","args":{{"actions":{len(self._open)}}}')
         if event.kind != "action_retried":
             self._counts["done" if event.kind == "action_finished" else "failed"] += 1
-        self._count(event)
-        self._stream.flush()
-
-    def _count(self, event: Event) -> None:
-        self._write("C", 0, event, name="running", args={"actions": len(self._open)})
-        self._write("C", 0, event, name="ended", args=dict(self._counts))
+            self._write("C", 0, event, f'"name":"ended","args":{_json(self._counts)}')
+        if event.time_s - self._flushed_s > _FLUSH_S:
+            self._flushed_s = event.time_s
+            self._stream.flush()
 
     def _lane(self, name: str) -> int:
         """The number, from 1, of a job slot that is free now."""
@@ -96,15 +95,14 @@ class TraceWriter:
         return len(self._lanes)
 
     def _name_lane(self, lane: int, name: str) -> None:
-        self._put({"ph": "M", "pid": 1, "tid": lane, "name": "thread_name", "args": {"name": name}})
-        self._put(
-            {"ph": "M", "pid": 1, "tid": lane, "name": "thread_sort_index", "args": {"sort_index": lane}}
-        )
+        place = f'"pid":1,"tid":{lane}'
+        self._put(f'{{"ph":"M",{place},"name":"thread_name","args":{{"name":{_json(name)}}}}}')
+        self._put(f'{{"ph":"M",{place},"name":"thread_sort_index","args":{{"sort_index":{lane}}}}}')
 
-    def _write(self, phase: str, lane: int, event: Event, **fields: Any) -> None:
+    def _write(self, phase: str, lane: int, event: Event, rest: str) -> None:
         ts = round((event.time_s - (self._zero_s or 0.0)) * 1e6)
-        self._put({"ph": phase, "pid": 1, "tid": lane, "ts": ts, **fields})
+        self._put(f'{{"ph":"{phase}","pid":1,"tid":{lane},"ts":{ts},{rest}}}')
 
-    def _put(self, line: dict[str, Any]) -> None:
-        self._stream.write(("" if self._first else ",\n") + json.dumps(line, separators=(",", ":")))
+    def _put(self, line: str) -> None:
+        self._stream.write(line if self._first else f",\n{line}")
         self._first = False
