@@ -15,7 +15,9 @@ class DecoderShape:
     """What the hand-written decoder is made of. `rotary_dim` 0 is none: positions are embedded then.
 
     `norm` is "rms", "rms1" (weight 1 + w) or "layer"; `qk_norm` normalises each head of q and k;
-    `activation` is a function of torch.nn.functional or "quick_gelu" or "square_relu";
+    `rotary_form` is how the rotary embedding is written: "rotate_half", "two_halves", and for neighbours
+    "rotate_every_two" or "two_neighbours"; `activation` is a function of torch.nn.functional or one of those
+    below;
     `parallel` feeds attention and FFN from one residual; `post_norm` norms what is added to it.
     """
 
@@ -32,7 +34,7 @@ class DecoderShape:
     activation: str = "silu"
     gated: bool = True
     rotary_dim: int = 16
-    interleaved_halves: bool = False
+    rotary_form: str = "rotate_half"
     bias: bool = False
     second_ffn: bool = False
     parallel: bool = False
@@ -104,17 +106,29 @@ class Attention(nn.Module):
         return result
 
     def _turned(self, x: Tensor, turn: tuple[Tensor, Tensor]) -> Tensor:
-        cos, sin = turn
         size = self.shape.rotary_dim
-        head, tail = x[..., :size], x[..., size:]
-        first, second = head.chunk(2, dim=-1)
-        if self.shape.interleaved_halves:
-            half = size // 2
-            c, s = cos[..., :half], sin[..., :half]
-            turned = torch.cat((first * c - second * s, second * c + first * s), dim=-1)
-        else:
-            turned = head * cos + torch.cat((-second, first), dim=-1) * sin
-        return torch.cat((turned, tail), dim=-1) if tail.shape[-1] else turned
+        turned = turned_by(self.shape.rotary_form, x[..., :size], *turn)
+        return torch.cat((turned, x[..., size:]), dim=-1) if size < x.shape[-1] else turned
+
+
+def turned_by(form: str, x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+    """The rotary embedding of `x`, written as `form` says; factors [..., rotary_dim], halves alike."""
+    half = x.shape[-1] // 2
+    c, s = cos[..., :half], sin[..., :half]
+    match form:
+        case "rotate_half":
+            first, second = x.chunk(2, dim=-1)
+            return x * cos + torch.cat((-second, first), dim=-1) * sin
+        case "two_halves":
+            first, second = x.chunk(2, dim=-1)
+            return torch.cat((first * c - second * s, second * c + first * s), dim=-1)
+        case "rotate_every_two":
+            turned = torch.stack((-x[..., 1::2], x[..., ::2]), dim=-1).flatten(-2)
+            return x * c.repeat_interleave(2, dim=-1) + turned * s.repeat_interleave(2, dim=-1)
+        case "two_neighbours":
+            first, second = x.view(*x.shape[:-1], half, 2).unbind(-1)
+            return torch.stack((first * c - second * s, second * c + first * s), dim=-1).flatten(-2)
+    raise ValueError(form)
 
 
 class FeedForward(nn.Module):

@@ -14,6 +14,7 @@ ACTIVATIONS = (
     "silu", "gelu", "gelu_tanh", "relu", "quick_gelu", "square_relu", "hand_gelu", "hardswish", "mish",
     "tanh", "sigmoid", "leaky_relu",
 )  # fmt: skip
+ROTARY_FORMS = ("rotate_half", "two_halves", "rotate_every_two", "two_neighbours")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -138,7 +139,7 @@ def recipes(draw: st.DrawFn) -> Recipe:
         norm=draw(st.sampled_from(("rms", "rms1", "layer"))),
         qk_norm=draw(st.booleans()),
         rotary_dim=draw(st.sampled_from((0, 16, head_dim))),
-        interleaved_halves=draw(st.booleans()),
+        rotary_form=draw(st.sampled_from(ROTARY_FORMS)),
         tied=draw(st.booleans()),
         softcap=draw(st.sampled_from((0.0, 0.0, 30.0))),
     )

@@ -95,7 +95,8 @@ def call_of(process: Process, design: Design) -> Call:
             parts = tuple(s.words * LANES for s in inputs)
             return Call(header="plumbing", function="concat", arguments=(*runs, *parts), results_first=True)
         case Rotary():
-            return _call("rotary", "rotary", *runs, op.heads, op.head_dim, op.rotary_dim, design.sizes.chunk)
+            head = (op.heads, op.head_dim, op.rotary_dim, op.interleaved)
+            return _call("rotary", "rotary", *runs, *head, design.sizes.chunk)
         case Attention():
             sizes = (op.heads, op.kv_heads, op.head_dim, design.sizes.chunk, design.sizes.context)
             return _call("attention", "attention", block.count, *sizes, attention_scale(op.scale))

@@ -16,6 +16,7 @@ from stbuild.frontend.values import (
     Joined,
     Normed,
     Rotated,
+    Signed,
     Static,
     Turned,
     Value,
@@ -98,10 +99,12 @@ class Builder:
                 return self.rotary(value, value.x)
             case Joined():
                 return self._join(value)
+            case Signed():
+                raise self.error("elements of a vector are negated one by one outside a rotary embedding")
             case Turned():
                 raise self.error(
                     "a product with numbers that depend on the position is lowered only as rotary embedding"
-                    " of the form x * cos + rotate_half(x) * sin"
+                    " of the form x * cos + rotate_half(x) * sin, or of its interleaved form"
                 )
             case Centered() | Expr():
                 raise self.error("a vector minus its mean is lowered only as part of a layer norm")
@@ -140,8 +143,9 @@ class Builder:
                 f"rotary embedding of heads of {head_dim} elements that are not stored one by one"
             )
         return self.like(
-            head, Rotary, x=source, heads=heads, head_dim=head_dim, rotary_dim=2 * part.half, table=part.table
-        )
+            head, Rotary, x=source, heads=heads, head_dim=head_dim, rotary_dim=2 * part.half,
+            table=part.table, interleaved=part.interleaved,
+        )  # fmt: skip
 
     def _norm(self, value: Normed) -> Vec:
         gain = value.gain

@@ -3,17 +3,20 @@
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import torch
 
 from stbuild.frontend.builder import describe
 from stbuild.frontend.call import Call
 from stbuild.frontend.index import LAYOUT
-from stbuild.frontend.lower_rotary import joined_halves
+from stbuild.frontend.lower_rotary import joined_pairs, signed
 from stbuild.frontend.values import (
     Cached,
     Expr,
     Index,
     Joined,
+    Rotated,
+    Signed,
     Statistic,
     Tokens,
     Turned,
@@ -44,6 +47,10 @@ def arrange(call: Call) -> Any:
             return _arrange_turned(call, source)
         case Expr(base=Vec() as base):
             return _each(_arranged(call, base.index), lambda i: replace(source, base=replace(base, index=i)))
+        case Rotated(interleaved=True, x=Vec(index=pairs)) if pairs.shape[-1] == 2:
+            return _each(_arranged(call, pairs), lambda i: replace(source, x=replace(source.x, index=i)))
+        case Signed() | Joined() if (some := signed(source)) and isinstance(some, Signed):
+            return _arrange_signed(call, some)
     if _moves_nothing(call):
         return source
     vec = call.low.tensor(source)
@@ -54,7 +61,7 @@ def concatenate(call: Call) -> Value:
     """`aten.cat`: kept as it is until it is known whether it is part of a rotary embedding."""
     parts, dim = tuple(call.args[0]), call.argument(1, "dim", 0)
     if all(isinstance(p, Turned) for p in parts):
-        return joined_halves(call, parts, dim)
+        return joined_pairs(call, parts, dim)
     if len(parts) == 1:
         value: Value = parts[0]
         return value
@@ -62,6 +69,21 @@ def concatenate(call: Call) -> Value:
         if isinstance(part, Weight | Cached | Tokens):
             raise call.error(f"a {describe(part)} cannot be concatenated")
     return Joined(parts=parts, dim=dim)
+
+
+def stack(call: Call) -> Value:
+    """`aten.stack`: what `concatenate` makes of the parts with one more dimension."""
+    parts, dim = tuple(call.args[0]), call.argument(1, "dim", 0)
+    if all(isinstance(p, Turned) for p in parts):
+        return joined_pairs(call, parts, dim, stacked=True)
+    return Joined(parts=tuple(_with_dimension(call, p, dim) for p in parts), dim=dim)
+
+
+def _with_dimension(call: Call, value: Any, dim: int) -> Value:
+    base = value.base if isinstance(value, Expr) else None
+    vec = base if isinstance(base, Vec) else call.low.tensor(value)
+    wide = replace(vec, index=np.expand_dims(vec.index, dim))
+    return replace(value, base=wide) if vec is base else wide
 
 
 def _plain_arguments(call: Call) -> tuple[Any, ...]:
@@ -100,10 +122,23 @@ def _arrange_weight(call: Call, weight: Weight) -> Weight:
     )
 
 
+def _arrange_signed(call: Call, value: Signed) -> Any:
+    """Signs move with their elements."""
+    indices, signs = _arranged(call, value.x.index), _arranged(call, value.sign)
+    if isinstance(indices, tuple):
+        pairs = zip(indices, signs, strict=True)
+        return tuple(Signed(x=replace(value.x, index=i), sign=s) for i, s in pairs)
+    return Signed(x=replace(value.x, index=indices), sign=signs)
+
+
 def _arrange_turned(call: Call, turned: Turned) -> Turned:
     if _moves_nothing(call):
         return turned
     raise call.error("a vector is rearranged in the middle of its rotary embedding")
 
 
-TABLE: dict[Any, Any] = {**dict.fromkeys(LAYOUT, arrange), _aten.cat.default: concatenate}
+TABLE: dict[Any, Any] = {
+    **dict.fromkeys(LAYOUT, arrange),
+    _aten.cat.default: concatenate,
+    _aten.stack.default: stack,
+}

@@ -85,19 +85,31 @@ class Joined:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
+class Signed:
+    """Elements `x`, each times `sign`, which is 1 or -1."""
+
+    x: Vec
+    sign: Index
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Turned:
     """The sum of products of vectors with numbers that depend on the position alone."""
 
-    terms: tuple[tuple["Vec | Joined | Expr", "Static"], ...]
+    terms: tuple[tuple["Vec | Signed", "Static"], ...]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Rotated:
-    """The first `half * 2` elements of heads, `x`, after the rotary embedding by `table`."""
+    """The first `half * 2` elements of heads, `x`, after the rotary embedding by `table`.
+
+    Pairs are neighbours if `interleaved`, and stand along a last dimension of 2 until they are flattened.
+    """
 
     x: Vec
     table: str
     half: int
+    interleaved: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -145,6 +157,6 @@ class Static:
 
 
 Value = (
-    Vec | Centered | Expr | Statistic | Normed | Joined | Turned | Rotated | Weight | Cached | CacheMemory
-    | Tokens | Static
+    Vec | Centered | Expr | Statistic | Normed | Joined | Signed | Turned | Rotated | Weight | Cached
+    | CacheMemory | Tokens | Static
 )  # fmt: skip

@@ -146,8 +146,9 @@ class Concat(Op):
 class Rotary(Op):
     """Rotate the first `rotary_dim` elements of every head by the row of `table` at the position.
 
-    The table's row is cos[rotary_dim] then sin[rotary_dim]; halves are rotated, as in GPT-NeoX and
-    Llama: out = x * cos + (-x2, x1) * sin.
+    The table's row is cos[rotary_dim] then sin[rotary_dim]; out = x * cos + r * sin. Halves are rotated,
+    r = (-x2, x1), as in GPT-NeoX and Llama; `interleaved`: neighbours, r = (-x[1], x[0], -x[3], x[2], ...),
+    as in GPT-J.
     """
 
     x: str
@@ -155,6 +156,7 @@ class Rotary(Op):
     head_dim: int
     rotary_dim: int
     table: str
+    interleaved: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

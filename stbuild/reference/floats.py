@@ -29,6 +29,7 @@ from stbuild.ir.graph import (
     Slice,
 )
 from stbuild.ir.tensors import Tensors
+from stbuild.reference.pointwise import turned_pairs
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,9 +98,8 @@ def _rotary(site: _Site, op: Rotary) -> Tensor:
     table = torch.from_numpy(site.tables[op.table][: len(site.tokens), None])
     heads = site.values[op.x].reshape(len(site.tokens), op.heads, op.head_dim)
     turned, rest = heads[:, :, : op.rotary_dim], heads[:, :, op.rotary_dim :]
-    first, second = turned.chunk(2, dim=2)
     cos, sin = table.chunk(2, dim=2)
-    turned = turned * cos + torch.cat((-second, first), dim=2) * sin
+    turned = turned * cos + turned_pairs(op, turned) * sin
     return torch.cat((turned, rest), dim=2).reshape(len(site.tokens), -1)
 
 

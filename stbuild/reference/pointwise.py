@@ -36,12 +36,19 @@ def function(op: Map, x: Tensor) -> Tensor:
     return sat(torch.tensor(op.bases)[i] + rsr(torch.tensor(op.slopes)[i] * rest, 16))
 
 
+def turned_pairs(op: Rotary, x: Tensor) -> Tensor:
+    """Of `x` [T, heads, rotary_dim], each pair (a, b) as (-b, a)."""
+    if op.interleaved:
+        return torch.stack((-x[:, :, 1::2], x[:, :, ::2]), dim=3).flatten(2)
+    first, second = x.chunk(2, dim=2)
+    return torch.cat((-second, first), dim=2)
+
+
 def rotary(op: Rotary, x: Tensor, table: Tensor) -> Tensor:
     """Rotate [T, heads * head_dim] by `table` [T, 2 * rotary_dim], cosines then sines."""
     heads = x.reshape(len(x), op.heads, op.head_dim)
     turned, rest = heads[:, :, : op.rotary_dim], heads[:, :, op.rotary_dim :]
-    first, second = turned.chunk(2, dim=2)
-    other = torch.cat((-second, first), dim=2)
+    other = turned_pairs(op, turned)
     cos, sin = table[:, None].chunk(2, dim=2)
     turned = sat(rsr(turned * cos + other * sin, TABLE_FRAC))
     return torch.cat((turned, rest), dim=2).reshape(x.shape)

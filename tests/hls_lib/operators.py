@@ -49,8 +49,13 @@ AFFINES = {
 }
 """Multiplier, shift, addend."""
 
-ROTARIES = {"rotary_0": (3, 32, 32), "rotary_1": (2, 48, 16), "rotary_2": (1, 32, 8)}
-"""Heads, their dimension, how much of it is rotated."""
+ROTARIES = {
+    "rotary_0": (3, 32, 32, False),
+    "rotary_1": (2, 48, 16, False),
+    "rotary_2": (1, 32, 8, False),
+    "rotary_3": (2, 48, 32, True),
+}
+"""Heads, their dimension, how much of it is rotated, whether the pairs are neighbours."""
 
 
 def norm_operator(name: str) -> Operator:
@@ -65,9 +70,9 @@ def norm_operator(name: str) -> Operator:
     return Operator(name=name, call=call, ports="ipo" if has else "io", words=words)
 
 
-def rotary_operator(name: str, heads: int, head_dim: int, rotary_dim: int) -> Operator:
+def rotary_operator(name: str, heads: int, head_dim: int, rotary_dim: int, interleaved: bool) -> Operator:
     """A rotary embedding as a process."""
-    call = f"stb::rotary<{RUNS}, 0, {heads}, {head_dim}, {rotary_dim}, {CHUNK}>"
+    call = f"stb::rotary<{RUNS}, 0, {heads}, {head_dim}, {rotary_dim}, {str(interleaved).lower()}, {CHUNK}>"
     width = heads * head_dim // 16
     return Operator(name=name, call=call, ports="ipo", words=(width, 2 * rotary_dim // 16, width))
 

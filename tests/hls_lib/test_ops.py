@@ -111,13 +111,15 @@ def test_parameters(image: Image, seed: int, tokens: int) -> None:
     assert outputs(image, "mul_param_0", tokens, x, params) == products
 
 
-def rotated(x: Vector, row: Vector, head_dim: int, rotary_dim: int) -> Vector:
+def rotated(x: Vector, row: Vector, head_dim: int, rotary_dim: int, interleaved: bool) -> Vector:
     """Rotary embedding of all heads, as docs/numerics.md has it."""
     cos, sin, half = row[:rotary_dim], row[rotary_dim:], rotary_dim // 2
     result = list(x)
     for start in range(0, len(x), head_dim):
         head = x[start : start + rotary_dim]
         turned = [-v for v in head[half:]] + head[:half]
+        if interleaved:
+            turned = [-head[i + 1] if i % 2 == 0 else head[i - 1] for i in range(rotary_dim)]
         for i in range(rotary_dim):
             result[start + i] = pure.sat(pure.rsr(head[i] * cos[i] + turned[i] * sin[i], 14))
     return result
@@ -127,10 +129,10 @@ def rotated(x: Vector, row: Vector, head_dim: int, rotary_dim: int) -> Vector:
 @EACH
 @given(seed=SEEDS, tokens=TOKENS)
 def test_rotary(image: Image, name: str, seed: int, tokens: int) -> None:
-    heads, head_dim, rotary_dim = ROTARIES[name]
+    heads, head_dim, rotary_dim, interleaved = ROTARIES[name]
     x = vectors(seed, RUNS * tokens, heads * head_dim)
     table = [[v >> 16 for v in row] for row in vectors(seed + 99, tokens, 2 * rotary_dim)]
-    expected = [rotated(v, table[i % tokens], head_dim, rotary_dim) for i, v in enumerate(x)]
+    expected = [rotated(v, table[i % tokens], head_dim, rotary_dim, interleaved) for i, v in enumerate(x)]
     assert outputs(image, name, tokens, x, table, width=heads * head_dim) == expected
 
 

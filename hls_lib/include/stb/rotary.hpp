@@ -29,35 +29,38 @@ pack_words:
   }
 }
 
-// Rotates the first ROTARY_DIM elements of a head: row = cos[ROTARY_DIM], sin[ROTARY_DIM].
-template <int HEAD_DIM, int ROTARY_DIM>
+// Rotates the first ROTARY_DIM elements of a head: row = cos[ROTARY_DIM], sin[ROTARY_DIM]. A pair is an
+// element and the one half of ROTARY_DIM further on, or two neighbours if INTERLEAVED.
+template <int HEAD_DIM, int ROTARY_DIM, bool INTERLEAVED>
 inline void rotate_head(int32_t (&x)[HEAD_DIM], const int32_t (&row)[2 * ROTARY_DIM]) {
   const int half = ROTARY_DIM / 2;
 rotate_pairs:
   for (int i = 0; i < half; ++i) {
     STB_UNROLL
-    const int64_t low = x[i];
-    const int64_t high = x[half + i];
-    x[i] = sat(round_shift(low * row[i] - high * row[ROTARY_DIM + i], 14));
-    x[half + i] = sat(round_shift(high * row[half + i] + low * row[ROTARY_DIM + half + i], 14));
+    const int a = INTERLEAVED ? 2 * i : i;
+    const int b = INTERLEAVED ? 2 * i + 1 : half + i;
+    const int64_t low = x[a];
+    const int64_t high = x[b];
+    x[a] = sat(round_shift(low * row[a] - high * row[ROTARY_DIM + a], 14));
+    x[b] = sat(round_shift(high * row[b] + low * row[ROTARY_DIM + b], 14));
   }
 }
 
 // One head: in, rotated, out.
-template <int HEAD_DIM, int ROTARY_DIM>
+template <int HEAD_DIM, int ROTARY_DIM, bool INTERLEAVED>
 inline void rotary_head(Port<Word>& x, const int32_t (&row)[2 * ROTARY_DIM], Port<Word>& y) {
   Word words[HEAD_DIM / kLanes];
   int32_t head[HEAD_DIM];
   read_n(x, words, HEAD_DIM / kLanes);
   unpack(words, head);
-  rotate_head<HEAD_DIM, ROTARY_DIM>(head, row);
+  rotate_head<HEAD_DIM, ROTARY_DIM, INTERLEAVED>(head, row);
   pack(head, words);
   write_n(y, words, HEAD_DIM / kLanes);
 }
 
 // x, y: HEADS * HEAD_DIM elements a token. Once per launch, one row of 2 * ROTARY_DIM elements (14
 // fraction bits) per token comes from `table` and stays on chip for all runs. Lag: one head.
-template <int RUNS, int ROLE, int HEADS, int HEAD_DIM, int ROTARY_DIM, int CHUNK>
+template <int RUNS, int ROLE, int HEADS, int HEAD_DIM, int ROTARY_DIM, bool INTERLEAVED, int CHUNK>
 void rotary(Port<Cmd>& cmd, Port<Word>& x, Port<Word>& table, Port<Word>& y) {
   static_assert(HEAD_DIM % kLanes == 0, "the dimension of a head is a multiple of 16");
   static_assert(ROTARY_DIM % 8 == 0, "the rotated part of a head is a multiple of 8");
@@ -75,7 +78,7 @@ rotary_runs:
   rotary_tokens:
     for (int t = 0; t < tokens; ++t) {
     rotary_heads:
-      for (int h = 0; h < HEADS; ++h) rotary_head<HEAD_DIM, ROTARY_DIM>(x, rows[t], y);
+      for (int h = 0; h < HEADS; ++h) rotary_head<HEAD_DIM, ROTARY_DIM, INTERLEAVED>(x, rows[t], y);
     }
   }
 }

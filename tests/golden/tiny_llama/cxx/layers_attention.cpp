@@ -42,8 +42,8 @@ extern "C" void layers_attention(
   STB_FIFO(stb::Cmd, layers_attention_q_cmd, 2)
   STB_CALL(layers_attention_commands, (stb::fan_out(cmd_layers_attention, rotary_fork_cmd, layers_rotary_cmd, layers_rotary_1_cmd, layers_attention_cmd, layers_attention_q_cmd)))
   STB_CALL(rotary_fork, (stb::fork<1, 0, 2>(rotary_fork_cmd, rotary, rotary_to_0, rotary_to_1)))
-  STB_CALL(layers_rotary, (stb::rotary<2, 0, 2, 16, 16, 4>(layers_rotary_cmd, layers_k_proj, rotary_to_0, layers_rotary)))
-  STB_CALL(layers_rotary_1, (stb::rotary<2, 0, 4, 16, 16, 4>(layers_rotary_1_cmd, layers_q_proj, rotary_to_1, layers_rotary_1)))
+  STB_CALL(layers_rotary, (stb::rotary<2, 0, 2, 16, 16, false, 4>(layers_rotary_cmd, layers_k_proj, rotary_to_0, layers_rotary)))
+  STB_CALL(layers_rotary_1, (stb::rotary<2, 0, 4, 16, 16, false, 4>(layers_rotary_1_cmd, layers_q_proj, rotary_to_1, layers_rotary_1)))
   STB_CALL(layers_attention, (stb::attention<2, 4, 2, 16, 4, 32, 378194>(layers_attention_cmd, layers_rotary_1, layers_rotary, layers_v_proj, layers_attention_kv_k_in, layers_attention_kv_v_in, layers_attention_kv_k_out, layers_attention_kv_v_out, layers_attention)))
   STB_CALL(layers_attention_q, (stb::quantize<2, 0, 64>(layers_attention_q_cmd, layers_attention, layers_attention_q)))
 }
