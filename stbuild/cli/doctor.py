@@ -53,7 +53,7 @@ def examine(cache_dir: str | None) -> Iterator[Finding]:
     yield Finding(name="stbuild", ok=True, text=f"{__version__} in {layout.package_root()}")
     yield Finding(name="python", ok=sys.version_info >= (3, 11), text=f"{version} ({sys.executable})")
     yield _tool("g++", True)
-    for name in ("git", "clang++", "bwrap", "v++"):
+    for name in ("git", "clang++", "dot", "v++"):
         yield _tool(name, False)
     yield Finding(name="machine", ok=None, text=f"{os.cpu_count()} processors, {machine_memory_mb()} MB")
     yield from _sandbox()

@@ -17,8 +17,8 @@ _PACKAGES = {
     "gcc": "gcc",
     "clang++": "clang",
     "clang": "clang",
+    "dot": "graphviz",
     "make": "make",
-    "bwrap": "bubblewrap",
 }
 _ASK_S = 20
 

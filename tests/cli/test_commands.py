@@ -199,6 +199,40 @@ def test_watch_goes_on_after_a_failed_build(workspace: WorkspaceFolder) -> None:
     assert output.read_text() == "good\nb\n"
 
 
+def test_watch_tests_again(workspace: WorkspaceFolder) -> None:
+    source = workspace.write("p/a.txt", "good\n")
+    workspace.build_file("p", "sh_test: {name: t, srcs: [a.txt], cmd: 'grep good $<'}")
+    report = workspace.root / "stbuild-out/testlogs/junit.xml"
+
+    def says(failures: int) -> Callable[[], bool]:
+        return lambda: report.exists() and f'failures="{failures}"' in report.read_text()
+
+    process = workspace.start("test", "p:t", "--watch")
+    try:
+        wait_until(says(0))
+        time.sleep(0.3)
+        source.write_text("bad\n")
+        wait_until(says(1))
+    finally:
+        process.send_signal(2)
+    out, _ = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert out.startswith("PASSED    //p:t (")
+
+
+def test_init_makes_a_workspace_that_builds(tmp_path: Path) -> None:
+    outside = WorkspaceFolder(root=tmp_path, cache=tmp_path / "cache")
+    project = outside.write("mine/pyproject.toml", '[project]\nname = "mine"\n')
+    told = outside.ok("init", "mine").out
+    assert told == "made mine/pyproject.toml, mine/hello/BUILD.yaml; now: stbuild hello, stbuild test //...\n"
+    assert project.read_text().startswith('[project]\nname = "mine"\n')
+    mine = WorkspaceFolder(root=tmp_path / "mine", cache=outside.cache)
+    assert mine.ok("hello").status.startswith("done: 1 run")
+    assert mine.output("hello/greeting.txt").read_text() == "Hello, world!\n"
+    assert mine.ok("test", "//...").out.startswith("PASSED    //hello:greeting_test (")
+    assert "mine is a workspace already" in outside.fails("init", "mine")
+
+
 def test_a_terminal_shows_what_runs_and_is_left_as_it_was(workspace: WorkspaceFolder) -> None:
     slow = "genrule: {name: slow, outs: [s], cmd: 'sleep 0.7; touch $@'}"
     workspace.build_file("p", slow)
