@@ -16,6 +16,7 @@ from stbuild.engine.action import Action, Node
 from stbuild.engine.artifact import Origin, Tree
 from stbuild.engine.graph import Graph
 from stbuild.engine.label import Label
+from stbuild.engine.shelf import Shelf, pieces, places
 from stbuild.engine.tracker import Signature, settled_signature
 
 
@@ -30,6 +31,7 @@ class Delta:
     paths: dict[str, Signature]
     graph_paths: int
     marks: dict[str, tuple[int, int]]
+    token: bytes
 
     @property
     def untouched(self) -> list[str]:
@@ -44,15 +46,12 @@ def find(argv: list[str]) -> Delta | None:
     if saved is None or place is None:
         return None
     try:
-        with open(f"{place}.delta", "rb") as stream:
-            extra = marshal.load(stream)
-        now = [settled_signature(path) for path in saved["paths"]]
-        changed = {number for number, sig in enumerate(saved["sigs"]) if sig != now[number]}
-        if not changed.isdisjoint(range(extra["graph_paths"])):
-            return None
-        with open(f"{place}.graph", "rb") as stream:
-            graph, labels = pickle.load(stream)
+        extra, graph, labels = _read(f"{place}.delta", saved["token"])
     except (OSError, ValueError, EOFError, KeyError, TypeError, AttributeError, pickle.UnpicklingError):
+        return None
+    now = [settled_signature(path) for path in saved["paths"]]
+    changed = {number for number, sig in enumerate(saved["sigs"]) if sig != now[number]}
+    if not changed.isdisjoint(range(extra["graph_paths"])):
         return None
     damaged = {n for n, mark in enumerate(saved["marks"]) if _mark(saved["outputs"][n]) != mark}
     return Delta(
@@ -63,11 +62,13 @@ def find(argv: list[str]) -> Delta | None:
         paths=dict(zip(saved["paths"], now, strict=True)),
         graph_paths=extra["graph_paths"],
         marks=dict(zip(saved["outputs"], saved["marks"], strict=True)),
+        token=saved["token"],
     )
 
 
 def keep(
     place: str,
+    token: bytes,
     graph: Graph,
     labels: Sequence[Label],
     nodes: Sequence[Node],
@@ -76,28 +77,48 @@ def keep(
     outputs: Sequence[str],
     real: Any,
 ) -> None:
-    """Save the graph beside a no-op's answer, when it is one that `find` can use."""
+    """Save the graph beside a no-op's answer of the same token, when it is one that `find` can use."""
     if not all(isinstance(node, Action) and _plain(node) for node in nodes):
         return
     index = {node.id: number for number, node in enumerate(nodes)}
     path_index = {path: number for number, path in enumerate(paths)}
     out_index = {path: number for number, path in enumerate(outputs)}
     sources = [[f for f in node.producer_inputs if f.origin in _ON_DISK] for node in nodes]
+    asked = {str(label): graph.targets[str(label)] for label in labels}
+    parts = [pickle.dumps((list(labels), asked), 5), *pieces(nodes)]
     extra = {
+        "token": token,
         "graph_paths": graph_paths,
         "order": list(index),
         "deps": [[index[each] for each in graph.dependencies(node)] for node in nodes],
         "reads": [[path_index[real(file)] for file in files] for files in sources],
         "outs": [[out_index[real(file)] for file in node.outputs] for node in nodes],
+        "configuration": graph.configuration,
+        "producers": {file.path: node.id for node in nodes for file in node.outputs},
+        "places": places(parts, 0),
     }
-    for suffix, data in (
-        (".delta", marshal.dumps(extra)),
-        (".graph", pickle.dumps((graph, list(labels)), 5)),
-    ):
-        temporary = f"{place}{suffix}.{os.getpid()}"
-        with open(temporary, "wb") as stream:
-            stream.write(data)
-        os.rename(temporary, f"{place}{suffix}")
+    temporary = f"{place}.delta.{os.getpid()}"
+    with open(temporary, "wb") as stream:
+        marshal.dump(extra, stream)
+        stream.writelines(parts)
+    os.rename(temporary, f"{place}.delta")
+
+
+def _read(path: str, token: bytes) -> tuple[dict[str, Any], Graph, list[Label]]:
+    """What `keep` has saved, if it was together with the answer that has this token."""
+    with open(path, "rb") as stream:
+        extra = marshal.load(stream)
+        base = stream.tell()
+        if extra["token"] != token:
+            raise ValueError(path)
+        labels, targets = pickle.loads(stream.read(extra["places"][0][1]))
+    graph = Graph(
+        configuration=extra["configuration"],
+        targets=targets,
+        nodes=Shelf(path, base, extra["order"], extra["places"][1:]),
+        producers=extra["producers"],
+    )
+    return extra, graph, labels
 
 
 _ON_DISK = (Origin.SOURCE, Origin.LIBRARY, Origin.EXTERNAL)

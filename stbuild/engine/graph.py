@@ -1,5 +1,6 @@
 """The action graph of one request: nodes in an order in which every producer comes before its readers."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from stbuild.engine.action import Node
@@ -29,7 +30,7 @@ class Graph:
 
     configuration: str
     targets: dict[str, TargetNode]
-    nodes: dict[str, Node]
+    nodes: Mapping[str, Node]
     producers: dict[str, str] = field(default_factory=dict)
     """From an output's path to the id of the node that makes it."""
 

@@ -45,6 +45,7 @@ def locate(argv: list[str]) -> str | None:
 def tell(
     state: str,
     argv: list[str],
+    token: bytes,
     paths: dict[str, Any],
     outputs: dict[str, tuple[int, int]],
     count: int,
@@ -52,11 +53,13 @@ def tell(
 ) -> str:
     """Save what `ask` needs, and say where; `outputs` gives modification time and inode of each.
 
+    `token` names the lists of paths and outputs: what is saved with the same one may count on their order.
     The signatures in `paths` are those of files that had rested before they were read.
     """
     question = _question(argv)
     saved = {
         "question": question,
+        "token": token,
         "paths": list(paths),
         "sigs": list(paths.values()),
         "outputs": list(outputs),

@@ -64,6 +64,8 @@ class Session:
         self.request = request
         self.events = events
         self.tracker = Tracker()
+        self.analysis: Analysis
+        """Only until the graph is made."""
         self.graph: Graph
         self.labels: list[Label]
         self.state = State(layout.state_dir(workspace.root))
@@ -103,6 +105,7 @@ class Session:
         if choose is not None:
             self.labels = choose(self, self.labels)
         self.graph = self.analysis.graph(self.labels)
+        del self.analysis  # The graph stands alone, and what led to it is most of a large build's memory.
 
     def roots(self, labels: list[Label] | None = None) -> list[str]:
         """The nodes to make: all of a target's own and those that make its files, without tests."""
@@ -161,7 +164,7 @@ class Session:
         if self._delta is not None:
             touched = [self.graph.nodes[name] for name in self._delta.affected]
             marks = {**self._delta.marks, **self.evaluator.marks(touched)}
-            noop.tell(state, argv, paths, marks, count, lines)
+            noop.tell(state, argv, self._delta.token, paths, marks, count, lines)
             return
         nodes = self.graph.needed(self.roots())
         if not all(isinstance(node, Template) or node.policy.cacheable for node in nodes):
@@ -169,9 +172,11 @@ class Session:
         for tool in self.evaluator.tools.known():
             self.tracker.saw(tool.path)
         marks = self.evaluator.marks(nodes)
-        place = noop.tell(state, argv, paths, marks, count, lines)
+        token = os.urandom(8)
+        place = noop.tell(state, argv, token, paths, marks, count, lines)
         real = self.evaluator.real
-        keep(place, self.graph, self.labels, nodes, list(paths), self._graph_paths, list(marks), real)
+        graph, labels, known = self.graph, self.labels, self._graph_paths
+        keep(place, token, graph, labels, nodes, list(paths), known, list(marks), real)
 
     def path(self, file: object) -> Path:
         """Where a file of the graph lies."""

@@ -136,3 +136,18 @@ def test_a_torn_answer_is_no_answer(upper: WorkspaceFolder) -> None:
         saved.write_bytes(saved.read_bytes()[:-7])
     assert upper.ok("p:upper").status.startswith("done: 0 run, 1 cached")
     assert builds(upper) == 2
+
+
+def test_what_was_kept_of_another_build_is_not_used(upper: WorkspaceFolder) -> None:
+    """A build that is killed between two files leaves the graph of one and the answer of another."""
+    upper.ok("p:upper")
+    noop = upper.root / "stbuild-out/.stbuild/noop"
+    (kept,) = noop.glob("*.delta")
+    old = kept.read_bytes()
+    upper.write("p/BUILD.yaml", (upper.root / "p/BUILD.yaml").read_text().replace("in.txt", "other.txt"))
+    upper.write("p/other.txt", "other")
+    upper.ok("p:upper")
+    kept.write_bytes(old)
+    upper.write("p/other.txt", "changed")
+    upper.ok("p:upper")
+    assert upper.output("p/upper.txt").read_text() == "CHANGED"
