@@ -45,6 +45,7 @@ class Course:
         self._folder.mkdir()
         self._patience_s = patience_s
         self._env = {**os.environ, "STBUILD_CACHE": f"{place}/cache"}
+        self._env.pop("PYTHONDONTWRITEBYTECODE", None)
         write_sources(self._folder, count)
         tool.write(self._folder, layered(count))
 
