@@ -185,6 +185,7 @@ class Session:
     def close(self) -> None:
         """Make everything durable."""
         self.evaluator.cache.close()
+        self.store.close()
         self.state.close()
 
 

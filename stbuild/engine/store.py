@@ -126,6 +126,12 @@ class Store:
         finally:
             fcntl.flock(self._lock, fcntl.LOCK_UN)
 
+    def close(self) -> None:
+        """Let go of the file by which builds and sweeps keep apart."""
+        if self._lock >= 0:
+            os.close(self._lock)
+        self._lock = -1
+
     def _hold(self, digest: str) -> bool:
         """Whether the content is here; then it counts as new, and no sweep takes it soon."""
         if not self._intact(digest):
