@@ -61,6 +61,19 @@ def reason_of(outcome: Outcome, action: Action) -> str:
     return f"failed with exit code {outcome.code}"
 
 
+def limit_hint(outcome: Outcome, action: Action) -> str:
+    """What to do about an action that was stopped at a limit."""
+    match outcome.fate:
+        case "timeout":
+            return f"its time-out is declared at {action.where}, or by its rule"
+        case "memory":
+            used, allowed = outcome.peak_kb // 1024, action.policy.resources.memory_mb
+            return (
+                f"it had {used} MB of {allowed}; its memory_mb is declared at {action.where}, or by its rule"
+            )
+    return ""
+
+
 def line_that_matters(log: str) -> str:
     """The first line of a log that tells what is wrong; the last line where none stands out."""
     try:

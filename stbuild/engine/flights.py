@@ -13,7 +13,7 @@ from stbuild.engine.command import job_for
 from stbuild.engine.evaluate import Evaluator
 from stbuild.engine.events import Events
 from stbuild.engine.executor import Executor, Outcome
-from stbuild.engine.failure import Failure, line_that_matters, reason_of
+from stbuild.engine.failure import Failure, limit_hint, line_that_matters, reason_of
 from stbuild.engine.folders import Folders, Place, missing_outputs
 from stbuild.engine.key import Key
 from stbuild.engine.lease import Leases
@@ -199,7 +199,7 @@ class Flights:
             mnemonic=action.mnemonic,
             reason=reason,
             line=line,
-            hint=self._sandbox.suspect(log, action, self._root),
+            hint=limit_hint(outcome, action) or self._sandbox.suspect(log, action, self._root),
             log=os.path.relpath(log, self._root),
             where=action.where,
             command=rerun_line(flight) if self._keep else "",

@@ -90,6 +90,15 @@ def test_a_flaky_step_says_why_it_is_tried_again(workspace: WorkspaceFolder) -> 
     assert (retried["reason"], retried["line"]) == ("failed with exit code 1", "error: no licence left")
 
 
+def test_a_step_that_needs_more_memory_says_where_its_limit_is(workspace: WorkspaceFolder) -> None:
+    workspace.write("p/hog.py", "import time\nx = bytearray(300 << 20)\ntime.sleep(20)\n")
+    rule = "genrule: {name: m, srcs: [hog.py], outs: [m], cmd: 'python3 $<', memory_mb: 100}"
+    workspace.build_file("p", rule)
+    told = workspace.fails("p:m", code=1)
+    assert "//p:m: Genrule was stopped: it used more than its 100 MB of memory\n" in told
+    assert re.search(r"\n  it had \d{3} MB of 100; its memory_mb is declared at p/BUILD.yaml:2, or by ", told)
+
+
 def test_a_step_that_never_works_is_tried_so_often_and_no_more(workspace: WorkspaceFolder) -> None:
     tried = workspace.root / "tried"
     command = f"echo x >> {tried}; sleep 81.5"
