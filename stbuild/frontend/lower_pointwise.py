@@ -186,4 +186,5 @@ def _aligned(call: Call, a: Vec, other: Any) -> tuple[Vec, Vec]:
     )
 
 
-TABLE: dict[Any, Any] = {}
+TABLE: dict[Any, Any] = {_aten.hardswish.default: function}
+"""What has not PyTorch's tag `pointwise`, by which the others are known."""

@@ -27,6 +27,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "square relu": {"activation": "square_relu", "gated": False},
     "no rotary": {"rotary_dim": 0},
     "partial rotary": {"rotary_dim": 8},
+    "hardswish": {"activation": "hardswish"},
     "two halves": {"rotary_form": "two_halves"},
     "rotate every two": {"rotary_form": "rotate_every_two", "rotary_dim": 8},
     "two neighbours": {"rotary_form": "two_neighbours"},
