@@ -21,8 +21,8 @@ BOUNDED = Path(__file__).parent / "emulator/synthesis"
 FLAGS = ("-std=c++14", "-DSTB_SYNTHESIS", "-Wall", "-Wextra", "-Werror", "-Wno-unknown-pragmas", "-fPIC")
 
 
-def compile_for_synthesis(arguments: Sequence[str], stand_in: Path = UNBOUNDED) -> None:
-    """Runs clang with the headers of hls_lib, the open ap_types and the stand-in; skips without them."""
+def compile_for_synthesis(arguments: Sequence[str], stand_in: Path = UNBOUNDED) -> str:
+    """What clang prints, with the headers of hls_lib, the open ap_types and the stand-in; skips without."""
     if shutil.which(CLANG) is None:
         pytest.skip(f"{CLANG} is missing: apt-get install clang-16")
     includes = ["-isystem", str(stand_in), "-isystem", str(ap_types()), "-I", str(HLS_LIB / "include")]
@@ -30,6 +30,12 @@ def compile_for_synthesis(arguments: Sequence[str], stand_in: Path = UNBOUNDED) 
     done = subprocess.run(argv, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise RuntimeError(done.stderr)
+    return done.stdout
+
+
+def preprocessed(source: Path) -> str:
+    """The text of `source` without macros, with the preprocessor's line markers."""
+    return compile_for_synthesis(["-E", str(source)])
 
 
 def check_files(sources: Sequence[Path], stand_in: Path = UNBOUNDED) -> None:

@@ -10,7 +10,7 @@ constexpr int kScales = 16;  // heads whose scales share a word of a key record
 
 // The scales of the keys, or the values, of all positions.
 template <int KV_HEADS, int CONTEXT>
-struct Scales {
+struct PositionScales {
   uint8_t m[KV_HEADS][CONTEXT];
   uint8_t e[KV_HEADS][CONTEXT];
 
@@ -49,8 +49,8 @@ struct AttentionMemory {
   Scale q_scale[CHUNK][SHAPE::kKvHeads][SHAPE::kShared];
   Word key[CHUNK][SHAPE::kKvHeads][SHAPE::kWords];
   Word value[CHUNK][SHAPE::kKvHeads][SHAPE::kWords];
-  Scales<SHAPE::kKvHeads, CONTEXT> key_scale;
-  Scales<SHAPE::kKvHeads, CONTEXT> value_scale;
+  PositionScales<SHAPE::kKvHeads, CONTEXT> key_scale;
+  PositionScales<SHAPE::kKvHeads, CONTEXT> value_scale;
   int32_t score[CHUNK][SHAPE::kKvHeads][SHAPE::kShared][CONTEXT];
   Total total[CHUNK][SHAPE::kKvHeads][SHAPE::kShared];
   SplitSums<SHAPE::kBytes> sums[CHUNK][SHAPE::kKvHeads][SHAPE::kShared];
@@ -274,6 +274,8 @@ void attention(Port<Cmd>& cmd, Port<Word>& q, Port<Word>& k, Port<Word>& v, Port
   const int tokens = cmd_tokens(c);
   const int pos = static_cast<int>(cmd_pos(c));
   AttentionMemory<Shape, CHUNK, CONTEXT> memory;
+  STB_PARTITION(memory.q, 4)
+  STB_PARTITION(memory.score, 3)
 attention_runs:
   for (int run = 0; run < RUNS; ++run) {
     take_in(memory, tokens, pos, q, k, v);

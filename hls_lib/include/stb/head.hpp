@@ -24,7 +24,7 @@ struct HeadShape {
 // One head of IN_WORDS words as int8, zeros behind it; gives its scale.
 template <int IN_WORDS, int WORDS>
 inline Scale quantize_head(const Word (&x)[IN_WORDS], Word (&y)[WORDS]) {
-  const Scale scale = scale_of(largest(x, IN_WORDS));
+  const Scale scale = scale_of(largest(x));
   const int32_t r = kReciprocal[scale.m - 128];
 clear_head:
   for (int i = 0; i < WORDS; ++i) y[i] = zero_word();

@@ -42,7 +42,8 @@ constexpr uint32_t magnitude(int32_t x) {
 inline int bitlen(uint64_t x) {
   int bits = 0;
 bitlen_halves:
-  for (int half = 32; half > 0; half >>= 1) {
+  for (int i = 5; i >= 0; --i) {
+    const int half = 1 << i;
     const bool high = (x >> half) != 0;
     bits += high ? half : 0;
     x = high ? x >> half : x;

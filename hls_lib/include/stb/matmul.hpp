@@ -75,6 +75,7 @@ void mac_lane(Port<Word>& desc, Port<Word>& act, Port<Word>& weights, Port<Word>
   static_assert(KMAX % kGroup == 0, "the columns of a matrix are a multiple of 32");
   Word acts[KMAX / kGroup * CHUNK];
   TileSums<CHUNK> sums;
+  STB_PARTITION(sums.rows, 2)
 ops:
   for (Word word = desc.read(); is_linear(word); word = desc.read()) {
     const LinearOp op = linear_op(word);

@@ -62,7 +62,7 @@ square_words:
 // One over the root of the mean square plus EPS.
 template <int WORDS, int64_t EPS>
 inline InverseRoot inverse_root(const Word (&x)[WORDS]) {
-  const int excess = bitlen(largest(x, WORDS)) - 23;
+  const int excess = bitlen(largest(x)) - 23;
   const int h = excess > 0 ? excess : 0;
   const int64_t mean = sum_of_squares(x, h) / (WORDS * kLanes) + (EPS >> (2 * h));
   const uint64_t v = mean > 0 ? static_cast<uint64_t>(mean) : 1;

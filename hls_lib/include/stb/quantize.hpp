@@ -25,11 +25,12 @@ constexpr int32_t quantized(int32_t x, int32_t r, int e) {
   return static_cast<int32_t>(clamp(round_shift(static_cast<int64_t>(x) * r, 15 + e), 127));
 }
 
-// The largest magnitude among the elements of `words` words.
-inline uint32_t largest(const Word* x, int words) {
+// The largest magnitude among the elements of WORDS words.
+template <int WORDS>
+inline uint32_t largest(const Word (&x)[WORDS]) {
   uint32_t amax = 0;
 largest_words:
-  for (int i = 0; i < words; ++i) {
+  for (int i = 0; i < WORDS; ++i) {
   largest_lanes:
     for (int l = 0; l < kLanes; ++l) {
       STB_UNROLL
@@ -42,7 +43,7 @@ largest_words:
 
 // Two words of elements as one quantised group.
 inline Word quantize_group(const Word (&x)[2]) {
-  const Scale scale = scale_of(largest(x, 2));
+  const Scale scale = scale_of(largest(x));
   const int32_t r = kReciprocal[scale.m - 128];
   Word y = zero_word();
 group_words:

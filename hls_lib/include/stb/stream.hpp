@@ -24,6 +24,7 @@ using Port = hls::stream<T>;
 
 template <typename T>
 void read_n(Port<T>& in, T* values, int count) {
+  STB_INLINE
 read_n_loop:
   for (int i = 0; i < count; ++i) {
     STB_PIPELINE(1)
@@ -33,6 +34,7 @@ read_n_loop:
 
 template <typename T>
 void write_n(Port<T>& out, const T* values, int count) {
+  STB_INLINE
 write_n_loop:
   for (int i = 0; i < count; ++i) {
     STB_PIPELINE(1)

@@ -79,8 +79,9 @@ token_passes:
     STB_PIPELINE(4)
     if (first == 0) read_n(weights, words, kQuad);
   token_lanes:
-    for (int t = first; t < first + TOKEN_LANES; ++t) {
+    for (int l = 0; l < TOKEN_LANES; ++l) {
       STB_UNROLL
+      const int t = first + l;
       if (t < tokens) add_quad(words, scales, plane, acts[t], sums.rows[t]);
     }
     STB_TICK(first == 0 ? 0 : kQuad)
