@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.cli.test_bad_input import rule_file
+from tests.cli.conftest import rule_file
 from tests.conftest import WorkspaceFolder
 from tests.engine.test_build import wait_for
 
