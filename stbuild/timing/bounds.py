@@ -46,10 +46,12 @@ def memory_bound(design: Design, supply: Supply, launch: Launch) -> float:
 
     Bytes of a region in several banks are taken as spread evenly over them.
     """
+    if supply.interleaved:
+        return memory_bytes(design, launch) / supply.bytes_per_cycle
     banks: dict[int, float] = defaultdict(float)
     for name, count in _traffic(design, launch):
         region = design.region(name)
-        span = 1 if supply.interleaved else region.last - region.first + 1
+        span = region.last - region.first + 1
         for bank in range(span):
             banks[region.first + bank] += count / span
     return max(banks.values()) / supply.bytes_per_cycle

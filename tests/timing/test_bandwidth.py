@@ -8,6 +8,7 @@ import pytest
 from stbuild.ir.design import Design, ReadKv, ReadWeights
 from stbuild.platform import Source
 from stbuild.timing.bandwidth import rates, supply_of
+from stbuild.timing.bounds import Launch, memory_bound, memory_bytes
 from tests.accelerator import platform
 from tests.golden.designs import Planned, traced
 from tests.models import tiny_llama
@@ -50,6 +51,15 @@ def test_interleaved_banks_are_shared_by_all_weight_channels() -> None:
     streamed = sum(found[p.name] for p in planned.processes if isinstance(p.op, ReadWeights))
     assert streamed == pytest.approx(4 * card.memory.gbs_per_bank * 1e9 / 250e6)
     assert rate_of(ReadKv, found, planned) == {64.0}
+
+
+def test_the_bound_of_interleaved_banks_is_all_bytes_over_all_bandwidth() -> None:
+    planned, card = design("vck5000"), platform("vck5000")
+    launch = Launch(tokens=1, position=9, head=True)
+    bandwidth = 4 * card.memory.gbs_per_bank * 1e9 / 250e6
+    bound = memory_bound(planned, supply_of(planned, card), launch)
+    assert bound == pytest.approx(memory_bytes(planned, launch) / bandwidth)
+    assert bound > sum(r.bytes for r in planned.regions if r.name.startswith("weights_")) / bandwidth
 
 
 def test_the_sentence_says_whose_figure_it_is() -> None:
