@@ -14,13 +14,15 @@ def tabulate(
 ) -> dict[str, Table]:
     """cos and sin side by side for every position; refuses a mask that is not causal."""
     wanted = tuple(s for pair in tables.values() for s in pair)
-    rows: list[list[Table]] = [[] for _ in wanted]
+    columns: list[Table] = []
     for position, values in enumerate(evaluate((*wanted, *masks), context, 1)):
-        for row, value in zip(rows, values, strict=False):
-            row.append(_row(value))
+        rows = [_row(value) for value in values[: len(wanted)]]
+        if not columns:
+            columns = [np.empty((context, row.size), np.float32) for row in rows]
+        for column, row in zip(columns, rows, strict=True):
+            column[position] = row
         for mask in values[len(wanted) :]:
             check_causal(mask, position, context)
-    columns = [np.stack(r) for r in rows]
     pairs = {name: (columns[2 * i], columns[2 * i + 1]) for i, name in enumerate(tables)}
     return {name: np.concatenate(pair, axis=1) for name, pair in pairs.items()}
 
