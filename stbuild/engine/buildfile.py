@@ -78,7 +78,11 @@ def _calls(text: str, shown: str, package: str) -> list[TargetCall]:
             raise StbuildError(f"unknown key {key.value!r}", where=_at(key, shown), hint=hint)
         if not isinstance(value, yaml.SequenceNode):
             raise StbuildError("`targets:` takes a list of `- rule: {name: …}`", where=_at(value, shown))
-        calls += [_call(loader, node, shown, package) for node in value.value]
+        nodes = value.value[::-1]
+        value.value.clear()
+        while nodes:  # What YAML keeps of a target takes ten times the room of the call, so let go of it.
+            calls.append(_call(loader, nodes.pop(), shown, package))
+            loader.constructed_objects.clear()
     _refuse_twins(calls)
     return calls
 
