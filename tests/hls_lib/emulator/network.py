@@ -20,12 +20,12 @@ AnyArray = NDArray[Any]
 
 
 class Variant(Enum):
-    """How the emulator is built."""
+    """How the emulator is built: flags, as one text because Python 3.11.2 loses a member that is `()`."""
 
-    FAST = ()
-    TIMED = ("-DSTB_TIMED",)
-    STRICT = ("-DSTB_STRICT",)
-    PORTABLE = ("-DSTB_PORTABLE_FIBERS", "-DSTB_PLAIN_TILE")
+    FAST = ""
+    TIMED = "-DSTB_TIMED"
+    STRICT = "-DSTB_STRICT"
+    PORTABLE = "-DSTB_PORTABLE_FIBERS -DSTB_PLAIN_TILE"
 
 
 class LaunchError(Exception):
@@ -91,7 +91,7 @@ def compile_runtime(folder: Path, variant: Variant) -> list[Path]:
     objects = []
     for source in sorted((HLS_LIB / "sim").glob("*.cpp")):
         objects.append(folder / f"{source.stem}.o")
-        compile_cpp(["-O2", *variant.value, "-c", str(source), "-o", str(objects[-1])])
+        compile_cpp(["-O2", *variant.value.split(), "-c", str(source), "-o", str(objects[-1])])
     return objects
 
 
@@ -100,7 +100,14 @@ def link_network(sources: Sequence[Path], runtime: Sequence[Path], folder: Path,
     library = folder / "network.so"
     inputs = [*map(str, sources), *map(str, runtime)]
     compile_cpp(
-        ["-O2" if variant is Variant.FAST else "-O1", *variant.value, "-shared", *inputs, "-o", str(library)]
+        [
+            "-O2" if variant is Variant.FAST else "-O1",
+            *variant.value.split(),
+            "-shared",
+            *inputs,
+            "-o",
+            str(library),
+        ]
     )
     return Network(library)
 
