@@ -6,9 +6,7 @@ from collections.abc import Callable, Sequence
 
 from stbuild.engine.artifact import File
 
-_VARIABLE = re.compile(
-    r"\$(?:\$|<|@|\((SRCS|OUTS|@D|RULEDIR|(?:location|execpath|rootpath)s?\s+([^)]+))\))"
-)
+_VARIABLE = re.compile(r"\$(?:\$|<|@|\((SRCS|OUTS|@D|RULEDIR|(?:location|execpath|rootpath)s?\s+([^)]+))\))")
 
 
 class Unknown(Exception):

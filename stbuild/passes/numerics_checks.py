@@ -144,7 +144,7 @@ def _check_rotary(op: Rotary, tables: Mapping[str, PositionTable]) -> None:
     if op.table not in tables:
         raise _error(op, f"there is no position table {op.table!r}")
     _require(op, op.rotary_dim % 8 == 0 and op.rotary_dim <= op.head_dim,
-             f"it rotates {op.rotary_dim} of {op.head_dim} elements, not a multiple of 8 of them")  # fmt: skip
+             f"it rotates {op.rotary_dim} of {op.head_dim} elements, not a multiple of 8")  # fmt: skip
     _same(op, tables[op.table].width, 2 * op.rotary_dim)
 
 

@@ -13,7 +13,6 @@ from stbuild.platform import Memory, Platform
 ALIGN = 4096
 """Bytes that a buffer's address is a multiple of, as XRT allocates."""
 TOKENS_PER_WORD = 16
-GIB = 2**30
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,9 +106,9 @@ def _banked(regions: tuple[Region, ...], design: Design, memory: Memory, platfor
     if heaviest.bytes > bank:
         raise StbuildError(
             f"{design.name} does not fit {platform.name}: {heaviest.name} needs "
-            f"{heaviest.bytes / GIB:.2f} GiB, a memory bank holds {bank / GIB:.2f} GiB",
-            hint=f"{sum(r.bytes for r in weights) / GIB:.1f} GiB of weights; "
-            f"the {len(weights)} weight banks hold {len(weights) * bank / GIB:.1f} GiB",
+            f"{size_text(heaviest.bytes)}, a memory bank holds {size_text(bank)}",
+            hint=f"{size_text(sum(r.bytes for r in weights))} of weights; "
+            f"the {len(weights)} weight banks hold {size_text(len(weights) * bank)}",
         )
     yield from weights
     others = [r for r in regions if r not in weights]
@@ -122,6 +121,13 @@ def _banked(regions: tuple[Region, ...], design: Design, memory: Memory, platfor
         address = -(-end // ALIGN) * ALIGN
 
 
+def size_text(size: int) -> str:
+    """`3.21 GiB`, or a smaller unit where that would be next to nothing."""
+    units = (("GiB", 2**30), ("MiB", 2**20), ("KiB", 2**10))
+    name, unit = next((u for u in units if size >= u[1]), units[-1])
+    return f"{size / unit:.2f} {name}"
+
+
 def _check_total(regions: tuple[Region, ...], design: Design, room: int, platform: Platform) -> None:
     """Refuse what does not fit, saying how much is missing and which context would fit."""
     need = sum(-(-r.bytes // ALIGN) * ALIGN for r in regions)
@@ -131,8 +137,8 @@ def _check_total(regions: tuple[Region, ...], design: Design, room: int, platfor
     fits = (room - need + kv) * design.sizes.context // max(kv, 1)
     hint = f"a context of {fits // 32 * 32} would fit" if fits >= 32 else "no context would fit"
     raise StbuildError(
-        f"{design.name} with a context of {design.sizes.context} needs {need / GIB:.2f} GiB on "
-        f"{platform.name} beside its weight banks, which leaves {room / GIB:.2f} GiB "
-        f"(KV cache {kv / GIB:.2f} GiB)",
+        f"{design.name} with a context of {design.sizes.context} needs {size_text(need)} on "
+        f"{platform.name} beside its weight banks, which leaves {size_text(room)} "
+        f"(KV cache {size_text(kv)})",
         hint=hint,
     )
