@@ -28,6 +28,7 @@ def accuracy(ctx: Context[Accuracy]) -> FilesInfo:
          "--options", attrs.weights.options, "--tokenizer", attrs.weights.tokenizer, *source,
          "--tokens", attrs.tokens, "--window", attrs.window, "--report", report,
          "--summary", summary),
+        inputs=attrs.trace.srcs,
         resources=Resources(cpu=2, memory_mb=6000),
     )  # fmt: skip
     ctx.runnable(("cat", report))

@@ -13,6 +13,7 @@ class LlmAccelerator:
     """What a project says of its model; sizes of 0 leave the choice to the platform."""
 
     model: str
+    srcs: tuple[str, ...] = ()
     context: int = 2048
     weights: str | None = None
     group: int = 128
@@ -36,9 +37,10 @@ def llm_accelerator(name: str, attrs: LlmAccelerator) -> list[Entry]:
         "token_prompts": list(attrs.token_prompts),
         "new_tokens": attrs.new_tokens,
     }
+    code = {"model": attrs.model, "srcs": list(attrs.srcs)}
     checkpoint = {"source": attrs.weights, "group": attrs.group, "seed": attrs.seed}
     return [
-        {"torch_trace": {"name": "trace", "model": attrs.model, "context": attrs.context}},
+        {"torch_trace": {"name": "trace", **code, "context": attrs.context}},
         {"model_weights": {"name": "weights", "trace": ":trace", **checkpoint}},
         {"partition": {"name": "partition", "trace": ":trace", "weights": ":weights", **sizes}},
         {"hls_generate": {"name": "hls", "partition": ":partition"}},

@@ -8,7 +8,10 @@ from stbuild.providers import BundleInfo, SmokeInfo
 
 @dataclass(frozen=True, kw_only=True)
 class SmokeRun:
-    """`prompts` are texts for a model with a tokenizer, `token_prompts` ids for one without."""
+    """`prompts` are texts for a model with a tokenizer, `token_prompts` ids for one without.
+
+    Where neither fits, the prompt is the first four ids of the vocabulary.
+    """
 
     bundle: BundleInfo
     prompts: tuple[str, ...] = ()

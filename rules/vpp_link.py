@@ -27,6 +27,7 @@ def vpp_link(ctx: Context[VppLink]) -> LinkInfo:
         ctx.run(
             "SimCompile",
             emu.compile_argv(source, runtime[-1], include, ctx.attrs.defines),
+            subject=f"{name}.cpp",
             cxx_sources=(source,),
             include_dirs=(include,),
             tools=(emu.COMPILER,),

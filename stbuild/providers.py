@@ -8,12 +8,14 @@ from stbuild.engine.artifact import File, Tree
 @dataclass(frozen=True, kw_only=True)
 class TraceInfo:
     """The tensor graph of a model, its position tables (safetensors, [context, width] each), and the
-    checkpoint's names for parameters where they differ from the model's."""
+    checkpoint's names for parameters where they differ from the model's; `model` with the `srcs` that it
+    reads makes the model again."""
 
     graph: File
     tables: File
     names: File
     model: File
+    srcs: tuple[File, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,6 +3,7 @@
 import argparse
 import json
 import time
+from textwrap import shorten
 from typing import Any
 
 from stbuild import layout
@@ -10,6 +11,9 @@ from stbuild.cli.request import open_workspace
 from stbuild.console import seconds
 from stbuild.engine.history import BuildFiles, builds
 from stbuild.errors import StbuildError
+
+_ARGV = 160
+"""Letters of a command line that are shown."""
 
 
 def declare(parser: argparse.ArgumentParser) -> None:
@@ -81,7 +85,7 @@ def summary(build: BuildFiles) -> dict[str, Any]:
     row: dict[str, Any] = {
         "number": build.number,
         "argv": "",
-        "ended": "killed",
+        "ended": "cut off",
         "saved_s": 0.0,
         "spent_s": 0.0,
     }
@@ -104,5 +108,6 @@ def _row(row: dict[str, Any]) -> str:
     when = time.strftime("%Y-%m-%d %H:%M", time.localtime(row.get("time", 0)))
     counts = f"{row.get('ran', 0)} run, {row.get('cached', 0) + row.get('clean', 0)} cached"
     took = f"in {seconds(row['seconds'])}" if "seconds" in row else ""
+    command = shorten(f"stbuild {row['argv']}", _ARGV, placeholder=" …")
     saved = f", {seconds(row['saved_s'])} saved" if row["saved_s"] >= 0.1 else ""
-    return f"{row['number']:5}  {when}  {row['ended']:7} {counts} {took}{saved}  stbuild {row['argv']}"
+    return f"{row['number']:5}  {when}  {row['ended']:7} {counts} {took}{saved}  {command}"

@@ -1,11 +1,14 @@
 """`stbuild run`: make a target and run it; what follows goes to the program."""
 
 import argparse
+import signal
 import subprocess
 import sys
 from contextlib import closing
+from functools import partial
 from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 
 from stbuild.cli.build import build_and_tell, close
 from stbuild.cli.parser import add_build_options
@@ -33,9 +36,10 @@ def execute(options: argparse.Namespace) -> int:
     workspace = open_workspace()
     request = make_request(workspace, options, [options.label] if options.label else [])
     display = display_of(options)
+    choose = partial(_runnable, rest=options.rest)
     with (
         closing(display),
-        session(workspace, request, Events(display), cache_dir(options), choose=_runnable) as opened,
+        session(workspace, request, Events(display), cache_dir(options), choose=choose) as opened,
     ):
         report = build_and_tell(opened, workspace, options)
         display.close()
@@ -48,8 +52,8 @@ def execute(options: argparse.Namespace) -> int:
         bundle = None if argv else bundle_of(opened, target)
     if bundle is None:
         return subprocess.run([*argv, *options.rest], check=False).returncode
-    commands = import_module("stbuild.runtime.commands")
-    return int(commands.run(bundle, list(options.rest)))
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)  # nothing is left to put in order
+    return int(_commands().run(bundle, list(options.rest)))
 
 
 def bundle_of(opened: Session, target: TargetNode) -> Path:
@@ -63,17 +67,29 @@ def bundle_of(opened: Session, target: TargetNode) -> Path:
     raise StbuildError(f"{target.label} makes no bundle", where=target.where)
 
 
-def _runnable(opened: Session, labels: list[Label]) -> list[Label]:
-    """The one target to build: the label when it says how it runs, else the bundle of its package."""
+def _commands() -> ModuleType:
+    """What a bundle is run with; it brings numpy, which building does not need."""
+    return import_module("stbuild.runtime.commands")
+
+
+def _runnable(opened: Session, labels: list[Label], *, rest: list[str]) -> list[Label]:
+    """The one target to build: the label when it says how it runs, else the bundle of its package.
+
+    Arguments that no bundle takes are refused here, before anything is built.
+    """
     if len(labels) != 1:
         raise StbuildError(f"run takes one target, this is {len(labels)}")
     label = labels[0]
     opened.analysis.analyze(label)
     target = opened.analysis.graph([label]).targets[str(label)]
-    if target.run_argv or label.name == BUNDLE:
+    if target.run_argv:
+        return labels
+    if label.name == BUNDLE:
+        _commands().parse(rest)
         return labels
     calls = opened.analysis.packages.calls(label.package)
     own = label.name in (default_name(label.package), "deploy")
     if own and BUNDLE in calls:
+        _commands().parse(rest)
         return [Label(package=label.package, name=BUNDLE)]
     raise StbuildError(f"{label} cannot be run", where=target.where, hint="name a project's folder")

@@ -130,6 +130,7 @@ class Context(Generic[A]):
         mnemonic: str,
         argv: Sequence[Argument],
         *,
+        subject: str = "",
         inputs: Sequence[File] = (),
         outputs: Sequence[File] = (),
         env: Mapping[str, str] | None = None,
@@ -142,10 +143,11 @@ class Context(Generic[A]):
         """Run a command. Files in `argv` are inputs, or outputs when this target declared them before.
 
         `tools` are programs on PATH whose version is keyed; `cxx_sources` are searched for the headers that
-        they reach in `include_dirs`, and only those are inputs.
+        they reach in `include_dirs`, and only those are inputs. `subject` tells twins apart.
         """
         scan = CxxScan(sources=tuple(cxx_sources), folders=tuple(include_dirs))
-        self._add(mnemonic, argv, inputs, outputs, env, None, tools, scan, _policy(policy, resources))
+        name = f"{mnemonic} {subject}".rstrip()
+        self._add(name, argv, inputs, outputs, env, None, tools, scan, _policy(policy, resources))
 
     def run_each(
         self,
@@ -236,7 +238,9 @@ class Context(Generic[A]):
 
     def _id(self, mnemonic: str) -> str:
         twins = sum(1 for node in self.nodes if node.mnemonic == mnemonic)
-        return f"{self.label}#{mnemonic}" + (f".{twins + 1}" if twins else "")
+        kind, _, subject = mnemonic.partition(" ")
+        name = f"{kind}[{subject}]" if subject else kind
+        return f"{self.label}#{name}" + (f".{twins + 1}" if twins else "")
 
     def _declare(self, file: File) -> File:
         if ".." in file.path.split("/") or file.path.startswith("/"):

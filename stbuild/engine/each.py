@@ -44,9 +44,9 @@ class Each:
         """The action of one file."""
         rendered = render(self.argv(item, out), {out.path}, self.inputs, self.mentioned)
         return Action(
-            id=f"{self.id}[{item.path[len(self.over.path) + 1 :]}]",
+            id=f"{self.id}[{self._subject(item)}]",
             label=self.label,
-            mnemonic=self.mnemonic,
+            mnemonic=f"{self.mnemonic} {self._subject(item)}",
             argv=rendered.command,
             inputs=tuple(dict.fromkeys((item, *rendered.read))),
             outputs=(out,),
@@ -56,6 +56,10 @@ class Each:
             policy=self.policy,
             where=self.where,
         )
+
+    def _subject(self, item: File) -> str:
+        """The file's name in the tree, by which its action is known."""
+        return item.path[len(self.over.path) + 1 :]
 
     def _shared(self) -> tuple[File, ...]:
         """What every action reads besides its own file, found with a file that does not exist."""

@@ -49,13 +49,19 @@ class Packages:
     def call(self, label: Label, where: str | None = None) -> TargetCall:
         """The call that a label names."""
         if not self.exists(label.package):
-            hint = did_you_mean(label.package, self.known())
-            raise StbuildError(f"no package //{label.package} (for {label})", where=where, hint=hint)
+            raise self._no_package(label, where)
         calls = self.calls(label.package)
         if label.name not in calls:
             hint = did_you_mean(label.name, calls)
             raise StbuildError(f"no target {label.name!r} in //{label.package}", where=where, hint=hint)
         return calls[label.name]
+
+    def _no_package(self, label: Label, where: str | None) -> StbuildError:
+        hint = did_you_mean(label.package or label.name, self.known())
+        if label.package or where is not None:
+            return StbuildError(f"no package //{label.package} (for {label})", where=where, hint=hint)
+        hint += "; `stbuild --help` lists the commands"
+        return StbuildError(f"{label.name!r} is neither a command nor a package", hint=hint)
 
     def match(self, pattern: Pattern) -> list[Label]:
         """The labels that a pattern stands for."""

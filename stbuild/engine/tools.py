@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from stbuild import layout
+from stbuild.engine.digest import hash_file
 from stbuild.errors import StbuildError
 
 _PACKAGES = {
@@ -99,15 +100,22 @@ def read_lock(path: Path) -> dict[str, str]:
 
 
 def ask_version(path: str) -> str:
-    """The first line that `path --version` prints."""
+    """The first line that `path --version` prints; a digest of a program that does not know it."""
     try:
         done = subprocess.run(
             [path, "--version"], capture_output=True, text=True, timeout=_ASK_S, check=False
         )
     except (OSError, subprocess.TimeoutExpired):
-        return "unknown"
+        return _by_content(path)
     lines = (done.stdout or done.stderr).strip().splitlines()
-    return lines[0] if lines else "unknown"
+    return lines[0] if lines and done.returncode == 0 else _by_content(path)
+
+
+def _by_content(path: str) -> str:
+    try:
+        return f"without a version, sha256 {hash_file(path)[:16]}"
+    except OSError:
+        return "unknown"
 
 
 def missing_tool(name: str, where: str = "") -> StbuildError:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 
 from stbuild.errors import StbuildError
-from stbuild.frontend.weights import Checkpoint, Uses, group_for, uses_of
+from stbuild.frontend.weights import Checkpoint, Uses, finite, group_for, uses_of
 from stbuild.ir.graph import Graph
 from stbuild.ir.packed import PackedMatrix
 
@@ -42,19 +42,21 @@ class FloatCheckpoint(Checkpoint):
 
     def array(self, name: str) -> NDArray[np.float32]:
         """A tensor in float32."""
-        return self.tensor(name).to(torch.float32).numpy()
+        return finite(self.tensor(name).to(torch.float32).numpy(), name)
 
     def rows(self, name: str, start: int, stop: int) -> NDArray[np.float32]:
         """Rows of a tensor in float32."""
-        return self.tensor(name)[start:stop].to(torch.float32).numpy()
+        return finite(self.tensor(name)[start:stop].to(torch.float32).numpy(), name)
 
     def matrix(self, name: str) -> PackedMatrix:
         """A matrix, turned if the checkpoint holds its transpose, and rounded."""
         use = self.uses.matrices[name]
         stored = self.array(name)
-        return rounded(
-            np.ascontiguousarray(stored.T) if use.transposed else stored, bits=use.bits, group=use.group
-        )
+        turned = np.ascontiguousarray(stored.T) if use.transposed else stored
+        try:
+            return rounded(turned, bits=use.bits, group=use.group)
+        except StbuildError as error:
+            raise StbuildError(f"the tensor {name!r}: {error.message}", hint=error.hint) from error
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -137,7 +139,7 @@ class SafetensorsWeights(FloatCheckpoint):
         """Rows of a tensor; the others are not read."""
         with _opened(self.files[name]) as file:
             part: torch.Tensor = file.get_slice(name)[start:stop]
-        return part.to(torch.float32).numpy()
+        return finite(part.to(torch.float32).numpy(), name)
 
 
 def weights_of(module: torch.nn.Module, graph: Graph, group: int = 128) -> ModuleWeights:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from stbuild.errors import StbuildError
 from stbuild.frontend.float_weights import rounded
 from stbuild.frontend.gguf_file import GgufFile, GgufTensor
-from stbuild.frontend.weights import Checkpoint, Uses
+from stbuild.frontend.weights import Checkpoint, Uses, finite
 from stbuild.ir.packed import PackedMatrix
 
 BLOCK = 32
@@ -64,9 +64,8 @@ class GgufWeights(Checkpoint):
     def array(self, name: str) -> NDArray[np.float32]:
         """A tensor in float32, in the Hugging Face model's row order."""
         tensor = self._stored(name)
-        data: NDArray[np.float32] = self._in_order(
-            name, _dequantised(tensor, tensor.data).reshape(tensor.shape)
-        )
+        stored = finite(_dequantised(tensor, tensor.data), name).reshape(tensor.shape)
+        data: NDArray[np.float32] = self._in_order(name, stored)
         return data - 1 if self._is_gemma_norm(name) else data
 
     def rows(self, name: str, start: int, stop: int) -> NDArray[np.float32]:
@@ -74,7 +73,8 @@ class GgufWeights(Checkpoint):
         tensor = self._stored(name)
         if self._heads(name) or len(tensor.shape) != 2:
             return self.array(name)[start:stop]
-        return _dequantised(tensor, tensor.data[start:stop]).reshape(-1, tensor.shape[1])
+        part = finite(_dequantised(tensor, tensor.data[start:stop]), name)
+        return part.reshape(-1, tensor.shape[1])
 
     def matrix(self, name: str) -> PackedMatrix:
         """A matrix: Q4_0, Q4_1 and Q8_0 as stored, others rounded as `form` says."""
@@ -86,6 +86,7 @@ class GgufWeights(Checkpoint):
                 np.ascontiguousarray(weight.T) if use.transposed else weight, bits=bits, group=group
             )
         d, m, q = (self._in_order(name, part) for part in _READERS[tensor.format](tensor))
+        finite(d, name), finite(m, name)
         return PackedMatrix(rows=tensor.shape[0], cols=tensor.shape[1], group=group, bits=bits, d=d, m=m, q=q)
 
     def _stored(self, name: str) -> GgufTensor:

@@ -19,7 +19,7 @@ def model_code(what: str) -> Iterator[None]:
         raise
     except Exception as error:
         hint = _TRACEABLE if "DataDependent" in type(error).__name__ else None
-        raise StbuildError(f"{what}: {_reason(error)}", where=_place(error), hint=hint) from error
+        raise StbuildError(f"{what}: {_reason(error)}", where=place_of(error), hint=hint) from error
 
 
 def model_line(file: str, line: int | str | None) -> str:
@@ -43,7 +43,8 @@ def _reason(error: Exception) -> str:
     return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
 
 
-def _place(error: Exception) -> str | None:
+def place_of(error: Exception) -> str | None:
+    """The innermost line of code, neither PyTorch's nor ours, that `error` came through."""
     frames = traceback.extract_tb(error.__traceback__)
     own = [f for f in frames if is_model_file(f.filename)]
     return model_line(own[-1].filename, own[-1].lineno) if own else None

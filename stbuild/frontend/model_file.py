@@ -16,7 +16,9 @@ from torch import nn
 
 from stbuild.errors import StbuildError
 from stbuild.frontend.hollow import hollow_parameters
-from stbuild.frontend.model_code import model_code
+from stbuild.frontend.model_code import model_code, place_of
+
+_DECLARE = "a file of the project's own is declared in `srcs`"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,7 +59,9 @@ def _imported(path: Path) -> ModuleType:
     except SyntaxError as error:
         raise StbuildError(f"not Python: {error.msg}", where=f"{path}:{error.lineno}") from error
     except Exception as error:
-        raise StbuildError(f"cannot be imported: {type(error).__name__}: {error}", where=str(path)) from error
+        hint = _DECLARE if isinstance(error, ModuleNotFoundError) else None
+        message = f"cannot be imported: {type(error).__name__}: {error}"
+        raise StbuildError(message, where=place_of(error) or str(path), hint=hint) from error
     finally:
         sys.path.remove(str(path.parent))
     return module

@@ -3,6 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +19,8 @@ BODY_BITS, BODY_GROUP = 4, 128
 """How other floating point matrices are rounded, if nothing else is asked for."""
 _UNUSED_ENDINGS = (".rotary_emb.inv_freq", ".masked_bias", ".attn.bias", ".attention.bias", "lm_head.weight")
 """Tensors that checkpoints carry though no model needs them: constants, and copies of tied weights."""
+
+Floats = TypeVar("Floats", bound=NDArray[Any])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,6 +78,15 @@ class Checkpoint(ABC):
     @abstractmethod
     def rows(self, name: str, start: int, stop: int) -> NDArray[np.float32]:
         """Rows of `array(name)`."""
+
+
+def finite(values: Floats, name: str) -> Floats:
+    """`values`, which belong to the tensor `name`; NaN and infinity would pass into integers unseen."""
+    if not np.isfinite(values).all():
+        raise StbuildError(
+            f"the tensor {name!r} has values that are NaN or infinite", hint="the checkpoint is damaged"
+        )
+    return values
 
 
 def parameters(graph: Graph) -> Iterator[tuple[AnyOp, str, Param]]:

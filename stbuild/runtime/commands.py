@@ -19,7 +19,7 @@ from stbuild.runtime.text import TextSide, load_text_side
 DEFAULT_TOKENS = 256
 EXAMPLES = """examples:
   --prompt "What is the capital of France?"    one answer, streamed as it is made
-  --chat --temperature 0.7 --seed 3            a conversation; an empty line ends it
+  --chat --temperature 0.7 --seed 3            a conversation; Ctrl-C stops an answer, an empty line ends it
   --tokens "1 450 7483 310" --max-tokens 4     token ids in, token ids out; needs no tokenizer
 """
 
@@ -28,25 +28,34 @@ class _Parser(argparse.ArgumentParser):
     """Tells a wrong argument as a StbuildError."""
 
     def error(self, message: str) -> NoReturn:
-        raise StbuildError(message, hint="--help shows all options")
+        raise StbuildError(message, hint="`-- --help` shows all options")
 
 
 def run(bundle: Path, argv: list[str]) -> int:
     """Run the bundle in the folder `bundle` with the arguments that stand behind its label."""
-    options = _parser().parse_args(argv)
+    options = parse(argv)
     sampling = Sampling(temperature=options.temperature, seed=options.seed)
-    if options.max_tokens < 1:
-        raise StbuildError(f"--max-tokens is {options.max_tokens}", hint="ask for at least one token")
     loaded = load_bundle(bundle)
     talk = _Talk(loaded, Sampler(sampling), options.max_tokens)
     if options.tokens is not None:
-        talk.continue_ids(_token_ids(options.tokens))
+        talk.continue_ids(options.tokens)
     elif options.chat:
         talk.chat(load_text_side(loaded, options.system), _lines())
     else:
         text = load_text_side(loaded, options.system)
         talk.answer(text, text.prompt(options.prompt, raw=options.raw))
     return 0
+
+
+def parse(argv: list[str]) -> argparse.Namespace:
+    """The arguments that stand behind a bundle's label; a wrong one is a StbuildError."""
+    options = _parser().parse_args(argv)
+    Sampling(temperature=options.temperature, seed=options.seed)
+    if options.max_tokens < 1:
+        raise StbuildError(f"--max-tokens is {options.max_tokens}", hint="ask for at least one token")
+    if options.tokens is not None:
+        options.tokens = _token_ids(options.tokens)
+    return options
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -79,13 +88,20 @@ def _token_ids(text: str) -> tuple[int, ...]:
 
 def _lines() -> Iterator[str]:
     """What the person types, up to an empty line or the end."""
+    typed = sys.stdin.isatty()
     while True:
-        if sys.stdin.isatty():
+        if typed:
             print("> ", end="", file=sys.stderr, flush=True)
-        line = sys.stdin.readline().strip()
-        if not line:
+        try:
+            line = sys.stdin.readline()
+        except KeyboardInterrupt:
+            print(file=sys.stderr)
+            raise
+        if typed and not line:
+            print(file=sys.stderr)
+        if not line.strip():
             return
-        yield line
+        yield line.strip()
 
 
 class _Talk:
@@ -104,14 +120,18 @@ class _Talk:
         """Print the ids that follow `tokens`."""
         self._stream(tokens, lambda token: f"{token} ")
 
-    def answer(self, text: TextSide, tokens: Sequence[int]) -> str:
+    def answer(self, text: TextSide, tokens: Sequence[int], *, stoppable: bool = False) -> str:
         """Stream the answer to `tokens` as text, and return it."""
         stream = TextStream(text.tokenizer)
-        answer = self._stream(tokens, stream.feed, stream.finish)
+        answer = self._stream(tokens, stream.feed, stream.finish, stoppable=stoppable)
         return text.tokenizer.decode(tuple(answer.tokens))
 
     def chat(self, text: TextSide, lines: Iterator[str]) -> None:
-        """Answer line after line; what the device has seen before is not fed to it again."""
+        """Answer line after line; what the device has seen before is not fed to it again.
+
+        Ctrl-C stops an answer, not the conversation.
+        """
+        text.frame()
         messages: tuple[Message, ...] = ()
         for line in lines:
             asked = (*messages, Message(role="user", content=line))
@@ -121,16 +141,27 @@ class _Talk:
                 continue
             known = _common(tokens[:-1], self._session.history)
             self._session.rewind(known)
-            reply = self.answer(text, tokens[known:])
+            reply = self.answer(text, tokens[known:], stoppable=True)
             messages = (*asked, Message(role="assistant", content=reply))
 
     def _stream(
-        self, tokens: Sequence[int], show: Callable[[int], str], finish: Callable[[], str] = str
+        self,
+        tokens: Sequence[int],
+        show: Callable[[int], str],
+        finish: Callable[[], str] = str,
+        *,
+        stoppable: bool = False,
     ) -> Answer:
         answer = Answer(prompt_tokens=len(tokens))
-        for token in generate(self._session, tokens, self._sampler, self._limits, answer):
-            sys.stdout.write(show(token))
-            sys.stdout.flush()
+        try:
+            for token in generate(self._session, tokens, self._sampler, self._limits, answer):
+                sys.stdout.write(show(token))
+                sys.stdout.flush()
+        except KeyboardInterrupt:
+            answer.end = End.STOPPED
+            if not stoppable:
+                print(flush=True)
+                raise
         sys.stdout.write(finish() + "\n")
         sys.stdout.flush()
         self._report(answer)
@@ -142,6 +173,8 @@ class _Talk:
 
     def _report(self, answer: Answer) -> None:
         print(f"[{speed(answer)}; measured, {self._device.description}]", file=sys.stderr)
+        if answer.end is End.STOPPED:
+            print("[stopped; an empty line ends the conversation]", file=sys.stderr)
         if answer.end is End.CONTEXT:
             print(f"[the context of {self._context} tokens is full]", file=sys.stderr)
         if self._synthetic:

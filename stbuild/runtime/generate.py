@@ -15,6 +15,7 @@ class End(Enum):
     STOP = "the model ended its answer"
     LENGTH = "as many tokens as were asked for"
     CONTEXT = "the context is full"
+    STOPPED = "the person stopped it"
 
 
 @dataclass(frozen=True, kw_only=True)

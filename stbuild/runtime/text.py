@@ -18,13 +18,17 @@ class TextSide:
 
     def conversation(self, messages: tuple[Message, ...]) -> tuple[int, ...]:
         """The ids of a conversation, framed by the chat template."""
+        first = (Message(role="system", content=self.system),) if self.system else ()
+        return self.tokenizer.encode(self.frame().render((*first, *messages)), special=False)
+
+    def frame(self) -> ChatTemplate:
+        """The chat template, which a conversation needs."""
         if self.template is None:
             raise StbuildError(
                 "a conversation needs a chat template, and this bundle has none",
                 hint=f"put {CHAT_TEMPLATE} beside {TOKENIZER}, or use --prompt with --raw",
             )
-        first = (Message(role="system", content=self.system),) if self.system else ()
-        return self.tokenizer.encode(self.template.render((*first, *messages)), special=False)
+        return self.template
 
     def prompt(self, text: str, *, raw: bool) -> tuple[int, ...]:
         """The ids of one question; `raw`, or a bundle without template, leaves the text as it is."""

@@ -43,10 +43,14 @@ def main(args: Namespace) -> None:
 
 
 def simulate(device: NativeDevice, design: Design, platform: Platform, prompt: int = PROMPT) -> CycleEstimate:
-    """A prefill, the decode step behind it, and those at the two ends of the context."""
+    """A prefill, the decode step behind it, and those at the two ends of the context, each once."""
     supply = supply_of(design, platform)
     set_bandwidth(device, rates(design, supply))
     context = design.sizes.context
+    if context < 2:
+        raise StbuildError(
+            "in a context of 1 nothing can be decoded behind a prompt", hint="build with 2 or more"
+        )
     prompt = min(prompt, context - 1)
     ways = {
         PREFILL: launches(prompt, design.sizes.chunk),
@@ -54,13 +58,16 @@ def simulate(device: NativeDevice, design: Design, platform: Platform, prompt: i
         FIRST: (Launch(tokens=1, position=0, head=True),),
         LAST: (Launch(tokens=1, position=context - 1, head=True),),
     }
-    steps = {name: run_step(device, design, supply, name, way) for name, way in ways.items()}
+    first = {way: name for name, way in reversed(ways.items())}
+    steps = {
+        name: run_step(device, design, supply, name, way) for name, way in ways.items() if first[way] == name
+    }
     return CycleEstimate(
         model=design.name,
         platform=platform.name,
         clock_mhz=design.sizes.clock_mhz,
         bandwidth=supply.sentence(),
-        steps=(steps[DECODE], steps[PREFILL], steps[FIRST], steps[LAST]),
+        steps=tuple(steps[name] for name in (DECODE, PREFILL, FIRST, LAST) if name in steps),
     )
 
 

@@ -1,10 +1,13 @@
 """How every stage starts: its command line, and a user's mistake as one line."""
 
+import os
 import sys
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable
 
 from stbuild.errors import StbuildError
+
+_EXTERNAL = "in/external/"
 
 
 def run_stage(parser: ArgumentParser, main: Callable[[Namespace], None]) -> None:
@@ -12,6 +15,7 @@ def run_stage(parser: ArgumentParser, main: Callable[[Namespace], None]) -> None
     try:
         main(parser.parse_args())
     except StbuildError as error:
+        error.where = _at_home(error.where)
         sys.exit(f"error: {error}")
 
 
@@ -21,3 +25,11 @@ def stage_parser(about: str, **paths: str) -> ArgumentParser:
     for name, meaning in paths.items():
         parser.add_argument(f"--{name.replace('_', '-')}", required=True, help=meaning)
     return parser
+
+
+def _at_home(where: str | None) -> str | None:
+    """A place in a file from outside the workspace, which is linked below `in/external`, by its own path."""
+    if where is None or not where.startswith(_EXTERNAL):
+        return where
+    name, slash, below = where.removeprefix(_EXTERNAL).partition("/")
+    return os.path.realpath(_EXTERNAL + name) + slash + below

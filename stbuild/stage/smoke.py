@@ -17,6 +17,9 @@ from stbuild.runtime.text import load_text_side
 from stbuild.stage.entry import run_stage, stage_parser
 from stbuild.stage.record import Record, digest, record_path
 
+DEFAULT_TOKENS = 4
+"""Ids of the prompt, from 0 on, of a project that gives none that its bundle can read."""
+
 
 def main(args: Namespace) -> None:
     """Write one record per prompt."""
@@ -45,11 +48,15 @@ def hidden_streams(design: Design) -> Iterator[tuple[str, str]]:
 
 
 def _prompts(bundle: Bundle, wanted: dict[str, list[str]]) -> Iterator[tuple[int, ...]]:
-    if bundle.text_file(TOKENIZER) is None:
+    """Texts where the bundle has a tokenizer, else ids; never nothing, which would compare nothing."""
+    if wanted["texts"] and bundle.text_file(TOKENIZER) is not None:
+        side = load_text_side(bundle)
+        yield from (side.prompt(text, raw=False) for text in wanted["texts"])
+    elif wanted["tokens"]:
         yield from (tuple(int(t) for t in text.split()) for text in wanted["tokens"])
-        return
-    side = load_text_side(bundle)
-    yield from (side.prompt(text, raw=False) for text in wanted["texts"])
+    else:
+        model = bundle.manifest.model
+        yield tuple(range(min(DEFAULT_TOKENS, model.vocab_size, model.context)))
 
 
 def _record(run: SmokeRun, taps: dict[str, str], design: Design, bundle: Bundle) -> Record:

@@ -186,7 +186,7 @@ def test_a_killed_build_leaves_a_trace(workspace: WorkspaceFolder) -> None:
             whole = whole[: whole.rindex(",\n")]
     assert "//p:a Genrule" in {row.get("name") for row in rows}
     (killed,) = json.loads(workspace.ok("log", "--json").out)
-    assert killed["ended"] == "killed"
+    assert killed["ended"] == "cut off"
 
 
 def test_a_request_that_is_refused_is_no_build(two: WorkspaceFolder) -> None:

@@ -76,6 +76,32 @@ def test_a_truncated_safetensors_file_says_so(
         open_weights(path, graph)
 
 
+@pytest.mark.parametrize("name", ["model.norm.weight", "model.embed_tokens.weight", "lm_head.weight"])
+@pytest.mark.parametrize("form", ["safetensors", "gguf"])
+def test_a_tensor_that_is_not_finite_is_named(
+    tmp_path: Path, graph: Graph, state: dict[str, torch.Tensor], name: str, form: str
+) -> None:
+    broken = state[name].clone()
+    broken.view(-1)[0] = torch.inf
+    path = tmp_path / f"tiny.{form}"
+    write = write_gguf if form == "gguf" else write_safetensors
+    with np.errstate(invalid="ignore"):
+        write(path, {**state, name: broken})
+    weights = open_weights(path, graph)
+    sentence = f"the tensor '{name}' has values that are NaN or infinite"
+    for read in (weights.array, lambda n: weights.rows(n, 0, 1)):
+        with np.errstate(invalid="ignore"), pytest.raises(StbuildError, match=sentence):
+            read(name)
+    if name == "lm_head.weight":
+        with pytest.raises(StbuildError, match=sentence):
+            weights.matrix(name)
+
+
+def write_safetensors(path: Path, state: dict[str, torch.Tensor]) -> None:
+    """Write all tensors into one file."""
+    save_file(state, path)
+
+
 def write_gguf(path: Path, state: dict[str, torch.Tensor]) -> None:
     """The tiny Llama as llama.cpp keeps it: rows of q and k interleaved, matrices in Q4_1."""
     writer = gguf.GGUFWriter(path, "llama")

@@ -11,6 +11,7 @@ import pytest
 from stbuild.errors import StbuildError
 from stbuild.package.bundle import Manifest, Provenance
 from stbuild.runtime.commands import run
+from stbuild.runtime.session import Session
 
 MakeBundle = Callable[..., Path]
 Captured = pytest.CaptureFixture[str]
@@ -92,6 +93,62 @@ def test_a_turn_that_does_not_fit_is_left_out(
     assert len(re.findall(r"prompt of (\d+) ", err)) == 2
 
 
+class Typist:
+    """A person at a terminal who presses Ctrl-C while they are asked for a line."""
+
+    def isatty(self) -> bool:
+        """A terminal."""
+        return True
+
+    def readline(self) -> str:
+        """What the key does."""
+        raise KeyboardInterrupt
+
+
+def interrupt_after(tokens: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ctrl-C at the decode step behind so many tokens of the first answer."""
+    decode, left = Session.decode, [tokens]
+
+    def pressed(session: Session, token: int) -> int:
+        left[0] -= 1
+        if left[0] == 0:
+            raise KeyboardInterrupt
+        return decode(session, token)
+
+    monkeypatch.setattr(Session, "decode", pressed)
+
+
+def test_ctrl_c_stops_an_answer_and_not_the_conversation(
+    make_bundle: MakeBundle, manifest: Manifest, capsys: Captured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    endless = replace(manifest, model=replace(manifest.model, stop_tokens=()))
+    monkeypatch.setattr("sys.stdin", io.StringIO("Hi\nYo\n\n"))
+    interrupt_after(2, monkeypatch)
+    assert run(make_bundle(endless), ["--chat", "--max-tokens", "4"]) == 0
+    err = capsys.readouterr().err
+    assert "[2 tokens at " in err and "[4 tokens at " in err
+    assert err.count("[stopped; an empty line ends the conversation]") == 1
+
+
+def test_ctrl_c_ends_the_answer_to_a_prompt_on_a_line_of_its_own(
+    make_bundle: MakeBundle, manifest: Manifest, capsys: Captured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    endless = replace(manifest, model=replace(manifest.model, stop_tokens=()))
+    interrupt_after(2, monkeypatch)
+    with pytest.raises(KeyboardInterrupt):
+        run(make_bundle(endless), ["--tokens", "1 2", "--max-tokens", "4"])
+    assert re.fullmatch(r"(\d+ ){2}\n", capsys.readouterr().out)
+
+
+def test_ctrl_c_where_a_line_is_awaited_ends_the_conversation(
+    make_bundle: MakeBundle, capsys: Captured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdin", Typist())
+    with pytest.raises(KeyboardInterrupt):
+        run(make_bundle(), ["--chat"])
+    assert capsys.readouterr().err == "> \n"
+
+
 @pytest.mark.parametrize("argv", [["--prompt", "Hi"], ["--chat"]])
 def test_text_without_a_tokenizer(make_bundle: MakeBundle, argv: list[str]) -> None:
     with pytest.raises(StbuildError, match=r"text needs a tokenizer, and this bundle has none .*--tokens"):
@@ -101,7 +158,7 @@ def test_text_without_a_tokenizer(make_bundle: MakeBundle, argv: list[str]) -> N
 def test_a_conversation_without_a_template(make_bundle: MakeBundle, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = make_bundle()
     (folder / "chat_template.jinja").unlink()
-    monkeypatch.setattr("sys.stdin", io.StringIO("Hi\n"))
+    monkeypatch.setattr("sys.stdin", io.StringIO(""))
     with pytest.raises(StbuildError, match="a conversation needs a chat template"):
         run(folder, ["--chat"])
     assert run(folder, ["--prompt", "Hi", "--max-tokens", "1"]) == 0
@@ -142,7 +199,7 @@ def test_a_broken_tokenizer(make_bundle: MakeBundle) -> None:
         (["--tokens", "1 two"], "'two' is not a token id"),
         (["--tokens", ""], "the prompt is empty"),
         (["--tokens", "1", "--max-tokens", "0"], "--max-tokens is 0"),
-        (["--tokens", "1", "--chat"], r"not allowed with argument --tokens \(--help shows all options\)"),
+        (["--tokens", "1", "--chat"], r"not allowed with argument --tokens \(`-- --help` "),
         ([], "one of the arguments --prompt --chat --tokens is required"),
         (["--tokens", "1", "--seed", "x"], "argument --seed: invalid int value: 'x'"),
         (["--tokens", "1 " * 65], "the prompt has 65 tokens, the context holds 64"),

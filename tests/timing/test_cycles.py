@@ -10,7 +10,7 @@ from stbuild.ir import serde
 from stbuild.ir.design import ReadWeights
 from stbuild.runtime.native import NativeDevice
 from stbuild.runtime.session import COUNT, HEAD, POSITION, TOKENS
-from stbuild.stage.cycles import DECODE, PREFILL, run_launch, set_bandwidth, simulate
+from stbuild.stage.cycles import DECODE, FIRST, LAST, PREFILL, run_launch, set_bandwidth, simulate
 from stbuild.timing.bandwidth import rates, supply_of
 from stbuild.timing.bounds import Launch, engine_bound, launches, memory_bound
 from stbuild.timing.estimate import CycleEstimate
@@ -51,6 +51,12 @@ def test_an_estimate_comes_out_the_same_again(card: Accelerator) -> None:
     assert first == second
     assert [len(s.cycles) for s in first.steps] == [1, 3, 1, 1]
     assert first.step(DECODE).position == first.step(PREFILL).tokens == 10
+
+
+@pytest.mark.parametrize(("prompt", "names"), [(31, [DECODE, PREFILL, FIRST]), (1, [DECODE, PREFILL, LAST])])
+def test_no_step_is_simulated_twice(card: Accelerator, prompt: int, names: list[str]) -> None:
+    estimate = simulate(card.device(), card.design, platform("u280"), prompt)
+    assert [step.name for step in estimate.steps] == names
 
 
 def test_an_estimate_survives_its_file(card: Accelerator, tmp_path: Path) -> None:
