@@ -10,15 +10,14 @@ def main() -> int:
     argv = sys.argv[1:]
     from stbuild.engine import noop
 
-    answer = noop.ask(argv)
-    if answer is not None:
-        count, lines = answer
-        status = f"done: 0 run, {count} cached in {time.perf_counter() - began:.2f} s"
-        print("\n".join([status, *lines]))
+    saved = noop.load(argv)
+    if saved is not None and noop.holds(saved):
+        status = f"done: 0 run, {saved['count']} cached in {time.perf_counter() - began:.2f} s"
+        print("\n".join([status, *saved["lines"]]))
         return 0
     from stbuild.cli.main import run
 
-    return run(argv)
+    return run(argv, saved)
 
 
 if __name__ == "__main__":

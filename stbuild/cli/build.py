@@ -14,6 +14,7 @@ from stbuild.console import status_line
 from stbuild.engine.build import Report
 from stbuild.engine.delta import find
 from stbuild.engine.events import Events
+from stbuild.engine.noop import Saved, load
 from stbuild.engine.session import Session, session
 from stbuild.engine.workspace import Workspace
 
@@ -28,21 +29,21 @@ def declare(parser: argparse.ArgumentParser) -> None:
 def execute(options: argparse.Namespace) -> int:
     """Build the labels, once or after every change."""
     if not options.watch:
-        return _once(options)[0]
+        return _once(options, options.saved)[0]
 
     def again() -> Seen:
         options.began = time.monotonic()
-        return _once(options)[1]
+        return _once(options, load(command_words()))[1]
 
     return watch(open_workspace().root, again)
 
 
-def _once(options: argparse.Namespace) -> tuple[int, Seen]:
+def _once(options: argparse.Namespace, saved: Saved | None) -> tuple[int, Seen]:
     workspace = open_workspace()
     request = make_request(workspace, options, options.labels)
     display = display_of(options)
     words = command_words()
-    delta = find(words)
+    delta = None if saved is None else find(words, saved)
     with (
         closing(display),
         session(workspace, request, Events(display), cache_dir(options), delta=delta) as opened,

@@ -11,17 +11,22 @@ from types import FrameType
 from typing import NoReturn
 
 from stbuild.cli.parser import parse
+from stbuild.engine.noop import Saved
 from stbuild.errors import StbuildError
 
 
-def run(argv: Sequence[str]) -> int:
-    """Run one command; 0 is success, 1 a build that failed, 2 wrong usage, 130 interrupted."""
+def run(argv: Sequence[str], saved: Saved | None = None) -> int:
+    """Run one command; 0 is success, 1 a build that failed, 2 wrong usage, 130 interrupted.
+
+    `saved` is what is remembered of the same command when it last succeeded.
+    """
     signal.signal(signal.SIGTERM, _terminate)
     gc.set_threshold(200_000, 50, 100)
     try:
         began = time.monotonic()
         options = parse(list(argv))
         options.began = began
+        options.saved = saved
         return int(options.function(options))
     except StbuildError as error:
         print(f"error: {error}", file=sys.stderr)

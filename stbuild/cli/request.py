@@ -6,15 +6,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from stbuild import layout
 from stbuild.console import Display, make_display
-from stbuild.engine.analysis import Analysis, default_configuration
 from stbuild.engine.build import Options
 from stbuild.engine.label import Label, Pattern, default_name, parse_label, parse_pattern
 from stbuild.engine.session import Request
-from stbuild.engine.workspace import Workspace, find_workspace
+from stbuild.engine.workspace import Workspace, default_configuration, find_workspace
 from stbuild.errors import StbuildError
 
 
@@ -100,6 +97,8 @@ def _override(text: str) -> tuple[Label, str, Any]:
     label, dot, name = place.rpartition(".")
     if not (equals and dot and label.startswith("//")):
         raise StbuildError(f"--set takes //package:target.attribute=value, got {text!r}")
+    import yaml  # Late, as Analysis below: a build of which little has changed needs neither.
+
     return parse_label(label, package=""), name, yaml.safe_load(value)
 
 
@@ -109,6 +108,8 @@ def _weights(
     real = Path(path).expanduser().absolute()
     if not real.exists():
         raise StbuildError(f"--weights: {real} does not exist")
+    from stbuild.engine.analysis import Analysis
+
     probe = Analysis(workspace=workspace, configuration=configuration)
     found = [label for pattern in patterns for label in probe.having(pattern.package, "weights")]
     if not found:

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from stbuild import layout
 from stbuild.engine import schema
 from stbuild.engine.buildfile import TargetCall
 from stbuild.engine.configured import Configuration, choose
@@ -218,11 +217,3 @@ class Analysis:
         attrs = self._attributes(call, macro)
         with told_of_plugin(f"macro {call.rule}", macro.function, call.where):
             return list(macro.function(call.label.name, attrs))
-
-
-def default_configuration(workspace: Workspace, platform: str | None, target: str | None) -> Configuration:
-    """The configuration that the command line or the workspace chooses."""
-    chosen = target or workspace.target
-    if chosen not in layout.TARGETS:
-        raise StbuildError(f"no target {chosen!r}", hint=did_you_mean(chosen, layout.TARGETS))
-    return Configuration(platform=platform or workspace.platform, target=chosen)

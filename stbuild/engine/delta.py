@@ -7,7 +7,7 @@ kept for graphs of plain commands, which may be large; others are small and made
 import marshal
 import os
 import pickle
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -39,11 +39,10 @@ class Delta:
         return [name for name in self.order if name not in self.affected]
 
 
-def find(argv: list[str]) -> Delta | None:
-    """What has changed for a command; None when its graph must be made anew."""
-    saved = noop.load(argv)
+def find(argv: list[str], saved: noop.Saved) -> Delta | None:
+    """What has changed for a command since `saved`; None when its graph must be made anew."""
     place = noop.locate(argv)
-    if saved is None or place is None:
+    if place is None:
         return None
     try:
         extra, graph, labels = _read(f"{place}.delta", saved["token"])
@@ -90,9 +89,9 @@ def keep(
         "token": token,
         "graph_paths": graph_paths,
         "order": list(index),
-        "deps": [[index[each] for each in graph.dependencies(node)] for node in nodes],
-        "reads": [[path_index[real(file)] for file in files] for files in sources],
-        "outs": [[out_index[real(file)] for file in node.outputs] for node in nodes],
+        "users": _turned([index[each] for each in graph.dependencies(node)] for node in nodes),
+        "readers": _turned([path_index[real(file)] for file in files] for files in sources),
+        "makers": _turned([out_index[real(file)] for file in node.outputs] for node in nodes),
         "configuration": graph.configuration,
         "producers": {file.path: node.id for node in nodes for file in node.outputs},
         "places": places(parts, 0),
@@ -129,12 +128,25 @@ def _plain(action: Action) -> bool:
     return not special and not any(isinstance(file, Tree) for file in (*action.inputs, *action.outputs))
 
 
+def _turned(rows: Iterable[list[int]]) -> dict[int, list[int]]:
+    """From each number that stands in the rows to the rows that it stands in."""
+    found: dict[int, list[int]] = {}
+    for row, numbers in enumerate(rows):
+        for number in numbers:
+            found.setdefault(number, []).append(row)
+    return found
+
+
 def _affected(extra: dict[str, Any], changed: set[int], damaged: set[int]) -> frozenset[str]:
+    readers, makers, users = extra["readers"], extra["makers"], extra["users"]
+    pending = [node for path in changed for node in readers.get(path, ())]
+    pending += [node for output in damaged for node in makers.get(output, ())]
     hit: set[int] = set()
-    rows = zip(extra["reads"], extra["outs"], extra["deps"], strict=True)
-    for number, (reads, outs, deps) in enumerate(rows):
-        if not (hit.isdisjoint(deps) and changed.isdisjoint(reads) and damaged.isdisjoint(outs)):
-            hit.add(number)
+    while pending:
+        node = pending.pop()
+        if node not in hit:
+            hit.add(node)
+            pending += users.get(node, ())
     return frozenset(extra["order"][number] for number in hit)
 
 

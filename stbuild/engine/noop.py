@@ -13,14 +13,9 @@ _ENVIRONMENT = ("PATH", "STBUILD_CACHE", "XDG_CACHE_HOME", "HOME", "LD_LIBRARY_P
 Saved = dict[str, Any]
 
 
-def ask(argv: list[str]) -> tuple[int, list[str]] | None:
-    """The number of actions and the closing lines, when nothing at all has changed; else None."""
-    saved = load(argv)
-    if saved is None or not _unchanged(saved["paths"], saved["sigs"]):
-        return None
-    if not _outputs_there(saved["outputs"], saved["marks"]):
-        return None
-    return saved["count"], saved["lines"]
+def holds(saved: Saved) -> bool:
+    """Whether nothing at all has changed since."""
+    return _unchanged(saved["paths"], saved["sigs"]) and _outputs_there(saved["outputs"], saved["marks"])
 
 
 def load(argv: list[str]) -> Saved | None:
@@ -51,7 +46,7 @@ def tell(
     count: int,
     lines: list[str],
 ) -> str:
-    """Save what `ask` needs, and say where; `outputs` gives modification time and inode of each.
+    """Save what `load` gives, and say where; `outputs` gives modification time and inode of each.
 
     `token` names the lists of paths and outputs: what is saved with the same one may count on their order.
     The signatures in `paths` are those of files that had rested before they were read.

@@ -5,11 +5,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from stbuild import layout
 from stbuild.engine import noop
 from stbuild.engine.action import Template
-from stbuild.engine.analysis import Analysis, Overrides
 from stbuild.engine.build import Build, Options, Report
 from stbuild.engine.configured import Configuration
 from stbuild.engine.delta import Delta, keep
@@ -35,6 +35,9 @@ from stbuild.engine.units import Units
 from stbuild.engine.workspace import Workspace
 from stbuild.errors import StbuildError, did_you_mean
 
+if TYPE_CHECKING:
+    from stbuild.engine.analysis import Analysis
+
 EXECUTORS: dict[str, Callable[[], Executor]] = {"local": LocalExecutor}
 
 
@@ -44,7 +47,7 @@ class Request:
 
     patterns: tuple[Pattern, ...]
     configuration: Configuration
-    overrides: Overrides = field(default_factory=dict)
+    overrides: dict[Label, dict[str, Any]] = field(default_factory=dict)
     tests: bool = False
 
 
@@ -92,6 +95,8 @@ class Session:
         )
 
     def _analyze(self, choose: "Choose | None") -> None:
+        from stbuild.engine.analysis import Analysis  # Late: with a delta nothing is analysed.
+
         self.tracker.saw(self.workspace.root / layout.LOCK_FILE)
         for path in own_sources():
             self.tracker.saw(path)

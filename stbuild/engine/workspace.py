@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from stbuild import layout
+from stbuild.engine.configured import Configuration
 from stbuild.errors import StbuildError, did_you_mean
 
 _KNOWN = ("builtin", "platform", "target", "cache", "jobs", "sandbox", "resources", "executor", "pass_env")
@@ -29,6 +30,14 @@ class Workspace:
     def project_file(self) -> Path:
         """The pyproject.toml that makes the folder a workspace."""
         return self.root / "pyproject.toml"
+
+
+def default_configuration(workspace: Workspace, platform: str | None, target: str | None) -> Configuration:
+    """The configuration that the command line or the workspace chooses."""
+    chosen = target or workspace.target
+    if chosen not in layout.TARGETS:
+        raise StbuildError(f"no target {chosen!r}", hint=did_you_mean(chosen, layout.TARGETS))
+    return Configuration(platform=platform or workspace.platform, target=chosen)
 
 
 def find_workspace(start: Path) -> Workspace:
