@@ -36,7 +36,8 @@ def execute(options: argparse.Namespace) -> int:
         return [str(label) for label in analysis.match([pattern_of(workspace, text)])]
 
     question = " ".join(options.question)
-    answer = Query(targets=graph.targets, match=match).ask(question)
+    rules = analysis.index.names("rules")
+    answer = Query(targets=graph.targets, match=match, rules=rules).ask(question)
     text = render([graph.targets[label] for label in answer], options.output)
     print(text, end="\n" if text else "")
     return 0

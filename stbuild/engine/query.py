@@ -18,10 +18,11 @@ Match = Callable[[str], list[str]]
 
 @dataclass(kw_only=True)
 class Query:
-    """One question; `match` gives the labels that a pattern stands for."""
+    """One question; `match` gives the labels that a pattern stands for, `rules` are those there are."""
 
     targets: Targets
     match: Match
+    rules: Sequence[str]
 
     def ask(self, text: str) -> list[str]:
         """The labels that answer the question, sorted; for somepath in the order of the path."""
@@ -76,11 +77,20 @@ class Query:
                 _expect(tokens, ",")
                 return self._path(start, set(self._expression(tokens)))
             case "kind":
-                pattern = _pattern(tokens)
+                pattern = self._kind(tokens)
                 return [each for each in self._expression(tokens) if pattern.search(self.targets[each].rule)]
         name, pattern = _name(tokens), _pattern(tokens)
         chosen = self._expression(tokens)
         return [each for each in chosen if pattern.search(dict(self.targets[each].attrs).get(name, ""))]
+
+    def _kind(self, tokens: deque[str]) -> re.Pattern[str]:
+        """A pattern that some rule fits: an empty answer says none is of it, not that it is unknown."""
+        pattern = _pattern(tokens)
+        if any(map(pattern.search, self.rules)):
+            return pattern
+        raise StbuildError(
+            f"query: no rule is called {pattern.pattern!r}", hint=did_you_mean(pattern.pattern, self.rules)
+        )
 
     def _below(self, label: str) -> Sequence[str]:
         return self.targets[label].deps

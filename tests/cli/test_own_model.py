@@ -114,6 +114,13 @@ def test_word_that_means_nothing(workspace: WorkspaceFolder) -> None:
     )
 
 
+def test_query_for_a_rule_that_does_not_exist(workspace: WorkspaceFolder) -> None:
+    workspace.build_file("p", "genrule: {name: p, outs: [o], cmd: 'touch $@'}")
+    assert workspace.ok("query", "kind(sh_test, //...)").out == ""
+    told = workspace.fails("query", "kind(genrul_, //...)")
+    assert told == "error: query: no rule is called 'genrul_' (did you mean 'genrule'?)\n"
+
+
 def test_program_that_does_not_know_its_version_goes_by_its_content(workspace: WorkspaceFolder) -> None:
     tool = workspace.write("bin/shy", "#!/bin/sh\necho 'shy: not an option: --version' >&2; exit 2\n")
     tool.chmod(0o755)
