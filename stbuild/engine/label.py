@@ -47,12 +47,18 @@ def is_label(text: str) -> bool:
     return text.startswith(("//", ":"))
 
 
-@lru_cache(maxsize=1 << 16)
 def parse_label(text: str, *, package: str, where: str | None = None) -> Label:
     """The label that `text` names inside `package`: `//a/b:c`, `//a/b`, `:c` or `c`."""
+    label = _parsed(text, package)
+    if label is None:
+        raise _no_label(text, where)
+    return label
+
+
+@lru_cache(maxsize=1 << 16)
+def _parsed(text: str, package: str) -> Label | None:
     folder, name = _split(text, package)
-    _check(text, folder, name, where)
-    return Label(package=folder, name=name)
+    return Label(package=folder, name=name) if _valid(folder, name) else None
 
 
 def parse_pattern(text: str, *, package: str) -> Pattern:
@@ -60,13 +66,13 @@ def parse_pattern(text: str, *, package: str) -> Pattern:
     body = text if text.startswith(("//", ":")) else f"//{text}"
     if body.endswith("...") and body[:-3].endswith("/"):
         folder = body[2:-3].strip("/")
-        _check(text, folder, "all", None)
+        _check(text, folder, "all")
         return Pattern(package=folder, recursive=True)
     folder, name = _split(body, package)
     if name in ("all", "*"):
-        _check(text, folder, "all", None)
+        _check(text, folder, "all")
         return Pattern(package=folder)
-    _check(text, folder, name, None)
+    _check(text, folder, name)
     return Pattern(package=folder, name=name)
 
 
@@ -83,9 +89,15 @@ def _split(text: str, package: str) -> tuple[str, str]:
     return folder, name if colon else default_name(folder)
 
 
-def _check(text: str, folder: str, name: str, where: str | None) -> None:
-    if _PACKAGE.match(folder) and _NAME.match(name) and ".." not in folder.split("/"):
-        return
-    raise StbuildError(
-        f"{text!r} is not a label", where=where, hint="labels look like //package:name, :name or //folder/..."
-    )
+def _check(text: str, folder: str, name: str) -> None:
+    if not _valid(folder, name):
+        raise _no_label(text, None)
+
+
+def _valid(folder: str, name: str) -> bool:
+    return bool(_PACKAGE.match(folder) and _NAME.match(name) and ".." not in folder.split("/"))
+
+
+def _no_label(text: str, where: str | None) -> StbuildError:
+    hint = "labels look like //package:name, :name or //folder/..."
+    return StbuildError(f"{text!r} is not a label", where=where, hint=hint)

@@ -1,8 +1,9 @@
 """doit's runner with our means: keys say what is up to date, and several actions run at once."""
 
 from collections import deque
-from collections.abc import Callable, Iterator
-from typing import Any, Protocol
+from collections.abc import Callable, Iterator, Mapping
+from types import MappingProxyType
+from typing import Any, ClassVar, Protocol
 
 from doit.control import TaskControl
 from doit.dependency import DependencyStatus
@@ -68,6 +69,25 @@ class KeyedDependencies:
 
     def close(self) -> None:
         """Nothing is held back until the end."""
+
+
+class ActionTask(Task):  # type: ignore[misc]  # doit has no types
+    """A task that is a name and what comes before it.
+
+    doit gives a task three dozen attributes, 3 KB; of those that we leave empty, all tasks share one.
+    """
+
+    loader = result = verbosity = cfg_values = meta = subtask_of = doc = pos_arg = None
+    has_subtask = executed = False
+    setup_tasks = targets = wild_dep = teardown = uptodate = value_savers = params = ()
+    file_dep: frozenset[str] = frozenset()
+    calc_dep: ClassVar[set[str]] = set()  # doit copies it
+    getargs: Mapping[str, Any] = MappingProxyType({})
+    options: Mapping[str, Any] = MappingProxyType({})
+
+    def __init__(self, name: str, task_dep: list[str]) -> None:
+        self.name = name
+        self.task_dep = task_dep
 
 
 class Reporter:
@@ -173,7 +193,7 @@ def run_dirty(
         for action in workshop.expand(node):
             made.append(str(next(serial)))
             nodes[made[-1]] = action
-            yield Task(made[-1], None)
+            yield ActionTask(made[-1], [])
         yield Task(names[node.id], None, task_dep=made)
 
     tasks = [_task(node, names, above(node), children) for node in pending]
@@ -189,7 +209,7 @@ def _task(
 ) -> Task:
     deps = [names[each] for each in above if each in names]
     if isinstance(node, Action):
-        return Task(names[node.id], None, task_dep=deps)
+        return ActionTask(names[node.id], deps)
     loader = DelayedLoader(lambda: children(node))
     return Task(names[node.id], None, task_dep=deps, loader=loader)
 
