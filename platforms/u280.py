@@ -19,6 +19,7 @@ from stbuild.platform import (
 CHIP_KNN = "platforminfo of xilinx_u280_xdma_201920_3, github.com/SFU-HiAccel/CHIP-KNN scripts/config.py"
 DIE = "same die geometry as the U55C (identical totals), github.com/omsheladia/attention_score_u55c@b3e00e4"
 UG1393 = "AMD UG1393 2023.1, HBM Configuration and Use"
+PG276 = "AMD PG276, as quoted in public material: 128 clocks of 900 MHz across the switch, page closed"
 SHUHAI = "Shuhai, arXiv 2005.04324: 425 GB/s over 32 channels"
 BURSTS = (
     "github.com/Xilinx/Vitis_Accel_Examples@7249a1a performance/axi_burst_performance: 512 bits, long bursts"
@@ -78,6 +79,7 @@ U280 = Platform(
             base_address=0,
             peak_gbs_per_bank=14.375,
             measured_gbs_per_bank=13.3,
+            read_latency_ns=142.2,
             slrs=(0,),
             port_bits=256,
             port_mhz=450,
@@ -89,6 +91,7 @@ U280 = Platform(
                 ),
                 Source(of=("port_bits", "port_mhz"), text=UG1393),
                 Source(of=("measured_gbs_per_bank",), text=SHUHAI),
+                Source(of=("read_latency_ns",), text=PG276, confidence=Confidence.DERIVED),
                 Source(of=("bank_cost",), text=TAPA, confidence=Confidence.DERIVED),
             ),
         ),
@@ -100,6 +103,7 @@ U280 = Platform(
             base_address=0x40_0000_0000,
             peak_gbs_per_bank=19.25,
             measured_gbs_per_bank=None,
+            read_latency_ns=None,
             slrs=(0, 1),
             port_bits=512,
             port_mhz=300,

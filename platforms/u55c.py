@@ -24,6 +24,7 @@ ROUTED = (
 )
 BUILD = "U55C build artefacts, github.com/omsheladia/attention_score_u55c@b3e00e4 (Vitis 2022.2)"
 UG1393 = "AMD UG1393 2023.1, HBM Configuration and Use"
+PG276 = "AMD PG276, as quoted in public material: 128 clocks of 900 MHz across the switch, page closed"
 SHUHAI = "Shuhai, arXiv 2005.04324: 425 GB/s over 32 channels of a U280; nobody published a U55C figure"
 BURSTS = (
     "github.com/Xilinx/Vitis_Accel_Examples@7249a1a performance/axi_burst_performance: 512 bits, long bursts"
@@ -78,6 +79,7 @@ U55C = Platform(
             base_address=0,
             peak_gbs_per_bank=14.375,
             measured_gbs_per_bank=13.3,
+            read_latency_ns=142.2,
             slrs=(0,),
             port_bits=256,
             port_mhz=450,
@@ -86,6 +88,7 @@ U55C = Platform(
                 Source(of=("banks", "bytes_per_bank", "base_address", "slrs"), text=BUILD),
                 Source(of=("peak_gbs_per_bank", "port_bits", "port_mhz"), text=UG1393 + ": 460 GB/s over 32"),
                 Source(of=("measured_gbs_per_bank",), text=SHUHAI, confidence=Confidence.DERIVED),
+                Source(of=("read_latency_ns",), text=PG276, confidence=Confidence.DERIVED),
                 Source(of=("bank_cost",), text=TAPA, confidence=Confidence.DERIVED),
             ),
         ),

@@ -56,6 +56,7 @@ VCK5000 = Platform(
             base_address=0xC1_0000_0000,
             peak_gbs_per_bank=19.2,
             measured_gbs_per_bank=12.635,
+            read_latency_ns=None,
             slrs=(0,),
             port_bits=512,
             port_mhz=None,

@@ -99,7 +99,8 @@ class Memory(Sourced):
 
     `tag` names a bank in v++'s `sp=`; without `{bank}` in it all banks lie interleaved behind one tag.
     `slrs` holds the SLR of every bank, or one number for all. `bank_cost` is what the shell's memory
-    subsystem takes from that SLR for each bank in use. Bandwidths are in 10^9 bytes a second.
+    subsystem takes from that SLR for each bank in use. Bandwidths are in 10^9 bytes a second;
+    `read_latency_ns` is from a read's address to its first word, None where no figure was found.
     """
 
     type: MemoryType
@@ -109,6 +110,7 @@ class Memory(Sourced):
     base_address: int
     peak_gbs_per_bank: float
     measured_gbs_per_bank: float | None
+    read_latency_ns: float | None
     slrs: tuple[int, ...]
     port_bits: int
     port_mhz: int | None

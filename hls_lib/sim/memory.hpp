@@ -19,6 +19,11 @@ inline void pay_for_memory(std::int64_t bytes) {
   mine.memory_debt -= static_cast<double>(cycles);
 }
 
+// The cycles until the first word of a read comes, during which its process does nothing else.
+inline void wait_for_memory(std::int64_t words) {
+  if (kTimed && words > 0) clock().now += clock().memory_latency;
+}
+
 // Words are read with aligned vector loads.
 inline void check_alignment(const void* address) {
   if (reinterpret_cast<std::uintptr_t>(address) % 64 != 0)
@@ -51,6 +56,7 @@ bool try_lend(const Port<T>& out, const T* values, std::int64_t count) {
 }  // namespace sim
 }  // namespace stb
 
+#define STB_READ_BEGINS(words) ::stb::sim::wait_for_memory(words);
 #define STB_NOTE_READ(address, words) ::stb::sim::on_read(address, words);
 #define STB_NOTE_WRITE(address, words) ::stb::sim::on_write(address, words);
 #define STB_LEND(out, values, count) \

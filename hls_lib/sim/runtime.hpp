@@ -12,10 +12,11 @@ namespace sim {
 
 // What a running process needs at hand in its loops.
 struct Clock {
-  std::uint64_t now = 0;      // timed: local cycle
-  std::uint64_t latency = 0;  // timed: cycles from reads to the writes that depend on them
-  double memory_step = 1.0;   // timed: cycles per 64 bytes of memory
-  double memory_debt = 0.0;   // timed: fractions of a cycle not yet spent
+  std::uint64_t now = 0;             // timed: local cycle
+  std::uint64_t latency = 0;         // timed: cycles from reads to the writes that depend on them
+  double memory_step = 1.0;          // timed: cycles per 64 bytes of memory
+  double memory_debt = 0.0;          // timed: fractions of a cycle not yet spent
+  std::uint64_t memory_latency = 0;  // timed: cycles until the first word of a read
 
   std::uint64_t data_wait = 0;   // timed: cycles of this launch spent waiting for data
   std::uint64_t space_wait = 0;  // timed: for space

@@ -218,6 +218,7 @@ void Scheduler::spawn(const std::string& name, const std::function<void()>& body
   for (Channel* channel : noted_) channel->ends.push_back(&process);
   const double rate = setting("bytes_per_cycle." + process.name, 64.0);
   process.clock.memory_step = 64.0 / rate;
+  process.clock.memory_latency = static_cast<std::uint64_t>(setting("read_latency." + process.name, 0));
   if (!spare_stacks_.empty()) {
     process.stack = std::move(spare_stacks_.back());
     spare_stacks_.pop_back();

@@ -14,8 +14,8 @@ SMALL = 32
 COMMANDS = 2
 DESCRIPTORS = 16
 BURST = 64
-"""Words of a memory reader's FIFO: covers the round trip to HBM of about 45 cycles at 250 MHz
-(128 memory clocks at 900 MHz, AMD PG276)."""
+"""Words of a memory reader's FIFO: covers the 36 cycles at 250 MHz until HBM answers (128 memory clocks
+at 900 MHz, AMD PG276 as quoted in public material)."""
 MARGIN = 4
 
 

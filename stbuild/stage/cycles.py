@@ -45,7 +45,9 @@ def main(args: Namespace) -> None:
 def simulate(device: NativeDevice, design: Design, platform: Platform, prompt: int = PROMPT) -> CycleEstimate:
     """A prefill, the decode step behind it, and those at the two ends of the context, each once."""
     supply = supply_of(design, platform)
-    set_bandwidth(device, rates(design, supply))
+    found = rates(design, supply)
+    set_bandwidth(device, found)
+    set_latency(device, dict.fromkeys(found, supply.latency_cycles))
     context = design.sizes.context
     if context < 2:
         raise StbuildError(
@@ -75,6 +77,13 @@ def set_bandwidth(device: NativeDevice, bytes_per_cycle: dict[str, float]) -> No
     """Give each process of `control` its bytes per cycle."""
     for process, rate in bytes_per_cycle.items():
         device.set(f"bytes_per_cycle.control.{process}", rate)
+
+
+def set_latency(device: NativeDevice, cycles: dict[str, int]) -> None:
+    """Give each process of `control` the cycles until the first word of a read, where there are any."""
+    for process, count in cycles.items():
+        if count:
+            device.set(f"read_latency.control.{process}", count)
 
 
 def run_step(device: NativeDevice, design: Design, supply: Supply, name: str, way: Sequence[Launch]) -> Step:

@@ -1,4 +1,4 @@
-"""What each process of `control` gets of the memory's bandwidth in a simulated network.
+"""What each process of `control` gets of the memory in a simulated network: bandwidth and latency.
 
 A bank delivers what somebody measured, else its peak; a port takes at most a word per cycle of the kernel's
 clock. Weight channels stream all at once: those that share a bank, or all of them where the banks are
@@ -6,11 +6,14 @@ interleaved behind one tag, share it by their bytes, so that they end together. 
 a whole bank while it is active: the dataflow lets them take turns (weights stand still while attention
 reads its keys, then its values), and what little overlaps (parameters, rows, new records, logits) is
 not charged twice. A region in several banks that are not interleaved is read from one bank at a time.
-Neither the latency of a first access nor the refresh beyond what the measured figure holds is modelled.
+A read that follows no other waits for its first word as long as the card's figure says, where there is
+one: the start of each run of addresses, not each burst, and nothing for the adapter of a kernel's port.
+Refresh beyond what the measured figure holds is not modelled.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from math import ceil
 
 from stbuild.ir.design import (
     WORD_BYTES,
@@ -52,8 +55,22 @@ class Supply:
             return float(WORD_BYTES)
         return min(WORD_BYTES, self.memory.port_bits / 8 * self.memory.port_mhz / self.clock_mhz)
 
+    @property
+    def latency_cycles(self) -> int:
+        """Cycles from a read's address to its first word; 0 where no figure was found."""
+        return ceil((self.memory.read_latency_ns or 0) * self.clock_mhz / 1e3)
+
     def sentence(self) -> str:
-        """The figure and where it comes from."""
+        """The figures and where they come from."""
+        return f"{self._bandwidth()}; {self._latency()}"
+
+    def _latency(self) -> str:
+        if self.memory.read_latency_ns is None:
+            return "latency left out: no figure was found"
+        source = self.memory.source_of("read_latency_ns")
+        return f"{self.memory.read_latency_ns:g} ns to a first word ({source.text})"
+
+    def _bandwidth(self) -> str:
         measured = self.memory.measured_gbs_per_bank is not None
         source = self.memory.source_of("measured_gbs_per_bank" if measured else "peak_gbs_per_bank")
         kind = "measured" if measured else "peak, nobody measured it"

@@ -65,13 +65,22 @@ def test_the_bound_of_interleaved_banks_is_all_bytes_over_all_bandwidth() -> Non
 def test_the_sentence_says_whose_figure_it_is() -> None:
     planned, card = design("u280"), platform("u280")
     assert supply_of(planned, card).sentence() == (
-        "13.3 GB/s a bank (measured: Shuhai, arXiv 2005.04324: 425 GB/s over 32 channels)"
+        "13.3 GB/s a bank (measured: Shuhai, arXiv 2005.04324: 425 GB/s over 32 channels); "
+        "142.2 ns to a first word (AMD PG276, as quoted in public material: 128 clocks of 900 MHz across "
+        "the switch, page closed)"
     )
     unmeasured = replace(card.memory, measured_gbs_per_bank=None, sources=_without(card.memory.sources))
     assert (
         "14.375 GB/s a bank (peak, nobody measured it: AMD UG1393"
         in replace(supply_of(planned, card), memory=unmeasured).sentence()
     )
+
+
+def test_latency_is_whole_cycles_of_the_kernels_clock_or_told_to_be_left_out() -> None:
+    assert supply_of(design("u280"), platform("u280")).latency_cycles == 36
+    silent = supply_of(design("vck5000"), platform("vck5000"))
+    assert silent.latency_cycles == 0
+    assert silent.sentence().endswith("; latency left out: no figure was found")
 
 
 def _without(sources: tuple[Source, ...]) -> tuple[Source, ...]:

@@ -10,7 +10,16 @@ from stbuild.ir import serde
 from stbuild.ir.design import ReadWeights
 from stbuild.runtime.native import NativeDevice
 from stbuild.runtime.session import COUNT, HEAD, POSITION, TOKENS
-from stbuild.stage.cycles import DECODE, FIRST, LAST, PREFILL, run_launch, set_bandwidth, simulate
+from stbuild.stage.cycles import (
+    DECODE,
+    FIRST,
+    LAST,
+    PREFILL,
+    run_launch,
+    set_bandwidth,
+    set_latency,
+    simulate,
+)
 from stbuild.timing.bandwidth import rates, supply_of
 from stbuild.timing.bounds import Launch, engine_bound, launches, memory_bound
 from stbuild.timing.estimate import CycleEstimate
@@ -79,6 +88,16 @@ def test_half_the_bandwidth_of_a_memory_bound_design_is_twice_the_cycles(
     fast, slow, slower = (cycles_at(device, card, rate) for rate in (2.0, 1.0, 0.5))
     assert slower - slow == pytest.approx(2 * (slow - fast), rel=0.01)
     assert 1.85 < slower / slow <= 2
+
+
+def test_a_launch_waits_for_the_first_words_of_what_nothing_hides(
+    device: NativeDevice, card: Accelerator
+) -> None:
+    """Token, embedding row, table row and program follow each other before the engine starts."""
+    names = rates(card.design, supply_of(card.design, platform("u55c")))
+    without = run_launch(device, DECODE_STEP)[0]
+    set_latency(device, dict.fromkeys(names, 1000))
+    assert run_launch(device, DECODE_STEP)[0] - without >= 3000
 
 
 def test_cycles_do_not_depend_on_tokens(device: NativeDevice) -> None:

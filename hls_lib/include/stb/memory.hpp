@@ -1,7 +1,9 @@
 // The processes of `control`: memory to streams and back, each of them one long burst or a few.
 //
 // Pointers are m_axi ports in synthesis. In emulation every access is noted, so that the strict mode
-// finds an address which one launch both writes and reads, and paid for in the timed network.
+// finds an address which one launch both writes and reads, and paid for in the timed network:
+// STB_READ_BEGINS is the wait for the first word of a read that follows no other, STB_NOTE_READ the
+// time of its words.
 #pragma once
 
 #include "stb/descriptor.hpp"
@@ -9,6 +11,7 @@
 
 #ifdef STB_SYNTHESIS
 #define STB_NOTE_READ(address, words)
+#define STB_READ_BEGINS(words)
 #define STB_NOTE_WRITE(address, words)
 #define STB_LEND(out, values, count)
 #else
@@ -19,9 +22,10 @@ namespace stb {
 
 constexpr int kBurst = 64;  // words of the longest AXI burst of 4 KB
 
-// `count` words from mem[offset] on.
+// `count` words from mem[offset] on: bursts one behind the other, so that only the first is waited for.
 inline void send(const Word* mem, std::int64_t offset, std::int64_t count, Port<Word>& out) {
   STB_LEND(out, mem + offset, count)
+  STB_READ_BEGINS(count)
 send_bursts:
   for (std::int64_t at = 0; at < count; at += kBurst) {
     const int part = static_cast<int>(count - at < kBurst ? count - at : kBurst);
@@ -40,14 +44,16 @@ receive_bursts:
   }
 }
 
-// Token ids are packed 16 to a word.
+// Token ids are packed 16 to a word; each is a read of its own, since its row's address waits for it.
 inline std::int32_t token_at(const Word* tokens, int index) {
+  STB_READ_BEGINS(1)
   return lane(tokens[index / kLanes], index % kLanes);
 }
 
 // The descriptors of a launch of n tokens, without those of the head if it does not run. The last of
 // `words` words ends the launch.
 inline void sequence(const Word* program, int words, int n, int head, Port<Word>& desc) {
+  STB_READ_BEGINS(words)
 program_words:
   for (int i = 0; i < words; ++i) {
     Word word = program[i];

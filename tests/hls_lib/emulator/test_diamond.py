@@ -83,3 +83,12 @@ def test_memory_that_gives_less_than_a_word_a_cycle_costs_its_cycles(build_files
     words = VECTOR * VECTORS
     assert 3 * words - 64 <= network.cycles() - full <= 3 * words + 64
     network.set("bytes_per_cycle.control.read_x", 64)
+
+
+def test_a_read_waits_once_for_its_first_word(build_files: BuildFiles) -> None:
+    network = build_files(SOURCE, Variant.TIMED)
+    run(network, 128)
+    without = network.cycles()
+    assert network.set("read_latency.control.read_x", 36) == 0
+    run(network, 128)
+    assert network.cycles() - without == 36
