@@ -156,12 +156,21 @@ def _files(path: Path) -> dict[Path, frozenset[str] | None]:
         if (path / SINGLE_FILE).exists():
             return {path / SINGLE_FILE: None}
         raise StbuildError(f"the folder has neither {SINGLE_FILE} nor {INDEX_FILE}", where=str(path))
-    try:
-        places: dict[str, str] = json.loads(index.read_text())["weight_map"]
-    except (ValueError, KeyError, TypeError) as error:
-        raise StbuildError("not an index of safetensors files", where=str(index)) from error
+    places = _places(index)
     files = sorted(set(places.values()))
     return {path / f: frozenset(n for n, place in places.items() if place == f) for f in files}
+
+
+def _places(index: Path) -> dict[str, str]:
+    """The file of each tensor. All lie in the index's folder: no other is an input of the build."""
+    try:
+        places: dict[str, str] = json.loads(index.read_text())["weight_map"]
+        outside = sorted(f for f in places.values() if Path(f).name != f)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise StbuildError("not an index of safetensors files", where=str(index)) from error
+    if outside:
+        raise StbuildError(f"names {outside[0]!r}, which is no file of its own folder", where=str(index))
+    return places
 
 
 def _shapes(file: Path) -> dict[str, tuple[int, ...]]:

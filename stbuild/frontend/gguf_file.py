@@ -51,7 +51,10 @@ class GgufFile:
     def value(self, key: str, default: Any = None) -> Any:
         """A metadata value by its full key, such as `general.architecture`."""
         field = self.fields.get(key)
-        return default if field is None else field.contents()
+        try:
+            return default if field is None else field.contents()
+        except (ValueError, IndexError) as error:
+            raise StbuildError(f"the GGUF file's {key!r} is damaged", where=str(self.path)) from error
 
     @property
     def architecture(self) -> str:
@@ -61,6 +64,17 @@ class GgufFile:
     def model_value(self, key: str, default: Any = None) -> Any:
         """A metadata value of the architecture, such as `block_count`."""
         return self.value(f"{self.architecture}.{key}", default)
+
+    def model_count(self, key: str, *, most: int, default: int | None = None) -> int:
+        """A count of the architecture, such as `block_count`: 1 to `most`, else a StbuildError."""
+        found = self.model_value(key, default)
+        if not isinstance(found, int) or not 1 <= found <= most:
+            raise StbuildError(
+                f"the GGUF file says {self.architecture}.{key} = {found!r}, not a count of 1 to {most}",
+                where=str(self.path),
+                hint="its metadata is damaged, or another model's",
+            )
+        return found
 
 
 def _tensor(tensor: Any) -> GgufTensor:

@@ -16,6 +16,7 @@ from stbuild.ir.packed import PackedMatrix
 
 BLOCK = 32
 """Columns of one Q4_0, Q4_1 or Q8_0 block."""
+MOST_HEADS = 1 << 16
 _FLOATS = ("F32", "F16", "BF16")
 _SUFFIXES = (".weight", ".bias")
 _CONSTANTS = ("rope_freqs.weight", "rope_factors_long.weight", "rope_factors_short.weight")
@@ -93,12 +94,22 @@ class GgufWeights(Checkpoint):
         return self.file.tensors[self.places[name]]
 
     def _heads(self, name: str) -> int:
-        """The heads whose rows llama.cpp interleaves for its rotary embedding; 0 for other tensors."""
-        keys = {"attn_q": "attention.head_count", "attn_k": "attention.head_count_kv"}
-        key = next((v for k, v in keys.items() if f".{k}." in self.places[name]), None)
-        if self.file.architecture != "llama" or key is None:
+        """The heads whose rows llama.cpp interleaves for its rotary embedding; 0 for other tensors.
+
+        Raises StbuildError when the metadata gives heads that do not share the tensor's rows evenly.
+        """
+        place, rows = self.places[name], self.shape(name)[0]
+        if self.file.architecture != "llama" or not (".attn_q." in place or ".attn_k." in place):
             return 0
-        return int(self.file.model_value(key, self.file.model_value("attention.head_count")))
+        heads = self.file.model_count("attention.head_count", most=MOST_HEADS)
+        if ".attn_k." in place:
+            heads = self.file.model_count("attention.head_count_kv", most=heads, default=heads)
+        if rows % (2 * heads):
+            raise StbuildError(
+                f"the GGUF file says {heads} heads, which {rows} rows of {place!r} do not share evenly",
+                where=str(self.file.path),
+            )
+        return heads
 
     def _in_order(self, name: str, data: NDArray[Any]) -> NDArray[Any]:
         """Undo the interleaving of rows."""
@@ -117,7 +128,8 @@ def _names(file: GgufFile) -> Callable[[str], str]:
     architecture = next((a for a, n in gguf.MODEL_ARCH_NAMES.items() if n == file.architecture), None)
     if architecture is None:
         raise StbuildError(f"unknown GGUF architecture {file.architecture!r}", where=str(file.path))
-    table = gguf.get_tensor_name_map(architecture, int(file.model_value("block_count", 0)))
+    blocks = file.model_count("block_count", most=max(len(file.tensors), 1))
+    table = gguf.get_tensor_name_map(architecture, blocks)
 
     def name_in_file(name: str) -> str:
         found = table.get_name(name, try_suffixes=_SUFFIXES)

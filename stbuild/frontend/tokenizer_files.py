@@ -4,6 +4,7 @@ import json
 import logging
 import shutil
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from tokenizers import Tokenizer, pre_tokenizers
@@ -17,23 +18,24 @@ _SPECIAL = {"bos_token": "bos", "eos_token": "eos", "unk_token": "unknown", "pad
 
 
 def write_tokenizer(source: Path, folder: Path) -> None:
-    """Write what `source` (a GGUF file, a safetensors file or a Hugging Face folder) has into `folder`."""
+    """Write what `source` (a GGUF file, a safetensors file or a Hugging Face folder) has into `folder`.
+
+    A safetensors file has no tokenizer; files beside a file are no input of the build and are not read.
+    """
     if source.suffix == ".gguf":
         _from_gguf(GgufFile.open(source), folder)
         return
-    beside = source if source.is_dir() else source.parent
     for name in _COPIED:
-        if (beside / name).is_file():
-            shutil.copyfile(beside / name, folder / name)
+        if (source / name).is_file():
+            shutil.copyfile(source / name, folder / name)
     _template_of_its_own(folder)
 
 
 def _from_gguf(file: GgufFile, folder: Path) -> None:
     if file.value("tokenizer.ggml.tokens") is None:
         return
-    tokenizer = _tokenizer(file)
-    tokenizer.save(str(folder / TOKENIZER_FILE))
     _write_json(folder / CONFIG_FILE, _config(file))
+    _tokenizer(file).save(str(folder / TOKENIZER_FILE))
     template = file.value("tokenizer.chat_template")
     if template:
         (folder / TEMPLATE_FILE).write_text(template, encoding="utf-8")
@@ -45,7 +47,9 @@ def _tokenizer(file: GgufFile) -> Tokenizer:
 
     logging.getLogger("transformers").setLevel(logging.ERROR)
     try:
-        loaded = AutoTokenizer.from_pretrained(file.path.parent, gguf_file=file.path.name)
+        with TemporaryDirectory() as alone:
+            (Path(alone) / file.path.name).symlink_to(file.path.absolute())
+            loaded = AutoTokenizer.from_pretrained(alone, gguf_file=file.path.name)
     except (ValueError, KeyError, OSError) as error:
         raise StbuildError(
             f"the GGUF file's tokenizer cannot be read: {error}", where=str(file.path)
@@ -64,7 +68,12 @@ def _config(file: GgufFile) -> dict[str, Any]:
     for name, key in _SPECIAL.items():
         token = file.value(f"tokenizer.ggml.{key}_token_id")
         if token is not None:
-            config[name] = tokens[int(token)]
+            if not isinstance(token, int) or not 0 <= token < len(tokens):
+                raise StbuildError(
+                    f"the GGUF file's {key} token {token!r} is none of its {len(tokens)}",
+                    where=str(file.path),
+                )
+            config[name] = tokens[token]
     config["add_bos_token"] = bool(file.value("tokenizer.ggml.add_bos_token", False))
     config["model_max_length"] = int(file.model_value("context_length", 0))
     return config

@@ -12,7 +12,7 @@ from safetensors.torch import save_file
 from stbuild.errors import StbuildError
 from stbuild.frontend.checkpoint import open_weights
 from stbuild.frontend.model_graph import decode_graph
-from stbuild.frontend.weights import index_of
+from stbuild.frontend.weights import Checkpoint, index_of, uses_of
 from stbuild.ir.graph import Graph
 from tests.models import tiny_llama
 
@@ -102,18 +102,23 @@ def write_safetensors(path: Path, state: dict[str, torch.Tensor]) -> None:
     save_file(state, path)
 
 
-def write_gguf(path: Path, state: dict[str, torch.Tensor]) -> None:
-    """The tiny Llama as llama.cpp keeps it: rows of q and k interleaved, matrices in Q4_1."""
+def write_gguf(
+    path: Path, state: dict[str, torch.Tensor], *, blocks: int = 2, heads: int = 4, kv_heads: int = 2
+) -> None:
+    """The tiny Llama as llama.cpp keeps it: rows of q and k interleaved, matrices in Q4_1.
+
+    Other counts than those of `tiny_llama` stand only in the metadata.
+    """
     writer = gguf.GGUFWriter(path, "llama")
-    writer.add_block_count(2)
-    writer.add_head_count(4)
-    writer.add_head_count_kv(2)
+    writer.add_block_count(blocks)
+    writer.add_head_count(heads)
+    writer.add_head_count_kv(kv_heads)
     table = gguf.get_tensor_name_map(gguf.MODEL_ARCH.LLAMA, 2)
     for name, tensor in state.items():
         data = tensor.float().numpy()
-        for kind, heads in (("q_proj", 4), ("k_proj", 2)):
+        for kind, true_heads in (("q_proj", 4), ("k_proj", 2)):
             if kind in name:
-                pairs = data.reshape(heads, 2, data.shape[0] // heads // 2, data.shape[1])
+                pairs = data.reshape(true_heads, 2, data.shape[0] // true_heads // 2, data.shape[1])
                 data = np.ascontiguousarray(pairs.swapaxes(1, 2)).reshape(data.shape)
         kind4 = gguf.GGMLQuantizationType.Q4_1
         packed = gguf.quants.quantize(data, kind4) if data.ndim == 2 else data
@@ -148,6 +153,70 @@ def test_a_truncated_gguf_says_so(tmp_path: Path, graph: Graph, state: dict[str,
     path.write_bytes(b"not a model")
     with pytest.raises(StbuildError, match="not a GGUF file"):
         open_weights(path, graph)
+
+
+@pytest.mark.parametrize(
+    ("counts", "sentence"),
+    [
+        ({"blocks": 2**31}, "says llama.block_count = 2147483648, not a count of 1 to"),
+        ({"blocks": 0}, "says llama.block_count = 0, not a count"),
+        ({"heads": 0}, "says llama.attention.head_count = 0, not a count"),
+        ({"kv_heads": 5}, "says llama.attention.head_count_kv = 5, not a count of 1 to 4"),
+        ({"heads": 7}, "says 7 heads, which 64 rows of 'blk.0.attn_q.weight' do not share evenly"),
+    ],
+)
+def test_counts_of_a_gguf_that_cannot_be_are_told(
+    tmp_path: Path,
+    graph: Graph,
+    state: dict[str, torch.Tensor],
+    counts: dict[str, int],
+    sentence: str,
+) -> None:
+    write_gguf(tmp_path / "tiny.gguf", state, **counts)
+    with pytest.raises(StbuildError, match=sentence):
+        read_all(open_weights(tmp_path / "tiny.gguf", graph), graph)
+
+
+def test_damage_anywhere_in_a_gguf_s_head_is_told(
+    tmp_path: Path, graph: Graph, state: dict[str, torch.Tensor]
+) -> None:
+    """Nothing but a StbuildError comes out of a file with one byte changed; most changes are noticed."""
+    write_gguf(tmp_path / "whole.gguf", state)
+    whole = (tmp_path / "whole.gguf").read_bytes()
+    head = whole.find(b"output_norm") + 64
+    random, told = np.random.default_rng(1), 0
+    for number, at in enumerate(random.integers(4, head, 150)):
+        damaged = tmp_path / f"{number}.gguf"
+        damaged.write_bytes(whole[:at] + bytes([whole[at] ^ int(random.integers(1, 256))]) + whole[at + 1 :])
+        try:
+            read_all(open_weights(damaged, graph), graph)
+        except StbuildError:
+            told += 1
+    assert told > 75
+
+
+def read_all(weights: Checkpoint, graph: Graph) -> None:
+    """Read every linear op's matrix."""
+    for name in uses_of(graph).matrices:
+        weights.matrix(name)
+
+
+@pytest.mark.parametrize(
+    ("index", "sentence"),
+    [
+        ({"weight_map": {"x": "../x.safetensors"}}, "names '../x.safetensors', which is no file of its own"),
+        ({"weight_map": {"x": "/x.safetensors"}}, "names '/x.safetensors', which is no file of its own"),
+        ({"weight_map": ["x"]}, "not an index of safetensors files"),
+        ({"weight_map": {"x": 3}}, "not an index of safetensors files"),
+        ([], "not an index of safetensors files"),
+    ],
+)
+def test_an_index_names_files_of_its_own_folder(
+    tmp_path: Path, graph: Graph, index: object, sentence: str
+) -> None:
+    (tmp_path / "model.safetensors.index.json").write_text(json.dumps(index))
+    with pytest.raises(StbuildError, match=sentence):
+        open_weights(tmp_path, graph)
 
 
 def test_synthetic_weights_depend_on_seed_and_name_alone(graph: Graph) -> None:
