@@ -17,6 +17,7 @@ from stbuild.engine.events import Events
 from stbuild.engine.noop import Saved, load
 from stbuild.engine.session import Session, session
 from stbuild.engine.workspace import Workspace
+from stbuild.errors import StbuildError
 
 
 def declare(parser: argparse.ArgumentParser) -> None:
@@ -60,7 +61,11 @@ def build_and_tell(opened: Session, workspace: Workspace, options: argparse.Name
     """Build, and note in the log how it ended."""
     command = " ".join(sys.argv[1:])
     opened.events.emit("command", argv=command, configuration=opened.graph.configuration)
-    report = opened.build(build_options(workspace, options))
+    try:
+        report = opened.build(build_options(workspace, options))
+    except StbuildError as error:
+        opened.events.emit("build_refused", message=str(error))
+        raise
     report.seconds = time.monotonic() - options.began
     opened.events.emit(
         "build_finished",

@@ -101,6 +101,8 @@ def summary(build: BuildFiles) -> dict[str, Any]:
             case "build_finished":
                 row.update({key: event[key] for key in ("ran", "cached", "clean", "failed", "seconds")})
                 row["ended"] = "failed" if event["failed"] else "done"
+            case "build_refused":
+                row["ended"] = "refused"
     return row
 
 

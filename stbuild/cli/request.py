@@ -59,6 +59,8 @@ def cache_dir(options: argparse.Namespace) -> Path | None:
 
 def pattern_of(workspace: Workspace, text: str) -> Pattern:
     """The pattern that a user means: paths start at the current folder, else at the workspace's root."""
+    if text in (".", "./"):
+        return _here(workspace)
     if text.startswith("//"):
         return parse_pattern(text, package="")
     here = Path.cwd().relative_to(workspace.root).as_posix().removeprefix(".")

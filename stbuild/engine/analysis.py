@@ -41,6 +41,7 @@ class Analysis:
     def __post_init__(self) -> None:
         self.index = PluginIndex(self.workspace.root, self.tracker)
         self.index.check()
+        self.index.find("platforms", self.configuration.platform, self._place_of_platform())
         self.packages = Packages(self.workspace.root, self.index, self.tracker, self._expand)
         self.files = FileResolver(self.workspace.root, self.packages, self.tracker)
         self._done: dict[Label, Analyzed] = {}
@@ -71,6 +72,11 @@ class Analysis:
     def platform(self) -> Any:
         """The platform value of this configuration."""
         return self.index.platform(self.configuration.platform)
+
+    def _place_of_platform(self) -> str | None:
+        """Where the platform is named, if not on the command line."""
+        default = self.configuration.platform == self.workspace.platform
+        return str(self.workspace.project_file) if default else None
 
     def having(self, package: str, attribute: str) -> list[Label]:
         """The macro calls of a package that have an attribute, else the targets that have it."""

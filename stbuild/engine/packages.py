@@ -57,7 +57,10 @@ class Packages:
         return calls[label.name]
 
     def _no_package(self, label: Label, where: str | None) -> StbuildError:
-        hint = did_you_mean(label.package or label.name, self.known())
+        known = self.known()
+        below = any(each.startswith(f"{label.package}/") for each in known)
+        hint = f"//{label.package}/... are the packages below it" if below else ""
+        hint = hint or did_you_mean(label.package or label.name, known)
         if label.package or where is not None:
             return StbuildError(f"no package //{label.package} (for {label})", where=where, hint=hint)
         hint += "; `stbuild --help` lists the commands"

@@ -83,13 +83,18 @@ class PluginIndex:
 
         return check_platform(self._load("platforms", name, name.upper(), None), name)
 
-    def _load(self, kind: str, name: str, attribute: str, where: str | None) -> Any:
-        if (kind, name) in self._loaded:
-            return self._loaded[kind, name]
+    def find(self, kind: str, name: str, where: str | None) -> Plugin:
+        """The plugin of this name, which is not imported for that."""
         plugin = self._found.get((kind, name))
         if plugin is None:
             hint = did_you_mean(name, self.names(kind))
             raise StbuildError(f"no {kind[:-1]} {name!r}", where=where, hint=hint)
+        return plugin
+
+    def _load(self, kind: str, name: str, attribute: str, where: str | None) -> Any:
+        if (kind, name) in self._loaded:
+            return self._loaded[kind, name]
+        plugin = self.find(kind, name, where)
         module = load_file(plugin.path, f"stbuild_plugins.{kind}.{name}")
         if not hasattr(module, attribute):
             hint = f"the file is named {plugin.path.name}, so it defines {attribute!r}"

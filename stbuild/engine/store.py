@@ -251,7 +251,7 @@ def cache_error(root: Path, error: OSError) -> StbuildError:
         return StbuildError(
             f"the cache {root} cannot be written ({os.strerror(error.errno)})", hint=hint, exit_code=1
         )
-    return StbuildError(f"the cache {root}: {error}", hint=hint, exit_code=1)
+    return StbuildError(f"the cache {root}: {os.strerror(error.errno or 0)}", hint=hint, exit_code=1)
 
 
 def remove(path: str) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.conftest import GOOD, rule_file
+from tests.cli.conftest import GOOD
 from tests.conftest import WorkspaceFolder
 
 
@@ -21,6 +21,7 @@ def test_outside_of_a_workspace(workspace: WorkspaceFolder) -> None:
     [
         (("p:goood",), "error: no target 'goood' in //p (did you mean 'good'?)"),
         (("//q:x",), "error: no package //q (for //q:x)"),
+        (("r",), "error: no package //r (for //r:r) (//r/... are the packages below it)"),
         (
             ("//p:a b",),
             "error: '//p:a b' is not a label (labels look like //package:name, :name or //folder/...)",
@@ -37,11 +38,13 @@ def test_outside_of_a_workspace(workspace: WorkspaceFolder) -> None:
     ],
 )
 def test_command_line(good: WorkspaceFolder, args: tuple[str, ...], sentence: str) -> None:
-    if "--platform" in args:
-        good.write("rules/asks.py", rule_file("asks", "x: int = 0", "ctx.platform; return FilesInfo()"))
-        good.build_file("p", GOOD, "asks: {name: asks}")
-        args = ("p:all", *args[1:])
+    good.build_file("r/s", GOOD)
     assert sentence in good.fails(*args)
+
+
+def test_an_unknown_platform_in_the_workspace(good: WorkspaceFolder) -> None:
+    good.write("pyproject.toml", "[tool.stbuild]\nplatform = 'u55d'\n")
+    assert "pyproject.toml: no platform 'u55d' (did you mean 'u55c'?)" in good.fails("p:good")
 
 
 @pytest.mark.parametrize(

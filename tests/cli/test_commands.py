@@ -70,7 +70,7 @@ def test_the_answers(hello: WorkspaceFolder) -> None:
     assert len(action["key"]) == 64
     rows = json.loads(hello.ok("graph", "p:group", "--json").out)
     assert {row["label"]: row["deps"] for row in rows} == {"//p:group": ["//p:made"], "//p:made": []}
-    assert hello.ok("query", "kind(nothing, //...)").out == ""
+    assert hello.ok("query", "kind(sh_test, //...)").out == ""
     findings = {row["name"]: row for row in json.loads(hello.ok("doctor", "--json").out)}
     assert {"sandbox", "network", "memory", "resources", "cache", "rules", "platforms"} <= set(findings)
 
