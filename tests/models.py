@@ -9,6 +9,8 @@ from transformers import LlamaConfig, LlamaForCausalLM
 
 from stbuild.frontend.hollow import hollow_parameters
 
+ATTENTION_FORMS = ("sdpa", "matmul", "einsum", "bmm", "hand_softmax", "groups")
+
 
 @dataclass(frozen=True, kw_only=True)
 class DecoderShape:
@@ -18,6 +20,8 @@ class DecoderShape:
     `rotary_form` is how the rotary embedding is written: "rotate_half", "two_halves", and for neighbours
     "rotate_every_two" or "two_neighbours"; `activation` is a function of torch.nn.functional or one of those
     below;
+    `attention` is how attention is written, one of ATTENTION_FORMS;
+    `first_again` adds the embedding to the input of every layer;
     `parallel` feeds attention and FFN from one residual; `post_norm` norms what is added to it.
     """
 
@@ -41,6 +45,8 @@ class DecoderShape:
     post_norm: bool = False
     tied: bool = False
     softcap: float = 0.0
+    attention: str = "sdpa"
+    first_again: bool = False
 
 
 class RmsNorm(nn.Module):
@@ -100,8 +106,7 @@ class Attention(nn.Module):
         if turn is not None:
             q, k = self._turned(q, turn), self._turned(k, turn)
         k, v = cache.update(k, v, self.layer)
-        gqa = self.shape.heads != self.shape.kv_heads
-        y = nn.functional.scaled_dot_product_attention(q, k, v, attn_mask=mask, enable_gqa=gqa)
+        y = attention_of(self.shape.attention, q, k, v, mask)
         result: Tensor = self.o_proj(y.transpose(1, 2).reshape(1, x.shape[1], -1))
         return result
 
@@ -109,6 +114,34 @@ class Attention(nn.Module):
         size = self.shape.rotary_dim
         turned = turned_by(self.shape.rotary_form, x[..., :size], *turn)
         return torch.cat((turned, x[..., size:]), dim=-1) if size < x.shape[-1] else turned
+
+
+def attention_of(form: str, q: Tensor, k: Tensor, v: Tensor, mask: Tensor) -> Tensor:
+    """Attention [1, heads, tokens, head_dim], written as `form` says."""
+    groups, scale = q.shape[1] // k.shape[1], q.shape[-1] ** -0.5
+    if form == "sdpa":
+        return nn.functional.scaled_dot_product_attention(q, k, v, attn_mask=mask, enable_gqa=groups > 1)
+    if form == "groups":
+        scores = q.view(1, -1, groups, *q.shape[2:]) @ k[:, :, None].mT * scale
+        weights = torch.where(mask[:, :, None], scores, torch.finfo(scores.dtype).min).softmax(-1)
+        return (weights @ v[:, :, None]).flatten(1, 2)
+    k, v = k.repeat_interleave(groups, 1), v.repeat_interleave(groups, 1)
+    match form:
+        case "matmul":
+            scores = torch.matmul(q, k.transpose(-1, -2)) / q.shape[-1] ** 0.5
+            weights = scores.masked_fill(~mask, float("-inf")).softmax(-1, dtype=torch.float32)
+            return torch.matmul(weights.to(q.dtype), v)
+        case "einsum":
+            scores = torch.einsum("bhqd,bhkd->bhqk", q * scale, k) + torch.where(mask, 0.0, -1e9)
+            return torch.einsum("bhqk,bhkd->bhqd", scores.softmax(-1), v)
+        case "bmm":
+            scores = torch.bmm(q[0], k[0].transpose(1, 2)) * scale
+            return torch.bmm(scores.masked_fill(~mask[0], -1e9).softmax(-1), v[0])[None]
+        case "hand_softmax":
+            scores = (q @ (k * scale).mT).masked_fill(~mask, float("-inf"))
+            powers = torch.exp(scores - scores.amax(-1, keepdim=True))
+            return powers / powers.sum(-1, keepdim=True) @ v
+    raise ValueError(form)
 
 
 def turned_by(form: str, x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
@@ -196,8 +229,9 @@ class Decoder(nn.Module):
         turn = self._turn(position_ids) if self.shape.rotary_dim else None
         if turn is None:
             x = x + self.position(position_ids)
+        first = x
         for layer in self.layers:
-            x = layer(x, turn, cache, attention_mask)
+            x = layer(x + first if self.shape.first_again else x, turn, cache, attention_mask)
         logits: Tensor = self.lm_head(self.norm(x))
         cap = self.shape.softcap
         return cap * torch.tanh(logits / cap) if cap else logits

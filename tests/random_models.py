@@ -8,7 +8,7 @@ import torch
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from tests.models import Attention, DecoderShape, FeedForward, norm_of
+from tests.models import ATTENTION_FORMS, Attention, DecoderShape, FeedForward, norm_of
 
 ACTIVATIONS = (
     "silu", "gelu", "gelu_tanh", "relu", "quick_gelu", "square_relu", "hand_gelu", "hardswish", "mish",
@@ -22,7 +22,7 @@ class Step:
     """One sub-layer: `kind` "attention" or "ffn", of the norm of value `source`, added to value `onto`.
 
     Values are numbered backwards from the newest: 0 is the last step's, 1 the one before it. `onto` -1
-    drops the residual. `scale` multiplies what is added.
+    drops the residual. `scale` multiplies what is added. `first` adds the embedding to what is normed.
     """
 
     kind: str
@@ -32,6 +32,7 @@ class Step:
     source: int
     onto: int
     scale: float
+    first: bool
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,8 +53,9 @@ class SubLayer(nn.Module):
         self.pre_norm = _norm(step.pre_norm, step.shape)
         self.post_norm = _norm(step.post_norm, step.shape)
 
-    def forward(self, values: list[Tensor], turn: Any, cache: Any, mask: Tensor) -> Tensor:
-        x = self.pre_norm(values[max(0, len(values) - 1 - self.step.source)])
+    def forward(self, values: list[Tensor], first: Tensor, turn: Any, cache: Any, mask: Tensor) -> Tensor:
+        source = values[max(0, len(values) - 1 - self.step.source)]
+        x = self.pre_norm(source + first if self.step.first else source)
         y = self.body(x, turn, cache, mask) if self.step.kind == "attention" else self.body(x)
         y = self.post_norm(y)
         if self.step.scale != 1.0:
@@ -89,11 +91,12 @@ class RandomDecoder(nn.Module):
         turn = self._turn(position_ids) if self.shape.rotary_dim else None
         if turn is None:
             x = x + self.position(position_ids)
+        first = x
         for layer in self.layers:
             values = [x]
             assert isinstance(layer, nn.ModuleList)
             for step in layer:
-                values.append(step(values, turn, cache, attention_mask))
+                values.append(step(values, first, turn, cache, attention_mask))
             x = values[-1]
         logits: Tensor = self.lm_head(self.norm(x))
         cap = self.shape.softcap
@@ -157,6 +160,7 @@ def _steps(draw: st.DrawFn, shape: DecoderShape, kinds: tuple[str, ...] = ("atte
         bias=draw(st.booleans()),
         gated=draw(st.booleans()),
         activation=draw(st.sampled_from(ACTIVATIONS)),
+        attention=draw(st.sampled_from(ATTENTION_FORMS)),
     )
     return Step(
         kind=draw(st.sampled_from(kinds)),
@@ -166,6 +170,7 @@ def _steps(draw: st.DrawFn, shape: DecoderShape, kinds: tuple[str, ...] = ("atte
         source=draw(st.integers(0, 2)),
         onto=draw(st.sampled_from((-1, 0, 0, 0, 1, 2))),
         scale=draw(st.sampled_from((1.0, 1.0, 0.5, -1.25))),
+        first=draw(st.integers(0, 7)) == 7,
     )
 
 

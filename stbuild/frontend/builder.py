@@ -10,12 +10,14 @@ from stbuild.errors import StbuildError
 from stbuild.frontend import expression
 from stbuild.frontend.values import (
     BASE,
+    Cached,
     Centered,
     Expr,
     Index,
     Joined,
     Normed,
     Rotated,
+    Scores,
     Signed,
     Static,
     Turned,
@@ -282,4 +284,10 @@ def describe(value: Any) -> str:
             return "number that depends on the position"
         case Static():
             return "constant tensor"
+        case Scores():
+            return "tensor of attention scores"
+        case Cached():
+            return "tensor of cached keys or values"
+        case Vec():
+            return "vector of the token"
     return type(value).__name__.lower()

@@ -9,7 +9,7 @@ from stbuild.errors import StbuildError
 from stbuild.frontend import static
 from stbuild.frontend.builder import Builder, describe
 from stbuild.frontend.static import Statics
-from stbuild.frontend.values import Cached, CacheMemory, Index, Static, Tokens, Value, Vec, Weight
+from stbuild.frontend.values import Cached, CacheMemory, Index, Scores, Static, Tokens, Value, Vec, Weight
 
 
 @dataclass(kw_only=True)
@@ -27,7 +27,7 @@ class Lowering:
     def tensor(self, value: Any) -> Vec:
         """`value` as a vector of the token, or an error that says what it is instead."""
         if isinstance(value, Value) and not isinstance(
-            value, Weight | Cached | CacheMemory | Tokens | Static
+            value, Weight | Cached | Scores | CacheMemory | Tokens | Static
         ):
             return self.builder.vec(value)
         raise self.builder.error(f"a {describe(value)} stands where a vector of the token is wanted")
@@ -40,6 +40,11 @@ class Lowering:
         name = f"rotary_{len(self.tables)}" if self.tables else "rotary"
         self.tables[name] = (cos, sin)
         return name
+
+    def note_mask(self, mask: Static) -> None:
+        """Remember an attention mask, which must prove causal at every position."""
+        if all(mask.key != m.key for m in self.masks):
+            self.masks.append(mask)
 
     def number(self, value: Any) -> Any:
         """A float for a constant tensor all of whose elements are equal; anything else as it is."""

@@ -81,10 +81,10 @@ class Probe(CacheLayerMixin):  # type: ignore[no-untyped-call]  # transformers i
 
 
 class GrowingProbes(list[CacheLayerMixin]):
-    """A list of `Probe`s that has as many layers as are asked for."""
+    """A list of `Probe`s that has as many layers as are asked for; masks ask one from the start."""
 
     def __init__(self, context: int) -> None:
-        super().__init__()
+        super().__init__([Probe(context)])
         self.context = context
 
     def __getitem__(self, i: Any) -> Any:

@@ -19,6 +19,7 @@ from stbuild.frontend import (
     lower_linear,
     lower_norm,
     lower_pointwise,
+    lower_scores,
 )
 from stbuild.frontend.builder import Builder, NoLowering
 from stbuild.frontend.call import Call, Lowering
@@ -30,12 +31,12 @@ from stbuild.ir.graph import AnyOp
 
 LOWERED = (
     "linear layers, embeddings, RMS and layer norm, functions of one variable, sums and products,"
-    " slices and concatenations, rotary embedding and causal SDPA attention over the KV cache"
+    " slices and concatenations, rotary embedding and causal attention over the KV cache"
 )
 """What exists, for the message about what does not."""
 TABLE: dict[Any, Callable[[Call], Any]] = {
     **lower_layout.TABLE, **lower_linear.TABLE, **lower_norm.TABLE, **lower_attention.TABLE,
-    **lower_pointwise.TABLE,
+    **lower_pointwise.TABLE, **lower_scores.TABLE,
 }  # fmt: skip
 _IGNORED = {torch.ops.aten._assert_tensor_metadata.default, torch.ops.aten._assert_scalar.default}
 _FRAME = re.compile(r'File "([^"]+)", line (\d+)')

@@ -44,12 +44,14 @@ def attention(call: Call) -> Vec:
     if head_dim % 16:
         raise call.error(f"attention heads of {head_dim} elements, which is not a multiple of 16")
     _check_query(call, query, heads, head_dim)
+    if v.scale != 1:
+        raise call.error("cached values are multiplied by a number", hint="multiply what attention gives")
     for cached in (k, v):
         _check_heads(call, cached, heads, head_dim)
     scale = call.kwargs.get("scale")
     made = call.builder.emit(
         Attention, query.width, q=query.source, k=k.x.source, v=v.x.source, heads=heads, kv_heads=k.heads,
-        head_dim=head_dim, scale=float(scale) if scale is not None else 1 / math.sqrt(head_dim),
+        head_dim=head_dim, scale=k.scale * (1 / math.sqrt(head_dim) if scale is None else float(scale)),
     )  # fmt: skip
     shape = (call.builder.tokens, heads, head_dim)
     index = made.index.reshape(shape).transpose(1, 0, 2).reshape(call.shape)
@@ -106,8 +108,7 @@ def _check_mask(call: Call) -> None:
         )
     if not isinstance(mask, Static) or isinstance(mask, Weight):
         raise call.error("the attention mask is computed from the tokens, not from their positions")
-    if all(mask.key != m.key for m in call.low.masks):
-        call.low.masks.append(mask)
+    call.low.note_mask(mask)
 
 
 TABLE: dict[Any, Any] = {

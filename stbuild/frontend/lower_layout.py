@@ -16,6 +16,7 @@ from stbuild.frontend.values import (
     Index,
     Joined,
     Rotated,
+    Scores,
     Signed,
     Statistic,
     Tokens,
@@ -43,6 +44,8 @@ def arrange(call: Call) -> Any:
             return _arrange_weight(call, source)
         case Cached():
             return replace(source, index=_cached_index(call, source))
+        case Scores():
+            return _each(_arranged(call, source.index), lambda i: replace(source, index=i))
         case Turned():
             return _arrange_turned(call, source)
         case Expr(base=Vec() as base):
@@ -66,6 +69,10 @@ def concatenate(call: Call) -> Value:
         value: Value = parts[0]
         return value
     for part in parts:
+        if isinstance(part, Scores):
+            raise call.error(
+                "attention scores are joined with others (attention sinks), which has no lowering"
+            )
         if isinstance(part, Weight | Cached | Tokens):
             raise call.error(f"a {describe(part)} cannot be concatenated")
     return Joined(parts=parts, dim=dim)

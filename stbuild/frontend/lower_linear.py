@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 import torch
 
-from stbuild.frontend import static
+from stbuild.frontend import lower_scores, static
 from stbuild.frontend.builder import describe, param
 from stbuild.frontend.call import Call
-from stbuild.frontend.values import Static, Tokens, Vec, Weight
+from stbuild.frontend.values import Static, Tokens, Value, Vec, Weight
 from stbuild.ir.graph import AddParam, Embed, Linear, PositionEmbed
 
 _aten = torch.ops.aten
@@ -20,8 +20,11 @@ def linear(call: Call) -> Vec:
     return _linear(call, call.args[0], call.args[1], call.argument(2, "bias"))
 
 
-def product(call: Call) -> Vec:
-    """`aten.mm` and `aten.matmul` with a parameter [K, N]."""
+def product(call: Call) -> Value:
+    """`aten.mm`, `aten.bmm` and `aten.matmul`: by a parameter [K, N], or a step of attention."""
+    step = lower_scores.product(call, *call.args[:2])
+    if step is not None:
+        return step
     return _linear(call, call.args[0], _turned(call, call.args[1]), None)
 
 
@@ -79,7 +82,7 @@ def _turned(call: Call, weight: Any) -> Any:
     if not isinstance(weight, Weight) or len(weight.shape) != 2:
         raise call.error(
             f"two computed tensors are multiplied as matrices (a vector by a {describe(weight)})",
-            hint="attention must use scaled_dot_product_attention",
+            hint="attention reads its keys and values from the KV cache",
         )
     return replace(weight, shape=weight.shape[::-1], transposed=not weight.transposed)
 
@@ -98,6 +101,7 @@ def _width(call: Call, width: int, what: str) -> int:
 TABLE: dict[Any, Any] = {
     _aten.linear.default: linear,
     _aten.mm.default: product,
+    _aten.bmm.default: product,
     _aten.matmul.default: product,
     _aten.addmm.default: sum_and_product,
     _aten.embedding.default: embedding,

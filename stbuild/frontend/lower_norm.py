@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import torch
 
-from stbuild.frontend import expression
+from stbuild.frontend import expression, lower_scores
 from stbuild.frontend.builder import describe
 from stbuild.frontend.call import Call, same_layout
-from stbuild.frontend.values import BASE, Centered, Expr, Normed, Statistic, Value, Vec, Weight
+from stbuild.frontend.values import BASE, Centered, Expr, Normed, Scores, Statistic, Value, Vec, Weight
 
 _aten = torch.ops.aten
 _CENTRED = "variance"
@@ -22,8 +22,10 @@ def mean(call: Call) -> Statistic:
     return _reduced(call, lambda t: t)
 
 
-def total(call: Call) -> Statistic:
-    """`aten.sum.dim_IntList`: the mean times the length."""
+def total(call: Call) -> Statistic | Scores:
+    """`aten.sum.dim_IntList`: the mean times the length; or the sum of a softmax written out."""
+    if isinstance(call.args[0], Scores):
+        return lower_scores.total(call)
     length = _last(call).index.shape[-1]
     return _reduced(call, lambda t: t * length)
 

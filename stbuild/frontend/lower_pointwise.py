@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from stbuild.frontend import lower_norm, lower_rotary
+from stbuild.frontend import lower_norm, lower_rotary, lower_scores
 from stbuild.frontend.builder import describe, param
 from stbuild.frontend.call import Call, same_layout
 from stbuild.frontend.expression import target_name
@@ -18,6 +18,7 @@ from stbuild.frontend.values import (
     Centered,
     Expr,
     Normed,
+    Scores,
     Static,
     Statistic,
     Tokens,
@@ -35,11 +36,15 @@ def function(call: Call) -> Any:
     """Any pointwise operator: a function of one value, or a sum or product of two."""
     call = replace(call, args=tuple(call.low.number(a) for a in call.args))
     values = [a for a in call.args if isinstance(a, Value)]
+    if any(isinstance(v, Scores) for v in values):
+        return lower_scores.function(call)
+    if any(isinstance(v, Cached) for v in values):
+        return lower_scores.scaled_keys(call)
     special = _special(call, values)
     if special is not None:
         return special
     for value in values:
-        if isinstance(value, Weight | Static | Cached | CacheMemory | Tokens | Turned):
+        if isinstance(value, Weight | Static | CacheMemory | Tokens | Turned):
             raise call.error(f"a {describe(value)} has no lowering here")
     parts = [_expression(call, v) for v in values]
     bases = [base for base, _ in parts]

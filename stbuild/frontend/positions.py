@@ -8,6 +8,9 @@ from stbuild.frontend.static import evaluate
 from stbuild.frontend.tables import Table
 from stbuild.frontend.values import Static
 
+HIDDEN = -1e4
+"""A score that is this low, or lower, after the mask has no weight."""
+
 
 def tabulate(
     tables: dict[str, tuple[Static, Static]], masks: tuple[Static, ...], *, context: int
@@ -30,12 +33,17 @@ def tabulate(
 def check_causal(mask: torch.Tensor, position: int, context: int) -> None:
     """Refuse a mask [..., tokens, context] of tokens from `position` on that hides or shows other tokens."""
     tokens = mask.shape[-2]
-    allowed = mask if mask.dtype == torch.bool else mask > -1e4
+    allowed = mask if mask.dtype == torch.bool else mask > HIDDEN
     wanted = torch.arange(context)[None, :] <= position + torch.arange(tokens)[:, None]
     if mask.shape[-1] != context or not bool((allowed == wanted).all()):
         raise StbuildError(
             f"at position {position} attention does not look at just the positions 0 to {position}",
             hint="sliding windows and other masks have no lowering; a context within the window has",
+        )
+    if mask.dtype != torch.bool and bool((mask[allowed.expand(mask.shape)] != 0).any()):
+        raise StbuildError(
+            f"at position {position} the attention mask adds numbers to scores that it does not hide",
+            hint="ALiBi and other position biases have no lowering; rotary embedding has",
         )
 
 

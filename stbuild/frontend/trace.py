@@ -31,7 +31,8 @@ PREFILL_TOKENS = 3
 _aten = torch.ops.aten
 KEPT_OPS = (
     _aten.linear.default, _aten.matmul.default, _aten.addmm.default, _aten.silu.default, _aten.gelu.default,
-    _aten.scaled_dot_product_attention.default, _aten.softmax.int, _aten.layer_norm.default,
+    _aten.scaled_dot_product_attention.default, _aten.softmax.int, _aten.masked_fill.Scalar,
+    _aten.layer_norm.default,
     _aten.rms_norm.default, _aten.hardswish.default, _aten.hardsigmoid.default, _aten.mish.default,
     _aten.softplus.default, _aten.elu.default, _aten.leaky_relu.default, _aten.relu6.default,
 )  # fmt: skip
@@ -118,12 +119,11 @@ def call(model: nn.Module, input_ids: Tensor, position_ids: Tensor, cache: Cache
 
 
 def _use_sdpa(model: PreTrainedModel) -> None:
+    """SDPA, else attention written out."""
     try:
         model.set_attn_implementation("sdpa")
-    except (ValueError, ImportError) as error:
-        raise StbuildError(
-            f"{type(model).__name__} has no SDPA attention, the only kind that can be lowered: {error}"
-        ) from error
+    except (ValueError, ImportError):
+        model.set_attn_implementation("eager")
 
 
 def _cache_shapes(model: nn.Module, context: int, tokens: int) -> list[tuple[torch.Size, torch.Size]]:

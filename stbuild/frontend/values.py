@@ -6,6 +6,7 @@ and become an op when someone needs the result.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from enum import Enum
 from typing import Any
 
 import numpy as np
@@ -125,11 +126,41 @@ class Weight:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Cached:
-    """Keys or values of all positions; `index` is the element of the vector `x` at any position."""
+    """Keys or values of all positions, times `scale`; `index` is the element of `x` at any position."""
 
     x: Vec
     heads: int
     index: Index
+    scale: float = 1.0
+
+
+class Stage(Enum):
+    """How far attention that is written out has come: `TOP` and `SUM` are one number a query."""
+
+    SCORES = "scores"
+    TOP = "top"
+    POWERS = "powers"
+    SUM = "sum"
+    WEIGHTS = "weights"
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Scores:
+    """Products of the queries `q` with the cached keys `k`, times `scale`, plus `mask`, and their softmax.
+
+    `index` holds (token * heads + head) * context + position. What a softmax that is written out takes
+    from the same scores shares `of`.
+    """
+
+    q: Vec
+    k: Cached
+    heads: int
+    head_dim: int
+    index: Index
+    scale: float
+    mask: "Static | None"
+    of: object
+    stage: Stage = Stage.SCORES
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -158,5 +189,5 @@ class Static:
 
 Value = (
     Vec | Centered | Expr | Statistic | Normed | Joined | Signed | Turned | Rotated | Weight | Cached
-    | CacheMemory | Tokens | Static
+    | Scores | CacheMemory | Tokens | Static
 )  # fmt: skip

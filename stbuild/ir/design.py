@@ -36,7 +36,7 @@ class Sizes:
 
 @dataclass(frozen=True, kw_only=True)
 class Fork:
-    """One stream to several readers; `once` for a stream that is sent once per launch."""
+    """One stream to several readers, or to none; `once` for a stream that is sent once per launch."""
 
     words: int
     once: bool = False

@@ -85,9 +85,10 @@ class _Net:
 
     def spread(self, name: str, source: str, flow: "_Flow", block: int, ends: tuple[End, ...],
                once: bool = False) -> None:  # fmt: skip
-        """The stream `name` from `source` to its only end, or to a fork in front of several."""
-        if not ends:
-            raise ValueError(f"value {name!r} is never read")
+        """The stream `name` from `source` to its only end, else to a fork: in front of several, or of none.
+
+        Nobody reads a value that the layers carry when nothing behind them needs it.
+        """
         if len(ends) == 1:
             self.arrivals[ends[0]] = self.stream(name, source, self.sink(ends[0]), flow)
             return

@@ -15,6 +15,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "second_ffn_no_gqa_post_norm": {"second_ffn": True, "kv_heads": 4, "post_norm": True},
     "parallel_partial_rotary_softcap": {"parallel": True, "rotary_dim": 8, "softcap": 30.0, "norm": "rms1"},
     "odd_vocabulary_softcap": {"vocab_size": 61, "softcap": 20.0, "tied": True},
+    "matmul_attention_embedding_in_every_layer": {"attention": "matmul", "first_again": True},
     "interleaved_partial_rotary": {"rotary_form": "rotate_every_two", "rotary_dim": 8},
 }
 

@@ -13,7 +13,7 @@ from stbuild.frontend.kvcache import TracedLayer, cache_of
 from stbuild.frontend.model_graph import check_prefill, decode_graph, prefill_ops
 from stbuild.frontend.trace import call
 from stbuild.reference.floats import FloatReference
-from tests.models import decoder, tiny_llama
+from tests.models import ATTENTION_FORMS, decoder, tiny_llama
 
 CONTEXT = 32
 VARIANTS: dict[str, dict[str, Any]] = {
@@ -38,6 +38,8 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "softcap": {"softcap": 30.0},
     "no gqa": {"kv_heads": 4},
     "one layer": {"layers": 1},
+    "the embedding in every layer": {"first_again": True},
+    **{f"attention: {form}": {"attention": form} for form in ATTENTION_FORMS},
 }
 
 
