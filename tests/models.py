@@ -20,6 +20,7 @@ class DecoderShape:
     `rotary_form` is how the rotary embedding is written: "rotate_half", "two_halves", and for neighbours
     "rotate_every_two" or "two_neighbours"; `activation` is a function of torch.nn.functional or one of those
     below;
+    `qk_norm_form` "unit" makes heads of q and k unit vectors times 3 instead;
     `attention` is how attention is written, one of ATTENTION_FORMS;
     `first_again` adds the embedding to the input of every layer;
     `parallel` feeds attention and FFN from one residual; `post_norm` norms what is added to it.
@@ -35,6 +36,7 @@ class DecoderShape:
     positions: int = 64
     norm: str = "rms"
     qk_norm: bool = False
+    qk_norm_form: str = "norm"
     activation: str = "silu"
     gated: bool = True
     rotary_dim: int = 16
@@ -47,6 +49,13 @@ class DecoderShape:
     softcap: float = 0.0
     attention: str = "sdpa"
     first_again: bool = False
+
+
+class UnitNorm(nn.Module):
+    """A vector of length one, times a number."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return nn.functional.normalize(x, dim=-1) * 3.0
 
 
 class RmsNorm(nn.Module):
@@ -69,9 +78,20 @@ def norm_of(shape: DecoderShape, width: int) -> nn.Module:
     return RmsNorm(width, 1.0 if shape.norm == "rms1" else 0.0)
 
 
+def head_norm_of(shape: DecoderShape) -> nn.Module:
+    """The norm of each head of q or k."""
+    if not shape.qk_norm:
+        return nn.Identity()
+    return UnitNorm() if shape.qk_norm_form == "unit" else norm_of(shape, shape.head_dim)
+
+
 def activation_of(name: str, x: Tensor) -> Tensor:
     """The activation that `shape` asks for."""
     match name:
+        case "where_leaky":
+            return torch.where(x > 0, x, 0.1 * x)
+        case "maximum":
+            return torch.maximum(x, torch.zeros_like(x))
         case "quick_gelu":
             return x * torch.sigmoid(1.702 * x)
         case "square_relu":
@@ -95,8 +115,7 @@ class Attention(nn.Module):
         self.k_proj = nn.Linear(shape.width, kv, bias=shape.bias)
         self.v_proj = nn.Linear(shape.width, kv, bias=shape.bias)
         self.o_proj = nn.Linear(heads, shape.width, bias=shape.bias)
-        self.q_norm = norm_of(shape, shape.head_dim) if shape.qk_norm else nn.Identity()
-        self.k_norm = norm_of(shape, shape.head_dim) if shape.qk_norm else nn.Identity()
+        self.q_norm, self.k_norm = head_norm_of(shape), head_norm_of(shape)
 
     def forward(self, x: Tensor, turn: tuple[Tensor, Tensor] | None, cache: Any, mask: Tensor) -> Tensor:
         split = (1, x.shape[1], -1, self.shape.head_dim)

@@ -12,7 +12,7 @@ from tests.models import ATTENTION_FORMS, Attention, DecoderShape, FeedForward, 
 
 ACTIVATIONS = (
     "silu", "gelu", "gelu_tanh", "relu", "quick_gelu", "square_relu", "hand_gelu", "hardswish", "mish",
-    "tanh", "sigmoid", "leaky_relu",
+    "tanh", "sigmoid", "leaky_relu", "where_leaky", "maximum", "logsigmoid", "selu", "softplus",
 )  # fmt: skip
 ROTARY_FORMS = ("rotate_half", "two_halves", "rotate_every_two", "two_neighbours")
 
@@ -141,6 +141,7 @@ def recipes(draw: st.DrawFn) -> Recipe:
         positions=context,
         norm=draw(st.sampled_from(("rms", "rms1", "layer"))),
         qk_norm=draw(st.booleans()),
+        qk_norm_form=draw(st.sampled_from(("norm", "unit"))),
         rotary_dim=draw(st.sampled_from((0, 16, head_dim))),
         rotary_form=draw(st.sampled_from(ROTARY_FORMS)),
         tied=draw(st.booleans()),

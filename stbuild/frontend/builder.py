@@ -52,7 +52,7 @@ class Builder:
     tokens: int
     ops: list[AnyOp] = field(default_factory=list)
     place: Place = field(default_factory=Place)
-    _origins: dict[int, tuple[Any, str]] = field(default_factory=dict)
+    _origins: dict[int, tuple[Any, Place]] = field(default_factory=dict)
     _made: dict[int, tuple[Any, Vec]] = field(default_factory=dict)
     _ordered: dict[tuple[str, bytes], Vec] = field(default_factory=dict)
 
@@ -81,15 +81,15 @@ class Builder:
         if isinstance(value, Vec):
             return value
         if id(value) not in self._made:
-            here = self.place.module
-            self.place.module = self._origins.get(id(value), (value, here))[1]
+            here = self.place
+            self.place = self._origins.get(id(value), (value, here))[1]
             self._made[id(value)] = (value, self._materialise(value))
-            self.place.module = here
+            self.place = here
         return self._made[id(value)][1]
 
     def note_origin(self, value: Any) -> None:
-        """Remember that `value`, should it become an op, comes from the module at hand."""
-        self._origins.setdefault(id(value), (value, self.place.module))
+        """Remember that `value`, should it become an op, comes from the place at hand."""
+        self._origins.setdefault(id(value), (value, replace(self.place)))
 
     def _materialise(self, value: Value | Any) -> Vec:
         match value:
@@ -184,6 +184,11 @@ class Builder:
             raise self.error(
                 "the function has no value somewhere between -16 and 16, so it cannot be tabulated"
             )
+        if not expression.tabulates(expr):
+            raise self.error(
+                "the function cannot be tabulated: it jumps or bends too much between -16 and 16,"
+                " or is no straight line beyond"
+            )
         values = expression.samples(expr)
         return self.like(base, Map, x=base.source, function=expression.name_of(expr), samples=values)
 
@@ -201,6 +206,8 @@ class Builder:
             case "div", _ if len(parts) == 2:
                 inverse = Expr(base=parts[1], target=_aten.reciprocal.default, args=(BASE,))
                 return self.like(base, Mul, a=parts[0].source, b=self._map(parts[1], inverse).source)
+            case "square", _:
+                return self._power(parts[0], 2)
             case "pow", (_, int() | float() as power) if power in (2, 3, 4):
                 return self._power(parts[0], int(power))
         if len(parts) != 1:

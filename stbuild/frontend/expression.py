@@ -31,7 +31,7 @@ def evaluate(expr: Any, x: Tensor) -> Tensor:
     if not isinstance(expr, Expr):
         return torch.as_tensor(expr, dtype=torch.float64)
     args = [evaluate(a, x) if a is BASE or isinstance(a, Expr) else a for a in expr.args]
-    return expr.target(*args, **dict(expr.kwargs))
+    return expr.target(*_as_declared(expr.target, args), **dict(expr.kwargs))
 
 
 def samples(expr: Expr) -> tuple[float, ...]:
@@ -92,6 +92,17 @@ def name_of(expr: Expr) -> str:
 def target_name(target: Any) -> str:
     """`silu` for `aten.silu.default`."""
     return str(getattr(target, "__name__", target)).split(".")[0].strip("_")
+
+
+def _as_declared(target: Any, args: list[Any]) -> list[Any]:
+    """`args` with numbers as tensors where the operator takes nothing else."""
+    schema = getattr(target, "_schema", None)
+    kinds = [str(a.type) for a in schema.arguments] if schema else []
+    wanted = [kind == "Tensor" for kind in kinds] + [False] * len(args)
+    return [
+        torch.tensor(a, dtype=torch.float64) if tensor and isinstance(a, int | float) else a
+        for a, tensor in zip(args, wanted, strict=False)
+    ]
 
 
 def _slope(a: Tensor, b: Tensor) -> Tensor:

@@ -46,7 +46,9 @@ class FloatCheckpoint(Checkpoint):
 
     def rows(self, name: str, start: int, stop: int) -> NDArray[np.float32]:
         """Rows of a tensor in float32."""
-        return finite(self.tensor(name)[start:stop].to(torch.float32).numpy(), name)
+        stored = self.tensor(name)
+        rows = stored.reshape(stored.shape[-2:])[start:stop]
+        return finite(rows.to(torch.float32).numpy(), name)
 
     def matrix(self, name: str) -> PackedMatrix:
         """A matrix, turned if the checkpoint holds its transpose, and rounded."""
@@ -137,6 +139,8 @@ class SafetensorsWeights(FloatCheckpoint):
 
     def rows(self, name: str, start: int, stop: int) -> NDArray[np.float32]:
         """Rows of a tensor; the others are not read."""
+        if len(self.shapes[name]) > 2:
+            return FloatCheckpoint.rows(self, name, start, stop)
         with _opened(self.files[name]) as file:
             part: torch.Tensor = file.get_slice(name)[start:stop]
         return finite(part.to(torch.float32).numpy(), name)

@@ -95,6 +95,7 @@ LAYOUT: dict[Any, Callable[..., Any]] = {
     _aten.transpose.int: swap,
     _aten.t.default: turn,
     _aten.expand.default: expand,
+    _aten.expand_as.default: expand,
     _aten.slice.Tensor: cut,
     _aten.select.int: select,
     _aten.clone.default: same,

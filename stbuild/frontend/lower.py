@@ -21,7 +21,7 @@ from stbuild.frontend import (
     lower_pointwise,
     lower_scores,
 )
-from stbuild.frontend.builder import Builder, NoLowering
+from stbuild.frontend.builder import Builder, NoLowering, Place
 from stbuild.frontend.call import Call, Lowering
 from stbuild.frontend.model_code import model_line
 from stbuild.frontend.static import Statics
@@ -99,8 +99,7 @@ def _lower_node(low: Lowering, node: torch.fx.Node, values: dict[torch.fx.Node, 
     args, kwargs = _resolved(node.args, values), _resolved(node.kwargs, values)
     if node.target is operator.getitem:
         return _item(low, *args)
-    place = low.builder.place
-    place.operator, place.module, place.line = str(node.target), _module(node), source_line(node)
+    low.builder.place = Place(operator=str(node.target), module=_module(node), line=source_line(node))
     if _mutates(node.target):
         raise no_lowering(low.builder)
     if _all_static((args, kwargs)):

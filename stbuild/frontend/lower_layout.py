@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from stbuild.frontend import expression
 from stbuild.frontend.builder import describe
 from stbuild.frontend.call import Call
 from stbuild.frontend.index import LAYOUT
@@ -18,6 +19,7 @@ from stbuild.frontend.values import (
     Rotated,
     Scores,
     Signed,
+    Static,
     Statistic,
     Tokens,
     Turned,
@@ -27,6 +29,10 @@ from stbuild.frontend.values import (
 )  # fmt: skip
 
 _aten = torch.ops.aten
+_CUTS = {
+    _aten.slice.Tensor, _aten.select.int, _aten.chunk.default, _aten.split.Tensor,
+    _aten.split_with_sizes.default, _aten.unbind.int,
+}  # fmt: skip
 _TURNS = {_aten.permute.default, _aten.transpose.int, _aten.t.default}
 
 
@@ -48,7 +54,7 @@ def arrange(call: Call) -> Any:
             return _each(_arranged(call, source.index), lambda i: replace(source, index=i))
         case Turned():
             return _arrange_turned(call, source)
-        case Expr(base=Vec() as base):
+        case Expr(base=Vec() as base) if call.target not in _CUTS or not _stretched(source):
             return _each(_arranged(call, base.index), lambda i: replace(source, base=replace(base, index=i)))
         case Rotated(interleaved=True, x=Vec(index=pairs)) if pairs.shape[-1] == 2:
             return _each(_arranged(call, pairs), lambda i: replace(source, x=replace(source.x, index=i)))
@@ -84,6 +90,20 @@ def stack(call: Call) -> Value:
     if all(isinstance(p, Turned) for p in parts):
         return joined_pairs(call, parts, dim, stacked=True)
     return Joined(parts=tuple(_with_dimension(call, p, dim) for p in parts), dim=dim)
+
+
+def filled(call: Call) -> Static:
+    """`aten.full_like` and its kin: a constant of the shape of a vector."""
+    known = {_aten.zeros_like.default: 0.0, _aten.ones_like.default: 1.0}
+    known |= {_aten.new_zeros.default: 0.0, _aten.new_ones.default: 1.0}
+    number = known[call.target] if call.target in known else call.args[-1]
+    return call.low.statics.apply(_aten.full.default, (list(call.shape), number), {})
+
+
+def _stretched(value: Expr) -> bool:
+    """Whether a value is a vector times a number, to be multiplied before its parts are turned."""
+    straight = expression.line(value)
+    return straight is not None and abs(straight.scale) != 1
 
 
 def _with_dimension(call: Call, value: Any, dim: int) -> Value:
@@ -144,8 +164,13 @@ def _arrange_turned(call: Call, turned: Turned) -> Turned:
     raise call.error("a vector is rearranged in the middle of its rotary embedding")
 
 
+_FILLED = (
+    _aten.full_like.default, _aten.zeros_like.default, _aten.ones_like.default, _aten.new_full.default,
+    _aten.new_zeros.default, _aten.new_ones.default,
+)  # fmt: skip
 TABLE: dict[Any, Any] = {
     **dict.fromkeys(LAYOUT, arrange),
     _aten.cat.default: concatenate,
     _aten.stack.default: stack,
+    **dict.fromkeys(_FILLED, filled),
 }

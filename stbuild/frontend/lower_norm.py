@@ -16,6 +16,9 @@ _aten = torch.ops.aten
 _CENTRED = "variance"
 _PROBES = torch.tensor([1e-4, 1e-2, 1.0, 10.0, 1e4], dtype=torch.float64)
 
+_AS_GOOD = 5e-3
+"""How far 1 / (sqrt(mean) + eps) may be from 1 / sqrt(mean + eps'): less than 8 bits show."""
+
 
 def mean(call: Call) -> Statistic:
     """`aten.mean.dim` over the last dimension: of x, of its square or of its centred square."""
@@ -37,6 +40,23 @@ def variance(call: Call) -> Statistic:
     correction = float(call.kwargs.get("correction", 1) or 0)
     factor = segment / (segment - correction)
     return Statistic(x=x, segment=segment, kind=_CENTRED, function=lambda t: t * factor)
+
+
+def deviation(call: Call) -> Statistic:
+    """`aten.std.correction`: the root of the variance."""
+    found = variance(call)
+    return replace(found, function=lambda t: found.function(t).sqrt())
+
+
+def vector_norm(call: Call) -> Statistic:
+    """`aten.linalg_vector_norm` over the last dimension: the root of the sum of squares."""
+    if float(call.argument(1, "ord", 2) or 2) != 2:
+        raise call.error("only the norm of order 2 has a lowering")
+    x = _last(call)
+    _check_last(call, x, call.argument(2, "dim"))
+    source, segment = call.args[0], _segment(call, x)
+    kind = _CENTRED if isinstance(source, Centered) else "square"
+    return Statistic(x=x, segment=segment, kind=kind, function=lambda t: (t * segment).sqrt())
 
 
 def rms_norm(call: Call) -> Normed:
@@ -83,6 +103,16 @@ def centred(call: Call, value: Value, statistic: Statistic) -> Centered:
     return Centered(x=x, segment=statistic.segment)
 
 
+def multiplied(call: Call, value: Normed) -> Normed | None:
+    """A norm without weight times or by a number, if that is what is asked for."""
+    match expression.target_name(call.target), [a for a in call.args if not isinstance(a, Normed)]:
+        case "mul", [int() | float() as number]:
+            return replace(value, gain=value.gain * number)
+        case "div", [int() | float() as number] if isinstance(call.args[0], Normed):
+            return replace(value, gain=value.gain / number)
+    return None
+
+
 def weighted(call: Call, value: Normed, weight: Weight) -> Normed | None:
     """A norm times a parameter of its segment's length, if the norm has none yet."""
     if value.weight is not None or value.bias is not None or int(np.prod(weight.shape)) != value.segment:
@@ -113,18 +143,23 @@ def _normed(call: Call, weight: Any, bias: Any, eps: float, center: bool) -> Nor
 def _last(call: Call) -> Vec:
     """The vector whose last dimension is reduced."""
     source = call.args[0]
+    if isinstance(source, Centered):
+        return source.x
     if isinstance(source, Expr) and isinstance(source.base, Centered):
         return source.base.x
     return call.builder.whole(call.low.tensor(source) if not isinstance(source, Expr) else source.base)
 
 
 def _reduced(call: Call, function: Any) -> Statistic:
-    dims = call.argument(1, "dim")
-    rank = _last(call).index.ndim
-    if dims is None or [d % rank for d in ([dims] if isinstance(dims, int) else dims)] != [rank - 1]:
-        raise call.error("only the last dimension can be reduced")
+    _check_last(call, _last(call), call.argument(1, "dim"))
     x, kind = _reducible(call, call.args[0])
     return Statistic(x=x, segment=_segment(call, x), kind=kind, function=function)
+
+
+def _check_last(call: Call, x: Vec, dims: Any) -> None:
+    rank = x.index.ndim
+    if dims is None or [d % rank for d in ([dims] if isinstance(dims, int) else dims)] != [rank - 1]:
+        raise call.error("only the last dimension can be reduced")
 
 
 def _reducible(call: Call, value: Any) -> tuple[Vec, str]:
@@ -157,17 +192,20 @@ def _fitted(call: Call, statistic: Statistic) -> tuple[float, float]:
     at_zero = float(statistic.function(torch.zeros(1, dtype=torch.float64))[0] ** -2)
     slope = (float(inverse[3]) - at_zero) / 10.0
     eps, gain = at_zero / slope, 1 / math.sqrt(slope)
-    fits = torch.allclose(inverse, (_PROBES + eps) * slope, rtol=1e-6) and eps >= 0
+    fits = torch.allclose(inverse, (_PROBES + eps) * slope, rtol=_AS_GOOD) and eps >= 0
     if not fits:
         raise call.error("a vector is divided by something that is not sqrt(mean of squares + eps)")
     rounded = float(f"{gain:.9g}")
-    return float(f"{eps:.9g}"), 1.0 if abs(rounded - 1) < 1e-8 else rounded
+    return float(f"{eps:.9g}"), 1.0 if abs(rounded - 1) < 1e-5 else rounded
 
 
 TABLE: dict[Any, Any] = {
     _aten.mean.dim: mean,
     _aten.sum.dim_IntList: total,
     _aten.var.correction: variance,
+    _aten.std.correction: deviation,
+    _aten.linalg_vector_norm.default: vector_norm,
+    _aten.norm.ScalarOpt_dim: vector_norm,
     _aten.rms_norm.default: rms_norm,
     _aten.layer_norm.default: layer_norm,
     _aten.native_layer_norm.default: native_layer_norm,

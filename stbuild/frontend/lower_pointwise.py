@@ -100,9 +100,11 @@ def _sum(call: Call, a: Any, b: Any) -> Any:
 
 
 def _with_numbers(call: Call, value: Any) -> Any:
-    """A parameter or a statistic with numbers."""
+    """A parameter, a statistic or a norm without weight with numbers."""
     if isinstance(value, Weight):
         return _affine_weight(call, value)
+    if isinstance(value, Normed) and value.weight is None:
+        return lower_norm.multiplied(call, value)
     if isinstance(value, Statistic):
         inner = value.function
         return replace(

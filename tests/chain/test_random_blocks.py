@@ -8,7 +8,7 @@ from typing import Any
 from hypothesis import HealthCheck, Phase, given, note, settings
 from hypothesis import strategies as st
 
-from tests.accelerator import accelerate
+from tests.accelerator import accelerate, platform
 from tests.random_models import Recipe, random_decoder, recipes
 
 EXAMPLES = int(os.environ.get("STBUILD_EXAMPLES", "6"))
@@ -19,13 +19,14 @@ CARDS = ("u55c", "u280", "vck5000")
 @st.composite
 def machines(draw: st.DrawFn) -> dict[str, Any]:
     """A card and the sizes of its machine."""
+    card = draw(st.sampled_from(CARDS))
     lanes = draw(st.sampled_from((1, 2, 3)))
     chunk = draw(st.sampled_from((1, 2, 4, 8)))
     return {
-        "card": draw(st.sampled_from(CARDS)),
+        "card": card,
         "group": draw(st.sampled_from((32, 64, 128))),
         "lanes": lanes,
-        "channels": lanes * draw(st.integers(1, 2)),
+        "channels": lanes * draw(st.integers(1, min(2, platform(card).memory.banks // lanes))),
         "chunk": chunk,
         "token_lanes": draw(st.sampled_from([n for n in (1, 2, 4) if n <= chunk])),
     }

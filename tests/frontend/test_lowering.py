@@ -1,5 +1,6 @@
 """Traced models become the graphs they should: the hand-written decoder in all variants, and refusals."""
 
+from types import MethodType
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,16 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "layer norm, bias": {"norm": "layer", "bias": True},
     "1 + w": {"norm": "rms1"},
     "q and k norm": {"qk_norm": True},
+    "unit q and k": {"qk_norm": True, "qk_norm_form": "unit"},
+    "unit q and k, two neighbours": {
+        "qk_norm": True,
+        "qk_norm_form": "unit",
+        "rotary_form": "two_neighbours",
+        "rotary_dim": 8,
+    },
+    "where": {"activation": "where_leaky"},
+    "maximum": {"activation": "maximum"},
+    "logsigmoid": {"activation": "logsigmoid"},
     "gelu": {"activation": "gelu"},
     "hand gelu": {"activation": "hand_gelu"},
     "quick gelu": {"activation": "quick_gelu"},
@@ -125,6 +136,43 @@ def test_an_exception_of_the_model_is_one_sentence_with_its_line() -> None:
     ) as found:
         decode_graph(Odd(fails), name="odd", context=CONTEXT)
     assert found.value.where is not None and "test_lowering.py:" in found.value.where
+
+
+@pytest.mark.parametrize("change", [torch.sin, nn.Hardshrink()], ids=["wave", "jump"])
+def test_a_function_that_no_table_holds_is_refused(change: Any) -> None:
+    with pytest.raises(StbuildError, match="cannot be tabulated: it jumps or bends too much") as found:
+        decode_graph(Odd(change), name="odd", context=CONTEXT)
+    assert found.value.message.startswith("aten.")
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        (lambda a: 50 * torch.tanh(a / 50), r"aten\.tanh\.default in layers\.0: attention scores go through"),
+        (lambda a: torch.cat((a, a.new_ones(*a.shape[:-1], 1)), -1), "attention sinks"),
+        (lambda a: a + torch.arange(CONTEXT) * 0.1, "the attention mask adds numbers to scores"),
+        (lambda a: a[..., -8:], "attention scores are rearranged"),
+    ],
+    ids=["soft cap", "sink", "position bias", "window"],
+)
+def test_attention_of_another_kind_is_refused(change: Any, sentence: str) -> None:
+    model = decoder()
+
+    def forward(layer: Any, x: Tensor, turn: Any, cache: Any, mask: Tensor) -> Any:
+        q, k, v = (p(x).view(1, x.shape[1], -1, 16).transpose(1, 2) for p in _projections(layer.attn))
+        k, v = (t.repeat_interleave(2, 1) for t in cache.update(k, v, layer.attn.layer))
+        scores = (q @ k.mT).masked_fill(~mask, float("-inf"))
+        y = change(scores).softmax(-1)[..., :CONTEXT] @ v[..., -min(CONTEXT, change(scores).shape[-1]) :, :]
+        return layer.attn.o_proj(y.transpose(1, 2).flatten(2))
+
+    for layer in model.layers:
+        layer.forward = MethodType(forward, layer)
+    with pytest.raises(StbuildError, match=sentence):
+        decode_graph(model, name="odd", context=CONTEXT)
+
+
+def _projections(attention: Any) -> tuple[nn.Module, nn.Module, nn.Module]:
+    return attention.q_proj, attention.k_proj, attention.v_proj
 
 
 def test_a_sliding_window_is_refused() -> None:
