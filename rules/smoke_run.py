@@ -30,16 +30,8 @@ def smoke_run(ctx: Context[SmokeRun]) -> SmokeInfo:
     )
     ctx.stage(
         "stbuild.stage.smoke",
-        (
-            "--bundle",
-            attrs.bundle.bundle,
-            "--design",
-            attrs.bundle.link.hls.partition.design,
-            "--prompts",
-            prompts,
-            "--run",
-            run,
-        ),
+        ("--bundle", attrs.bundle.bundle, "--design", attrs.bundle.link.hls.partition.design,
+         "--prompts", prompts, "--run", run),
         policy=Policy(resources=Resources(cpu=1, memory_mb=8000), cacheable=ctx.target == "sw_emu"),
-    )
+    )  # fmt: skip
     return SmokeInfo(run=run, bundle=attrs.bundle)

@@ -7,8 +7,6 @@ import torch
 from torch import Tensor, nn
 from transformers import LlamaConfig, LlamaForCausalLM
 
-from stbuild.frontend.hollow import hollow_parameters
-
 ATTENTION_FORMS = ("sdpa", "matmul", "einsum", "bmm", "hand_softmax", "groups")
 
 
@@ -284,15 +282,3 @@ def tiny_llama(layers: int = 2, seed: int = 0, **changes: Any) -> LlamaForCausal
     model: LlamaForCausalLM = LlamaForCausalLM(LlamaConfig(**{**known, **changes}))
     model.train(False)
     return model.requires_grad_(False)
-
-
-def smollm2_135m() -> LlamaForCausalLM:
-    """SmolLM2-135M's architecture, without memory for its parameters."""
-    with hollow_parameters():
-        config = LlamaConfig(
-            vocab_size=49152, hidden_size=576, intermediate_size=1536, num_hidden_layers=30,
-            num_attention_heads=9, num_key_value_heads=3, max_position_embeddings=8192,
-            rope_parameters={"rope_type": "default", "rope_theta": 1e5},
-            rms_norm_eps=1e-5, tie_word_embeddings=True,
-        )  # fmt: skip
-        return LlamaForCausalLM(config)

@@ -59,7 +59,7 @@ class Call:
 
 
 def call_of(process: Process, design: Design) -> Call:
-    """The call that does `process`."""
+    """The call that does `process`: a row per op of the graph, then those of the plumbing."""
     inputs = [design.stream(name) for name in process.reads]
     block = design.blocks[process.block] if process.block >= 0 else ONCE
     runs = (block.count, int(block.head))
@@ -89,24 +89,33 @@ def call_of(process: Process, design: Design) -> Call:
             return _call("params", "add_param", *runs, whole(op.width))
         case MulParam():
             return _call("params", "mul_param", *runs, whole(op.width), frac + ACTIVATION_FRAC - op.frac)
-        case Slice():
-            return _call("plumbing", "slice", *runs, inputs[0].words * LANES, op.start, op.width)
-        case Concat():
-            parts = tuple(s.words * LANES for s in inputs)
-            return Call(header="plumbing", function="concat", arguments=(*runs, *parts), results_first=True)
         case Rotary():
             head = (op.heads, op.head_dim, op.rotary_dim, op.interleaved)
             return _call("rotary", "rotary", *runs, *head, design.sizes.chunk)
         case Attention():
             sizes = (op.heads, op.kv_heads, op.head_dim, design.sizes.chunk, design.sizes.context)
             return _call("attention", "attention", block.count, *sizes, attention_scale(op.scale))
+        case _:
+            return _plumbing_of(process, design, runs)
+
+
+def _plumbing_of(process: Process, design: Design, runs: tuple[int, int]) -> Call:
+    """The call of a process that moves words as they are, or picks the token among the logits."""
+    inputs = [design.stream(name) for name in process.reads]
+    op = process.op
+    match op:
+        case Slice():
+            return _call("plumbing", "slice", *runs, inputs[0].words * LANES, op.start, op.width)
+        case Concat():
+            parts = tuple(s.words * LANES for s in inputs)
+            return Call(header="plumbing", function="concat", arguments=(*runs, *parts), results_first=True)
         case Fork():
             once = (1, 0) if op.once else runs
             return _call("plumbing", "fork", *once, op.words)
         case LoopHead():
-            return _call("plumbing", "loop_head", block.count, op.words)
+            return _call("plumbing", "loop_head", runs[0], op.words)
         case LoopTail():
-            return _call("plumbing", "loop_tail", block.count, op.words)
+            return _call("plumbing", "loop_tail", runs[0], op.words)
         case TakeLast():
             return _call("plumbing", "take_last", op.words)
         case Argmax():

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 CHUNK = 1 << 20
@@ -44,11 +44,6 @@ def parse_manifest(text: str) -> Manifest:
 def hash_tree(manifest: Mapping[str, str]) -> str:
     """The digest of a tree, which is that of its canonical text."""
     return hash_bytes(manifest_text(manifest).encode()) + TREE
-
-
-def hash_parts(parts: Iterable[str]) -> str:
-    """One digest of several texts; the separator is in none of them."""
-    return hash_bytes("\0".join(parts).encode())
 
 
 def content_mtime_ns(digest: str) -> int:

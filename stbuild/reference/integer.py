@@ -6,8 +6,6 @@ from torch import Tensor
 from stbuild.ir.fixed import INT32_MAX
 
 MAX_SHIFT = 62
-EXACT_BITS = 53
-"""Integers up to 2^53 pass through a float64 unchanged."""
 
 
 def rsr(x: Tensor, shift: Tensor | int) -> Tensor:

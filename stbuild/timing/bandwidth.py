@@ -27,7 +27,7 @@ from stbuild.ir.design import (
     WriteKv,
     WriteWords,
 )  # fmt: skip
-from stbuild.platform import GIGA, Memory, Platform
+from stbuild.platform import Memory, Platform
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,7 +46,7 @@ class Supply:
     def bytes_per_cycle(self) -> float:
         """What a bank delivers in a cycle, or all banks together where they are interleaved."""
         banks = self.memory.banks if self.interleaved else 1
-        return banks * self.memory.gbs_per_bank * GIGA / (self.clock_mhz * 1e6)
+        return banks * self.memory.bytes_per_cycle(self.clock_mhz)
 
     @property
     def port_bytes_per_cycle(self) -> float:
