@@ -9,7 +9,7 @@ from stbuild import layout
 from stbuild.engine.configured import Configuration
 from stbuild.errors import StbuildError, did_you_mean
 
-_KNOWN = ("builtin", "platform", "target", "cache", "jobs", "sandbox", "resources", "executor", "pass_env")
+_KNOWN = ("builtin", "platform", "target", "cache", "jobs", "sandbox", "resources", "executor")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,7 +24,6 @@ class Workspace:
     sandbox: str = "auto"
     executor: str = "local"
     resources: dict[str, int] = field(default_factory=dict)
-    pass_env: tuple[str, ...] = ()
 
     @property
     def project_file(self) -> Path:
@@ -72,17 +71,16 @@ def _workspace(root: Path, table: dict[str, Any]) -> Workspace:
         if name not in _KNOWN:
             hint = did_you_mean(name, _KNOWN)
             raise StbuildError(f"[tool.stbuild] has no setting {name!r}", where=where, hint=hint)
-    cache = table.get("cache")
+    cache: str | None = _typed(table, "cache", str, None, where)
     return Workspace(
         root=root,
         platform=_typed(table, "platform", str, layout.DEFAULT_PLATFORM, where),
         target=_typed(table, "target", str, layout.DEFAULT_TARGET, where),
-        cache=(root / Path(cache).expanduser()).absolute() if isinstance(cache, str) else None,
+        cache=(root / Path(cache).expanduser()).absolute() if cache else None,
         jobs=_jobs(table, where),
         sandbox=_typed(table, "sandbox", str, "auto", where),
         executor=_typed(table, "executor", str, "local", where),
         resources=_resources(table, where),
-        pass_env=tuple(_typed(table, "pass_env", list, [], where)),
     )
 
 

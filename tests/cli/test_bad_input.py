@@ -130,6 +130,8 @@ def test_an_output_that_is_not_made(workspace: WorkspaceFolder) -> None:
 def test_an_unknown_executor_or_setting(good: WorkspaceFolder) -> None:
     good.write("pyproject.toml", '[tool.stbuild]\nexecutor = "locl"\n')
     assert "no executor 'locl' (did you mean 'local'?)" in good.fails("p:good")
+    good.write("pyproject.toml", "[tool.stbuild]\ncache = 3\n")
+    assert "[tool.stbuild] cache takes str, got 3" in good.fails("p:good")
     good.write("pyproject.toml", "[tool.stbuild]\nplatfrom = 'x'\n")
     assert "[tool.stbuild] has no setting 'platfrom' (did you mean 'platform'?)" in good.fails("p:good")
     good.write("pyproject.toml", "[tool.stbuild]\nplatform = 3\n")
