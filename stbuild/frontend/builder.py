@@ -205,6 +205,11 @@ class Builder:
                 return self.like(base, Add, a=parts[0].source, b=minus.source)
             case "div", _ if len(parts) == 2:
                 inverse = Expr(base=parts[1], target=_aten.reciprocal.default, args=(BASE,))
+                if not expression.finite(inverse):
+                    raise self.error(
+                        "a quotient whose divisor may be 0, which is no table either: between -16 and 16 it"
+                        " jumps or bends too much, or beyond it is no straight line"
+                    )
                 return self.like(base, Mul, a=parts[0].source, b=self._map(parts[1], inverse).source)
             case "square", _:
                 return self._power(parts[0], 2)
