@@ -1,6 +1,6 @@
 """The table of code generation: which hls_lib process does an op, with which template arguments."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from stbuild.ir.design import (
     Argmax,
@@ -39,87 +39,99 @@ Argument = int | bool
 
 @dataclass(frozen=True, kw_only=True)
 class Call:
-    """A call of `stb::function<arguments>`, declared in `stb/header`; `table` names a MapTable argument."""
+    """A call of `stb::function<arguments>`, declared in `stb/header`; `table` names a MapTable argument.
+
+    Each template argument comes with the name of its parameter, which stands beside it in the C++.
+    """
 
     header: str
     function: str
-    arguments: tuple[Argument, ...]
+    arguments: tuple[tuple[str, Argument], ...]
     results_first: bool = False
     table: str = ""
 
     def text(self, streams: tuple[str, ...]) -> str:
         """The C++ of the call on `streams`."""
-        template = ", ".join(_literal(a) for a in self.arguments)
+        template = ", ".join(f"/*{name}=*/{_literal(value)}" for name, value in self.arguments)
         operands = ", ".join((*streams, self.table) if self.table else streams)
-        return (
-            f"stb::{self.function}<{template}>({operands})"
-            if template
-            else f"stb::{self.function}({operands})"
-        )
+        return f"stb::{self.function}{f'<{template}>' if template else ''}({operands})"
 
 
 def call_of(process: Process, design: Design) -> Call:
     """The call that does `process`: a row per op of the graph, then those of the plumbing."""
     inputs = [design.stream(name) for name in process.reads]
     block = design.blocks[process.block] if process.block >= 0 else ONCE
-    runs = (block.count, int(block.head))
+    runs = {"RUNS": block.count, "ROLE": int(block.head)}
     op = process.op
     frac = inputs[0].frac if inputs else ACTIVATION_FRAC
     match op:
         case Quantize():
-            return _call("quantize", "quantize", *runs, op.width)
+            return _call("quantize", "quantize", **runs, WIDTH=op.width)
         case Norm():
-            flags = (op.weight is not None, op.bias is not None)
-            eps = norm_epsilon(op.eps, frac)
-            return _call("norm", "norm", *runs, op.width, op.segment, op.center, frac, op.frac, *flags, eps)
+            return _call(
+                "norm", "norm", **runs, WIDTH=op.width, SEGMENT=op.segment, CENTER=op.center, FIN=frac,
+                FOUT=op.frac, HAS_WEIGHT=op.weight is not None, HAS_BIAS=op.bias is not None,
+                EPS=norm_epsilon(op.eps, frac),
+            )  # fmt: skip
         case Map():
-            table = f"k_{process.name}"
-            return Call(header="map", function="map", arguments=(*runs, whole(op.width)), table=table)
+            return replace(_call("map", "map", **runs, WIDTH=whole(op.width)), table=f"k_{process.name}")
         case Affine():
-            shift = op.shift + frac - op.frac
-            return _call("pointwise", "affine", *runs, whole(op.width), op.multiplier, shift, op.addend)
+            return _call(
+                "pointwise", "affine", **runs, WIDTH=whole(op.width), MULTIPLIER=op.multiplier,
+                SHIFT=op.shift + frac - op.frac, ADDEND=op.addend,
+            )  # fmt: skip
         case Add():
-            return _call("pointwise", "add", *runs, whole(op.width))
+            return _call("pointwise", "add", **runs, WIDTH=whole(op.width))
         case Mul():
             shift = frac + inputs[1].frac - op.frac
-            return _call("pointwise", "mul", *runs, whole(op.width), shift)
+            return _call("pointwise", "mul", **runs, WIDTH=whole(op.width), SHIFT=shift)
         case Rescale():
-            return _call("pointwise", "rescale", *runs, whole(op.width), frac - op.frac)
+            return _call("pointwise", "rescale", **runs, WIDTH=whole(op.width), SHIFT=frac - op.frac)
         case AddParam():
-            return _call("params", "add_param", *runs, whole(op.width))
+            return _call("params", "add_param", **runs, WIDTH=whole(op.width))
         case MulParam():
-            return _call("params", "mul_param", *runs, whole(op.width), frac + ACTIVATION_FRAC - op.frac)
+            shift = frac + ACTIVATION_FRAC - op.frac
+            return _call("params", "mul_param", **runs, WIDTH=whole(op.width), SHIFT=shift)
         case Rotary():
-            head = (op.heads, op.head_dim, op.rotary_dim, op.interleaved)
-            return _call("rotary", "rotary", *runs, *head, design.sizes.chunk)
+            return _call(
+                "rotary", "rotary", **runs, HEADS=op.heads, HEAD_DIM=op.head_dim, ROTARY_DIM=op.rotary_dim,
+                INTERLEAVED=op.interleaved, CHUNK=design.sizes.chunk,
+            )  # fmt: skip
         case Attention():
-            sizes = (op.heads, op.kv_heads, op.head_dim, design.sizes.chunk, design.sizes.context)
-            return _call("attention", "attention", block.count, *sizes, attention_scale(op.scale))
+            return _call(
+                "attention", "attention", RUNS=block.count, HEADS=op.heads, KV_HEADS=op.kv_heads,
+                HEAD_DIM=op.head_dim, CHUNK=design.sizes.chunk, CONTEXT=design.sizes.context,
+                C=attention_scale(op.scale),
+            )  # fmt: skip
         case _:
             return _plumbing_of(process, design, runs)
 
 
-def _plumbing_of(process: Process, design: Design, runs: tuple[int, int]) -> Call:
+def _plumbing_of(process: Process, design: Design, runs: dict[str, int]) -> Call:
     """The call of a process that moves words as they are, or picks the token among the logits."""
     inputs = [design.stream(name) for name in process.reads]
     op = process.op
     match op:
         case Slice():
-            return _call("plumbing", "slice", *runs, inputs[0].words * LANES, op.start, op.width)
+            return _call(
+                "plumbing", "slice", **runs, WIDTH_IN=inputs[0].words * LANES, START=op.start,
+                WIDTH_OUT=op.width,
+            )  # fmt: skip
         case Concat():
-            parts = tuple(s.words * LANES for s in inputs)
-            return Call(header="plumbing", function="concat", arguments=(*runs, *parts), results_first=True)
+            widths = tuple(("WIDTHS", s.words * LANES) for s in inputs)
+            arguments = (*runs.items(), *widths)
+            return Call(header="plumbing", function="concat", arguments=arguments, results_first=True)
         case Fork():
-            once = (1, 0) if op.once else runs
-            return _call("plumbing", "fork", *once, op.words)
+            times = {"RUNS": 1, "ROLE": 0} if op.once else runs
+            return _call("plumbing", "fork", **times, WORDS=op.words)
         case LoopHead():
-            return _call("plumbing", "loop_head", runs[0], op.words)
+            return _call("plumbing", "loop_head", RUNS=runs["RUNS"], WORDS=op.words)
         case LoopTail():
-            return _call("plumbing", "loop_tail", runs[0], op.words)
+            return _call("plumbing", "loop_tail", RUNS=runs["RUNS"], WORDS=op.words)
         case TakeLast():
-            return _call("plumbing", "take_last", op.words)
+            return _call("plumbing", "take_last", WORDS=op.words)
         case Argmax():
-            return _call("sample", "argmax", op.words, design.vocab_size)
+            return _call("sample", "argmax", WORDS=op.words, VALID=design.vocab_size)
         case FanOut():
             return _call("plumbing", "fan_out")
         case _:
@@ -131,8 +143,8 @@ def whole(width: int) -> int:
     return words_of(width) * LANES
 
 
-def _call(header: str, function: str, *arguments: Argument) -> Call:
-    return Call(header=header, function=function, arguments=arguments)
+def _call(header: str, function: str, **arguments: Argument) -> Call:
+    return Call(header=header, function=function, arguments=tuple(arguments.items()))
 
 
 def _literal(value: Argument) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from stbuild.codegen.calls import Call, call_of
-from stbuild.codegen.writer import cpp_file, function, number_table
+from stbuild.codegen.writer import cpp_file, function, number_table, wrapped
 from stbuild.ir.design import Design, LoopTail, Process, Stream
 from stbuild.ir.graph import Map
 
@@ -90,7 +90,7 @@ def _calls(processes: list[Process], calls: dict[str, Call]) -> Iterator[str]:
 
 def call_line(name: str, call: str) -> str:
     """One process of a dataflow region."""
-    return f"STB_CALL({name}, ({call}))"
+    return wrapped(f"STB_CALL({name}, ({call}))", "    ")
 
 
 def _call_text(process: Process, call: Call) -> str:

@@ -15,7 +15,7 @@ from tests.chain.test_variants import TOKENS, VARIANTS
 from tests.golden.designs import Planned, project_graph, traced
 from tests.golden.test_golden import GROUPS
 from tests.hls_lib.kernel_rules import faults
-from tests.hls_lib.kernel_text import read_kernel
+from tests.hls_lib.kernel_text import one_line_each, read_kernel
 from tests.hls_lib.synthesis_branch import BOUNDED, check_files, compile_files
 from tests.models import decoder, tiny_llama
 
@@ -89,7 +89,7 @@ VIOLATIONS = {
 @pytest.mark.parametrize("correct", VIOLATIONS)
 def test_a_violation_in_control_is_found(correct: str) -> None:
     wrong, sentence = VIOLATIONS[correct]
-    text = kernel_files(design_of("tiny_llama"))["control"]
+    text = one_line_each(kernel_files(design_of("tiny_llama"))["control"])
     assert correct in text
     assert any(sentence in fault for fault in faults(read_kernel(text.replace(correct, wrong, 1))))
 
@@ -116,13 +116,13 @@ DATAFLOW_VIOLATIONS = {
 @pytest.mark.parametrize("case", DATAFLOW_VIOLATIONS)
 def test_a_violation_in_a_dataflow_region_is_found(case: str) -> None:
     correct, wrong, sentence = DATAFLOW_VIOLATIONS[case]
-    text = kernel_files(design_of("tiny_llama"))["layers_residual"]
+    text = one_line_each(kernel_files(design_of("tiny_llama"))["layers_residual"])
     assert correct in text
     assert sentence in faults(read_kernel(text.replace(correct, wrong, 1)))
 
 
 def test_a_consumer_before_its_producer_is_found() -> None:
-    text = kernel_files(design_of("tiny_llama"))["layers_residual"]
+    text = one_line_each(kernel_files(design_of("tiny_llama"))["layers_residual"])
     lines = text.split("\n")
     calls = [i for i, line in enumerate(lines) if "STB_CALL" in line]
     lines[calls[1] : calls[-1] + 1] = lines[calls[1] : calls[-1] + 1][::-1]

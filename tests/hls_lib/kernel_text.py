@@ -10,6 +10,8 @@ PRAGMA = re.compile(r"#pragma HLS (\w+)(.*)")
 OPTION = re.compile(r"(\w+) = (\w+)")
 FIFO = re.compile(r"STB_FIFO\((\S+), (\w+), (\d+)\)")
 CALL = re.compile(r"STB_CALL\((\w+), \(((?:stb::)?\w+)(?:<([^()]*)>)?\((.*)\)\)\)")
+BREAK = re.compile(r"\n {6,}")
+NAME = re.compile(r"/\*\w+=\*/")
 PARAMETER = re.compile(r"(const )?(\S+?)([*&]?) (\w+)")
 
 
@@ -69,9 +71,14 @@ class KernelText:
     others: tuple[str, ...]
 
 
+def one_line_each(text: str) -> str:
+    """The same text with each statement on a line of its own, without the names of template arguments."""
+    return NAME.sub("", BREAK.sub(" ", text))
+
+
 def read_kernel(text: str) -> KernelText:
     """The only function of the file that is `extern "C"`."""
-    tops = TOP.findall(text)
+    tops = TOP.findall(one_line_each(text))
     assert len(tops) == 1, f"{len(tops)} functions are extern C"
     name, parameters, body = tops[0]
     lines = [line.strip() for line in body.split("\n") if line.strip()]

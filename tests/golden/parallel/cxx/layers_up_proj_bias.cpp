@@ -63,7 +63,7 @@ static void layers_gelu_by_table(
     stb::Port<stb::Cmd>& cmd,
     stb::Port<stb::Word>& x,
     stb::Port<stb::Word>& y) {
-  stb::map<2, 0, 96>(cmd, x, y, k_layers_gelu);
+  stb::map</*RUNS=*/2, /*ROLE=*/0, /*WIDTH=*/96>(cmd, x, y, k_layers_gelu);
 }
 
 extern "C" void layers_up_proj_bias(
@@ -82,8 +82,11 @@ extern "C" void layers_up_proj_bias(
   STB_FIFO(stb::Cmd, layers_up_proj_bias_cmd, 2)
   STB_FIFO(stb::Cmd, layers_gelu_cmd, 2)
   STB_FIFO(stb::Cmd, layers_gelu_q_cmd, 2)
-  STB_CALL(layers_up_proj_bias_commands, (stb::fan_out(cmd_layers_up_proj_bias, layers_up_proj_bias_cmd, layers_gelu_cmd, layers_gelu_q_cmd)))
-  STB_CALL(layers_up_proj_bias, (stb::add_param<2, 0, 96>(layers_up_proj_bias_cmd, layers_up_proj, layers_up_proj_bias_params, layers_up_proj_bias)))
+  STB_CALL(layers_up_proj_bias_commands, (stb::fan_out(cmd_layers_up_proj_bias, layers_up_proj_bias_cmd,
+      layers_gelu_cmd, layers_gelu_q_cmd)))
+  STB_CALL(layers_up_proj_bias, (stb::add_param</*RUNS=*/2, /*ROLE=*/0, /*WIDTH=*/96>(layers_up_proj_bias_cmd,
+      layers_up_proj, layers_up_proj_bias_params, layers_up_proj_bias)))
   STB_CALL(layers_gelu, (layers_gelu_by_table(layers_gelu_cmd, layers_up_proj_bias, layers_gelu)))
-  STB_CALL(layers_gelu_q, (stb::quantize<2, 0, 96>(layers_gelu_q_cmd, layers_gelu, layers_gelu_q)))
+  STB_CALL(layers_gelu_q, (stb::quantize</*RUNS=*/2, /*ROLE=*/0, /*WIDTH=*/96>(layers_gelu_q_cmd, layers_gelu,
+      layers_gelu_q)))
 }

@@ -131,16 +131,23 @@ extern "C" void control(
 #pragma HLS INTERFACE mode = s_axilite port = head
 #pragma HLS INTERFACE mode = s_axilite port = return
 #pragma HLS DATAFLOW
-  STB_CALL(sequence, (sequence(program_mem, tokens_mem, prologue_embed_tokens_mem, rotary_mem, n, pos, head, desc, prologue_embed_tokens, rotary, cmd_layers_residual, cmd_layers_attention, cmd_layers_silu, cmd_sampler)))
+  STB_CALL(sequence, (sequence(program_mem, tokens_mem, prologue_embed_tokens_mem, rotary_mem, n, pos, head,
+      desc, prologue_embed_tokens, rotary, cmd_layers_residual, cmd_layers_attention, cmd_layers_silu,
+      cmd_sampler)))
   STB_CALL(read_weights_0, (stb::read_weights(weights_0_mem, 150, 18, head, weights_0)))
   STB_CALL(read_weights_1, (stb::read_weights(weights_1_mem, 150, 18, head, weights_1)))
   STB_CALL(read_weights_2, (stb::read_weights(weights_2_mem, 150, 18, head, weights_2)))
   STB_CALL(read_weights_3, (stb::read_weights(weights_3_mem, 150, 18, head, weights_3)))
-  STB_CALL(read_params, (read_params(params_mem, layers_input_layernorm_params, layers_post_attention_layernorm_params, head_norm_params)))
-  STB_CALL(read_layers_attention_kv_k, (stb::read_kv<2, 32, 3>(layers_attention_kv_k_in_mem, pos, layers_attention_kv_k_in)))
-  STB_CALL(write_layers_attention_kv_k, (stb::write_kv<2, 32, 3>(layers_attention_kv_k_out_mem, pos, n, layers_attention_kv_k_out)))
-  STB_CALL(read_layers_attention_kv_v, (stb::read_kv<2, 32, 2>(layers_attention_kv_v_in_mem, pos, layers_attention_kv_v_in)))
-  STB_CALL(write_layers_attention_kv_v, (stb::write_kv<2, 32, 2>(layers_attention_kv_v_out_mem, pos, n, layers_attention_kv_v_out)))
+  STB_CALL(read_params, (read_params(params_mem, layers_input_layernorm_params,
+      layers_post_attention_layernorm_params, head_norm_params)))
+  STB_CALL(read_layers_attention_kv_k, (stb::read_kv<2, 32, 3>(layers_attention_kv_k_in_mem, pos,
+      layers_attention_kv_k_in)))
+  STB_CALL(write_layers_attention_kv_k, (stb::write_kv<2, 32, 3>(layers_attention_kv_k_out_mem, pos, n,
+      layers_attention_kv_k_out)))
+  STB_CALL(read_layers_attention_kv_v, (stb::read_kv<2, 32, 2>(layers_attention_kv_v_in_mem, pos,
+      layers_attention_kv_v_in)))
+  STB_CALL(write_layers_attention_kv_v, (stb::write_kv<2, 32, 2>(layers_attention_kv_v_out_mem, pos, n,
+      layers_attention_kv_v_out)))
   STB_CALL(write_logits, (stb::write_head_words(logits_mem, 4, head, logits)))
   STB_CALL(write_token, (stb::write_head_words(token_mem, 1, head, token)))
 }

@@ -63,7 +63,7 @@ static void layers_silu_by_table(
     stb::Port<stb::Cmd>& cmd,
     stb::Port<stb::Word>& x,
     stb::Port<stb::Word>& y) {
-  stb::map<2, 0, 96>(cmd, x, y, k_layers_silu);
+  stb::map</*RUNS=*/2, /*ROLE=*/0, /*WIDTH=*/96>(cmd, x, y, k_layers_silu);
 }
 
 extern "C" void layers_silu(
@@ -82,8 +82,11 @@ extern "C" void layers_silu(
   STB_FIFO(stb::Cmd, layers_silu_cmd, 2)
   STB_FIFO(stb::Cmd, layers_mul_cmd, 2)
   STB_FIFO(stb::Cmd, layers_mul_q_cmd, 2)
-  STB_CALL(layers_silu_commands, (stb::fan_out(cmd_layers_silu, layers_silu_cmd, layers_mul_cmd, layers_mul_q_cmd)))
+  STB_CALL(layers_silu_commands, (stb::fan_out(cmd_layers_silu, layers_silu_cmd, layers_mul_cmd,
+      layers_mul_q_cmd)))
   STB_CALL(layers_silu, (layers_silu_by_table(layers_silu_cmd, layers_gate_proj, layers_silu)))
-  STB_CALL(layers_mul, (stb::mul<2, 0, 96, 16>(layers_mul_cmd, layers_silu, layers_up_proj, layers_mul)))
-  STB_CALL(layers_mul_q, (stb::quantize<2, 0, 96>(layers_mul_q_cmd, layers_mul, layers_mul_q)))
+  STB_CALL(layers_mul, (stb::mul</*RUNS=*/2, /*ROLE=*/0, /*WIDTH=*/96, /*SHIFT=*/16>(layers_mul_cmd,
+      layers_silu, layers_up_proj, layers_mul)))
+  STB_CALL(layers_mul_q, (stb::quantize</*RUNS=*/2, /*ROLE=*/0, /*WIDTH=*/96>(layers_mul_q_cmd, layers_mul,
+      layers_mul_q)))
 }

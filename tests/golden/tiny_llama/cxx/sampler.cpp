@@ -18,5 +18,5 @@ extern "C" void sampler(
 #pragma HLS DATAFLOW
   STB_FIFO(stb::Cmd, argmax_cmd, 2)
   STB_CALL(sampler_commands, (stb::fan_out(cmd_sampler, argmax_cmd)))
-  STB_CALL(argmax, (stb::argmax<4, 64>(argmax_cmd, head_lm_head, logits, token)))
+  STB_CALL(argmax, (stb::argmax</*WORDS=*/4, /*VALID=*/64>(argmax_cmd, head_lm_head, logits, token)))
 }

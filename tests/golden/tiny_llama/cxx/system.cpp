@@ -110,24 +110,24 @@ void launch(
   Port<stb::Cmd> cmd_sampler = open_port<stb::Cmd>("cmd_sampler", 2);
   const Unit unit("control");
   control(static_cast<const stb::Word*>(buffers[0]),
-      static_cast<const stb::Word*>(buffers[1]),
-      static_cast<const stb::Word*>(buffers[2]),
-      static_cast<const stb::Word*>(buffers[3]),
-      static_cast<const stb::Word*>(buffers[4]),
-      static_cast<const stb::Word*>(buffers[5]),
-      static_cast<const stb::Word*>(buffers[6]),
-      static_cast<const stb::Word*>(buffers[7]),
-      static_cast<const stb::Word*>(buffers[8]),
-      static_cast<const stb::Word*>(buffers[9]),
-      static_cast<stb::Word*>(buffers[9]),
-      static_cast<const stb::Word*>(buffers[10]),
-      static_cast<stb::Word*>(buffers[10]),
-      static_cast<stb::Word*>(buffers[11]),
-      static_cast<stb::Word*>(buffers[12]),
-      static_cast<int>(scalars[0]),
-      static_cast<int>(scalars[1]),
-      static_cast<int>(scalars[2]),
-      layers_attention_kv_k_out, layers_attention_kv_v_out, logits, token, desc, weights_0, weights_1, weights_2, weights_3, prologue_embed_tokens, rotary, layers_input_layernorm_params, layers_attention_kv_k_in, layers_attention_kv_v_in, layers_post_attention_layernorm_params, head_norm_params, cmd_layers_residual, cmd_layers_attention, cmd_layers_silu, cmd_sampler);
+        static_cast<const stb::Word*>(buffers[1]),
+        static_cast<const stb::Word*>(buffers[2]),
+        static_cast<const stb::Word*>(buffers[3]),
+        static_cast<const stb::Word*>(buffers[4]),
+        static_cast<const stb::Word*>(buffers[5]),
+        static_cast<const stb::Word*>(buffers[6]),
+        static_cast<const stb::Word*>(buffers[7]),
+        static_cast<const stb::Word*>(buffers[8]),
+        static_cast<const stb::Word*>(buffers[9]),
+        static_cast<stb::Word*>(buffers[9]),
+        static_cast<const stb::Word*>(buffers[10]),
+        static_cast<stb::Word*>(buffers[10]),
+        static_cast<stb::Word*>(buffers[11]),
+        static_cast<stb::Word*>(buffers[12]),
+        static_cast<int>(scalars[0]),
+        static_cast<int>(scalars[1]),
+        static_cast<int>(scalars[2]),
+        layers_attention_kv_k_out, layers_attention_kv_v_out, logits, token, desc, weights_0, weights_1, weights_2, weights_3, prologue_embed_tokens, rotary, layers_input_layernorm_params, layers_attention_kv_k_in, layers_attention_kv_v_in, layers_post_attention_layernorm_params, head_norm_params, cmd_layers_residual, cmd_layers_attention, cmd_layers_silu, cmd_sampler);
 }
 
 }  // namespace sim
