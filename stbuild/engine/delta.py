@@ -7,8 +7,10 @@ kept for graphs of plain commands, which may be large; others are small and made
 import marshal
 import os
 import pickle
+from array import array
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import accumulate, chain
 from typing import Any
 
 from stbuild.engine import noop
@@ -89,9 +91,9 @@ def keep(
         "token": token,
         "graph_paths": graph_paths,
         "order": list(index),
-        "users": _turned([index[each] for each in graph.dependencies(node)] for node in nodes),
-        "readers": _turned([path_index[real(file)] for file in files] for files in sources),
-        "makers": _turned([out_index[real(file)] for file in node.outputs] for node in nodes),
+        "users": _turned(([index[each] for each in graph.dependencies(node)] for node in nodes), len(nodes)),
+        "readers": _turned(([path_index[real(file)] for file in files] for files in sources), len(paths)),
+        "makers": _turned(([out_index[real(file)] for file in node.outputs] for node in nodes), len(outputs)),
         "configuration": graph.configuration,
         "producers": {file.path: node.id for node in nodes for file in node.outputs},
         "places": places(parts, 0),
@@ -128,25 +130,39 @@ def _plain(action: Action) -> bool:
     return not special and not any(isinstance(file, Tree) for file in (*action.inputs, *action.outputs))
 
 
-def _turned(rows: Iterable[list[int]]) -> dict[int, list[int]]:
-    """From each number that stands in the rows to the rows that it stands in."""
-    found: dict[int, list[int]] = {}
+def _turned(rows: Iterable[list[int]], count: int) -> tuple[bytes, bytes]:
+    """From each number below `count` to the rows that it stands in: where they begin, and all of them.
+
+    As bytes they are read at once; as lists they would take half of the time that `find` takes.
+    """
+    found: list[list[int]] = [[] for _ in range(count)]
     for row, numbers in enumerate(rows):
         for number in numbers:
-            found.setdefault(number, []).append(row)
-    return found
+            found[number].append(row)
+    starts = array("I", accumulate(map(len, found), initial=0))
+    return starts.tobytes(), array("I", chain.from_iterable(found)).tobytes()
+
+
+class _Rows:
+    """What `_turned` has made, to be asked."""
+
+    def __init__(self, turned: tuple[bytes, bytes]) -> None:
+        self._starts, self._rows = array("I", turned[0]), array("I", turned[1])
+
+    def __getitem__(self, number: int) -> Sequence[int]:
+        return self._rows[self._starts[number] : self._starts[number + 1]]
 
 
 def _affected(extra: dict[str, Any], changed: set[int], damaged: set[int]) -> frozenset[str]:
-    readers, makers, users = extra["readers"], extra["makers"], extra["users"]
-    pending = [node for path in changed for node in readers.get(path, ())]
-    pending += [node for output in damaged for node in makers.get(output, ())]
+    readers, makers, users = (_Rows(extra[name]) for name in ("readers", "makers", "users"))
+    pending = [node for path in changed for node in readers[path]]
+    pending += [node for output in damaged for node in makers[output]]
     hit: set[int] = set()
     while pending:
         node = pending.pop()
         if node not in hit:
             hit.add(node)
-            pending += users.get(node, ())
+            pending += users[node]
     return frozenset(extra["order"][number] for number in hit)
 
 
