@@ -73,6 +73,27 @@ def call_of(process: Process, design: Design) -> Call:
                 FOUT=op.frac, HAS_WEIGHT=op.weight is not None, HAS_BIAS=op.bias is not None,
                 EPS=norm_epsilon(op.eps, frac),
             )  # fmt: skip
+        case Rotary():
+            return _call(
+                "rotary", "rotary", **runs, HEADS=op.heads, HEAD_DIM=op.head_dim, ROTARY_DIM=op.rotary_dim,
+                INTERLEAVED=op.interleaved, CHUNK=design.sizes.chunk,
+            )  # fmt: skip
+        case Attention():
+            return _call(
+                "attention", "attention", RUNS=block.count, HEADS=op.heads, KV_HEADS=op.kv_heads,
+                HEAD_DIM=op.head_dim, CHUNK=design.sizes.chunk, CONTEXT=design.sizes.context,
+                C=attention_scale(op.scale),
+            )  # fmt: skip
+        case _:
+            return _elementwise_of(process, design, runs) or _plumbing_of(process, design, runs)
+
+
+def _elementwise_of(process: Process, design: Design, runs: dict[str, int]) -> Call | None:
+    """The call of a process that does the same to every element; None for any other."""
+    inputs = [design.stream(name) for name in process.reads]
+    op = process.op
+    frac = inputs[0].frac if inputs else ACTIVATION_FRAC
+    match op:
         case Map():
             return replace(_call("map", "map", **runs, WIDTH=whole(op.width)), table=f"k_{process.name}")
         case Affine():
@@ -92,19 +113,8 @@ def call_of(process: Process, design: Design) -> Call:
         case MulParam():
             shift = frac + ACTIVATION_FRAC - op.frac
             return _call("params", "mul_param", **runs, WIDTH=whole(op.width), SHIFT=shift)
-        case Rotary():
-            return _call(
-                "rotary", "rotary", **runs, HEADS=op.heads, HEAD_DIM=op.head_dim, ROTARY_DIM=op.rotary_dim,
-                INTERLEAVED=op.interleaved, CHUNK=design.sizes.chunk,
-            )  # fmt: skip
-        case Attention():
-            return _call(
-                "attention", "attention", RUNS=block.count, HEADS=op.heads, KV_HEADS=op.kv_heads,
-                HEAD_DIM=op.head_dim, CHUNK=design.sizes.chunk, CONTEXT=design.sizes.context,
-                C=attention_scale(op.scale),
-            )  # fmt: skip
         case _:
-            return _plumbing_of(process, design, runs)
+            return None
 
 
 def _plumbing_of(process: Process, design: Design, runs: dict[str, int]) -> Call:

@@ -181,9 +181,7 @@ class Builder:
 
     def _map(self, base: Vec, expr: Expr) -> Vec:
         if not expression.finite(expr):
-            raise self.error(
-                "the function has no value somewhere between -16 and 16, so it cannot be tabulated"
-            )
+            raise self.error("the function cannot be tabulated: it has no value somewhere between -16 and 16")
         if not expression.tabulates(expr):
             raise self.error(
                 "the function cannot be tabulated: it jumps or bends too much between -16 and 16,"
@@ -206,10 +204,7 @@ class Builder:
             case "div", _ if len(parts) == 2:
                 inverse = Expr(base=parts[1], target=_aten.reciprocal.default, args=(BASE,))
                 if not expression.finite(inverse):
-                    raise self.error(
-                        "a quotient whose divisor may be 0, which is no table either: between -16 and 16 it"
-                        " jumps or bends too much, or beyond it is no straight line"
-                    )
+                    raise self.error("a quotient whose divisor may be 0, and which is no table itself")
                 return self.like(base, Mul, a=parts[0].source, b=self._map(parts[1], inverse).source)
             case "square", _:
                 return self._power(parts[0], 2)

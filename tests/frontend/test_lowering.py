@@ -138,9 +138,18 @@ def test_an_exception_of_the_model_is_one_sentence_with_its_line() -> None:
     assert found.value.where is not None and "test_lowering.py:" in found.value.where
 
 
-@pytest.mark.parametrize("change", [torch.sin, nn.Hardshrink()], ids=["wave", "jump"])
-def test_a_function_that_no_table_holds_is_refused(change: Any) -> None:
-    with pytest.raises(StbuildError, match="cannot be tabulated: it jumps or bends too much") as found:
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        (torch.sin, "cannot be tabulated: it jumps or bends too much"),
+        (nn.Hardshrink(), "cannot be tabulated: it jumps or bends too much"),
+        (torch.log, "cannot be tabulated: it has no value somewhere between -16 and 16"),
+        (nn.Softsign(), "a quotient whose divisor may be 0"),
+    ],
+    ids=["wave", "jump", "log", "softsign"],
+)
+def test_a_function_that_no_table_holds_is_refused(change: Any, sentence: str) -> None:
+    with pytest.raises(StbuildError, match=sentence) as found:
         decode_graph(Odd(change), name="odd", context=CONTEXT)
     assert found.value.message.startswith("aten.")
 
