@@ -81,6 +81,7 @@ class Build:
         self._events.emit("build_started", pending=len(pending), clean=report.clean, cached=report.cached)
         try:
             if pending:
+                self._flights.prepare()
                 from stbuild.engine.runner import run_dirty
 
                 above = self._graph.dependencies

@@ -43,6 +43,9 @@ class Outcome:
 class Executor(Protocol):
     """Starts jobs and tells of their ends; both calls return soon."""
 
+    def prepare(self) -> None:
+        """Get ready in the background: jobs will come."""
+
     def start(self, job: Job) -> None:
         """Begin a job."""
 
@@ -63,6 +66,11 @@ class LocalExecutor:
         self._process: subprocess.Popen[bytes] | None = None
         self._channel: socket.socket | None = None
         self._buffer = b""
+
+    def prepare(self) -> None:
+        """Let the spawner start while the engine makes its tasks."""
+        if self._channel is None:
+            self._open()
 
     def start(self, job: Job) -> None:
         """Begin a job."""
@@ -119,8 +127,7 @@ class LocalExecutor:
         return found
 
     def _send(self, request: dict[str, object]) -> None:
-        if self._channel is None:
-            self._open()
+        self.prepare()
         assert self._channel is not None
         data = marshal.dumps(request)
         self._channel.sendall(len(data).to_bytes(_HEAD, "little") + data)

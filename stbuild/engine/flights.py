@@ -81,6 +81,10 @@ class Flights:
         """How many actions are running or wait to run again."""
         return len(self._flying) + len(self._again)
 
+    def prepare(self) -> None:
+        """Actions will come."""
+        self._executor.prepare()
+
     def start(self, action: Action, key: Key, reason: Any, given: dict[str, str]) -> None:
         """Begin an action; `given` are variables that tell it which licences and boards it has."""
         place = self._folders.open(action, key)
