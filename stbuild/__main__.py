@@ -24,8 +24,11 @@ def main() -> int:
 
 def leave(code: int) -> NoReturn:
     """End at once: to give back a large graph piece by piece takes longer than all of a no-op."""
-    sys.stdout.flush()
-    sys.stderr.flush()
+    try:
+        sys.stdout.flush()
+        sys.stderr.flush()
+    except BrokenPipeError:
+        code = 141
     os._exit(code)
 
 

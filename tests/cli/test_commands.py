@@ -267,3 +267,15 @@ def test_shell_completion_offers_commands_and_labels(hello: WorkspaceFolder) -> 
     Path(hello.root / "words").write_text("\n".join(words))
     told = subprocess.run(["bash", "-c", command], cwd=hello.root, capture_output=True, text=True, check=True)
     assert told.stdout == "//p:made\n"
+
+
+def test_a_reader_that_has_gone_is_no_traceback(hello: WorkspaceFolder) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    argv = [sys.executable, "-P", "-m", "stbuild", "query", "//p:all"]
+    done = subprocess.run(
+        argv, cwd=hello.root, env=hello.environment(), stdout=writer, stderr=subprocess.PIPE, text=True,
+        check=False,
+    )  # fmt: skip
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (141, "")
