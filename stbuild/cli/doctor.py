@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from stbuild import __version__, layout
-from stbuild.engine import landlock
+from stbuild.engine import cgroup, landlock
 from stbuild.engine.plugins import PluginIndex
 from stbuild.engine.pool import machine_memory_mb
 from stbuild.engine.tools import ask_version, missing_tool
@@ -86,7 +86,12 @@ def _sandbox() -> Iterator[Finding]:
         os.close(space)
     text = "none for an action, unless it declares `network`" if spaces else "open to every action"
     yield Finding(name="network", ok=None, text=text)
-    text = "an action above its memory_mb is stopped; its processes are looked at four times a second"
+    place = cgroup.find_place()
+    text = "an action above its memory_mb is stopped; "
+    if place is not None:
+        text += f"the kernel sees to it (control groups, version {place.version})"
+    else:
+        text += "its processes are looked at four times a second"
     yield Finding(name="memory", ok=None, text=text)
 
 

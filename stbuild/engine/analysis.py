@@ -6,7 +6,7 @@ from typing import Any
 
 from stbuild.engine import schema
 from stbuild.engine.buildfile import TargetCall
-from stbuild.engine.configured import Configuration, choose
+from stbuild.engine.configured import Configuration, choose, is_plain
 from stbuild.engine.context import Context
 from stbuild.engine.graph import Graph, TargetNode, index_producers
 from stbuild.engine.label import Label, Pattern
@@ -47,6 +47,8 @@ class Analysis:
         self._done: dict[Label, Analyzed] = {}
         self._nodes: dict[str, Any] = {}
         self._below: dict[Label, list[tuple[Label, str]]] = {}
+        self._attrs: dict[Label, dict[str, Any]] = {}
+        """What is written for a target of which only the dependencies were found so far."""
         self.tracker.saw(self.workspace.project_file)
 
     def graph(self, labels: list[Label]) -> Graph:
@@ -129,8 +131,10 @@ class Analysis:
         rule = self._rule(call)
         found: list[tuple[Label, str]] = []
         declared = schema.attributes_of(rule.attrs)
-        for name, value in self._written(call, declared).items():
-            for text, must in schema.references(declared[name].hint, value):
+        self._attrs[call.label] = self._written(call, declared)
+        for name, value in self._attrs[call.label].items():
+            hint = declared[name].hint if declared[name].refers else None
+            for text, must in schema.references(hint, value) if hint else ():
                 label = self.files.dependency(call, text, must)
                 if label is not None:
                     found.append((label, call.place(name)))
@@ -191,7 +195,8 @@ class Analysis:
         declared = schema.attributes_of(rule.attrs)
         resolver = CallResolver(self, call)
         values = {}
-        for name, value in self._written(call, declared).items():
+        written = self._attrs.pop(call.label, None)
+        for name, value in (self._written(call, declared) if written is None else written).items():
             try:
                 values[name] = schema.convert(declared[name].hint, value, resolver)
             except schema.Mismatch as problem:
@@ -214,6 +219,9 @@ class Analysis:
         return found
 
     def _chosen(self, call: TargetCall, name: str, value: Any) -> Any:
+        if is_plain(value):
+            return value
+
         def glob(include: list[str], exclude: list[str]) -> list[str]:
             return self.packages.glob(call.label.package, include, exclude)
 

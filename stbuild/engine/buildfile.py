@@ -10,7 +10,15 @@ from stbuild import layout
 from stbuild.engine.label import Label, default_name, parse_label
 from stbuild.errors import StbuildError, did_you_mean
 
-_LOADER: type[yaml.SafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]  # libyaml may be missing
+    """YAML without resolvers by path, of which PyYAML would keep track at every node."""
+
+    def descend_resolver(self, *_: object) -> None:
+        """Enter a node."""
+
+    def ascend_resolver(self) -> None:
+        """Leave a node."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,7 +72,7 @@ def calls_of(entries: list[dict[str, dict[str, Any]]], origin: TargetCall) -> li
 
 def _calls(text: str, shown: str, package: str) -> list[TargetCall]:
     try:
-        loader = _LOADER(text)
+        loader = _Loader(text)
         top = loader.get_single_node()
     except yaml.YAMLError as error:
         raise _yaml_error(error, shown) from None

@@ -2,7 +2,6 @@
 
 import os
 
-from stbuild.engine import digest as digests
 from stbuild.engine.action import Action
 from stbuild.engine.artifact import Tree
 from stbuild.engine.folders import Place
@@ -16,16 +15,12 @@ def collect(place: Place, action: Action, store: Store, *, sync: bool) -> tuple[
         path = f"{place.folder}/{file.made}"
         if isinstance(file, Tree):
             outputs[file.made] = store.put_tree(path, sync=sync)
-            continue
-        digest = digests.hash_file(path)
-        store.put_file(path, digest, sync=sync)
-        outputs[file.made] = digest
+        else:
+            outputs[file.made] = store.put_file(path, sync=sync)
     return outputs, _log(place.log, store)
 
 
 def _log(log: str, store: Store) -> str:
     if os.path.getsize(log) == 0:
         return ""
-    digest = digests.hash_file(log)
-    store.put_file(log, digest, move=False)
-    return digest
+    return store.put_file(log, move=False)

@@ -31,8 +31,7 @@ _NETWORK = (
 )
 
 BASE_ENV = {
-    "LANG": "C.UTF-8",
-    "LC_ALL": "C.UTF-8",
+    "LC_CTYPE": "C.UTF-8",  # unnamed, the rest is C too: eleven files less to read at every start
     "PYTHONDONTWRITEBYTECODE": "1",
     "PYTHONHASHSEED": "0",
     "SOURCE_DATE_EPOCH": "315532800",

@@ -23,6 +23,13 @@ class Configuration:
         return layout.configuration_dir(self.platform, self.target)
 
 
+def is_plain(value: Any) -> bool:
+    """Whether nothing in a value can depend on the configuration, as in a text or a list of texts."""
+    if isinstance(value, list):
+        return not any(isinstance(each, list | dict) for each in value)
+    return not isinstance(value, dict)
+
+
 def choose(value: Any, configuration: Configuration, glob: Glob, where: str) -> Any:
     """`value` with every `{select: …}` and `{glob: …}` in it replaced; lists in lists are joined."""
     match value:

@@ -22,11 +22,19 @@ def hash_bytes(data: bytes) -> str:
 
 def hash_file(path: Path | str) -> str:
     """The digest of the file at `path`, with the mark of an executable."""
-    with open(path, "rb", buffering=0) as stream:
-        status = os.fstat(stream.fileno())
-        if status.st_size <= CHUNK:
-            digest = hashlib.sha256(stream.read()).hexdigest()
-        else:
+    handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        return hash_open(handle, os.fstat(handle))
+    finally:
+        os.close(handle)
+
+
+def hash_open(handle: int, status: os.stat_result) -> str:
+    """The digest of an open file, read from its beginning, with the mark of an executable."""
+    if status.st_size < CHUNK:
+        digest = hashlib.sha256(os.read(handle, status.st_size + 1)).hexdigest()
+    else:
+        with open(handle, "rb", buffering=0, closefd=False) as stream:
             digest = hashlib.file_digest(stream, "sha256").hexdigest()
     return digest + EXECUTABLE if status.st_mode & 0o100 else digest
 

@@ -1,11 +1,12 @@
 """What happens in a build, as values that a display, a log or a test can listen to."""
 
-import json
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from stbuild.engine.encode import encode
 
 Listener = Callable[["Event"], None]
 
@@ -41,11 +42,11 @@ class EventLog:
 
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
-        self._stream = path.open("w")
+        self._stream = path.open("wb")
 
     def __call__(self, event: Event) -> None:
         line = {"event": event.kind, "time": round(event.time_s, 4), **event.fields}
-        self._stream.write(json.dumps(line, separators=(",", ":")) + "\n")
+        self._stream.write(encode(line) + b"\n")
         if event.kind in ("action_finished", "action_failed"):
             self._stream.flush()
 

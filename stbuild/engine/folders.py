@@ -2,7 +2,7 @@
 
 import errno
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -14,6 +14,9 @@ from stbuild.engine.store import remove
 from stbuild.errors import StbuildError
 
 Real = Callable[[File], str]
+
+_UNTOUCHED_NS = 1_000_000_000
+"""The time that a folder carries while nothing has come or gone in it: seen quicker than by a listing."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,12 +98,11 @@ class SharedFolders:
 
     def close(self, place: Place) -> None:
         """Empty the folder of what the action left behind."""
-        for name in ("out", "tmp"):
-            for left in os.listdir(f"{place.folder}/{name}"):
-                remove(f"{place.folder}/{name}/{left}")
-        if len(os.listdir(place.folder)) > 3:
-            for name in set(os.listdir(place.folder)) - {"in", "out", "tmp"}:
-                remove(f"{place.folder}/{name}")
+        _empty(f"{place.folder}/out")
+        for path, kept in ((f"{place.folder}/tmp", ()), (place.folder, ("in", "out", "tmp"))):
+            if os.stat(path).st_mtime_ns != _UNTOUCHED_NS:
+                _empty(path, kept)
+                os.utime(path, ns=(_UNTOUCHED_NS, _UNTOUCHED_NS))
         self._free.append(place)
 
     def _new(self) -> Place:
@@ -131,6 +133,12 @@ class SharedFolders:
             above = os.path.dirname(above)
         _parent(target, self._made)
         remove(target)
+
+
+def _empty(folder: str, kept: Collection[str] = ()) -> None:
+    for name in os.listdir(folder):
+        if name not in kept:
+            remove(f"{folder}/{name}")
 
 
 def missing_outputs(folder: str, action: Action) -> list[str]:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from stbuild.engine.disk import append
+from stbuild.engine.encode import encode
 
 _FOLD_LINES = 2000
 _VERSION = b"stbuild state 3\n"
@@ -35,7 +36,7 @@ class Journal:
     def set(self, table: str, name: str, value: Any) -> None:
         """Set one record."""
         self.tables[table][name] = value
-        text = json.dumps([table, name, value], separators=(",", ":")).encode()
+        text = encode([table, name, value])
         append(self._handle, b"%08x %s\n" % (zlib.crc32(text), text))
         self._lines += 1
 

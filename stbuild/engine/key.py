@@ -1,6 +1,5 @@
 """The key of an action: the digest of all that can change its result, kept as parts to explain it by."""
 
-import json
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -10,6 +9,7 @@ from stbuild.engine.action import Action
 from stbuild.engine.artifact import File
 from stbuild.engine.closure import ClosureFinder
 from stbuild.engine.digest import hash_bytes
+from stbuild.engine.encode import encode_sorted
 from stbuild.engine.includes import IncludeScanner, Source
 from stbuild.engine.tools import ToolBox
 
@@ -70,5 +70,5 @@ class KeyMaker:
             parts["code"] = closure.files
             parts["packages"] = closure.distributions
             parts["python"] = f"{sys.version_info.major}.{sys.version_info.minor}"
-        text = json.dumps(parts, sort_keys=True, separators=(",", ":"))
-        return Key(digest=hash_bytes(text.encode()), parts=text, headers=headers)
+        text = encode_sorted(parts)
+        return Key(digest=hash_bytes(text), parts=text.decode(), headers=headers)

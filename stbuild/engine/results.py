@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from stbuild.engine.disk import append
+from stbuild.engine.encode import encode
 from stbuild.engine.store import Store, cache_error
 
 _TOUCH_S = 86_400
@@ -59,7 +60,10 @@ class Shard:
         """Add a line."""
         if self._handle < 0 or os.fstat(self._handle).st_nlink == 0:
             self._open()
-        append(self._handle, b"%08x %s\n" % (zlib.crc32(text), text))
+        line = b"%08x %s\n" % (zlib.crc32(text), text)
+        append(self._handle, line)
+        if os.lseek(self._handle, 0, os.SEEK_CUR) == len(self._data) + len(line):
+            self._data += line
         if sync:
             os.fsync(self._handle)
 
@@ -119,7 +123,7 @@ class ActionCache:
         fields = {"outputs": record.outputs, "seconds": round(record.seconds, 3), "used": int(time.time())}
         if record.log:
             fields["log"] = record.log
-        text = f"{key} {json.dumps(fields, separators=(',', ':'))}".encode()
+        text = b"%s %s" % (key.encode(), encode(fields))
         try:
             with self._store.unswept():
                 self._shard(key).append(text, sync=sync)

@@ -38,6 +38,8 @@ class Attribute:
     hint: Any
     default: Any
     required: bool
+    refers: bool
+    """Whether its values may name targets or files."""
 
 
 def attributes_of(kind: Any) -> dict[str, Attribute]:
@@ -53,9 +55,18 @@ def _declared(kind: Any) -> dict[str, Attribute]:
         missing = item.default is dataclasses.MISSING and item.default_factory is dataclasses.MISSING
         default = item.default_factory() if item.default_factory is not dataclasses.MISSING else item.default
         found[item.name] = Attribute(
-            name=item.name, hint=hints[item.name], default=None if missing else default, required=missing
+            name=item.name,
+            hint=hints[item.name],
+            default=None if missing else default,
+            required=missing,
+            refers=_refers(hints[item.name]),
         )
     return found
+
+
+def _refers(hint: Any) -> bool:
+    named = is_provider(hint) or (isinstance(hint, type) and issubclass(hint, File))
+    return named or any(map(_refers, typing.get_args(hint)))
 
 
 @functools.lru_cache(maxsize=4096)
@@ -91,7 +102,7 @@ def references(hint: Any, value: Any) -> Iterator[tuple[str, bool]]:
 
 def convert(hint: Any, value: Any, resolver: Resolver) -> Any:
     """The value of an attribute annotated `hint` for what BUILD.yaml says; raises Mismatch."""
-    if hint is Any:
+    if hint is Any or (hint is str and isinstance(value, str)):
         return value
     if hint is None or hint is type(None):
         return _plain(type(None), value)

@@ -17,14 +17,17 @@ from typing import Any
 
 if __name__ == "__main__":
     sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-    import landlock  # type: ignore[import-not-found]  # by path: it lies beside this script
+    import cgroup  # type: ignore[import-not-found]  # by path: it lies beside this script
+    import landlock  # type: ignore[import-not-found]
+    from simple import simple  # type: ignore[import-not-found]
 else:
-    from stbuild.engine import landlock
+    from stbuild.engine import cgroup, landlock
+    from stbuild.engine.simple import simple
 
 _PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
 _HEAD = 4
-_LOG_FLAGS = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
+_WRITTEN = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD, signal.SIGPIPE, signal.SIGXFSZ)
 """What Python or we handle otherwise than a program expects; an action gets the defaults."""
 
@@ -35,9 +38,10 @@ _POLL_S = 0.25
 class Running:
     """One action's process."""
 
-    def __init__(self, request: dict[str, Any], pid: int) -> None:
+    def __init__(self, request: dict[str, Any], pid: int, group: "cgroup.MemoryGroup | None") -> None:
         self.request = request
         self.pid = pid
+        self.group = group
         self.started = time.monotonic()
         self.peak_kb = 0
         self.fate = ""
@@ -53,6 +57,8 @@ class Spawner:
         self._buffer = b""
         self._running: dict[int, Running] = {}
         self._spaces: list[int] | None = None
+        self._groups: list[cgroup.Place | None] = []
+        """Where memory can be limited by the kernel, once that was asked for."""
         self._libc = ctypes.CDLL(None, use_errno=True)
         self._libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
         self._wake, out = os.pipe()
@@ -103,41 +109,61 @@ class Spawner:
                 kill_tree(running.pid)
 
     def _start(self, request: dict[str, Any]) -> None:
+        group = self._group(request)
         try:
-            pid = self._fork(request) if request["sandbox"] else _spawn(request)
+            pid = self._fork(request, group) if request["sandbox"] or group else _spawn(request)
         except OSError as error:
+            if group:
+                group.close()
             with contextlib.suppress(OSError), open(request["log"], "w") as stream:
                 stream.write(f"error: cannot start {request['argv'][0]}: {error.strerror}\n")
             self._answer({"id": request["id"], "code": 127, "seconds": 0.0, "peak_kb": 0, "fate": ""})
             return
-        self._running[pid] = Running(request, pid)
+        self._running[pid] = Running(request, pid, group)
 
-    def _fork(self, request: dict[str, Any]) -> int:
-        if self._spaces is None:
+    def _group(self, request: dict[str, Any]) -> "cgroup.MemoryGroup | None":
+        limit_mb = request["memory_mb"]
+        if not limit_mb:
+            return None
+        if not self._groups:
+            self._groups.append(cgroup.find_place())
+        place = self._groups[0]
+        if place is None:
+            return None
+        try:
+            return cgroup.MemoryGroup(place, str(request["id"]), limit_mb)
+        except OSError:
+            return None  # Then the processes are looked at from time to time.
+
+    def _fork(self, request: dict[str, Any], group: "cgroup.MemoryGroup | None") -> int:
+        if self._spaces is None and request["sandbox"]:
             self._spaces = landlock.empty_network()
         pid = os.fork()
         if pid:
             return pid
         try:
+            if group:
+                group.join()
             os.setsid()
             self._libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
             for number in _SIGNALS:
                 signal.signal(number, signal.SIG_DFL)
             signal.set_wakeup_fd(-1)
-            log = os.open(request["log"], _LOG_FLAGS, 0o644)
+            log = os.open(request["log"], _WRITTEN, 0o644)
             os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
             os.dup2(log, 1)
             os.dup2(log, 2)
             os.chdir(request["cwd"])
             wall = request["sandbox"]
-            landlock.confine(
-                system=wall["system"],
-                read=wall["read"],
-                listed=wall["list"],
-                write=wall["write"],
-                spaces=() if wall["network"] else self._spaces or (),
-            )
-            os.execvpe(request["argv"][0], request["argv"], request["env"])
+            if wall:
+                landlock.confine(
+                    system=wall["system"],
+                    read=wall["read"],
+                    listed=wall["list"],
+                    write=wall["write"],
+                    spaces=() if wall["network"] else self._spaces or (),
+                )
+            _become(request, log)
         except OSError as error:
             os.write(2, f"error: cannot start {request['argv'][0]}: {error}\n".encode())
         finally:
@@ -158,6 +184,11 @@ class Spawner:
     def _finish(self, running: Running, status: int, peak_kb: int) -> None:
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(running.pid, signal.SIGKILL)
+        if running.group:
+            if running.group.overrun() and not running.fate:
+                running.fate = "memory"
+                peak_kb = max(peak_kb, running.request["memory_mb"] * 1024)
+            running.group.close()
         self._answer({
             "id": running.request["id"],
             "code": os.waitstatus_to_exitcode(status),
@@ -182,7 +213,7 @@ class Spawner:
             limit = running.request.get("memory_mb")
             if limit:
                 running.peak_kb = max(running.peak_kb, _resident_kb(running.pid))
-                if running.peak_kb > limit * 1024:
+                if running.peak_kb > limit * 1024 or (running.group and running.group.overrun()):
                     running.fate = "memory"
                     kill_tree(running.pid)
 
@@ -190,14 +221,33 @@ class Spawner:
 def _spawn(request: dict[str, Any]) -> int:
     """Start without fork, which would copy our page tables; this process has one thread, so it may move."""
     os.chdir(request["cwd"])
+    short = simple(request["argv"], request["env"], request["cwd"])
+    if short is not None:
+        with contextlib.suppress(OSError):
+            return _posix_spawn(short.path, short.argv, short.env, request["log"], short.output)
+    return _posix_spawn(request["argv"][0], request["argv"], request["env"], request["log"], "")
+
+
+def _posix_spawn(path: str, argv: list[str], env: dict[str, str], log: str, output: str) -> int:
     actions = [
         (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
-        (os.POSIX_SPAWN_OPEN, 1, request["log"], _LOG_FLAGS, 0o644),
-        (os.POSIX_SPAWN_DUP2, 1, 2),
+        (os.POSIX_SPAWN_OPEN, 2, log, _WRITTEN, 0o644),
+        (os.POSIX_SPAWN_OPEN, 1, output, _WRITTEN, 0o666) if output else (os.POSIX_SPAWN_DUP2, 2, 1),
     ]
-    argv = request["argv"]
-    start = os.posix_spawn if "/" in argv[0] else os.posix_spawnp
-    return start(argv[0], argv, request["env"], file_actions=actions, setsid=True, setsigdef=_SIGNALS)
+    start = os.posix_spawn if "/" in path else os.posix_spawnp
+    return start(path, argv, env, file_actions=actions, setsid=True, setsigdef=_SIGNALS)
+
+
+def _become(request: dict[str, Any], log: int) -> None:
+    """Be the action's program; returns never, or raises."""
+    short = simple(request["argv"], request["env"], request["cwd"])
+    if short is not None:
+        with contextlib.suppress(OSError):
+            if short.output:
+                os.dup2(os.open(short.output, _WRITTEN, 0o666), 1)
+            os.execve(short.path, short.argv, short.env)
+        os.dup2(log, 1)
+    os.execvpe(request["argv"][0], request["argv"], request["env"])
 
 
 def kill_tree(top: int) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from stbuild.engine.digest import hash_bytes
 from stbuild.engine.journal import Journal
 from stbuild.engine.tracker import keeps_changing, rested
 
@@ -14,6 +15,8 @@ _TRIES = 5
 _LONG_S = 1.0
 _SYNC_S = 1.0
 _PARTS_BYTES = 1 << 26
+_SMALL_BYTES = 1 << 10
+"""What is not larger is kept as it is: compressing it takes longer than writing the rest of a result."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,9 +94,10 @@ class State:
         self._parts.flush()
         data = os.pread(self._parts.fileno(), size, offset)
         try:
-            return zlib.decompress(data).decode()
-        except (zlib.error, UnicodeDecodeError):
+            text = data if data.startswith(b"{") else zlib.decompress(data)
+        except zlib.error:
             return None
+        return text.decode() if hash_bytes(text) == key else None
 
     def seconds(self) -> dict[str, float]:
         """How long each action took when it last ran."""
@@ -125,7 +129,9 @@ class State:
         self._journal.close()
 
     def _write_parts(self, parts: str) -> list[int]:
-        data = zlib.compress(parts.encode(), 1)
+        data = parts.encode()
+        if len(data) > _SMALL_BYTES:
+            data = zlib.compress(data, 1)
         offset = self._parts.seek(0, os.SEEK_END)
         self._parts.write(data)
         return [offset, len(data)]

@@ -48,17 +48,18 @@ class Store:
         self._good.add(digest)
         return True
 
-    def put_file(self, path: str, digest: str, *, move: bool = True, sync: bool = False) -> None:
-        """Take in the file at `path`, whose digest the caller has computed; `move` gives the file away."""
-        blob = self.path(digest)
-        if self._hold(digest):
-            return
-        self._folder(blob)
+    def put_file(self, path: str, *, move: bool = True, sync: bool = False) -> str:
+        """Take in the file at `path`, and give its digest; `move` gives the file away."""
+        handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         try:
-            self._take(path, blob, digest, move, sync)
-        except OSError as error:
-            raise self._error(error) from None
-        self._good.add(digest)
+            status = os.fstat(handle)
+            digest = digests.hash_open(handle, status)
+            if not self._hold(digest):
+                own = move and status.st_nlink == 1 and os.lstat(path).st_ino == status.st_ino
+                self._take(path, digest, handle if own else None, sync)
+        finally:
+            os.close(handle)
+        return digest
 
     def put_bytes(self, data: bytes, digest: str) -> None:
         """Take in a content that is in memory."""
@@ -81,9 +82,7 @@ class Store:
         for place, _, files in os.walk(folder):
             for name in files:
                 path = f"{place}/{name}"
-                digest = digests.hash_file(path)
-                self.put_file(path, digest, sync=sync)
-                manifest[os.path.relpath(path, folder)] = digest
+                manifest[os.path.relpath(path, folder)] = self.put_file(path, sync=sync)
         return self.put_manifest(manifest)
 
     def put_manifest(self, manifest: Manifest) -> str:
@@ -179,25 +178,39 @@ class Store:
         self._copy(blob, target)
         self._seal(target, digest)
 
-    def _take(self, path: str, blob: str, digest: str, move: bool, sync: bool) -> None:
-        source = path
-        if not move or os.path.islink(path) or os.stat(path).st_nlink > 1:
-            source = self._unique(blob)
-            self._copy(path, source)
-        if sync:
-            _fsync(source)
+    def _take(self, path: str, digest: str, handle: int | None, sync: bool) -> None:
+        """Move the file behind the open `handle` to its place, or copy the one at `path` there."""
+        blob = self.path(digest)
+        self._folder(blob)
         try:
-            self._seal(source, digest)
-            os.rename(source, blob)
+            if handle is None or not self._move(path, blob, digest, handle, sync):
+                self._copy_in(path, blob, digest, sync)
+        except OSError as error:
+            raise self._error(error) from None
+        self._good.add(digest)
+
+    def _move(self, path: str, blob: str, digest: str, handle: int, sync: bool) -> bool:
+        """Move a file; False when it lies on another file system."""
+        if sync:
+            os.fsync(handle)
+        self._seal(handle, digest)
+        try:
+            os.rename(path, blob)
         except OSError as error:
             if error.errno != errno.EXDEV:
                 raise
-            temporary = self._unique(blob)
-            self._copy(source, temporary)
-            self._seal(temporary, digest)
-            os.rename(temporary, blob)
+            return False
+        return True
 
-    def _seal(self, path: str, digest: str) -> None:
+    def _copy_in(self, path: str, blob: str, digest: str, sync: bool) -> None:
+        temporary = self._unique(blob)
+        self._copy(path, temporary)
+        if sync:
+            _fsync(temporary)
+        self._seal(temporary, digest)
+        os.rename(temporary, blob)
+
+    def _seal(self, path: str | int, digest: str) -> None:
         os.chmod(path, digests.mode_of(digest))
         stamp = digests.content_mtime_ns(digest)
         os.utime(path, ns=(stamp, stamp))

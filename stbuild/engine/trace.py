@@ -4,14 +4,13 @@ It is written as it happens, as the format's JSON array: what a killed build lea
 the format lets the closing bracket be missing.
 """
 
-import json
 from pathlib import Path
 
+from stbuild.engine.encode import encode
 from stbuild.engine.events import Event
 
 _CACHE_LANE = 1_000_000
 _FLUSH_S = 0.2
-_json = json.JSONEncoder(separators=(",", ":")).encode
 _ENDS = ("action_finished", "action_failed", "action_retried")
 
 
@@ -106,3 +105,7 @@ class TraceWriter:
     def _put(self, line: str) -> None:
         self._stream.write(line if self._first else f",\n{line}")
         self._first = False
+
+
+def _json(value: object) -> str:
+    return encode(value).decode()

@@ -5,7 +5,9 @@ import subprocess
 import time
 from collections.abc import Callable
 from itertools import pairwise
+from pathlib import Path
 
+from stbuild.engine.cgroup import find_place
 from tests.conftest import WorkspaceFolder
 from tests.engine.test_build import wait_for
 from tests.engine.test_running import spans
@@ -97,6 +99,21 @@ def test_a_step_that_needs_more_memory_says_where_its_limit_is(workspace: Worksp
     told = workspace.fails("p:m", code=1)
     assert "//p:m: Genrule was stopped: it used more than its 100 MB of memory\n" in told
     assert re.search(r"\n  it had \d{3} MB of 100; its memory_mb is declared at p/BUILD.yaml:2, or by ", told)
+
+
+def test_the_kernel_stops_a_step_that_takes_too_much_for_a_moment(workspace: WorkspaceFolder) -> None:
+    workspace.write("p/hog.py", "x = bytearray(300 << 20)\ndel x\nopen('out/p/m', 'w').close()\n")
+    workspace.build_file(
+        "p", "genrule: {name: m, srcs: [hog.py], outs: [m], cmd: 'python3 $<', memory_mb: 100}"
+    )
+    place = find_place()
+    if place is None:  # Here only a look from time to time can tell.
+        assert "looked at four times a second" in workspace.ok("doctor").out
+        return
+    told = workspace.fails("p:m", code=1)
+    assert "//p:m: Genrule was stopped: it used more than its 100 MB of memory\n" in told
+    assert "the kernel sees to it" in workspace.ok("doctor").out
+    assert not list(Path(place.folder).glob("stbuild-*"))
 
 
 def test_a_step_that_never_works_is_tried_so_often_and_no_more(workspace: WorkspaceFolder) -> None:

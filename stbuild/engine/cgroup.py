@@ -1,0 +1,133 @@
+"""Memory limits that the kernel keeps: a control group for one action, where this user may make groups.
+
+Versions 1 and 2 are known (cgroup-v1/memory.rst and cgroup-v2.rst in Documentation/admin-guide of Linux).
+Where neither is open to us, the spawner looks at the processes from time to time instead.
+"""
+
+import contextlib
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+_PREFIX = "stbuild-"
+_LIMIT = {1: "memory.limit_in_bytes", 2: "memory.max"}
+_EVENTS = {1: "memory.oom_control", 2: "memory.events"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """A folder in which groups that limit memory can be made."""
+
+    folder: str
+    version: int
+
+
+class MemoryGroup:
+    """The group of one action; what joins it, and all that descends from it, shares one limit."""
+
+    def __init__(self, place: Place, name: str, limit_mb: int) -> None:
+        self._folder = f"{place.folder}/{_PREFIX}{os.getpid()}-{name}"
+        self._version = place.version
+        os.mkdir(self._folder)
+        limit = str(limit_mb << 20)
+        try:
+            self._write(_LIMIT[place.version], limit)
+        except OSError:
+            os.rmdir(self._folder)
+            raise
+        with contextlib.suppress(OSError):  # Not every kernel counts swap.
+            if place.version == 2:
+                self._write("memory.oom.group", "1")
+                self._write("memory.swap.max", "0")
+            else:
+                self._write("memory.memsw.limit_in_bytes", limit)
+
+    def join(self) -> None:
+        """Put the calling process into the group."""
+        self._write("cgroup.procs", "0")
+
+    def overrun(self) -> bool:
+        """Whether the kernel has killed a process for want of memory."""
+        events = _lines(f"{self._folder}/{_EVENTS[self._version]}")
+        return any(line.startswith("oom_kill ") and line != "oom_kill 0" for line in events)
+
+    def close(self) -> None:
+        """Remove the group, whose processes are dead."""
+        with contextlib.suppress(OSError):
+            os.rmdir(self._folder)
+
+    def _write(self, name: str, text: str) -> None:
+        with open(f"{self._folder}/{name}", "w") as stream:
+            stream.write(text)
+
+
+def find_place() -> Place | None:
+    """Where groups can be made; what a killed build has left there is removed."""
+    for place in _places():
+        if _usable(place):
+            _sweep(place.folder)
+            return place
+    return None
+
+
+def _usable(place: Place) -> bool:
+    probe = f"{place.folder}/{_PREFIX}{os.getpid()}-probe"
+    try:
+        os.mkdir(probe)
+    except OSError:
+        return False
+    usable = all(os.access(f"{probe}/{name}", os.W_OK) for name in (_LIMIT[place.version], "cgroup.procs"))
+    os.rmdir(probe)
+    return usable
+
+
+def _places() -> Iterator[Place]:
+    """Our own group; in version 2 one that hands memory on, which may be the one that ours lies in."""
+    mounts = _mounts()
+    for line in _lines("/proc/self/cgroup"):
+        _, controllers, path = line.split(":", 2)
+        for root, mounted in mounts.get(controllers, []):
+            if not path.startswith(root.rstrip("/")):
+                continue
+            own = os.path.normpath(f"{mounted}/{path.removeprefix(root.rstrip('/'))}")
+            if controllers:
+                yield Place(folder=own, version=1)
+                continue
+            above = [own] if own == mounted else [own, os.path.dirname(own)]
+            yield from (Place(folder=each, version=2) for each in above if _hands_on_memory(each))
+
+
+def _mounts() -> dict[str, list[tuple[str, str]]]:
+    """Root and mount point of the hierarchies that may limit memory, by what /proc/self/cgroup calls them."""
+    found: dict[str, list[tuple[str, str]]] = {}
+    for line in _lines("/proc/self/mountinfo"):
+        left, _, right = line.partition(" - ")
+        kind, _, options = right.split(" ", 2)
+        root, mounted = left.split(" ")[3:5]
+        if kind == "cgroup2":
+            found.setdefault("", []).append((root, mounted))
+        elif kind == "cgroup" and "memory" in options.split(","):
+            found.setdefault("memory", []).append((root, mounted))
+    return found
+
+
+def _hands_on_memory(folder: str) -> bool:
+    return any("memory" in line.split() for line in _lines(f"{folder}/cgroup.subtree_control"))
+
+
+def _sweep(folder: str) -> None:
+    for name in os.listdir(folder):
+        if not name.startswith(_PREFIX):
+            continue
+        owner = name.removeprefix(_PREFIX).partition("-")[0]
+        if not os.path.exists(f"/proc/{owner}"):
+            with contextlib.suppress(OSError):
+                os.rmdir(f"{folder}/{name}")
+
+
+def _lines(path: str) -> list[str]:
+    try:
+        with open(path) as stream:
+            return stream.read().splitlines()
+    except OSError:
+        return []
