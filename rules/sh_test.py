@@ -10,7 +10,8 @@ class ShTest:
     """`cmd` is a bash text as in a genrule, without outputs; each of `shards` sees its number.
 
     The number is in TEST_SHARD_INDEX, counted from 0, of TEST_TOTAL_SHARDS. A test that fails is tried again
-    `retries` times; one that passes only then is reported as flaky.
+    `retries` times; one that passes only then is reported as flaky. A test that writes JUnit XML of its cases
+    to the path in XML_OUTPUT_FILE is reported case by case.
     """
 
     cmd: str
@@ -27,6 +28,11 @@ class ShTest:
     network: bool = False
 
 
+_WRAPPED = """export XML_OUTPUT_FILE="$PWD/$1"
+( {command}
+) && touch "$0" "$1\""""
+
+
 @rule
 def sh_test(ctx: Context[ShTest]) -> TestInfo:
     """Run `cmd` under `stbuild test`; a success is cached like any result."""
@@ -37,10 +43,10 @@ def sh_test(ctx: Context[ShTest]) -> TestInfo:
     named = tuple(sorted((attrs.resources or {}).items()))
     env = {**(attrs.env or {}), "TEST_TARGET": str(ctx.label), "TEST_TOTAL_SHARDS": str(attrs.shards)}
     for shard in range(attrs.shards):
-        passed = ctx.output(f"shard-{shard}.passed")
+        passed, cases = ctx.output(f"shard-{shard}.passed"), ctx.output(f"shard-{shard}.xml")
         ctx.run(
             "Test" if attrs.shards == 1 else f"Shard{shard + 1}of{attrs.shards}",
-            ("/bin/bash", "-euo", "pipefail", "-c", f'( {command}\n) && touch "$0"', passed),
+            ("/bin/bash", "-euo", "pipefail", "-c", _WRAPPED.format(command=command), passed, cases),
             inputs=(*attrs.srcs, *attrs.tools),
             env={**env, "TEST_SHARD_INDEX": str(shard)},
             tools=attrs.programs,
@@ -49,6 +55,7 @@ def sh_test(ctx: Context[ShTest]) -> TestInfo:
                 timeout_s=attrs.timeout_s,
                 retries=attrs.retries,
                 network=attrs.network,
+                report=cases.made,
             ),
         )
         ctx.test()

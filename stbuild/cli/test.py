@@ -10,17 +10,21 @@ from typing import Any
 
 from stbuild import layout
 from stbuild.cli.build import build_and_tell
-from stbuild.cli.junit import PASSED, Attempt, Case, write_junit
+from stbuild.cli.junit import PASSED, Attempt, Case, cases_in, has_failed, write_junit
 from stbuild.cli.parser import add_build_options
 from stbuild.cli.request import cache_dir, display_of, make_request, open_workspace
 from stbuild.cli.watch import Seen, files_of, watch
 from stbuild.console import seconds, status_line
+from stbuild.engine.action import Action, Node
 from stbuild.engine.build import Report
 from stbuild.engine.events import Event, Events
 from stbuild.engine.session import Session, session
 from stbuild.errors import StbuildError
 
 LOGS = "testlogs"
+_FEW = 10
+"""So many cases that went wrong are named for each test."""
+
 _SHARD = re.compile(r"Shard(\d+)of(\d+)$")
 
 
@@ -31,6 +35,8 @@ class Notes:
         self.seconds: dict[str, float] = {}
         self.ran: set[str] = set()
         self.logs: dict[str, str] = {}
+        self.reports: dict[str, str] = {}
+        """What tests that failed had written of their cases."""
         self.attempts: dict[str, list[Attempt]] = {}
 
     def __call__(self, event: Event) -> None:
@@ -47,6 +53,7 @@ class Notes:
                 self.ran.add(name)
                 self.seconds[name] = fields["seconds"]
                 self.logs[name] = fields["log"]
+                self.reports[name] = fields.get("report", "")
 
 
 def declare(parser: argparse.ArgumentParser) -> None:
@@ -101,11 +108,18 @@ def cases_of(opened: Session, report: Report, notes: Notes) -> list[Case]:
         case.seconds = notes.seconds.get(root, lasted.get(f"{opened.graph.configuration}/{root}", 0.0))
         case.failure, case.attempts = failures.get(root), notes.attempts.get(root, [])
         if case.failure:
-            case.state = "failed"
+            case.state, case.report = "failed", notes.reports.get(root, "")
         elif root not in left:
             case.state = "cached" if root not in notes.ran else "flaky" if case.attempts else "passed"
+            case.report = _report(opened, node)
         cases.append(case)
     return cases
+
+
+def _report(opened: Session, node: Node) -> str:
+    """Where the cases lie that a test which passed wrote down."""
+    made = node.policy.report if isinstance(node, Action) else ""
+    return next((str(opened.path(file)) for file in node.outputs if file.made == made), "")
 
 
 def _name(mnemonic: str) -> str:
@@ -141,4 +155,7 @@ def _lines(case: Case) -> list[str]:
     lines += [f"  try {number} {attempt}" for number, attempt in enumerate(case.attempts, start=1)]
     if case.failure is not None:
         lines += [f"  {case.failure.reason}", *case.failure.sentences()[1:]]
+        wrong = [each for each in cases_in(case.report) if has_failed(each)]
+        lines += [f"  case {each.get('classname')}.{each.get('name')}" for each in wrong[:_FEW]]
+        lines += [f"  … and {len(wrong) - _FEW} cases more"] if len(wrong) > _FEW else []
     return lines

@@ -46,6 +46,8 @@ class Policy:
     network: bool = False
     cacheable: bool = True
     pass_env: tuple[str, ...] = ()
+    report: str = ""
+    """The output, as the action makes it, that is kept beside the log of an action that failed."""
 
     def __post_init__(self) -> None:
         _at_least(0, retries=self.retries)

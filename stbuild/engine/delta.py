@@ -113,11 +113,9 @@ def _read(path: str, token: bytes) -> tuple[dict[str, Any], Graph, list[Label]]:
         if extra["token"] != token:
             raise ValueError(path)
         labels, targets = pickle.loads(stream.read(extra["places"][0][1]))
+        nodes = Shelf(stream.fileno(), base, extra["order"], extra["places"][1:])
     graph = Graph(
-        configuration=extra["configuration"],
-        targets=targets,
-        nodes=Shelf(path, base, extra["order"], extra["places"][1:]),
-        producers=extra["producers"],
+        configuration=extra["configuration"], targets=targets, nodes=nodes, producers=extra["producers"]
     )
     return extra, graph, labels
 

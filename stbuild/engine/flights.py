@@ -2,6 +2,7 @@
 
 import os
 import shlex
+import shutil
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -196,6 +197,7 @@ class Flights:
     def _fail(self, flight: Flight, outcome: Outcome, reason: str) -> Landed:
         action = flight.action
         log = self._keep_log(flight)
+        report = self._keep_report(flight)
         line = line_that_matters(log)
         failure = Failure(
             id=action.id,
@@ -209,7 +211,13 @@ class Flights:
             command=rerun_line(flight) if self._keep else "",
         )
         self._events.emit(
-            "action_failed", **_naming(action), reason=reason, line=line, log=log, seconds=outcome.seconds
+            "action_failed",
+            **_naming(action),
+            reason=reason,
+            line=line,
+            log=log,
+            report=report,
+            seconds=outcome.seconds,
         )
         return Landed(action=action, failure=failure)
 
@@ -220,6 +228,15 @@ class Flights:
         except FileNotFoundError:
             Path(log).write_bytes(b"")
         return log
+
+    def _keep_report(self, flight: Flight) -> str:
+        """Where the report of a failed action lies now; '' when it made none."""
+        made = flight.action.policy.report
+        kept = f"{self._logs}/{_file_name(flight.action.id)}{os.path.splitext(made)[1]}"
+        if not made or not os.path.isfile(f"{flight.place.folder}/{made}"):
+            return ""
+        shutil.copyfile(f"{flight.place.folder}/{made}", kept)
+        return kept
 
 
 def rerun_line(flight: Flight) -> str:

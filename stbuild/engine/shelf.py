@@ -28,10 +28,13 @@ def places(parts: Sequence[bytes], start: int) -> Places:
 
 
 class Shelf(Mapping[str, Node]):
-    """The nodes by id, in the order of `names`; `base` is where in the file the places count from."""
+    """The nodes by id, in the order of `names`; `base` is where in the file the places count from.
 
-    def __init__(self, path: str, base: int, names: Sequence[str], at: Places) -> None:
-        self._handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    The open file is kept: another build may put a new one in its place at any time.
+    """
+
+    def __init__(self, handle: int, base: int, names: Sequence[str], at: Places) -> None:
+        self._handle = os.dup(handle)
         self._base = base
         self._at = at
         self._number = {name: number for number, name in enumerate(names)}

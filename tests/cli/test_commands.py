@@ -147,6 +147,34 @@ def test_results_as_json_and_what_passed_is_cached(tested: WorkspaceFolder) -> N
     assert rows[0]["seconds"] > 0
 
 
+def test_a_test_that_writes_its_cases_is_reported_case_by_case(workspace: WorkspaceFolder) -> None:
+    workspace.write(
+        "p/cases.sh",
+        "echo \"<testsuite><testcase name='one' time='0.5'/>"
+        "<testcase classname='k' name='two'>$1</testcase></testsuite>\" > \"$XML_OUTPUT_FILE\"\n",
+    )
+    workspace.build_file(
+        "p",
+        'sh_test: {name: good, srcs: [cases.sh], cmd: \'cd / && bash "$$OLDPWD/$<" "<skipped/>"\'}',
+        "sh_test: {name: bad, srcs: [cases.sh], cmd: 'bash $< \"<failure/>\"; exit 1'}",
+        "sh_test: {name: late, srcs: [cases.sh], cmd: 'bash $<; sleep 60', timeout_s: 1}",
+        "sh_test: {name: torn, cmd: 'echo \"<testsuite>\" > $$XML_OUTPUT_FILE'}",
+    )
+    for state in ("PASSED", "CACHED"):
+        done = workspace.run("test", "p:all", "--sandbox=off")
+        assert f"{state:9} //p:good" in done.out
+        assert "\n  case k.two\n" in done.out
+        top = ElementTree.parse(workspace.root / "stbuild-out/testlogs/junit.xml").getroot()
+        assert [(suite.get("name"), *map(suite.get, ("tests", "failures", "skipped"))) for suite in top] == [
+            ("//p:good", "2", "0", "1"),
+            ("//p:bad", "2", "1", "0"),
+            ("//p:late", "3", "1", "0"),
+            ("//p:torn", "1", "0", "0"),
+        ]
+        one = next(top.iter("testcase"))
+        assert one.attrib == {"name": "one", "time": "0.5", "classname": "//p:good"}
+
+
 def test_watch_builds_again_until_it_is_interrupted(workspace: WorkspaceFolder) -> None:
     source = workspace.write("p/a.txt", "one\n")
     workspace.build_file("p", MADE)
