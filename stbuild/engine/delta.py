@@ -7,6 +7,7 @@ kept for graphs of plain commands, which may be large; others are small and made
 import marshal
 import os
 import pickle
+import zlib
 from array import array
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -98,24 +99,30 @@ def keep(
         "producers": {file.path: node.id for node in nodes for file in node.outputs},
         "places": places(parts, 0),
     }
+    head = marshal.dumps(extra)
+    text = b"".join((b"%010d" % len(head), head, *parts))
     temporary = f"{place}.delta.{os.getpid()}"
     with open(temporary, "wb") as stream:
-        marshal.dump(extra, stream)
-        stream.writelines(parts)
+        stream.write(b"%08x" % zlib.crc32(text) + text)
     os.rename(temporary, f"{place}.delta")
 
 
 def _read(path: str, token: bytes) -> tuple[dict[str, Any], Graph, list[Label]]:
-    """What `keep` has saved, if it was together with the answer that has this token."""
+    """What `keep` has saved, if it was together with the answer that has this token, and is whole."""
     with open(path, "rb") as stream:
-        extra = marshal.load(stream)
-        base = stream.tell()
-        if extra["token"] != token:
-            raise ValueError(path)
-        labels, targets = pickle.loads(stream.read(extra["places"][0][1]))
-        nodes = Shelf(stream.fileno(), base, extra["order"], extra["places"][1:])
+        checksum, text = stream.read(8), memoryview(stream.read())
+    if b"%08x" % zlib.crc32(text) != checksum:
+        raise ValueError(path)
+    head = 10 + int(bytes(text[:10]))
+    extra, parts = marshal.loads(text[10:head]), text[head:]
+    if extra["token"] != token:
+        raise ValueError(path)
+    labels, targets = pickle.loads(parts[: extra["places"][0][1]])
     graph = Graph(
-        configuration=extra["configuration"], targets=targets, nodes=nodes, producers=extra["producers"]
+        configuration=extra["configuration"],
+        targets=targets,
+        nodes=Shelf(parts, extra["order"], extra["places"][1:]),
+        producers=extra["producers"],
     )
     return extra, graph, labels
 

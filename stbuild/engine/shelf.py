@@ -1,6 +1,5 @@
-"""Many nodes in one file, of which those that are asked for are read, some at a time."""
+"""Many nodes as one text, of which those that are asked for are made, some at a time."""
 
-import os
 import pickle
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -28,14 +27,10 @@ def places(parts: Sequence[bytes], start: int) -> Places:
 
 
 class Shelf(Mapping[str, Node]):
-    """The nodes by id, in the order of `names`; `base` is where in the file the places count from.
+    """The nodes by id, in the order of `names`; the places count from the beginning of `text`."""
 
-    The open file is kept: another build may put a new one in its place at any time.
-    """
-
-    def __init__(self, handle: int, base: int, names: Sequence[str], at: Places) -> None:
-        self._handle = os.dup(handle)
-        self._base = base
+    def __init__(self, text: memoryview, names: Sequence[str], at: Places) -> None:
+        self._text = text
         self._at = at
         self._number = {name: number for number, name in enumerate(names)}
         self._groups: dict[int, Sequence[Node]] = {}
@@ -44,7 +39,7 @@ class Shelf(Mapping[str, Node]):
         group, place = divmod(self._number[name], _GROUP)
         if group not in self._groups:
             offset, size = self._at[group]
-            self._groups[group] = pickle.loads(os.pread(self._handle, size, self._base + offset))
+            self._groups[group] = pickle.loads(self._text[offset : offset + size])
         return self._groups[group][place]
 
     def __iter__(self) -> Iterator[str]:
@@ -52,6 +47,3 @@ class Shelf(Mapping[str, Node]):
 
     def __len__(self) -> int:
         return len(self._number)
-
-    def __del__(self) -> None:
-        os.close(self._handle)
