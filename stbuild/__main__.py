@@ -16,6 +16,7 @@ def main() -> int:
     if saved is not None and noop.holds(saved):
         status = f"done: 0 run, {saved['count']} cached in {time.perf_counter() - began:.2f} s"
         print("\n".join([status, *saved["lines"]]))
+        noop.note(argv, saved["count"])
         return 0
     from stbuild.cli.main import run
 

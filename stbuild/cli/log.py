@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import math
 import time
 from textwrap import shorten
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 from stbuild import layout
 from stbuild.cli.request import open_workspace
 from stbuild.console import seconds
-from stbuild.engine.history import BuildFiles, builds
+from stbuild.engine.history import BuildFiles, builds, noops
 from stbuild.errors import StbuildError
 
 _ARGV = 160
@@ -25,9 +26,11 @@ def declare(parser: argparse.ArgumentParser) -> None:
 
 def execute(options: argparse.Namespace) -> int:
     """List builds, or the actions of one."""
-    known = builds(layout.state_dir(open_workspace().root))
+    state = layout.state_dir(open_workspace().root)
+    known = builds(state)
     if options.number is None:
         rows = [summary(each) for each in known]
+        _count_noops(rows, noops(state))
         print(json.dumps(rows, indent=2) if options.json else "\n".join(map(_row, rows)) or "no build yet")
         return 0
     chosen = pick(known, options.number)
@@ -39,6 +42,13 @@ def execute(options: argparse.Namespace) -> int:
     print("\n".join(map(_action, costs(events))))
     print(f"  events: {chosen.events}\n  trace:  {chosen.trace} (for https://ui.perfetto.dev)")
     return 0
+
+
+def _count_noops(rows: list[dict[str, Any]], times: list[float]) -> None:
+    """Put into each row how often, before the next build, a command found nothing to do."""
+    began = [row.get("time", 0.0) for row in rows]
+    for row, since, until in zip(rows, began, [*began[1:], math.inf], strict=True):
+        row["noops"] = sum(since <= time < until for time in times)
 
 
 def costs(events: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -112,4 +122,5 @@ def _row(row: dict[str, Any]) -> str:
     took = f"in {seconds(row['seconds'])}" if "seconds" in row else ""
     command = shorten(f"stbuild {row['argv']}", _ARGV, placeholder=" …")
     saved = f", {seconds(row['saved_s'])} saved" if row["saved_s"] >= 0.1 else ""
-    return f"{row['number']:5}  {when}  {row['ended']:7} {counts} {took}{saved}  {command}"
+    noops = f"\n       then {row['noops']} times nothing to do" if row.get("noops") else ""
+    return f"{row['number']:5}  {when}  {row['ended']:7} {counts} {took}{saved}  {command}{noops}"

@@ -2,11 +2,13 @@
 
 import json
 import os
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from stbuild.engine.events import Event, EventLog
+from stbuild.engine.noop import NOTES
 from stbuild.engine.trace import TraceWriter
 
 _KEPT = 20
@@ -53,6 +55,19 @@ class BuildFiles:
         except (FileNotFoundError, ValueError):
             return {}
         return keys
+
+
+def noops(state: Path) -> list[float]:
+    """When a command found nothing to do, in seconds since 1970, the latest last."""
+    try:
+        lines = (state / NOTES).read_text().splitlines()
+    except FileNotFoundError:
+        return []
+    found = []
+    for line in lines:
+        with suppress(ValueError, KeyError, TypeError):
+            found.append(float(json.loads(line)["time"]))
+    return found
 
 
 def builds(state: Path) -> list[BuildFiles]:

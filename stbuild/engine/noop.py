@@ -10,6 +10,10 @@ from typing import Any
 
 _ENVIRONMENT = ("PATH", "STBUILD_CACHE", "XDG_CACHE_HOME", "HOME", "LD_LIBRARY_PATH")
 
+NOTES = "noops.ndjson"
+_NOTES_BYTES = 1 << 17
+"""Some thousand lines; after them the file begins anew."""
+
 Saved = dict[str, Any]
 
 
@@ -29,6 +33,24 @@ def load(argv: list[str]) -> Saved | None:
         return saved if saved["question"] == _question(argv) else None
     except (OSError, ValueError, EOFError, TypeError, KeyError):
         return None
+
+
+def note(argv: list[str], count: int) -> None:
+    """Leave a line of NDJSON that the command found nothing to do; where that fails, none."""
+    from _json import encode_basestring_ascii as quoted  # of `json`, whose import takes half of a no-op
+    from time import time
+
+    state = _nearest_state(os.getcwd())
+    line = (
+        f'{{"event":"nothing_to_do","time":{time():.4f},"argv":{quoted(" ".join(argv))},"clean":{count}}}\n'
+    )
+    try:
+        with open(f"{state}/{NOTES}", "a") as stream:
+            if stream.tell() > _NOTES_BYTES:
+                stream.truncate(0)
+            stream.write(line)
+    except OSError:
+        return
 
 
 def locate(argv: list[str]) -> str | None:

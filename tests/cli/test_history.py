@@ -128,6 +128,22 @@ def test_log_tells_costs_and_savings(two: WorkspaceFolder) -> None:
     assert "cached  //p:down Genrule (saved 0." in two.ok("log", "3").out
 
 
+def test_log_counts_the_calls_that_found_nothing_to_do(two: WorkspaceFolder) -> None:
+    two.ok("p:up")
+    for _ in range(2):
+        two.ok("p:up")
+    two.build_file("p", UP.replace("one", "two"), DOWN)
+    two.ok("p:up")
+    *_, before, last = json.loads(two.ok("log", "--json").out)
+    assert (before["noops"], last["noops"]) == (2, 0)
+    assert "\n       then 2 times nothing to do\n" in two.ok("log").out
+    notes = two.root / "stbuild-out/.stbuild/noops.ndjson"
+    line = json.loads(notes.read_text().splitlines()[-1])
+    assert (line["event"], line["argv"], line["clean"]) == ("nothing_to_do", "p:up", 1)
+    notes.write_text('torn\n{"time": "x"}\n')
+    assert json.loads(two.ok("log", "--json").out)[-2]["noops"] == 0
+
+
 def test_a_trace_has_lanes_instants_and_counters(workspace: WorkspaceFolder) -> None:
     workspace.write("pyproject.toml", "[tool.stbuild]\nresources = { vitis = 1 }\n")
     one = "resources: {vitis: 1}, cpu: 0.1"
