@@ -7,7 +7,15 @@ from typing import NoReturn
 
 
 def main() -> int:
-    """Run the command line with this process's arguments."""
+    """Run the command line with this process's arguments; 130 when it was interrupted."""
+    try:
+        return _answer()
+    except KeyboardInterrupt:
+        print("stopped; what had finished is kept", file=sys.stderr)
+        return 130
+
+
+def _answer() -> int:
     began = time.perf_counter()
     argv = sys.argv[1:]
     from stbuild.engine import noop

@@ -33,12 +33,13 @@ def run(argv: Sequence[str], saved: Saved | None = None) -> int:
         if "--verbose" in argv or "-v" in argv:
             traceback.print_exception(error.__cause__ or error)
         return error.exit_code
-    except KeyboardInterrupt:
-        print("stopped; what had finished is kept", file=sys.stderr)
-        return 130
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return 141
+    except RuntimeError as error:
+        if isinstance(error.__cause__, KeyboardInterrupt):  # 3.11 wraps one amid an import.
+            raise KeyboardInterrupt from None
+        raise
 
 
 def _terminate(number: int, frame: FrameType | None) -> NoReturn:
