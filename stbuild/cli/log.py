@@ -47,7 +47,7 @@ def execute(options: argparse.Namespace) -> int:
 def _count_noops(rows: list[dict[str, Any]], times: list[float]) -> None:
     """Put into each row how often, before the next build, a command found nothing to do."""
     began = [row.get("time", 0.0) for row in rows]
-    for row, since, until in zip(rows, began, [*began[1:], math.inf], strict=True):
+    for row, since, until in zip(rows, began, (*began, math.inf)[1:], strict=True):
         row["noops"] = sum(since <= time < until for time in times)
 
 
