@@ -75,7 +75,12 @@ def _config(file: GgufFile) -> dict[str, Any]:
                 )
             config[name] = tokens[token]
     config["add_bos_token"] = bool(file.value("tokenizer.ggml.add_bos_token", False))
-    config["model_max_length"] = int(file.model_value("context_length", 0))
+    length = file.model_value("context_length", 0)
+    if not isinstance(length, int):
+        raise StbuildError(
+            f"the GGUF file's context_length {length!r} is no number of tokens", where=str(file.path)
+        )
+    config["model_max_length"] = length
     return config
 
 

@@ -12,10 +12,11 @@ from stbuild.frontend.tokenizer_files import write_tokenizer
 TOKENS = ("<|end|>", "a", "b", "ab")
 
 
-def write_gguf(path: Path, *, end: int) -> Path:
+def write_gguf(path: Path, *, end: int, length: int | str = 32) -> Path:
     """A GGUF file with a tokenizer of four tokens; `end` is the id of the one that ends a text."""
     writer = gguf.GGUFWriter(path, "llama")
-    writer.add_context_length(32)
+    kind = gguf.GGUFValueType.UINT32 if isinstance(length, int) else gguf.GGUFValueType.STRING
+    writer.add_key_value("llama.context_length", length, kind)
     writer.add_tokenizer_model("gpt2")
     writer.add_token_list(TOKENS)
     writer.add_token_types([3, 1, 1, 1])
@@ -56,4 +57,10 @@ def test_a_gguf_s_tokenizer_is_its_own_whatever_lies_beside_it(tmp_path: Path) -
 def test_a_special_token_that_is_no_token_is_told(tmp_path: Path) -> None:
     path = write_gguf(tmp_path / "tiny.gguf", end=4)
     with pytest.raises(StbuildError, match="the GGUF file's eos token 4 is none of its 4"):
+        written(path, tmp_path / "out")
+
+
+def test_a_length_that_is_no_number_is_told(tmp_path: Path) -> None:
+    path = write_gguf(tmp_path / "tiny.gguf", end=0, length="long")
+    with pytest.raises(StbuildError, match="context_length 'long' is no number of tokens"):
         written(path, tmp_path / "out")
