@@ -133,11 +133,13 @@ class Analysis:
         declared = schema.attributes_of(rule.attrs)
         self._attrs[call.label] = self._written(call, declared)
         for name, value in self._attrs[call.label].items():
-            hint = declared[name].hint if declared[name].refers else None
-            for text, must in schema.references(hint, value) if hint else ():
+            if not declared[name].refers:
+                continue
+            place = call.place(name)
+            for text, must in schema.references(declared[name].hint, value):
                 label = self.files.dependency(call, text, must)
                 if label is not None:
-                    found.append((label, call.place(name)))
+                    found.append((label, place))
         return list(dict.fromkeys(found))
 
     def _call(self, label: Label) -> Analyzed:

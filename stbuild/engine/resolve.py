@@ -27,6 +27,7 @@ class FileResolver:
         self._packages = packages
         self._tracker = tracker
         self._outs: dict[str, dict[str, Label]] = {}
+        self._needed: dict[tuple[str, str], Label | None] = {}
 
     def label(self, call: TargetCall, text: str) -> Label:
         """The label that `text` names in the package of `call`."""
@@ -36,6 +37,12 @@ class FileResolver:
         """The target that `text` needs analysed, or None for a source file."""
         if must:
             return self.label(call, text)
+        known = (call.label.package, text)
+        if known not in self._needed:
+            self._needed[known] = self._find(call, text)
+        return self._needed[known]
+
+    def _find(self, call: TargetCall, text: str) -> Label | None:
         if not is_label(text) and (text.startswith("/") or self.source(call.label.package, text)):
             return None
         label = self.label(call, text)

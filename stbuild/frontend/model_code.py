@@ -17,7 +17,7 @@ def model_code(what: str) -> Iterator[None]:
         yield
     except StbuildError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         hint = _TRACEABLE if "DataDependent" in type(error).__name__ else None
         raise StbuildError(f"{what}: {_reason(error)}", where=place_of(error), hint=hint) from error
 
@@ -38,12 +38,12 @@ def is_model_file(file: str) -> bool:
     return "/torch/" not in file and not file.startswith((ours, "<"))
 
 
-def _reason(error: Exception) -> str:
+def _reason(error: BaseException) -> str:
     lines = str(error).strip().splitlines()
     return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
 
 
-def place_of(error: Exception) -> str | None:
+def place_of(error: BaseException) -> str | None:
     """The innermost line of code, neither PyTorch's nor ours, that `error` came through."""
     frames = traceback.extract_tb(error.__traceback__)
     own = [f for f in frames if is_model_file(f.filename)]

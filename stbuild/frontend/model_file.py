@@ -53,17 +53,16 @@ def _imported(path: Path) -> ModuleType:
     spec = importlib.util.spec_from_file_location(f"stbuild_model_{path.stem}", path)
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
-    sys.path.insert(0, str(path.parent))
+    if str(path.parent) not in sys.path:
+        sys.path.insert(0, str(path.parent))  # For good, as for a script: functions import too.
     try:
         spec.loader.exec_module(module)
     except SyntaxError as error:
         raise StbuildError(f"not Python: {error.msg}", where=f"{path}:{error.lineno}") from error
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         hint = _DECLARE if isinstance(error, ModuleNotFoundError) else None
         message = f"cannot be imported: {type(error).__name__}: {error}"
         raise StbuildError(message, where=place_of(error) or str(path), hint=hint) from error
-    finally:
-        sys.path.remove(str(path.parent))
     return module
 
 
