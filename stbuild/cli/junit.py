@@ -64,7 +64,7 @@ def cases_in(report: str) -> list[ElementTree.Element]:
     """The cases that a test wrote down itself; none where its file is empty or no XML."""
     try:
         return list(ElementTree.parse(report).iter("testcase"))
-    except (OSError, ElementTree.ParseError):
+    except (OSError, ElementTree.ParseError, LookupError, ValueError, RecursionError):
         return []
 
 

@@ -31,10 +31,10 @@ def hash_file(path: Path | str) -> str:
 
 def hash_open(handle: int, status: os.stat_result) -> str:
     """The digest of an open file, read from its beginning, with the mark of an executable."""
-    if status.st_size < CHUNK:
-        digest = hashlib.sha256(os.read(handle, status.st_size + 1)).hexdigest()
-    else:
-        with open(handle, "rb", buffering=0, closefd=False) as stream:
+    with open(handle, "rb", buffering=0, closefd=False) as stream:
+        if status.st_size < CHUNK:  # To its end, wherever that is: files of /proc say that they are empty.
+            digest = hashlib.sha256(stream.read()).hexdigest()
+        else:
             digest = hashlib.file_digest(stream, "sha256").hexdigest()
     return digest + EXECUTABLE if status.st_mode & 0o100 else digest
 

@@ -39,8 +39,8 @@ class BuildFiles:
     def read(self, only: str = "") -> list[dict[str, Any]]:
         """The events, or those of one kind; a line that a killed build left torn is not one."""
         found = []
-        for line in self.events.read_text().splitlines():
-            if only and not line.startswith(f'{{"event":"{only}"'):
+        for line in self.events.read_bytes().split(b"\n"):
+            if only and not line.startswith(f'{{"event":"{only}"'.encode()):
                 continue
             try:
                 found.append(json.loads(line))

@@ -143,7 +143,8 @@ class Spawner:
             return pid
         try:
             if group:
-                group.join()
+                with contextlib.suppress(OSError):  # Then the processes are looked at from time to time.
+                    group.join()
             os.setsid()
             self._libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
             for number in _SIGNALS:

@@ -18,7 +18,7 @@ class TraceWriter:
     """One lane for each job slot, instants for what came from the cache, and counters."""
 
     def __init__(self, path: Path) -> None:
-        self._stream = path.open("w")
+        self._stream = path.open("w", encoding="utf-8")
         self._stream.write("[\n")
         self._first = True
         self._zero_s: float | None = None
