@@ -29,7 +29,7 @@ class ShTest:
 
 
 _WRAPPED = """export XML_OUTPUT_FILE="$PWD/$1"
-( {command}
+( set --; {command}
 ) && touch "$0" "$1\""""
 
 

@@ -3,6 +3,7 @@
 A test that wrote such a file itself stands here with its own cases, in the place of one that we would make.
 """
 
+import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -15,6 +16,7 @@ from stbuild.engine.label import parse_label
 
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _TAIL = 64_000
+_KNOWN = ("failure", "error", "skipped", "system-out", "system-err")
 
 PASSED = ("passed", "flaky", "cached")
 
@@ -60,11 +62,15 @@ def write_junit(cases: list[Case], folder: Path, aggregate: Path) -> None:
     _write(top, aggregate)
 
 
-def cases_in(report: str) -> list[ElementTree.Element]:
-    """The cases that a test wrote down itself; none where its file is empty or no XML."""
+def cases_in(case: Case) -> list[ElementTree.Element]:
+    """The cases that a test wrote down itself; none where its file is empty or no JUnit XML.
+
+    Of each are kept its attributes and, without what stands in them, the elements that JUnit knows.
+    """
     try:
-        return list(ElementTree.parse(report).iter("testcase"))
-    except (OSError, ElementTree.ParseError, LookupError, ValueError, RecursionError):
+        found = ElementTree.parse(case.report).iterfind(".//{*}testcase")
+        return [_kept(element, case.label) for element in found]
+    except (OSError, ElementTree.ParseError, LookupError, ValueError):
         return []
 
 
@@ -73,13 +79,24 @@ def has_failed(case: ElementTree.Element) -> bool:
     return case.find("failure") is not None or case.find("error") is not None
 
 
+def _kept(element: ElementTree.Element, label: str) -> ElementTree.Element:
+    made = ElementTree.Element("testcase", {"classname": label, **_cleaned(element)})
+    for child in element:
+        name = str(child.tag).rpartition("}")[2]
+        if name in _KNOWN:
+            ElementTree.SubElement(made, name, _cleaned(child)).text = _clean(child.text or "")
+    return made
+
+
+def _cleaned(element: ElementTree.Element) -> dict[str, str]:
+    return {name.rpartition("}")[2]: _clean(text) for name, text in element.attrib.items() if text}
+
+
 def _elements(case: Case) -> list[ElementTree.Element]:
-    """The test's own cases, and ours where it has none, or none that tells of its failure or other tries."""
-    own = cases_in(case.report)
-    for element in own:
-        element.set("classname", element.get("classname") or case.label)
-    told = not case.attempts and (case.failure is None or any(map(has_failed, own)))
-    return own if own and told else [*own, _element(case)]
+    """The test's own cases, and ours where none of them tells how the test ended."""
+    own = cases_in(case)
+    told = any(map(has_failed, own)) if case.failure else own and not case.attempts
+    return own if told else [*own, _element(case)]
 
 
 def _element(case: Case) -> ElementTree.Element:
@@ -109,9 +126,10 @@ def _counts(cases: Sequence[ElementTree.Element]) -> dict[str, str]:
 
 def _seconds(case: ElementTree.Element) -> float:
     try:
-        return float(case.get("time", "0"))
+        spent_s = float(case.get("time", "0"))
     except ValueError:
         return 0.0
+    return spent_s if math.isfinite(spent_s) else 0.0
 
 
 def _write(element: ElementTree.Element, path: Path) -> None:

@@ -7,6 +7,7 @@ import time
 from contextlib import closing
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 from stbuild import layout
 from stbuild.cli.build import build_and_tell
@@ -155,7 +156,13 @@ def _lines(case: Case) -> list[str]:
     lines += [f"  try {number} {attempt}" for number, attempt in enumerate(case.attempts, start=1)]
     if case.failure is not None:
         lines += [f"  {case.failure.reason}", *case.failure.sentences()[1:]]
-        wrong = [each for each in cases_in(case.report) if has_failed(each)]
-        lines += [f"  case {each.get('classname')}.{each.get('name')}" for each in wrong[:_FEW]]
+        wrong = [each for each in cases_in(case) if has_failed(each)]
+        lines += [f"  case {_shown(each)}" for each in wrong[:_FEW]]
         lines += [f"  … and {len(wrong) - _FEW} cases more"] if len(wrong) > _FEW else []
     return lines
+
+
+def _shown(case: ElementTree.Element) -> str:
+    """The name of a test's own case, on one line whatever stands in it."""
+    name = f"{case.get('classname')}.{case.get('name')}"
+    return "".join(letter if letter.isprintable() else " " for letter in name)

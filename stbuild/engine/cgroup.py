@@ -5,13 +5,19 @@ Where neither is open to us, the spawner looks at the processes from time to tim
 """
 
 import contextlib
+import functools
 import os
+import re
+import signal
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 _PREFIX = "stbuild-"
+_KILLED = re.compile(r"oom_kill [1-9]")
+_AT_LIMIT = re.compile(r"oom [1-9]")
 _LIMIT = {1: "memory.limit_in_bytes", 2: "memory.max"}
 _EVENTS = {1: "memory.oom_control", 2: "memory.events"}
+_PEAK = {1: "memory.max_usage_in_bytes", 2: "memory.peak"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,10 +32,11 @@ class MemoryGroup:
     """The group of one action; what joins it, and all that descends from it, shares one limit."""
 
     def __init__(self, place: Place, name: str, limit_mb: int) -> None:
-        self._folder = f"{place.folder}/{_PREFIX}{os.getpid()}-{name}"
+        self._folder = f"{place.folder}/{_own()}{name}"
         self._version = place.version
+        self._limit = limit_mb << 20
         os.mkdir(self._folder)
-        limit = str(limit_mb << 20)
+        limit = str(self._limit)
         try:
             self._write(_LIMIT[place.version], limit)
         except OSError:
@@ -47,20 +54,40 @@ class MemoryGroup:
         self._write("cgroup.procs", "0")
 
     def overrun(self) -> bool:
-        """Whether the kernel has killed a process for want of memory."""
-        events = _lines(f"{self._folder}/{_EVENTS[self._version]}")
-        return any(line.startswith("oom_kill ") and line != "oom_kill 0" for line in events)
+        """Whether the kernel has killed a process of the group because the group was at its limit.
 
-    def close(self) -> None:
-        """Remove the group, whose processes are dead."""
-        with contextlib.suppress(OSError):
+        It counts what was killed for want of memory elsewhere too; then the group was not.
+        """
+        events = _lines(f"{self._folder}/{_EVENTS[self._version]}")
+        if not any(map(_KILLED.match, events)):
+            return False
+        if self._version == 2:
+            return any(map(_AT_LIMIT.match, events))
+        return self.peak_kb() >= self._limit >> 10
+
+    def peak_kb(self) -> int:
+        """The most memory that the group has had, cached files included; 0 where the kernel does not tell."""
+        return int(next(iter(_lines(f"{self._folder}/{_PEAK[self._version]}")), "0")) >> 10
+
+    def close(self) -> bool:
+        """End what is left in the group and remove it; False while a process has not gone yet."""
+        for pid in _lines(f"{self._folder}/cgroup.procs"):
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.kill(int(pid), signal.SIGKILL)
+        try:
             os.rmdir(self._folder)
+        except FileNotFoundError:
+            return True
+        except OSError:
+            return False
+        return True
 
     def _write(self, name: str, text: str) -> None:
         with open(f"{self._folder}/{name}", "w") as stream:
             stream.write(text)
 
 
+@functools.cache
 def find_place() -> Place | None:
     """Where groups can be made; what a killed build has left there is removed."""
     for place in _places():
@@ -70,14 +97,21 @@ def find_place() -> Place | None:
     return None
 
 
+def _own() -> str:
+    """How our groups' names begin; processes in another name space of numbers have names of their own."""
+    return f"{_PREFIX}{os.stat('/proc/self/ns/pid').st_ino}-{os.getpid()}-"
+
+
 def _usable(place: Place) -> bool:
-    probe = f"{place.folder}/{_PREFIX}{os.getpid()}-probe"
+    probe = f"{place.folder}/{_own()}probe"
     try:
         os.mkdir(probe)
+        usable = all(
+            os.access(f"{probe}/{name}", os.W_OK) for name in (_LIMIT[place.version], "cgroup.procs")
+        )
+        os.rmdir(probe)
     except OSError:
         return False
-    usable = all(os.access(f"{probe}/{name}", os.W_OK) for name in (_LIMIT[place.version], "cgroup.procs"))
-    os.rmdir(probe)
     return usable
 
 
@@ -86,7 +120,7 @@ def _places() -> Iterator[Place]:
     mounts = _mounts()
     for line in _lines("/proc/self/cgroup"):
         _, controllers, path = line.split(":", 2)
-        for root, mounted in mounts.get(controllers, []):
+        for root, mounted in mounts.get("memory" if "memory" in controllers.split(",") else controllers, []):
             if not path.startswith(root.rstrip("/")):
                 continue
             own = os.path.normpath(f"{mounted}/{path.removeprefix(root.rstrip('/'))}")
@@ -116,13 +150,13 @@ def _hands_on_memory(folder: str) -> bool:
 
 
 def _sweep(folder: str) -> None:
-    for name in os.listdir(folder):
-        if not name.startswith(_PREFIX):
-            continue
-        owner = name.removeprefix(_PREFIX).partition("-")[0]
-        if not os.path.exists(f"/proc/{owner}"):
-            with contextlib.suppress(OSError):
-                os.rmdir(f"{folder}/{name}")
+    space, _, _ = _own().removeprefix(_PREFIX).partition("-")
+    with contextlib.suppress(OSError):
+        for name in os.listdir(folder):
+            found = re.fullmatch(rf"{_PREFIX}{space}-(\d+)-.*", name)
+            if found and not os.path.exists(f"/proc/{found[1]}"):
+                with contextlib.suppress(OSError):
+                    os.rmdir(f"{folder}/{name}")
 
 
 def _lines(path: str) -> list[str]:

@@ -2,7 +2,6 @@
 
 import os
 import shlex
-import shutil
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -231,11 +230,12 @@ class Flights:
 
     def _keep_report(self, flight: Flight) -> str:
         """Where the report of a failed action lies now; '' when it made none."""
-        made = flight.action.policy.report
-        kept = f"{self._logs}/{_file_name(flight.action.id)}{os.path.splitext(made)[1]}"
-        if not made or not os.path.isfile(f"{flight.place.folder}/{made}"):
+        report = flight.action.policy.report
+        made = f"{flight.place.folder}/{report}"
+        if not report or os.path.islink(made) or not os.path.isfile(made):
             return ""
-        shutil.copyfile(f"{flight.place.folder}/{made}", kept)
+        kept = f"{self._logs}/{_file_name(flight.action.id)}{os.path.splitext(report)[1]}"
+        os.rename(made, kept)
         return kept
 
 

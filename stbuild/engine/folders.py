@@ -15,8 +15,11 @@ from stbuild.errors import StbuildError
 
 Real = Callable[[File], str]
 
-_UNTOUCHED_NS = 1_000_000_000
-"""The time that a folder carries while nothing has come or gone in it: seen quicker than by a listing."""
+_UNTOUCHED_NS = 1_000_000_000 + int.from_bytes(os.urandom(4), "little") % 1_000_000_000
+"""The time that a folder carries while nothing has come or gone in it: seen quicker than by a listing.
+
+Drawn anew for each build, so that no program which sets times to something round gives it by chance.
+"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,13 +100,18 @@ class SharedFolders:
         return place
 
     def close(self, place: Place) -> None:
-        """Empty the folder of what the action left behind."""
-        _empty(f"{place.folder}/out")
-        for path, kept in ((f"{place.folder}/tmp", ()), (place.folder, ("in", "out", "tmp"))):
-            if os.stat(path).st_mtime_ns != _UNTOUCHED_NS:
-                _empty(path, kept)
-                os.utime(path, ns=(_UNTOUCHED_NS, _UNTOUCHED_NS))
-        self._free.append(place)
+        """Empty the folder of what the action left behind; one that it has spoilt is not used again."""
+        try:
+            _empty(f"{place.folder}/out")
+            _empty_if_touched(f"{place.folder}/tmp")
+            _empty_if_touched(place.folder, ("in", "out", "tmp"))
+            whole = os.readlink(f"{place.folder}/in") == self._forest
+        except OSError:
+            whole = False
+        if whole:
+            self._free.append(place)
+        else:
+            remove(place.folder)
 
     def _new(self) -> Place:
         self._count += 1
@@ -139,6 +147,13 @@ def _empty(folder: str, kept: Collection[str] = ()) -> None:
     for name in os.listdir(folder):
         if name not in kept:
             remove(f"{folder}/{name}")
+
+
+def _empty_if_touched(folder: str, kept: Collection[str] = ()) -> None:
+    """The time is set before the folder is emptied: what comes late is seen the next time."""
+    if os.stat(folder).st_mtime_ns != _UNTOUCHED_NS:
+        os.utime(folder, ns=(_UNTOUCHED_NS, _UNTOUCHED_NS))
+        _empty(folder, kept)
 
 
 def missing_outputs(folder: str, action: Action) -> list[str]:

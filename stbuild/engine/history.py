@@ -60,8 +60,8 @@ class BuildFiles:
 def noops(state: Path) -> list[float]:
     """When a command found nothing to do, in seconds since 1970, the latest last."""
     try:
-        lines = (state / NOTES).read_text().splitlines()
-    except FileNotFoundError:
+        lines = (state / NOTES).read_bytes().split(b"\n")
+    except OSError:
         return []
     found = []
     for line in lines:

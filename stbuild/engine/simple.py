@@ -14,11 +14,11 @@ from typing import NamedTuple
 _FIRST = r"[A-Za-z0-9_.+-]+"
 _WORD = r"[A-Za-z0-9_./%+:,@=-]+"
 _SIMPLE = re.compile(rf" *({_FIRST}(?: +{_WORD})*)(?: +> *({_WORD}))?[ \n]*")
-_SHELLS = {
-    "/bin/sh": ("dash", "bash"),
-    "/bin/bash": ("bash",),
+_SHELLS = {"/bin/sh": ("dash", "bash"), "/bin/bash": ("bash",)}
+_FLAGS = {
+    "/bin/sh": (("-c",), ("-eu", "-c")),
+    "/bin/bash": (("-c",), ("-eu", "-c"), ("-euo", "pipefail", "-c")),
 }
-_FLAGS = (("-c",), ("-eu", "-c"), ("-euo", "pipefail", "-c"))
 _NOT_PROGRAMS = frozenset(
     """
     . alias bg bind break builtin caller case cd chdir command compgen complete compopt continue coproc
@@ -29,6 +29,15 @@ _NOT_PROGRAMS = frozenset(
     """.split()  # noqa: SIM905  # a list of words reads better so
 )
 """Builtins and reserved words of dash and bash, and the two programs that show a shell's environment."""
+
+_OF_SHELLS = frozenset(
+    """
+    DIRSTACK ENV EPOCHREALTIME EPOCHSECONDS EUID FUNCNAME GROUPS HISTCMD HOSTNAME HOSTTYPE IFS LINENO MACHTYPE
+    OLDPWD OPTARG OPTERR OPTIND OSTYPE PIPESTATUS POSIXLY_CORRECT PPID PS4 PWD RANDOM SECONDS SHELLOPTS SHLVL
+    SRANDOM UID _
+    """.split()  # noqa: SIM905  # a list of words reads better so
+)
+"""Variables that a shell sets, reads or drops itself."""
 
 
 class Simple(NamedTuple):
@@ -43,7 +52,7 @@ class Simple(NamedTuple):
 def simple(argv: Sequence[str], env: Mapping[str, str], cwd: str) -> Simple | None:
     """What `argv`, a shell with a text, comes down to in the folder `cwd`; None when a shell must read it."""
     shell = argv[0]
-    if shell not in _SHELLS or tuple(argv[1:-1]) not in _FLAGS:
+    if shell not in _FLAGS or tuple(argv[1:-1]) not in _FLAGS[shell]:
         return None
     found = _SIMPLE.fullmatch(argv[-1])
     if found is None or any(map(_sways_shell, env)):
@@ -52,7 +61,7 @@ def simple(argv: Sequence[str], env: Mapping[str, str], cwd: str) -> Simple | No
     path = _program(words[0], env.get("PATH", ""), shell)
     if path is None:
         return None
-    seen = {**env, "PWD": cwd}
+    seen = {**env, "PWD": os.path.realpath(cwd)}
     if shell == "/bin/bash":
         seen.update({"SHLVL": "1" if found[2] else "0", "_": path})
     return Simple(path, words, seen, found[2] or "")
@@ -60,7 +69,7 @@ def simple(argv: Sequence[str], env: Mapping[str, str], cwd: str) -> Simple | No
 
 def _sways_shell(name: str) -> bool:
     """Whether a variable may change how a shell reads a text, or is one that it would not pass on."""
-    return name.startswith("BASH") or name == "SHELLOPTS" or not name.isidentifier()
+    return name in _OF_SHELLS or name.startswith("BASH") or not name.isidentifier()
 
 
 @lru_cache

@@ -57,8 +57,8 @@ class Spawner:
         self._buffer = b""
         self._running: dict[int, Running] = {}
         self._spaces: list[int] | None = None
-        self._groups: list[cgroup.Place | None] = []
-        """Where memory can be limited by the kernel, once that was asked for."""
+        self._left: list[cgroup.MemoryGroup] = []
+        """Groups of actions that have ended, in which a process has not gone yet."""
         self._libc = ctypes.CDLL(None, use_errno=True)
         self._libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
         self._wake, out = os.pipe()
@@ -83,6 +83,13 @@ class Spawner:
             self._reap()
             if watched:
                 self._enforce()
+
+    def let_go(self) -> None:
+        """Remove the groups of all actions, whose processes have been killed."""
+        groups = self._left + [running.group for running in self._running.values() if running.group]
+        end = time.monotonic() + _GRACE_S
+        while (groups := [group for group in groups if not group.close()]) and time.monotonic() < end:
+            time.sleep(0.005)
 
     def _receive(self) -> bool:
         try:
@@ -109,31 +116,17 @@ class Spawner:
                 kill_tree(running.pid)
 
     def _start(self, request: dict[str, Any]) -> None:
-        group = self._group(request)
+        group = _memory_group(request)
         try:
             pid = self._fork(request, group) if request["sandbox"] or group else _spawn(request)
         except OSError as error:
             if group:
-                group.close()
+                self._left.append(group)
             with contextlib.suppress(OSError), open(request["log"], "w") as stream:
                 stream.write(f"error: cannot start {request['argv'][0]}: {error.strerror}\n")
             self._answer({"id": request["id"], "code": 127, "seconds": 0.0, "peak_kb": 0, "fate": ""})
             return
         self._running[pid] = Running(request, pid, group)
-
-    def _group(self, request: dict[str, Any]) -> "cgroup.MemoryGroup | None":
-        limit_mb = request["memory_mb"]
-        if not limit_mb:
-            return None
-        if not self._groups:
-            self._groups.append(cgroup.find_place())
-        place = self._groups[0]
-        if place is None:
-            return None
-        try:
-            return cgroup.MemoryGroup(place, str(request["id"]), limit_mb)
-        except OSError:
-            return None  # Then the processes are looked at from time to time.
 
     def _fork(self, request: dict[str, Any], group: "cgroup.MemoryGroup | None") -> int:
         if self._spaces is None and request["sandbox"]:
@@ -143,7 +136,7 @@ class Spawner:
             return pid
         try:
             if group:
-                with contextlib.suppress(OSError):  # Then the processes are looked at from time to time.
+                with contextlib.suppress(OSError):
                     group.join()
             os.setsid()
             self._libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
@@ -188,8 +181,9 @@ class Spawner:
         if running.group:
             if running.group.overrun() and not running.fate:
                 running.fate = "memory"
-                peak_kb = max(peak_kb, running.request["memory_mb"] * 1024)
-            running.group.close()
+                peak_kb = max(peak_kb, running.group.peak_kb())
+            self._left.append(running.group)
+        self._left = [group for group in self._left if not group.close()]
         self._answer({
             "id": running.request["id"],
             "code": os.waitstatus_to_exitcode(status),
@@ -216,7 +210,20 @@ class Spawner:
                 running.peak_kb = max(running.peak_kb, _resident_kb(running.pid))
                 if running.peak_kb > limit * 1024 or (running.group and running.group.overrun()):
                     running.fate = "memory"
+                    running.peak_kb = max(running.peak_kb, running.group.peak_kb() if running.group else 0)
                     kill_tree(running.pid)
+
+
+def _memory_group(request: dict[str, Any]) -> "cgroup.MemoryGroup | None":
+    """The group that limits an action's memory; without one its processes are looked at from time to time."""
+    limit_mb = request["memory_mb"]
+    place = cgroup.find_place() if limit_mb else None
+    if place is None:
+        return None
+    try:
+        return cgroup.MemoryGroup(place, str(request["id"]), limit_mb)
+    except OSError:
+        return None
 
 
 def _spawn(request: dict[str, Any]) -> int:
@@ -315,10 +322,12 @@ def main() -> None:
     """Serve on the socket whose number is the one argument."""
     channel = socket.socket(fileno=int(sys.argv[1]))
     channel.set_inheritable(False)
+    spawner = Spawner(channel)
     try:
-        Spawner(channel).run()
+        spawner.run()
     finally:
         kill_all()
+        spawner.let_go()
 
 
 if __name__ == "__main__":

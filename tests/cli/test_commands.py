@@ -175,6 +175,35 @@ def test_a_test_that_writes_its_cases_is_reported_case_by_case(workspace: Worksp
         assert one.attrib == {"name": "one", "time": "0.5", "classname": "//p:good"}
 
 
+@pytest.mark.parametrize(
+    ("written", "counted"),
+    [
+        ('<?xml version="1.0" encoding="foo-8"?><testsuite><testcase name="a"/></testsuite>', ("1", "0")),
+        ('<?xml version="1.0" encoding="gb2312"?><testsuite><testcase name="a"/></testsuite>', ("1", "0")),
+        ('<testsuite xmlns="urn:x"><testcase name="a"/><testcase name="b"/></testsuite>', ("2", "0")),
+        (f'<testsuite><testcase name="a">{"<x>" * 3000}{"</x>" * 3000}</testcase></testsuite>', ("1", "0")),
+        ('<testsuite><testcase name="a" time="nan"><error/></testcase></testsuite>', ("1", "1")),
+    ],
+)
+def test_whatever_a_test_writes_is_reported(
+    workspace: WorkspaceFolder, written: str, counted: tuple[str, str]
+) -> None:
+    workspace.write("p/cases.xml", written)
+    workspace.build_file("p", "sh_test: {name: t, srcs: [cases.xml], cmd: 'cp $< $$XML_OUTPUT_FILE'}")
+    for _ in range(2):
+        workspace.ok("test", "p:t", "--sandbox=off")
+        top = ElementTree.parse(workspace.root / "stbuild-out/testlogs/junit.xml").getroot()
+        assert (top.get("tests"), top.get("failures")) == counted
+        assert float(top.get("time", "")) >= 0
+
+
+def test_a_link_is_no_report_of_a_failed_test(workspace: WorkspaceFolder) -> None:
+    secret = workspace.write("secret.xml", '<testsuite><testcase name="secret"/></testsuite>')
+    workspace.build_file("p", f"sh_test: {{name: t, cmd: 'ln -s {secret} $$XML_OUTPUT_FILE; exit 1'}}")
+    workspace.run("test", "p:t", "--sandbox=off")
+    assert "secret" not in (workspace.root / "stbuild-out/testlogs/junit.xml").read_text()
+
+
 def test_watch_builds_again_until_it_is_interrupted(workspace: WorkspaceFolder) -> None:
     source = workspace.write("p/a.txt", "one\n")
     workspace.build_file("p", MADE)

@@ -218,3 +218,11 @@ def test_a_refused_build_is_told_as_such(workspace: WorkspaceFolder) -> None:
     workspace.fails("p:a")
     (refused,) = json.loads(workspace.ok("log", "--json").out)
     assert refused["ended"] == "refused"
+
+
+def test_a_line_separator_of_unicode_tears_no_line(workspace: WorkspaceFolder) -> None:
+    workspace.write("p/odd.txt", "a\u2028b\x85c\n")
+    workspace.build_file("p", "genrule: {name: odd, srcs: [odd.txt], outs: [o], cmd: 'cat $<; exit 1'}")
+    workspace.fails("p:odd", code=1)
+    (failed,) = json.loads(workspace.ok("log", "-1", "--json").out)["actions"]
+    assert (failed["ended"], failed["line"]) == ("failed", "a\u2028b\x85c".splitlines()[-1])

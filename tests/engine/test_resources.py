@@ -113,7 +113,11 @@ def test_the_kernel_stops_a_step_that_takes_too_much_for_a_moment(workspace: Wor
     told = workspace.fails("p:m", code=1)
     assert "//p:m: Genrule was stopped: it used more than its 100 MB of memory\n" in told
     assert "the kernel sees to it" in workspace.ok("doctor").out
-    assert not list(Path(place.folder).glob("stbuild-*"))
+    command = "(setsid sleep 60 &) ; touch $@"
+    workspace.build_file("p", f"genrule: {{name: m, outs: [m], cmd: '{command}', memory_mb: 100}}")
+    workspace.ok("p:m")
+    owners = [group.name.split("-")[2] for group in Path(place.folder).glob("stbuild-*-*-*")]
+    assert all(Path(f"/proc/{owner}").exists() for owner in owners)
 
 
 def test_a_step_that_never_works_is_tried_so_often_and_no_more(workspace: WorkspaceFolder) -> None:

@@ -63,6 +63,40 @@ def until_told(process: "subprocess.Popen[str]", text: str) -> bool:
     return any(text in line for line in process.stderr)
 
 
+MESSES = {
+    "old": "touch leak tmp/leak; touch -d @1 . tmp",
+    "folder": "mkdir leak; touch out/leak",
+    "tmp": "rm -rf tmp",
+    "in": "rm in",
+    "out": "rm -r out; mkdir out; touch $@",
+}
+
+
+@pytest.mark.parametrize("mess", MESSES)
+def test_an_action_without_a_sandbox_finds_nothing_of_the_one_before(
+    workspace: WorkspaceFolder, mess: str
+) -> None:
+    workspace.build_file(
+        "p",
+        f"genrule: {{name: a, outs: [a], cmd: 'touch $@; {MESSES[mess]}'}}",
+        "genrule: {name: b, srcs: [':a'], outs: [b], cmd: 'ls tmp $<; find > $@'}",
+    )
+    workspace.ok("p:b", "--sandbox=off", "-j", "1")
+    assert "leak" not in workspace.output("p/b").read_text()
+
+
+def test_a_file_that_hides_its_size_is_taken_whole(workspace: WorkspaceFolder) -> None:
+    workspace.build_file(
+        "p",
+        "genrule: {name: all, outs: [all.txt], cmd: 'ln -s /proc/version $@'}",
+        "genrule: {name: first, outs: [first.txt], cmd: 'head -c 1 /proc/version > $@'}",
+    )
+    workspace.ok("p:all", "--sandbox=off")
+    workspace.ok("p:first", "--sandbox=off")
+    assert workspace.output("p/all.txt").read_text() == Path("/proc/version").read_text()
+    assert workspace.output("p/first.txt").read_text() == Path("/proc/version").read_text()[:1]
+
+
 def test_a_time_out_kills_the_whole_tree(workspace: WorkspaceFolder) -> None:
     command = "sleep 61.5 & (setsid sleep 61.5 &) ; sleep 61.5; touch $@"
     workspace.build_file("p", f"genrule: {{name: t, outs: [t], cmd: '{command}', timeout_s: 0.6}}")

@@ -78,13 +78,21 @@ def test_a_simple_command_does_what_the_shell_does(folder: Path, shell: tuple[st
     assert ran_directly(short, folder) == by_shell
 
 
+def test_a_folder_is_shown_as_a_shell_shows_it(folder: Path) -> None:
+    named = folder / "named"
+    named.symlink_to(folder)
+    short = simple([*SH, "cat a"], ENV, str(named))
+    assert short is not None
+    assert short.env["PWD"] == str(folder.resolve())
+
+
 @pytest.mark.parametrize("shell", [BASH, SH])
 @pytest.mark.parametrize("text", FOR_THE_SHELL)
 def test_what_only_a_shell_understands_is_left_to_it(shell: tuple[str, ...], text: str) -> None:
     assert simple([*shell, text], ENV, "/") is None
 
 
-@pytest.mark.parametrize("name", ["BASH_ENV", "SHELLOPTS", "BASH_FUNC_cat%%", "no-name"])
+@pytest.mark.parametrize("name", ["BASH_ENV", "SHELLOPTS", "BASH_FUNC_cat%%", "no-name", "IFS", "OLDPWD"])
 def test_a_variable_that_sways_a_shell_needs_one(name: str) -> None:
     assert simple([*BASH, "cat a"], {**ENV, name: "x"}, "/") is None
 
@@ -92,6 +100,7 @@ def test_a_variable_that_sways_a_shell_needs_one(name: str) -> None:
 def test_other_programs_and_flags_are_no_shells() -> None:
     assert simple(["/usr/bin/env", "-c", "cat a"], ENV, "/") is None
     assert simple(["/bin/sh", "-x", "-c", "cat a"], ENV, "/") is None
+    assert simple(["/bin/sh", "-euo", "pipefail", "-c", "cat a"], ENV, "/") is None
     assert simple(["/bin/sh", "-c", "cat $0", "cat a"], ENV, "/") is None
     assert simple(["/bin/sh", "-c", "cat a"], {**ENV, "PATH": "bin:/usr/bin"}, "/") is None
 
