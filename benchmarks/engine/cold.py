@@ -31,7 +31,10 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=10_000)
     parser.add_argument("--pairs", type=int, default=5)
     options = parser.parse_args()
-    peer, ours = tools(["ninja", "stbuild-off"])
+    contenders = tools(["ninja", "stbuild-off"])
+    if len(contenders) < 2:
+        raise SystemExit("ninja is not on this machine, or `./stbuildw` is missing (apt install ninja-build)")
+    peer, ours = contenders
     print(f"{options.count} actions, {os.cpu_count()} processors, load {os.getloadavg()[0]:.1f} at the start")
     print("wall (cpu) s        ninja            stbuild --sandbox=off    wall ratio (cpu)")
     ratios = []

@@ -19,9 +19,11 @@ if __name__ == "__main__":
     sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
     import cgroup  # type: ignore[import-not-found]  # by path: it lies beside this script
     import landlock  # type: ignore[import-not-found]
+    from processes import GRACE_S, kill_all, kill_tree, resident_kb  # type: ignore[import-not-found]
     from simple import simple  # type: ignore[import-not-found]
 else:
     from stbuild.engine import cgroup, landlock
+    from stbuild.engine.processes import GRACE_S, kill_all, kill_tree, resident_kb
     from stbuild.engine.simple import simple
 
 _PR_SET_PDEATHSIG = 1
@@ -31,7 +33,6 @@ _WRITTEN = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD, signal.SIGPIPE, signal.SIGXFSZ)
 """What Python or we handle otherwise than a program expects; an action gets the defaults."""
 
-_GRACE_S = 2.0
 _POLL_S = 0.25
 
 
@@ -87,7 +88,7 @@ class Spawner:
     def let_go(self) -> None:
         """Remove the groups of all actions, whose processes have been killed."""
         groups = self._left + [running.group for running in self._running.values() if running.group]
-        end = time.monotonic() + _GRACE_S
+        end = time.monotonic() + GRACE_S
         while (groups := [group for group in groups if not group.close()]) and time.monotonic() < end:
             time.sleep(0.005)
 
@@ -207,7 +208,7 @@ class Spawner:
                 kill_tree(running.pid)
             limit = running.request.get("memory_mb")
             if limit:
-                running.peak_kb = max(running.peak_kb, _resident_kb(running.pid))
+                running.peak_kb = max(running.peak_kb, resident_kb(running.pid))
                 if running.peak_kb > limit * 1024 or (running.group and running.group.overrun()):
                     running.fate = "memory"
                     running.peak_kb = max(running.peak_kb, running.group.peak_kb() if running.group else 0)
@@ -256,66 +257,6 @@ def _become(request: dict[str, Any], log: int) -> None:
             os.execve(short.path, short.argv, short.env)
         os.dup2(log, 1)
     os.execvpe(request["argv"][0], request["argv"], request["env"])
-
-
-def kill_tree(top: int) -> None:
-    """Kill a process and all that descend from it, also those that left its session."""
-    for pid in _descendants(top):
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.kill(pid, signal.SIGKILL)
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(top, signal.SIGKILL)
-
-
-def kill_all() -> None:
-    """Kill every descendant of this process until none is left."""
-    end = time.monotonic() + _GRACE_S
-    while time.monotonic() < end:
-        below = [pid for pid in _descendants(os.getpid()) if pid != os.getpid()]
-        if not below:
-            return
-        for pid in below:
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.kill(pid, signal.SIGKILL)
-        with contextlib.suppress(ChildProcessError):
-            while os.waitpid(-1, os.WNOHANG)[0]:
-                pass
-        time.sleep(0.005)
-
-
-def _processes() -> dict[int, tuple[int, int, int]]:
-    found = {}
-    for name in os.listdir("/proc"):
-        if not name.isdigit():
-            continue
-        try:
-            with open(f"/proc/{name}/stat", "rb") as stream:
-                fields = stream.read().rpartition(b")")[2].split()
-        except OSError:
-            continue
-        found[int(name)] = (int(fields[1]), int(fields[3]), int(fields[21]))
-    return found
-
-
-def _descendants(top: int) -> list[int]:
-    known = _processes()
-    below: dict[int, list[int]] = {}
-    for pid, (parent, _, _) in known.items():
-        below.setdefault(parent, []).append(pid)
-    found = [top] if top in known else []
-    pending = [top]
-    while pending:
-        children = below.get(pending.pop(), [])
-        found += children
-        pending += children
-    found += [pid for pid, (_, session, _) in known.items() if session == top and pid not in found]
-    return found
-
-
-def _resident_kb(top: int) -> int:
-    known = _processes()
-    pages = sum(known[pid][2] for pid in _descendants(top) if pid in known)
-    return pages * (os.sysconf("SC_PAGESIZE") // 1024)
 
 
 def main() -> None:
