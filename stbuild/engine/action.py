@@ -1,7 +1,8 @@
 """An action: a command with declared inputs and outputs, as a value that nothing runs yet."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+
+from msgspec import Struct
 
 from stbuild.engine.artifact import File, Folder, Tree
 from stbuild.errors import StbuildError
@@ -9,8 +10,13 @@ from stbuild.errors import StbuildError
 Text = tuple[tuple[str, str], ...]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Resources:
+def _at_least(least: int, **values: float) -> None:
+    for name, value in values.items():
+        if value < least:
+            raise StbuildError(f"{name} takes {least} or more, got {value:g}")
+
+
+class Resources(Struct, frozen=True, kw_only=True):
     """What an action occupies while it runs; `named` holds licences and boards by name.
 
     `semantic` are resources that change the result, such as a tool's thread count: only they are keyed.
@@ -28,19 +34,17 @@ class Resources:
                 raise StbuildError(f"resource {name!r} takes a count of at least 1, got {count}")
 
 
-@dataclass(frozen=True, kw_only=True)
-class CxxScan:
+class CxxScan(Struct, frozen=True, kw_only=True):
     """C++ sources whose `#include`s say which headers are inputs, and the folders to search them in."""
 
     sources: tuple[File, ...] = ()
     folders: tuple[Folder | Tree, ...] = ()
 
 
-@dataclass(frozen=True, kw_only=True)
-class Policy:
+class Policy(Struct, frozen=True, kw_only=True):
     """How an action is run; none of it changes the result, so none of it is keyed."""
 
-    resources: Resources = field(default_factory=Resources)
+    resources: Resources = Resources()
     timeout_s: float | None = None
     retries: int = 0
     network: bool = False
@@ -55,8 +59,7 @@ class Policy:
             raise StbuildError(f"timeout_s takes more than 0 seconds, got {self.timeout_s:g}")
 
 
-@dataclass(frozen=True, kw_only=True)
-class Action:
+class Action(Struct, frozen=True, kw_only=True):
     """One command: argv with paths `in/…` and `out/…` relative to the action's own folder.
 
     `id` is unique in one configuration and stable over builds. `module` names a Python module whose import
@@ -72,8 +75,8 @@ class Action:
     env: Text = ()
     module: str | None = None
     tools: tuple[str, ...] = ()
-    cxx: CxxScan = field(default_factory=CxxScan)
-    policy: Policy = field(default_factory=Policy)
+    cxx: CxxScan = CxxScan()
+    policy: Policy = Policy()
     where: str = ""
 
     @property
@@ -83,8 +86,7 @@ class Action:
         return (*self.inputs, *self.cxx.sources, *trees)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Template:
+class Template(Struct, frozen=True, kw_only=True):
     """An action for each file of a tree, known only when the tree is made; their outputs form `out_tree`."""
 
     id: str
@@ -112,9 +114,3 @@ class Template:
 
 
 Node = Action | Template
-
-
-def _at_least(least: int, **values: float) -> None:
-    for name, value in values.items():
-        if value < least:
-            raise StbuildError(f"{name} takes {least} or more, got {value:g}")

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from msgspec import Struct
+
 from stbuild.engine import schema
 from stbuild.engine.buildfile import TargetCall
 from stbuild.engine.configured import Configuration, choose, is_plain
@@ -21,8 +23,7 @@ from stbuild.errors import StbuildError, did_you_mean
 Overrides = Mapping[Label, Mapping[str, Any]]
 
 
-@dataclass(kw_only=True)
-class Analyzed:
+class Analyzed(Struct, kw_only=True):
     """One target after its rule was called."""
 
     provider: Any

@@ -1,8 +1,9 @@
 """Files as the build graph sees them: a source, a library file, an external file, a text or an output."""
 
-from dataclasses import dataclass
 from enum import Enum
 from pathlib import PurePosixPath
+
+from msgspec import Struct
 
 
 class Origin(Enum):
@@ -20,8 +21,7 @@ class Origin(Enum):
     """Is made by an action; `path` is relative to the configuration's folder."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class File:
+class File(Struct, frozen=True, kw_only=True):
     """A file of the build; inside an action it lies at `in/<path>`, or at `out/…` while it is made."""
 
     path: str
@@ -59,13 +59,11 @@ class File:
         return self.path
 
 
-@dataclass(frozen=True, kw_only=True)
-class Tree(File):
+class Tree(File, frozen=True, kw_only=True):
     """A directory; its content is its sorted files and their digests."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Folder:
+class Folder(Struct, frozen=True, kw_only=True):
     """A directory that is searched, for example for headers; naming it in an argv makes nothing an input."""
 
     path: str

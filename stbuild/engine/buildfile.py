@@ -1,10 +1,10 @@
 """BUILD.yaml: the targets of one package, each with the line that it stands on."""
 
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import yaml
+from msgspec import Struct, field
 
 from stbuild import layout
 from stbuild.engine.label import Label, default_name, parse_label
@@ -21,8 +21,7 @@ class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[mi
         """Leave a node."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class TargetCall:
+class TargetCall(Struct, frozen=True, kw_only=True):
     """One entry of `targets:`, a rule or macro with the attributes written for it."""
 
     rule: str

@@ -2,9 +2,10 @@
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 from enum import Enum
 from pathlib import Path
+
+from msgspec import Struct, structs
 
 from stbuild import layout
 from stbuild.engine import digest as digests
@@ -32,8 +33,7 @@ class Standing(Enum):
     RUN = "run"
 
 
-@dataclass(frozen=True, kw_only=True)
-class Verdict:
+class Verdict(Struct, frozen=True, kw_only=True):
     """What was found out about one action."""
 
     standing: Standing
@@ -119,7 +119,7 @@ class Evaluator:
         paths = list(paths_on_disk(action, key, self.real))
         if action.module:
             paths += self.closures.closure(action.module, action.where).paths
-        return replace(key, seen={path: self._read.get(path, "") for path in paths})
+        return structs.replace(key, seen={path: self._read.get(path, "") for path in paths})
 
     def changed_since(self, key: Key) -> str | None:
         """The first file on disk that is not as it was when the key was made; it will be read anew."""

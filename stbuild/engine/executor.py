@@ -6,17 +6,17 @@ import select
 import socket
 import subprocess
 import sys
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
+
+from msgspec import Struct, field
 
 from stbuild.errors import StbuildError
 
 _HEAD = 4
 
 
-@dataclass(frozen=True, kw_only=True)
-class Job:
+class Job(Struct, frozen=True, kw_only=True):
     """A command made ready to run in `folder`, which holds its inputs; what it prints goes to `log`."""
 
     id: int
@@ -29,8 +29,7 @@ class Job:
     sandbox: dict[str, object] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Outcome:
+class Outcome(Struct, frozen=True, kw_only=True):
     """How a job ended; `fate` is '' when it ended by itself, else 'timeout', 'memory' or 'stopped'."""
 
     id: int

@@ -3,9 +3,10 @@
 import os
 import shlex
 import time
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct, field
 
 from stbuild.engine.action import Action
 from stbuild.engine.collect import collect
@@ -24,8 +25,7 @@ _CHANGED_TRIES = 3
 _LONG_S = 1.0
 
 
-@dataclass(kw_only=True)
-class Flight:
+class Flight(Struct, kw_only=True):
     """An action that is running."""
 
     action: Action
@@ -37,8 +37,7 @@ class Flight:
     rereads: int = 0
 
 
-@dataclass(frozen=True, kw_only=True)
-class Landed:
+class Landed(Struct, frozen=True, kw_only=True):
     """An action that has ended."""
 
     action: Action

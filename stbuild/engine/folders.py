@@ -3,9 +3,10 @@
 import errno
 import os
 from collections.abc import Callable, Collection, Iterable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
+
+from msgspec import Struct
 
 from stbuild.engine.action import Action
 from stbuild.engine.artifact import File, Origin, Tree
@@ -22,8 +23,7 @@ Drawn anew for each build, so that no program which sets times to something roun
 """
 
 
-@dataclass(frozen=True, kw_only=True)
-class Place:
+class Place(Struct, frozen=True, kw_only=True):
     """Where one action runs, and the file that takes what it prints."""
 
     folder: str

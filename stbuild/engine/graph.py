@@ -1,15 +1,15 @@
 """The action graph of one request: nodes in an order in which every producer comes before its readers."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from stbuild.engine.action import Node
 from stbuild.engine.artifact import File, Origin
 from stbuild.errors import StbuildError
 
 
-@dataclass(frozen=True, kw_only=True)
-class TargetNode:
+class TargetNode(Struct, frozen=True, kw_only=True):
     """One analysed target: what it hands on, and the actions that make it."""
 
     label: str
@@ -24,8 +24,7 @@ class TargetNode:
     run_argv: tuple[str | File, ...] = ()
 
 
-@dataclass(frozen=True, kw_only=True)
-class Graph:
+class Graph(Struct, frozen=True, kw_only=True):
     """Targets by label and nodes by id; plain values without the rules that made them."""
 
     configuration: str

@@ -2,8 +2,9 @@
 
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from typing import Any
+
+from msgspec import Struct, field
 
 from stbuild.engine.action import Action
 from stbuild.engine.artifact import File
@@ -17,8 +18,7 @@ SALT = "stbuild-1"
 """Changes when the engine runs actions so differently that old results must not be used."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Key:
+class Key(Struct, frozen=True, kw_only=True):
     """A key, the canonical text of its parts, and the headers that the action was found to read."""
 
     digest: str

@@ -1,8 +1,9 @@
 """Labels (`//package:name`) and the patterns that stand for several of them."""
 
 import re
-from dataclasses import dataclass
 from functools import lru_cache
+
+from msgspec import Struct
 
 from stbuild.errors import StbuildError
 
@@ -10,8 +11,7 @@ _NAME = re.compile(r"[A-Za-z0-9_.+\-][A-Za-z0-9_.+\-/=@~]*\Z")
 _PACKAGE = re.compile(r"(?:[A-Za-z0-9_.+\-@~]+(?:/[A-Za-z0-9_.+\-@~]+)*)?\Z")
 
 
-@dataclass(frozen=True, kw_only=True, order=True)
-class Label:
+class Label(Struct, frozen=True, kw_only=True, order=True):
     """The name of one target: its package is a folder relative to the workspace, '' for the root."""
 
     package: str
@@ -21,8 +21,7 @@ class Label:
         return f"//{self.package}:{self.name}"
 
 
-@dataclass(frozen=True, kw_only=True)
-class Pattern:
+class Pattern(Struct, frozen=True, kw_only=True):
     """Labels as the user names them: one target, `:all` of a package, or `...` below a folder."""
 
     package: str

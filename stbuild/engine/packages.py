@@ -2,9 +2,10 @@
 
 import os
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
+
+from msgspec import structs
 
 from stbuild import layout
 from stbuild.engine.buildfile import TargetCall, calls_of, read_build_file
@@ -127,5 +128,5 @@ class Packages:
         self.macro_calls[call.label] = call
         made = calls_of(self._expand(call, definition), call)
         if definition.default and all(each.label != call.label for each in made):
-            made.append(replace(call, rule=ALIAS, attrs={"actual": f":{definition.default}"}))
+            made.append(structs.replace(call, rule=ALIAS, attrs={"actual": f":{definition.default}"}))
         return made

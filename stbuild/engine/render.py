@@ -1,8 +1,9 @@
 """From the arguments of a command, files among them, to its text and to the files that it reads and makes."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from stbuild.engine.artifact import File, Folder, Origin
 
@@ -10,8 +11,7 @@ Argument = str | int | float | File | Folder | tuple[Any, ...]
 """One argument of a command; a tuple is joined without a space: `("-I", folder)`."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Rendered:
+class Rendered(Struct, frozen=True, kw_only=True):
     """A command inside its action's folder, its inputs and its outputs."""
 
     command: tuple[str, ...]

@@ -9,9 +9,10 @@ import os
 import time
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct
 
 from stbuild.engine.disk import append
 from stbuild.engine.encode import encode
@@ -22,8 +23,7 @@ _KEY = 64
 _HEAD = 9 + _KEY + 1
 
 
-@dataclass(frozen=True, kw_only=True)
-class Record:
+class Record(Struct, frozen=True, kw_only=True):
     """One finished action: its outputs by their path `out/…`, what it printed, and how long it took."""
 
     outputs: dict[str, str]

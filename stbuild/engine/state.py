@@ -4,8 +4,9 @@ import os
 import time
 import zlib
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from stbuild.engine.digest import hash_bytes
 from stbuild.engine.journal import Journal
@@ -19,8 +20,7 @@ _SMALL_BYTES = 1 << 10
 """What is not larger is kept as it is: compressing it takes longer than writing the rest of a result."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Result:
+class Result(Struct, frozen=True, kw_only=True):
     """How an action last ended: its key, and digest and inode of each output by path."""
 
     key: str
