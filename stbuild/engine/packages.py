@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from weakref import WeakMethod
 
 from msgspec import structs
 
@@ -28,7 +29,7 @@ class Packages:
         self.root = root
         self._index = index
         self._tracker = tracker
-        self._expand = expand
+        self._expand = WeakMethod(expand)
         self._exists: dict[str, bool] = {}
         self._calls: dict[str, dict[str, TargetCall]] = {}
         self.macro_calls: dict[Label, TargetCall] = {}
@@ -126,7 +127,9 @@ class Packages:
         if not isinstance(definition, Macro):
             return [call]
         self.macro_calls[call.label] = call
-        made = calls_of(self._expand(call, definition), call)
+        expand = self._expand()
+        assert expand is not None
+        made = calls_of(expand(call, definition), call)
         if definition.default and all(each.label != call.label for each in made):
             made.append(structs.replace(call, rule=ALIAS, attrs={"actual": f":{definition.default}"}))
         return made

@@ -1,6 +1,5 @@
 """One request of a user, from labels to a report: opens what a build needs and closes it again."""
 
-import gc
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -112,7 +111,6 @@ class Session:
             self.labels = choose(self, self.labels)
         self.graph = self.analysis.graph(self.labels)
         del self.analysis  # The graph stands alone, and what led to it is most of a large build's memory.
-        gc.collect()
 
     def roots(self, labels: list[Label] | None = None) -> list[str]:
         """The nodes to make: all of a target's own and those that make its files, without tests."""

@@ -49,8 +49,8 @@ class Simple(NamedTuple):
     output: str
 
 
-def simple(argv: Sequence[str], env: Mapping[str, str], cwd: str) -> Simple | None:
-    """What `argv`, a shell with a text, comes down to in the folder `cwd`; None when a shell must read it."""
+def simple(argv: Sequence[str], env: Mapping[str, str]) -> Simple | None:
+    """What `argv`, a shell with a text, comes down to in the current folder; None if a shell must read it."""
     shell = argv[0]
     if shell not in _FLAGS or tuple(argv[1:-1]) not in _FLAGS[shell]:
         return None
@@ -61,7 +61,7 @@ def simple(argv: Sequence[str], env: Mapping[str, str], cwd: str) -> Simple | No
     path = _program(words[0], env.get("PATH", ""), shell)
     if path is None:
         return None
-    seen = {**env, "PWD": os.path.realpath(cwd)}
+    seen = {**env, "PWD": os.getcwd()}
     if shell == "/bin/bash":
         seen.update({"SHLVL": "1" if found[2] else "0", "_": path})
     return Simple(path, words, seen, found[2] or "")

@@ -56,6 +56,7 @@ class Spawner:
     def __init__(self, channel: socket.socket) -> None:
         self._channel = channel
         self._buffer = b""
+        self._answers = bytearray()
         self._running: dict[int, Running] = {}
         self._spaces: list[int] | None = None
         self._left: list[cgroup.MemoryGroup] = []
@@ -84,6 +85,7 @@ class Spawner:
             self._reap()
             if watched:
                 self._enforce()
+            self._send()
 
     def let_go(self) -> None:
         """Remove the groups of all actions, whose processes have been killed."""
@@ -195,8 +197,13 @@ class Spawner:
 
     def _answer(self, answer: dict[str, Any]) -> None:
         data = marshal.dumps(answer)
-        with contextlib.suppress(ConnectionError):
-            self._channel.sendall(len(data).to_bytes(_HEAD, "little") + data)
+        self._answers += len(data).to_bytes(_HEAD, "little") + data
+
+    def _send(self) -> None:
+        if self._answers:
+            with contextlib.suppress(ConnectionError):
+                self._channel.sendall(self._answers)
+            self._answers.clear()
 
     def _enforce(self) -> None:
         now = time.monotonic()
@@ -230,7 +237,7 @@ def _memory_group(request: dict[str, Any]) -> "cgroup.MemoryGroup | None":
 def _spawn(request: dict[str, Any]) -> int:
     """Start without fork, which would copy our page tables; this process has one thread, so it may move."""
     os.chdir(request["cwd"])
-    short = simple(request["argv"], request["env"], request["cwd"])
+    short = simple(request["argv"], request["env"])
     if short is not None:
         with contextlib.suppress(OSError):
             return _posix_spawn(short.path, short.argv, short.env, request["log"], short.output)
@@ -249,7 +256,7 @@ def _posix_spawn(path: str, argv: list[str], env: dict[str, str], log: str, outp
 
 def _become(request: dict[str, Any], log: int) -> None:
     """Be the action's program; returns never, or raises."""
-    short = simple(request["argv"], request["env"], request["cwd"])
+    short = simple(request["argv"], request["env"])
     if short is not None:
         with contextlib.suppress(OSError):
             if short.output:
