@@ -5,6 +5,9 @@
 Tools that the machine lacks are left out. Times are in seconds, the median where a situation is repeated. The
 processor time in brackets is that of the tool and of all that it ran: it says more than the wall time while
 other programs keep the machine busy.
+
+Nothing is deleted before the last first build: ext4 without a journal searches for minutes among the inodes
+of deleted files when it makes new ones, 20 times as long, and so one tool would pay for another's rest.
 """
 
 import argparse
@@ -15,9 +18,9 @@ import statistics
 import subprocess
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from benchmarks.engine.graph import layered, write_sources
@@ -32,8 +35,8 @@ class Figures:
     cold: tuple[float, float]
     noop: tuple[float, float]
     changed: tuple[float, float]
-    hits: tuple[float, float] | None
     memory_mib: int
+    hits: tuple[float, float] | None = None
 
 
 class Course:
@@ -42,7 +45,7 @@ class Course:
     def __init__(self, tool: Tool, count: int, place: Path, patience_s: float) -> None:
         self._tool = tool
         self._folder = place / "work"
-        self._folder.mkdir()
+        self._folder.mkdir(parents=True)
         self._patience_s = patience_s
         self._env = {**os.environ, "STBUILD_CACHE": f"{place}/cache"}
         self._env.pop("PYTHONDONTWRITEBYTECODE", None)
@@ -50,19 +53,23 @@ class Course:
         tool.write(self._folder, layered(count))
 
     def run(self, repeat: int) -> Figures:
-        """Go through the situations."""
+        """The first build, one with nothing to do, and one after a change."""
         cold = self.timed(self._tool.argv)
         time.sleep(0.1)
         noop = _median([self.timed(self._tool.argv) for _ in range(repeat)])
         changed = _median([self._change(number) for number in range(repeat)])
+        memory_mib = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss // 1024
+        return Figures(cold=cold, noop=noop, changed=changed, memory_mib=memory_mib)
+
+    def end(self) -> tuple[float, float] | None:
+        """Remove what was built, build again from the cache where there is one, and let go."""
         hits = None
         if self._tool.clean:
             self.timed(self._tool.clean)
             hits = self.timed(self._tool.argv)
         if self._tool.stop:
             self.timed(self._tool.stop)
-        memory_mib = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss // 1024
-        return Figures(cold=cold, noop=noop, changed=changed, hits=hits, memory_mib=memory_mib)
+        return hits
 
     def timed(self, argv: Sequence[str]) -> tuple[float, float]:
         """Wall and processor time of one call, which must succeed."""
@@ -86,15 +93,14 @@ class Course:
         return self.timed(self._tool.argv)
 
 
-def measure(tool: Tool, count: int, repeat: int, patience_s: float) -> Figures | None:
+def measure(course: Course, repeat: int) -> Figures | None:
     """Measure in a child, so that memory and processor time are this tool's; None when it failed."""
     reader, writer = os.pipe()
     pid = os.fork()
     if pid == 0:
         os.close(reader)
-        with suppress(subprocess.TimeoutExpired), tempfile.TemporaryDirectory() as place:
-            figures = Course(tool, count, Path(place), patience_s).run(repeat)
-            os.write(writer, json.dumps(asdict(figures)).encode())
+        with suppress(subprocess.TimeoutExpired):
+            os.write(writer, json.dumps(asdict(course.run(repeat))).encode())
         os._exit(0)
     os.close(writer)
     with os.fdopen(reader) as stream:
@@ -105,8 +111,7 @@ def measure(tool: Tool, count: int, repeat: int, patience_s: float) -> Figures |
 
 def row(figures: Figures, ninja: Figures) -> str:
     """The columns of one tool."""
-    pairs = (figures.cold, figures.noop, figures.changed, figures.hits)
-    times = " ".join(f"{pair[0]:7.2f} ({pair[1]:6.2f})" if pair else f"{'-':>16}" for pair in pairs)
+    times = " ".join(map(_pair, (figures.cold, figures.noop, figures.changed)))
     ratios = [figures.cold[each] / ninja.cold[each] for each in (0, 1)]
     ratios.append(figures.noop[0] / ninja.noop[0])
     return f"{times} {figures.memory_mib:5}   " + " ".join(f"{ratio:6.2f}" for ratio in ratios)
@@ -121,19 +126,46 @@ def main() -> None:
     parser.add_argument("--patience", type=float, default=600.0, help="seconds that one call may take")
     options = parser.parse_args()
     print(f"{options.count} actions, {os.cpu_count()} processors, load {os.getloadavg()[0]:.1f} at the start")
-    heads = " ".join(f"{head:>16}" for head in ("cold", "no-op", "changed", "hits"))
-    print(f"{'wall (cpu) s':12}{heads} {'MiB':>5}   to the first: cold wall, cold cpu, no-op wall")
-    found: dict[str, Figures] = {}
-    for tool in tools([name for name in options.tools.split(",") if name]):
-        figures = measure(tool, options.count, options.repeat, options.patience)
-        if figures is None:
-            print(f"{tool.name:12} failed, or took over {options.patience:.0f} s", flush=True)
-            continue
-        found[tool.name] = figures
-        print(f"{tool.name:12}{row(figures, next(iter(found.values())))}", flush=True)
+    chosen = tools([name for name in options.tools.split(",") if name])
+    with tempfile.TemporaryDirectory() as place:
+        courses = {
+            tool.name: Course(tool, options.count, Path(place, tool.name), options.patience)
+            for tool in chosen
+        }
+        found = first_builds(courses, options.repeat)
+        found = again(courses, found)
     print(f"load {os.getloadavg()[0]:.1f} at the end")
     for sentence in misses(options.count, {name: asdict(each) for name, each in found.items()}):
         print(sentence)
+
+
+def first_builds(courses: Mapping[str, Course], repeat: int) -> dict[str, Figures]:
+    """A line for each tool that did not fail, with its ratios to the first."""
+    heads = " ".join(f"{head:>16}" for head in ("cold", "no-op", "changed"))
+    print(f"{'wall (cpu) s':12}{heads} {'MiB':>5}   to the first: cold wall, cold cpu, no-op wall")
+    found: dict[str, Figures] = {}
+    for name, course in courses.items():
+        figures = measure(course, repeat)
+        if figures is None:
+            print(f"{name:12} failed, or took too long", flush=True)
+            continue
+        found[name] = figures
+        print(f"{name:12}{row(figures, next(iter(found.values())))}", flush=True)
+    return found
+
+
+def again(courses: Mapping[str, Course], found: Mapping[str, Figures]) -> dict[str, Figures]:
+    """The figures with the time of all hits after `clean`, a line for each tool that has a cache."""
+    print("hits after clean")
+    ended = {name: replace(figures, hits=courses[name].end()) for name, figures in found.items()}
+    for name, figures in ended.items():
+        if figures.hits:
+            print(f"{name:12}{_pair(figures.hits)}")
+    return ended
+
+
+def _pair(pair: tuple[float, float]) -> str:
+    return f"{pair[0]:7.2f} ({pair[1]:6.2f})"
 
 
 def _median(pairs: Sequence[tuple[float, float]]) -> tuple[float, float]:

@@ -3,7 +3,8 @@
     python -m benchmarks.engine.cold [--count 10000] [--pairs 5]
 
 A cold build is mostly the start of processes and the making of files, and a machine that others share does
-both at changing speed; so the ratio is taken pair by pair, and its median counts.
+both at changing speed; so the ratio is taken pair by pair, and its median counts. All folders stay until the
+end, for the reason that `bench` gives.
 """
 
 import argparse
@@ -17,12 +18,11 @@ from benchmarks.engine.targets import COLD_TO_NINJA
 from benchmarks.engine.tools import Tool, tools
 
 
-def cold(tool: Tool, count: int) -> tuple[float, float]:
-    """Wall and processor seconds of a first build."""
-    with tempfile.TemporaryDirectory() as place:
-        course = Course(tool, count, Path(place), patience_s=600)
-        os.sync()
-        return course.timed(tool.argv)
+def cold(tool: Tool, count: int, place: Path) -> tuple[float, float]:
+    """Wall and processor seconds of a first build in the new folder `place`."""
+    course = Course(tool, count, place, patience_s=600)
+    os.sync()
+    return course.timed(tool.argv)
 
 
 def main() -> None:
@@ -38,11 +38,13 @@ def main() -> None:
     print(f"{options.count} actions, {os.cpu_count()} processors, load {os.getloadavg()[0]:.1f} at the start")
     print("wall (cpu) s        ninja            stbuild --sandbox=off    wall ratio (cpu)")
     ratios = []
-    for _ in range(options.pairs):
-        (wall, cpu), (our_wall, our_cpu) = cold(peer, options.count), cold(ours, options.count)
-        ratios.append((our_wall / wall, our_cpu / cpu))
-        pair = f"{wall:6.2f} ({cpu:6.2f})          {our_wall:6.2f} ({our_cpu:6.2f})"
-        print(f"             {pair}          {ratios[-1][0]:.2f} ({ratios[-1][1]:.2f})", flush=True)
+    with tempfile.TemporaryDirectory() as top:
+        for number in range(options.pairs):
+            wall, cpu = cold(peer, options.count, Path(top, f"{number}-{peer.name}"))
+            our_wall, our_cpu = cold(ours, options.count, Path(top, f"{number}-{ours.name}"))
+            ratios.append((our_wall / wall, our_cpu / cpu))
+            pair = f"{wall:6.2f} ({cpu:6.2f})          {our_wall:6.2f} ({our_cpu:6.2f})"
+            print(f"             {pair}          {ratios[-1][0]:.2f} ({ratios[-1][1]:.2f})", flush=True)
     wall, cpu = (statistics.median(column) for column in zip(*ratios, strict=True))
     print(f"median of {options.pairs}: {wall:.2f} of wall, {cpu:.2f} of cpu; target {COLD_TO_NINJA}")
 

@@ -32,6 +32,8 @@ class Graph(Struct, frozen=True, kw_only=True):
     nodes: Mapping[str, Node]
     producers: dict[str, str] = field(default_factory=dict)
     """From an output's path to the id of the node that makes it."""
+    below: dict[str, list[str]] = field(default_factory=dict)
+    """What `dependencies` has found, by id."""
 
     def needed(self, roots: list[str]) -> list[Node]:
         """The nodes that `roots` need, producers first; a cycle is told as a path."""
@@ -61,18 +63,19 @@ class Graph(Struct, frozen=True, kw_only=True):
 
     def dependencies(self, node: Node) -> list[str]:
         """The ids of the nodes that make the inputs of `node`."""
-        found: dict[str, None] = {}
-        for file in node.producer_inputs:
-            if file.origin is Origin.OUTPUT:
-                found[self.producer(file, node)] = None
-        return list(found)
+        below = self.below.get(node.id)
+        if below is None:
+            made = [file for file in node.producer_inputs if file.origin is Origin.OUTPUT]
+            below = self.below[node.id] = list(dict.fromkeys(self.producer(file, node) for file in made))
+        return below
 
     def producer(self, file: File, reader: Node | None = None) -> str:
         """The id of the node that makes `file`, or the tree that it lies in."""
         path = file.path
         while path:
-            if path in self.producers:
-                return self.producers[path]
+            made_by = self.producers.get(path)
+            if made_by is not None:
+                return made_by
             path = path.rpartition("/")[0]
         who = f"{reader.label} reads" if reader else "the build needs"
         raise StbuildError(
