@@ -11,6 +11,10 @@ from stbuild.engine.label import Label, default_name, parse_label
 from stbuild.errors import StbuildError, did_you_mean
 
 
+_TEXT = "tag:yaml.org,2002:str"
+_LIST = "tag:yaml.org,2002:seq"
+
+
 class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]  # libyaml may be missing
     """YAML without resolvers by path, of which PyYAML would keep track at every node."""
 
@@ -125,11 +129,24 @@ def _attributes(
         if key.value in attrs:
             raise StbuildError(f"attribute {key.value!r} stands here twice", where=_at(key, shown))
         try:
-            attrs[str(key.value)] = loader.construct_object(value, deep=True)
+            attrs[str(key.value)] = _value(loader, value)
         except yaml.YAMLError as error:
             raise _yaml_error(error, shown) from None
         lines[str(key.value)] = key.start_mark.line + 1
     return attrs, lines
+
+
+def _value(loader: yaml.SafeLoader, node: yaml.Node) -> Any:
+    """What a node stands for; a text or a list of texts, as most are, needs no constructor."""
+    if _is_text(node):
+        return node.value
+    if isinstance(node, yaml.SequenceNode) and node.tag == _LIST and all(map(_is_text, node.value)):
+        return [each.value for each in node.value]
+    return loader.construct_object(node, deep=True)
+
+
+def _is_text(node: yaml.Node) -> bool:
+    return isinstance(node, yaml.ScalarNode) and node.tag == _TEXT
 
 
 def _refuse_twins(calls: list[TargetCall]) -> None:
