@@ -10,7 +10,6 @@ from stbuild import layout
 from stbuild.engine.label import Label, default_name, parse_label
 from stbuild.errors import StbuildError, did_you_mean
 
-
 _TEXT = "tag:yaml.org,2002:str"
 _LIST = "tag:yaml.org,2002:seq"
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 CHUNK = 1 << 20
+_PAGE = 4096
 EXECUTABLE = "x"
 TREE = "t"
 _MTIME_SECONDS = 1_000_000_000
@@ -31,10 +32,13 @@ def hash_file(path: Path | str) -> str:
 
 def hash_open(handle: int, status: os.stat_result) -> str:
     """The digest of an open file, read from its beginning, with the mark of an executable."""
-    with open(handle, "rb", buffering=0, closefd=False) as stream:
-        if status.st_size < CHUNK:  # To its end, wherever that is: files of /proc say that they are empty.
-            digest = hashlib.sha256(stream.read()).hexdigest()
-        else:
+    if status.st_size < CHUNK:
+        hasher = hashlib.sha256()
+        while data := os.read(handle, status.st_size + _PAGE):  # Files of /proc say that they are empty.
+            hasher.update(data)
+        digest = hasher.hexdigest()
+    else:
+        with open(handle, "rb", buffering=0, closefd=False) as stream:
             digest = hashlib.file_digest(stream, "sha256").hexdigest()
     return digest + EXECUTABLE if status.st_mode & 0o100 else digest
 
