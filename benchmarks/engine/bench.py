@@ -16,10 +16,10 @@ import os
 import resource
 import statistics
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -99,9 +99,12 @@ def measure(course: Course, repeat: int) -> Figures | None:
     pid = os.fork()
     if pid == 0:
         os.close(reader)
-        with suppress(subprocess.TimeoutExpired):
+        try:
             os.write(writer, json.dumps(asdict(course.run(repeat))).encode())
-        os._exit(0)
+        except (subprocess.TimeoutExpired, SystemExit) as problem:
+            print(problem, file=sys.stderr)
+        finally:
+            os._exit(0)
     os.close(writer)
     with os.fdopen(reader) as stream:
         text = stream.read()
@@ -157,11 +160,19 @@ def first_builds(courses: Mapping[str, Course], repeat: int) -> dict[str, Figure
 def again(courses: Mapping[str, Course], found: Mapping[str, Figures]) -> dict[str, Figures]:
     """The figures with the time of all hits after `clean`, a line for each tool that has a cache."""
     print("hits after clean")
-    ended = {name: replace(figures, hits=courses[name].end()) for name, figures in found.items()}
+    ended = {name: replace(figures, hits=_hits(courses[name])) for name, figures in found.items()}
     for name, figures in ended.items():
         if figures.hits:
             print(f"{name:12}{_pair(figures.hits)}")
     return ended
+
+
+def _hits(course: Course) -> tuple[float, float] | None:
+    try:
+        return course.end()
+    except (subprocess.TimeoutExpired, SystemExit) as problem:
+        print(problem, file=sys.stderr)
+        return None
 
 
 def _pair(pair: tuple[float, float]) -> str:

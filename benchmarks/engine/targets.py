@@ -1,5 +1,6 @@
 """What our build tool must reach on the layered graph of 10,000 actions."""
 
+import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -20,7 +21,7 @@ def misses(count: int, found: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
         ("no-op", ours["noop"][0], NOOP_S, "s"),
         ("one file changed", ours["changed"][0], CHANGED_S, "s"),
         ("cold", ours["cold"][0] / ninja["cold"][0], COLD_TO_NINJA, "times ninja"),
-        ("hits after clean", ours["hits"][0], HITS_S, "s"),
+        ("hits after clean", (ours["hits"] or (math.inf,))[0], HITS_S, "s"),
         ("memory", ours["memory_mib"], MEMORY_MIB, "MiB"),
     )
     missed = [row for row in rows if row[1] > row[2]]

@@ -1,6 +1,7 @@
 """An action: a command with declared inputs and outputs, as a value that nothing runs yet."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from msgspec import Struct
 
@@ -16,7 +17,8 @@ def _at_least(least: int, **values: float) -> None:
             raise StbuildError(f"{name} takes {least} or more, got {value:g}")
 
 
-class Resources(Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Resources:
     """What an action occupies while it runs; `named` holds licences and boards by name.
 
     `semantic` are resources that change the result, such as a tool's thread count: only they are keyed.
@@ -34,14 +36,16 @@ class Resources(Struct, frozen=True, kw_only=True):
                 raise StbuildError(f"resource {name!r} takes a count of at least 1, got {count}")
 
 
-class CxxScan(Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CxxScan:
     """C++ sources whose `#include`s say which headers are inputs, and the folders to search them in."""
 
     sources: tuple[File, ...] = ()
     folders: tuple[Folder | Tree, ...] = ()
 
 
-class Policy(Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Policy:
     """How an action is run; none of it changes the result, so none of it is keyed."""
 
     resources: Resources = Resources()

@@ -7,11 +7,13 @@ from collections.abc import Mapping
 from pathlib import PurePath
 from typing import Any
 
+from msgspec import Struct
+
 from stbuild.engine.artifact import File, Folder
 
 
 def canonical_json(value: object) -> str:
-    """Sorted, compact JSON; dataclasses become maps, enums their values, files their path in an action."""
+    """Sorted, compact JSON; dataclasses and structs become maps, enums their values, files their path."""
     return json.dumps(plain(value), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 
@@ -32,6 +34,8 @@ def plain(value: object) -> Any:
             return [plain(each) for each in value]
         case set() | frozenset():
             return sorted((plain(each) for each in value), key=str)
+    if isinstance(value, Struct):
+        return {name: plain(getattr(value, name)) for name in value.__struct_fields__}
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {item.name: plain(getattr(value, item.name)) for item in dataclasses.fields(value)}
     raise TypeError(f"{type(value).__name__} has no canonical JSON")

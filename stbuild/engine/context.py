@@ -1,9 +1,8 @@
 """What a rule is given: its attributes, its label, and the means to declare outputs and actions."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Generic, NoReturn, TypeVar
-
-from msgspec import structs
 
 from stbuild.engine.action import Action, CxxScan, Node, Policy, Resources
 from stbuild.engine.artifact import File, Folder, Origin, Tree
@@ -264,7 +263,7 @@ def _policy(policy: Policy | None, resources: Resources | None) -> Policy:
     base = policy or Policy()
     if resources is None:
         return base
-    return structs.replace(base, resources=resources)
+    return replace(base, resources=resources)
 
 
 def _text(env: Mapping[str, str] | None) -> tuple[tuple[str, str], ...]:

@@ -10,10 +10,10 @@ _SORTED = Encoder(order="deterministic")
 
 
 def encode(value: Any) -> bytes:
-    """One line of JSON, without its end. A name that is not UTF-8 is escaped as Python's `json` does."""
+    """One line of JSON, without its end; by Python's `json` where a name is not UTF-8."""
     try:
         return _AS_GIVEN.encode(value)
-    except UnicodeEncodeError:
+    except (UnicodeEncodeError, TypeError):
         return json.dumps(value, separators=(",", ":")).encode()
 
 
@@ -21,5 +21,5 @@ def encode_sorted(value: Any) -> bytes:
     """The same text for the same value, whatever the order of its keys."""
     try:
         return _SORTED.encode(value)
-    except UnicodeEncodeError:
+    except (UnicodeEncodeError, TypeError):
         return json.dumps(value, separators=(",", ":"), sort_keys=True).encode()

@@ -1,4 +1,4 @@
-"""Landlock: a Linux process gives up access to files for itself and its children, without privileges.
+"""Landlock: a Linux thread gives up access to files for itself and what it starts, without privileges.
 
 The spawner loads this file by path, so it imports the standard library only.
 https://docs.kernel.org/userspace-api/landlock.html
@@ -41,10 +41,9 @@ def confine(
     write: Iterable[str],
     spaces: Iterable[int] = (),
 ) -> None:
-    """From now on this process sees only these paths, and the network of `spaces` if that is given."""
+    """From now on this thread sees only these paths, and the network of `spaces` if that is given."""
     for space in spaces:
-        if _libc.setns(space, 0):
-            raise OSError(ctypes.get_errno(), "setns")
+        enter(space)
     handled = _handled(version())
     ruleset = _libc.syscall(_CREATE_RULESET, struct.pack("Q", handled), 8, 0)
     if ruleset < 0:
@@ -58,6 +57,12 @@ def confine(
     if _libc.syscall(_RESTRICT_SELF, ruleset, 0):
         raise OSError(ctypes.get_errno(), "landlock_restrict_self")
     os.close(ruleset)
+
+
+def enter(space: int) -> None:
+    """Let this thread, or this process for a user namespace, be in the namespace of a handle."""
+    if _libc.setns(space, 0):
+        raise OSError(ctypes.get_errno(), "setns")
 
 
 def empty_network() -> list[int]:

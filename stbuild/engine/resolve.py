@@ -167,7 +167,8 @@ class CallResolver:
         real = self._analysis.workspace.root / Path(path).expanduser()
         kind = _kind(real)
         if kind is None:
-            raise StbuildError(f"{real} does not exist", where=where)
+            what = "is neither a file nor a directory" if os.path.exists(real) else "does not exist"
+            raise StbuildError(f"{real} {what}", where=where)
         made = Tree if kind == "tree" else File
         return made(path=f"external/{real.name}", origin=Origin.EXTERNAL, real=str(real))
 
@@ -177,4 +178,4 @@ def _kind(path: Path | str) -> str | None:
         mode = os.stat(path).st_mode
     except (OSError, ValueError):
         return None
-    return "tree" if stat.S_ISDIR(mode) else "file"
+    return "tree" if stat.S_ISDIR(mode) else "file" if stat.S_ISREG(mode) else None

@@ -254,6 +254,9 @@ def _recorded(state: Path, events: Events, log: bool) -> Iterator[dict[str, str]
     events.add(recorder)
     try:
         yield keys
+    except StbuildError:
+        end_orphans(str(state / "work"))  # Perhaps the spawner was killed.
+        raise
     finally:
         recorder.close(keys)
 

@@ -56,6 +56,10 @@ def test_an_unknown_platform_in_the_workspace(good: WorkspaceFolder) -> None:
             "genrule 'x' has no attribute 'outz' (did you mean 'outs'?)",
         ),
         ("genrule: {name: x, outs: [y]}", "p/BUILD.yaml:2: genrule 'x' needs the attribute 'cmd', a text"),
+        (
+            "genrule: {name: x, srcs: [/dev/zero], outs: [y], cmd: z}",
+            "p/BUILD.yaml:2: /dev/zero is neither a file nor a directory",
+        ),
         ("genrule: {name: x, outs: 3, cmd: z}", "genrule 'x': attribute 'outs' takes a list, got 3"),
         ("genrule: {name: x, outs: [3], cmd: z}", "attribute 'outs' takes a text, got 3"),
         (

@@ -1,5 +1,7 @@
 """Rules of a workspace: templates over trees, header scanning, stages, macros, providers, platforms."""
 
+import json
+
 import pytest
 
 from tests.conftest import WorkspaceFolder
@@ -172,6 +174,27 @@ def test_configuration_reaches_only_who_asks_for_it(workspace: WorkspaceFolder) 
     assert (
         workspace.output("p/c/card.txt", "u280-sw_emu").read_text() == '{"name":"u280","target":"sw_emu"}\n'
     )
+
+
+def test_params_hold_the_values_of_the_api(workspace: WorkspaceFolder) -> None:
+    workspace.write(
+        "rules/told.py",
+        "from dataclasses import dataclass, replace\n"
+        "from stbuild.api import Context, File, FilesInfo, Label, Policy, Resources, rule\n\n"
+        "@dataclass(frozen=True, kw_only=True)\nclass Told:\n    about: Label\n    src: File\n\n"
+        "@rule\ndef told(ctx: Context[Told]) -> FilesInfo:\n"
+        "    policy = replace(Policy(), resources=Resources(cpu=2))\n"
+        "    params = ctx.params('params.json', (ctx.attrs, policy.resources))\n"
+        "    out = ctx.output('out.json')\n"
+        "    ctx.run('Copy', ('cp', params, out), policy=policy)\n"
+        "    return FilesInfo(files=(out,))\n",
+    )
+    workspace.write("p/a.txt", "a")
+    workspace.build_file("p", "told: {name: t, about: '//q:b', src: a.txt}")
+    workspace.ok("p:t")
+    attrs, resources = json.loads(workspace.output("p/t/out.json").read_text())
+    assert attrs == {"about": {"package": "q", "name": "b"}, "src": "in/p/a.txt"}
+    assert resources == {"cpu": 2, "memory_mb": 0, "named": [], "semantic": []}
 
 
 def test_a_macro_makes_targets_that_can_be_built_alone(workspace: WorkspaceFolder) -> None:

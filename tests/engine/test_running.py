@@ -1,6 +1,8 @@
 """How actions run: kept apart, with what they need, not longer than allowed, once for everybody."""
 
 import json
+import os
+import signal
 import subprocess
 import time
 from collections.abc import Callable
@@ -180,6 +182,20 @@ def test_the_sandbox_hides_home_temp_and_network(workspace: WorkspaceFolder) -> 
     assert "sees" not in text
     assert "wrote" not in text
     assert not Path("/tmp/stbuild-escaped").exists()
+
+
+@pytest.mark.parametrize("sandbox", ["auto", "off"])
+def test_a_killed_spawner_leaves_nothing_running(workspace: WorkspaceFolder, sandbox: str) -> None:
+    workspace.build_file("p", "genrule: {name: g, outs: [g], cmd: 'sleep 4711.5; touch $@'}")
+    build = workspace.start("p:g", f"--sandbox={sandbox}")
+    while subprocess.run(["pgrep", "-f", "^sleep 4711.5"], capture_output=True, check=False).returncode:
+        time.sleep(0.05)
+    spawner = subprocess.run(["pgrep", "-P", str(build.pid)], capture_output=True, text=True, check=True)
+    os.kill(int(spawner.stdout), signal.SIGKILL)
+    told = build.communicate(timeout=60)[1]
+    assert "the process that starts the actions was killed" in told
+    assert build.returncode == 1
+    assert subprocess.run(["pgrep", "-f", "^sleep 4711.5"], check=False).returncode == 1
 
 
 def test_an_action_has_a_clean_environment(workspace: WorkspaceFolder) -> None:
