@@ -49,10 +49,11 @@ def confine(
     if ruleset < 0:
         raise OSError(ctypes.get_errno(), "landlock_create_ruleset")
     see = _EXECUTE | _READ_FILE | _READ_DIR
-    for paths, rights in ((system, see), (read, see), (listed, _READ_DIR), (write, handled)):
+    for path in system:
+        _allow_held(ruleset, path, see)
+    for paths, rights in ((read, see), (listed, _READ_DIR), (write, handled)):
         for path in paths:
-            _allow(ruleset, path, rights & handled)
-    _allow(ruleset, "/", 0)
+            _allow(ruleset, path, rights)
     _libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
     if _libc.syscall(_RESTRICT_SELF, ruleset, 0):
         raise OSError(ctypes.get_errno(), "landlock_restrict_self")
@@ -110,21 +111,34 @@ def _handled(found: int) -> int:
     return rights
 
 
+_held: dict[str, tuple[int, bool]] = {}
+"""Handles of paths that every action may see, each with whether it is a folder."""
+
+
+def _allow_held(ruleset: int, path: str, rights: int) -> None:
+    if path not in _held:
+        try:
+            _held[path] = os.open(path, os.O_PATH | os.O_CLOEXEC), os.path.isdir(path)
+        except OSError:
+            return
+    _add_rule(ruleset, *_held[path], rights)
+
+
 def _allow(ruleset: int, path: str, rights: int) -> None:
-    if not rights:
-        return
     try:
         handle = os.open(path, os.O_PATH | os.O_CLOEXEC)
     except OSError:
         return
     try:
-        if not os.path.isdir(path):
-            rights &= _FILE_RIGHTS
-        rule = struct.pack("=Qi", rights, handle)
-        if _libc.syscall(_ADD_RULE, ruleset, _PATH_BENEATH, rule, 0):
-            raise OSError(ctypes.get_errno(), f"landlock_add_rule {path}")
+        _add_rule(ruleset, handle, os.path.isdir(path), rights)
     finally:
         os.close(handle)
+
+
+def _add_rule(ruleset: int, handle: int, folder: bool, rights: int) -> None:
+    rule = struct.pack("=Qi", rights if folder else rights & _FILE_RIGHTS, handle)
+    if _libc.syscall(_ADD_RULE, ruleset, _PATH_BENEATH, rule, 0):
+        raise OSError(ctypes.get_errno(), "landlock_add_rule")
 
 
 def _raise_loopback() -> None:
