@@ -31,6 +31,7 @@ def command_words() -> list[str]:
 
 def watch(root: Path, once: Callable[[], Seen]) -> int:
     """Call `once` at the start and after every change; only an interrupt ends it."""
+    gc.enable()
     seen: Seen = {}
     while True:
         try:
@@ -38,7 +39,6 @@ def watch(root: Path, once: Callable[[], Seen]) -> int:
         except StbuildError as error:
             print(f"error: {error}", file=sys.stderr)
             seen = {**signed(seen), **signed(map(str, graph_files(root)))}
-        gc.collect()
         print(f"watching {len(seen)} files and folders; Ctrl-C ends", file=sys.stderr, flush=True)
         changed = wait_for_change(seen)
         if not set(changed).isdisjoint(map(str, own_sources())):
