@@ -36,6 +36,11 @@ def run(argv: Sequence[str], saved: Saved | None = None) -> int:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return 141
+    except OSError as error:
+        print(f"error: {error.filename or 'the system'}: {error.strerror or error}", file=sys.stderr)
+        if "--verbose" in argv or "-v" in argv:
+            traceback.print_exception(error)
+        return 1
     except RuntimeError as error:
         if isinstance(error.__cause__, KeyboardInterrupt):  # 3.11 wraps one amid an import.
             raise KeyboardInterrupt from None

@@ -1,5 +1,6 @@
 """An action: a command with declared inputs and outputs, as a value that nothing runs yet."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -13,7 +14,7 @@ Text = tuple[tuple[str, str], ...]
 
 def _at_least(least: int, **values: float) -> None:
     for name, value in values.items():
-        if value < least:
+        if not least <= value < math.inf:
             raise StbuildError(f"{name} takes {least} or more, got {value:g}")
 
 
@@ -59,7 +60,7 @@ class Policy:
 
     def __post_init__(self) -> None:
         _at_least(0, retries=self.retries)
-        if self.timeout_s is not None and self.timeout_s <= 0:
+        if self.timeout_s is not None and not 0 < self.timeout_s < math.inf:
             raise StbuildError(f"timeout_s takes more than 0 seconds, got {self.timeout_s:g}")
 
 

@@ -7,6 +7,7 @@ from typing import Any
 from msgspec import Struct
 
 from stbuild.engine import schema
+from stbuild.engine.artifact import File
 from stbuild.engine.buildfile import TargetCall
 from stbuild.engine.configured import Configuration, choose, is_plain
 from stbuild.engine.context import Context
@@ -56,6 +57,9 @@ class Analysis:
         """The graph of these targets and of everything that they depend on."""
         for label in labels:
             self.analyze(label)
+        for label in self.overrides:
+            if label not in self.packages.macro_calls:
+                self.packages.call(label, "--set")
         targets = {str(label): each.node for label, each in self._done.items()}
         return Graph(
             configuration=self.configuration.folder,
@@ -156,6 +160,9 @@ class Analysis:
             message = f"rule {rule.name} gave a {type(provider).__name__}, declares {rule.provider.__name__}"
             raise StbuildError(message, where=rule.function.__code__.co_filename)
         self._nodes.update((node.id, node) for node in context.nodes)
+        if not all(isinstance(file, File) for file in default_files(provider)):
+            message = f"rule {rule.name} gave {rule.provider.__name__} with files that are none"
+            raise StbuildError(message, where=rule.function.__code__.co_filename)
         return Analyzed(provider=provider, node=self._target(call, context, provider))
 
     def _alias(self, call: TargetCall) -> Analyzed:
@@ -182,7 +189,7 @@ class Analysis:
             files=tuple(dict.fromkeys(default_files(provider))),
             nodes=tuple(node.id for node in context.nodes),
             deps=tuple(dict.fromkeys(str(label) for label, _ in self._dependencies(call))),
-            attrs=tuple(sorted((name, str(value)) for name, value in call.attrs.items())),
+            attrs=tuple(sorted(call.attrs.items())),
             tests=tuple(context.tests),
             summary=context.summary_file,
             run_argv=context.run_argv,

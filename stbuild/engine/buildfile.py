@@ -1,5 +1,7 @@
 """BUILD.yaml: the targets of one package, each with the line that it stands on."""
 
+import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,7 @@ from stbuild.engine.label import Label, default_name, parse_label
 from stbuild.errors import StbuildError, did_you_mean
 
 _TEXT = "tag:yaml.org,2002:str"
+_NUL = re.compile(r"\\(?:0|x00|u0000|U00000000)")
 _LIST = "tag:yaml.org,2002:seq"
 
 
@@ -82,7 +85,9 @@ def _calls(text: str, shown: str, package: str) -> list[TargetCall]:
         return []
     _need_mapping(top, shown, "BUILD.yaml is a map with the key `targets:`")
     calls: list[TargetCall] = []
-    for key, value in top.value:
+    for number, (key, value) in enumerate(top.value):
+        if number and key.value == "targets":
+            raise StbuildError("`targets:` stands here twice", where=_at(key, shown))
         if key.value != "targets":
             hint = did_you_mean(str(key.value), ["targets"])
             raise StbuildError(f"unknown key {key.value!r}", where=_at(key, shown), hint=hint)
@@ -90,9 +95,12 @@ def _calls(text: str, shown: str, package: str) -> list[TargetCall]:
             raise StbuildError("`targets:` takes a list of `- rule: {name: …}`", where=_at(value, shown))
         nodes = value.value[::-1]
         value.value.clear()
+        may_hold_nul = _NUL.search(text) is not None
         while nodes:  # What YAML keeps of a target takes ten times the room of the call, so let go of it.
             calls.append(_call(loader, nodes.pop(), shown, package))
             loader.constructed_objects.clear()
+            if may_hold_nul and _holds_nul(calls[-1].attrs):
+                raise StbuildError("a text here holds the character NUL", where=calls[-1].where)
     _refuse_twins(calls)
     return calls
 
@@ -109,7 +117,9 @@ def _call(loader: yaml.SafeLoader, node: yaml.Node, shown: str, package: str) ->
     if name is None:
         name = default_name(package)
     if not isinstance(name, str) or not name:
-        raise StbuildError(f"{rule.value} needs a `name`, a text", where=_at(rule, shown))
+        hint = "quote it" if name not in (None, "") else ""
+        message = f"{rule.value} needs a `name`, a text, got {json.dumps(name, default=str)}"
+        raise StbuildError(message, where=_at(rule, shown), hint=hint)
     label = parse_label(f"//{package}:{name}", package=package, where=_at(rule, shown))
     return TargetCall(
         rule=str(rule.value), label=label, attrs=attrs, where=_at(rule, shown), lines=lines, file=shown
@@ -125,6 +135,11 @@ def _attributes(
     attrs: dict[str, Any] = {}
     lines: dict[str, int] = {}
     for key, value in body.value:
+        if not isinstance(key, yaml.ScalarNode):
+            raise StbuildError("an attribute's name is a text", where=_at(key, shown))
+        if key.value == "<<":
+            hint = "a macro can share attributes"
+            raise StbuildError("merge keys (`<<`) are not understood", where=_at(key, shown), hint=hint)
         if key.value in attrs:
             raise StbuildError(f"attribute {key.value!r} stands here twice", where=_at(key, shown))
         try:
@@ -146,6 +161,14 @@ def _value(loader: yaml.SafeLoader, node: yaml.Node) -> Any:
 
 def _is_text(node: yaml.Node) -> bool:
     return isinstance(node, yaml.ScalarNode) and node.tag == _TEXT
+
+
+def _holds_nul(value: Any) -> bool:
+    if isinstance(value, dict):
+        return any(map(_holds_nul, (*value, *value.values())))
+    if isinstance(value, list):
+        return any(map(_holds_nul, value))
+    return isinstance(value, str) and "\0" in value
 
 
 def _refuse_twins(calls: list[TargetCall]) -> None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from stbuild import layout
-from stbuild.errors import StbuildError
+from stbuild.errors import StbuildError, did_you_mean
 
 Glob = Callable[[list[str], list[str]], list[str]]
 
@@ -37,6 +37,10 @@ def choose(value: Any, configuration: Configuration, glob: Glob, where: str) -> 
             return choose(_arm(arms, configuration, where), configuration, glob, where)
         case {"glob": include, **rest} if set(rest) <= {"exclude"}:
             return glob(_texts(include, where), _texts(rest.get("exclude", []), where))
+        case {"glob": _, **rest}:
+            unknown = next(str(name) for name in rest if name != "exclude")
+            hint = did_you_mean(unknown, ["exclude"])
+            raise StbuildError(f"glob has no {unknown!r}", where=where, hint=hint)
         case dict():
             return {key: choose(each, configuration, glob, where) for key, each in value.items()}
         case list():
@@ -69,5 +73,8 @@ def _arm(arms: Mapping[str, Any], configuration: Configuration, where: str) -> A
 def _texts(value: Any, where: str) -> list[str]:
     texts = [value] if isinstance(value, str) else value
     if isinstance(texts, list) and all(isinstance(text, str) for text in texts):
+        for text in texts:
+            if text.startswith("/") or ".." in text.split("/"):
+                raise StbuildError(f"glob pattern {text!r} leaves the package", where=where)
         return texts
     raise StbuildError(f"glob takes a list of patterns, got {value!r}", where=where)

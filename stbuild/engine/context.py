@@ -243,8 +243,9 @@ class Context(Generic[A]):
         return f"{self.label}#{name}" + (f".{twins + 1}" if twins else "")
 
     def _declare(self, file: File) -> File:
-        if ".." in file.path.split("/") or file.path.startswith("/"):
-            self.fail(f"output {file.path!r} leaves its folder")
+        inside = file.path[len(file.prefix) + 1 :] if file.prefix else file.path
+        if not {"", ".", ".."}.isdisjoint(inside.split("/")) or "\0" in inside:
+            self.fail(f"output {inside!r} is no path below its folder")
         self._made[file.path] = file
         return file
 

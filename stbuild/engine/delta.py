@@ -53,7 +53,7 @@ def find(argv: list[str], saved: noop.Saved) -> Delta | None:
         return None
     now = [settled_signature(path) for path in saved["paths"]]
     changed = {number for number, sig in enumerate(saved["sigs"]) if sig != now[number]}
-    if not changed.isdisjoint(range(extra["graph_paths"])):
+    if not changed.isdisjoint(range(extra["graph_paths"])) or any(now[number] is None for number in changed):
         return None
     damaged = {n for n, mark in enumerate(saved["marks"]) if _mark(saved["outputs"][n]) != mark}
     return Delta(

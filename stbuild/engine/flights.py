@@ -15,7 +15,7 @@ from stbuild.engine.evaluate import Evaluator
 from stbuild.engine.events import Events
 from stbuild.engine.executor import Executor, Outcome
 from stbuild.engine.failure import Failure, limit_hint, line_that_matters, reason_of
-from stbuild.engine.folders import Folders, Place, missing_outputs
+from stbuild.engine.folders import Folders, Place, outputs_problem
 from stbuild.engine.key import Key
 from stbuild.engine.lease import Leases
 from stbuild.engine.results import Record
@@ -159,8 +159,7 @@ class Flights:
         if edited is not None:
             shown = os.path.relpath(edited, self._root)
             return f"cannot be trusted: {shown} was edited while {flight.action.label} read it"
-        missing = missing_outputs(flight.place.folder, flight.action)
-        return f"ended well but did not make {', '.join(missing)}" if missing else ""
+        return outputs_problem(flight.place.folder, flight.action)
 
     def _reread(self, flight: Flight, path: str) -> str:
         shown = os.path.relpath(path, self._root)

@@ -2,7 +2,7 @@
 
 import errno
 import os
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Iterator
 from pathlib import Path
 from typing import Protocol
 
@@ -21,6 +21,10 @@ _UNTOUCHED_NS = 1_000_000_000 + int.from_bytes(os.urandom(4), "little") % 1_000_
 
 Drawn anew for each build, so that no program which sets times to something round gives it by chance.
 """
+
+
+_LINKS = 40
+"""So many symbolic links Linux follows."""
 
 
 class Place(Struct, frozen=True, kw_only=True):
@@ -156,15 +160,44 @@ def _empty_if_touched(folder: str, kept: Collection[str] = ()) -> None:
         _empty(folder, kept)
 
 
-def missing_outputs(folder: str, action: Action) -> list[str]:
-    """The outputs that the action did not make, or made as the wrong kind of thing."""
+def outputs_problem(folder: str, action: Action) -> str:
+    """What is wrong with the outputs that an action left in its folder; '' when nothing is."""
     missing = []
     for file in action.outputs:
         path = f"{folder}/{file.made}"
         there = os.path.isdir(path) if isinstance(file, Tree) else os.path.isfile(path)
         if not there:
-            missing.append(file.made)
-    return missing
+            missing.append(file.made + (", which is something else" if os.path.lexists(path) else ""))
+            continue
+        for link in _links(folder, file):
+            target = _led_to(link, folder)
+            if target:
+                return f"made {os.path.relpath(link, folder)} a link to {target}, which is no input: copy it"
+    return f"ended well but did not make {', '.join(missing)}" if missing else ""
+
+
+def _links(folder: str, file: File) -> Iterator[str]:
+    """The symbolic links on the way to an output, the output itself, and those within a tree."""
+    parts = file.made.split("/")
+    for depth in range(1, len(parts) + 1):
+        path = "/".join((folder, *parts[:depth]))
+        if os.path.islink(path):
+            yield path
+    if isinstance(file, Tree):
+        for place, folders, files in os.walk(f"{folder}/{file.made}"):
+            yield from (path for name in (*folders, *files) if os.path.islink(path := f"{place}/{name}"))
+
+
+def _led_to(link: str, folder: str) -> str:
+    """Where a link leads to outside of an action's folder other than by its inputs; '' when it does not."""
+    path = link
+    for _ in range(_LINKS):
+        if not os.path.islink(path) or path.startswith(f"{folder}/in/"):
+            break
+        path = os.path.normpath(os.path.join(os.path.dirname(path), os.readlink(path)))
+        if not path.startswith(f"{folder}/"):
+            return path
+    return ""
 
 
 def inputs_of(action: Action, key: Key) -> Iterable[File]:

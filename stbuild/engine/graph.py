@@ -1,6 +1,7 @@
 """The action graph of one request: nodes in an order in which every producer comes before its readers."""
 
 from collections.abc import Mapping
+from typing import Any
 
 from msgspec import Struct, field
 
@@ -18,7 +19,7 @@ class TargetNode(Struct, frozen=True, kw_only=True):
     files: tuple[File, ...]
     nodes: tuple[str, ...]
     deps: tuple[str, ...]
-    attrs: tuple[tuple[str, str], ...] = ()
+    attrs: tuple[tuple[str, Any], ...] = ()
     tests: tuple[str, ...] = ()
     summary: File | None = None
     run_argv: tuple[str | File, ...] = ()
@@ -93,7 +94,17 @@ def index_producers(nodes: dict[str, Node]) -> dict[str, str]:
                 first = nodes[other]
                 message = f"{file.path} is made by {first.label} ({first.where}) and by {node.label}"
                 raise StbuildError(message, where=node.where)
+    for path, name in producers.items():
+        _refuse_nesting(path, nodes[name], producers)
     return producers
+
+
+def _refuse_nesting(path: str, node: Node, producers: Mapping[str, str]) -> None:
+    above = path.rpartition("/")[0]
+    while above:
+        if above in producers:
+            raise StbuildError(f"{path} lies in {above}, which is an output too", where=node.where)
+        above = above.rpartition("/")[0]
 
 
 def _cycle(path: list[str], again: str) -> StbuildError:

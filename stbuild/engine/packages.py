@@ -80,7 +80,7 @@ class Packages:
     def below(self, folder: str) -> Iterator[str]:
         """The packages at and below a folder, sorted."""
         top = self.root / folder
-        for place, folders, files in os.walk(top):
+        for place, folders, files in os.walk(top, onerror=_tell):
             self._tracker.saw(place)
             folders[:] = sorted(name for name in folders if not name.startswith(".") and name not in SKIPPED)
             if layout.BUILD_FILE in files:
@@ -108,7 +108,11 @@ class Packages:
     def _belongs(self, folder: Path) -> bool:
         if folder.name.startswith(".") or folder.name in SKIPPED:
             return False
-        return not (folder / layout.BUILD_FILE).is_file()
+        build_file = folder / layout.BUILD_FILE
+        if not build_file.is_file():
+            return True
+        self._tracker.saw(build_file)
+        return False
 
     def _read(self, package: str) -> dict[str, TargetCall]:
         self._tracker.saw(self.root / package / layout.BUILD_FILE)
@@ -133,3 +137,7 @@ class Packages:
         if definition.default and all(each.label != call.label for each in made):
             made.append(structs.replace(call, rule=ALIAS, attrs={"actual": f":{definition.default}"}))
         return made
+
+
+def _tell(error: OSError) -> None:
+    raise error

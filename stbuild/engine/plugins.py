@@ -127,7 +127,7 @@ def load_file(path: Path, name: str) -> ModuleType:
         spec.loader.exec_module(module)
     except StbuildError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         del sys.modules[name]
         line = _line_in(path, error)
         sentence = f"cannot be imported: {type(error).__name__}: {error}"
@@ -143,7 +143,7 @@ def told_of_plugin(what: str, function: Callable[..., Any], where: str) -> Itera
     except StbuildError as error:
         error.where = error.where or where
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         file = function.__code__.co_filename
         message = f"{what} fails for {where}: {type(error).__name__}: {error}"
         place = f"{file}:{_line_in(Path(file), error)}"

@@ -81,7 +81,7 @@ class Query:
                 return [each for each in self._expression(tokens) if pattern.search(self.targets[each].rule)]
         name, pattern = _name(tokens), _pattern(tokens)
         chosen = self._expression(tokens)
-        return [each for each in chosen if pattern.search(dict(self.targets[each].attrs).get(name, ""))]
+        return [each for each in chosen if pattern.search(str(dict(self.targets[each].attrs).get(name, "")))]
 
     def _kind(self, tokens: deque[str]) -> re.Pattern[str]:
         """A pattern that some rule fits: an empty answer says none is of it, not that it is unknown."""

@@ -56,6 +56,8 @@ def _table(path: Path) -> dict[str, Any] | None:
         text = path.read_text()
     except (FileNotFoundError, NotADirectoryError):
         return None
+    except UnicodeDecodeError as error:
+        raise StbuildError(f"not UTF-8 text: {error.reason}", where=str(path)) from None
     if "tool" not in text or "stbuild" not in text:
         return None
     try:

@@ -60,6 +60,22 @@ def test_an_unknown_platform_in_the_workspace(good: WorkspaceFolder) -> None:
             "genrule: {name: x, srcs: [/dev/zero], outs: [y], cmd: z}",
             "p/BUILD.yaml:2: /dev/zero is neither a file nor a directory",
         ),
+        ("genrule: {name: on, outs: [y], cmd: z}", "2: genrule needs a `name`, a text, got true (quote it)"),
+        ("genrule: {<<: {name: x}, outs: [y]}", "BUILD.yaml:2: merge keys (`<<`) are not understood"),
+        ("genrule: {name: x, ? [k] : v}", "BUILD.yaml:2: an attribute's name is a text"),
+        ("genrule: {name: x, outs: [/tmp/y], cmd: z}", "output '/tmp/y' is no path below its folder"),
+        ("genrule: {name: x, outs: ['.'], cmd: z}", "output '.' is no path below its folder"),
+        ("genrule: {name: x, outs: [d, d/y], cmd: z}", "2: p/d/y lies in p/d, which is an output too"),
+        ('genrule: {name: x, outs: [y], cmd: "z\\0"}', "BUILD.yaml:2: a text here holds the character NUL"),
+        ("genrule: {name: x, outs: [y], cmd: z, cpu: .nan}", "cpu takes 0 or more, got nan"),
+        (
+            "genrule: {name: x, srcs: [{glob: ['../*']}], outs: [y], cmd: z}",
+            "glob pattern '../*' leaves the package",
+        ),
+        (
+            "genrule: {name: x, srcs: [{glob: ['*'], excludes: [a]}], outs: [y], cmd: z}",
+            "glob has no 'excludes' (did you mean 'exclude'?)",
+        ),
         ("genrule: {name: x, outs: 3, cmd: z}", "genrule 'x': attribute 'outs' takes a list, got 3"),
         ("genrule: {name: x, outs: [3], cmd: z}", "attribute 'outs' takes a text, got 3"),
         (
@@ -67,7 +83,7 @@ def test_an_unknown_platform_in_the_workspace(good: WorkspaceFolder) -> None:
             "p/BUILD.yaml:2: //p:x: a genrule needs at least one name in `outs`",
         ),
         ("genrule: {name: x, outs: [y], cmd: z, srcs: [no.txt]}", "'no.txt' is neither a file nor a target"),
-        ("genrule: {name: x, outs: [../y], cmd: z}", "leaves its folder"),
+        ("genrule: {name: x, outs: [../y], cmd: z}", "output '../y' is no path below its folder"),
         ("genrule: {name: x, outs: [y], cmd: 'cat $<'}", "$< needs exactly one file in `srcs`, there are 0"),
         (
             "genrule: {name: x, outs: [y], cmd: z, outs: [w]}",

@@ -143,3 +143,46 @@ def test_a_file_that_is_always_written_ends_in_a_sentence(
     time.sleep(0.1)
     told = workspace.fails("p:a", "--sandbox=off", code=1)
     assert "p/in.txt keeps changing while it runs" in told
+
+
+def test_a_folder_that_is_a_package_no_more_is_searched(workspace: WorkspaceFolder) -> None:
+    workspace.build_file(
+        "p",
+        "genrule: {name: g, srcs: [{glob: ['**/*.txt']}], outs: [o], cmd: 'basename -a $(SRCS) > $@'}",
+    )
+    for path in ("p/a.txt", "p/sub/b.txt"):
+        workspace.write(path, "x")
+    inner = workspace.write("p/sub/BUILD.yaml", "targets: []\n")
+    workspace.ok("p:g")
+    assert workspace.output("p/o").read_text() == "a.txt\n"
+    inner.unlink()
+    workspace.ok("p:g")
+    assert workspace.output("p/o").read_text() == "a.txt\nb.txt\n"
+
+
+def test_a_source_that_is_gone_gives_way_to_an_output_of_its_name(workspace: WorkspaceFolder) -> None:
+    workspace.build_file(
+        "p",
+        "genrule: {name: a, outs: [x1], cmd: 'echo made > $@'}",
+        "genrule: {name: b, srcs: [x1], outs: [x2], cmd: 'cat $< > $@'}",
+    )
+    source = workspace.write("p/x1", "written\n")
+    workspace.ok("p:b")
+    source.unlink()
+    workspace.ok("p:b")
+    assert workspace.output("p/x2").read_text() == "made\n"
+
+
+@pytest.mark.parametrize("kind", ["auto", "off"])
+def test_an_output_that_leads_out_of_its_folder(workspace: WorkspaceFolder, kind: str) -> None:
+    secret = workspace.write("p/secret", "x")
+    workspace.write("p/a", "a")
+    workspace.build_file(
+        "p",
+        f"genrule: {{name: g, outs: [g], cmd: 'ln -s {secret} tmp/x; ln -s ../tmp/x $@'}}",
+        "genrule: {name: i, srcs: [a], outs: [i], cmd: 'ln -s ../$< $@'}",
+    )
+    told = workspace.fails("p:g", f"--sandbox={kind}", code=1)
+    assert f"made out/g a link to {secret}, which is no input: copy it" in told
+    workspace.ok("p:i", f"--sandbox={kind}")
+    assert workspace.output("p/i").read_text() == "a"
