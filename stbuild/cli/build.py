@@ -85,6 +85,8 @@ def close(opened: Session, report: Report, stream: TextIO) -> list[str]:
     print(status_line(report), file=stream, flush=True)
     if report.failures:
         return []
+    if not report.settled and any(opened.graph.targets[str(label)].tests for label in opened.labels):
+        print("  nothing to build: `stbuild test` runs the tests", file=stream)
     lines = [line for label in opened.labels for line in summary_lines(opened, str(label))]
     print("\n".join(lines), end="\n" if lines else "", file=stream)
     return lines

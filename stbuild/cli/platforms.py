@@ -2,10 +2,12 @@
 
 import argparse
 import json
+import sys
 
 from stbuild.cli.request import open_workspace
 from stbuild.engine.plugins import PluginIndex
 from stbuild.engine.tracker import Tracker
+from stbuild.errors import StbuildError
 
 
 def declare(parser: argparse.ArgumentParser) -> None:
@@ -15,18 +17,23 @@ def declare(parser: argparse.ArgumentParser) -> None:
 
 
 def execute(options: argparse.Namespace) -> int:
-    """List every platform with its part and the file that defines it."""
+    """List every platform with its part and the file that defines it; then those that cannot be read."""
     workspace = open_workspace()
     index = PluginIndex(workspace.root, Tracker())
-    rows = []
+    rows, problems = [], []
     for plugin in index.plugins("platforms"):
-        value = index.platform(plugin.name)
+        try:
+            value = index.platform(plugin.name)
+        except StbuildError as problem:
+            problems.append(problem)
+            continue
         part = str(getattr(value, "part", ""))
         rows.append({"name": plugin.name, "part": part, "origin": plugin.origin, "file": str(plugin.path)})
     if options.json:
         print(json.dumps(rows, indent=2))
-        return 0
-    for row in rows:
+    for row in [] if options.json else rows:
         chosen = " (default)" if row["name"] == workspace.platform else ""
         print(f"{row['name']:10} {row['part']:28} {row['origin']}{chosen}")
-    return 0
+    for each in problems:
+        print(f"error: {each}", file=sys.stderr)
+    return 2 if problems else 0

@@ -98,5 +98,5 @@ def _valid(folder: str, name: str) -> bool:
 
 
 def _no_label(text: str, where: str | None) -> StbuildError:
-    hint = "labels look like //package:name, :name or //folder/..."
+    hint = "labels look like //package:name, :name or //folder/..., in ASCII letters, digits and _.+-@~"
     return StbuildError(f"{text!r} is not a label", where=where, hint=hint)

@@ -101,6 +101,8 @@ class Sandbox:
         real = root / path.removeprefix("in/").removeprefix("./")
         if not real.is_file():
             return ""
+        if any(real.is_relative_to(each) for each in self._system):
+            return ""
         if real.is_relative_to(layout.state_dir(root)) or not real.is_relative_to(root):
             return "" if self.kind == "off" or real.is_relative_to(layout.state_dir(root)) else str(real)
         return str(real.relative_to(root))

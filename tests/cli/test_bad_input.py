@@ -24,7 +24,7 @@ def test_outside_of_a_workspace(workspace: WorkspaceFolder) -> None:
         (("r",), "error: no package //r (for //r:r) (//r/... are the packages below it)"),
         (
             ("//p:a b",),
-            "error: '//p:a b' is not a label (labels look like //package:name, :name or //folder/...)",
+            "error: '//p:a b' is not a label (labels look like //package:name, :name or //folder/..., in",
         ),
         (("p:good", "--platform", "u55d"), "no platform 'u55d' (did you mean 'u55c'?)"),
         (("p:good", "--target", "hw_em"), "error: no target 'hw_em' (did you mean 'hw_emu'?)"),
