@@ -58,7 +58,7 @@ def render(targets: list[TargetNode], form: str) -> str:
              "deps": list(each.deps), "files": [file.path for file in each.files]}
             for each in targets
         ]  # fmt: skip
-        return json.dumps(rows, indent=2)
+        return json.dumps(rows, indent=2, default=str)
     if form == "dot":
         inside = {each.label for each in targets}
         edges = [f'  "{each.label}" -> "{dep}";' for each in targets for dep in each.deps if dep in inside]

@@ -12,18 +12,21 @@ from tests.conftest import WorkspaceFolder
 
 SOURCES = 3
 LAYERS = 3
-FLAGS = ("--sandbox=off", "--plain")
 PATIENCE_S = 180
 """A build that takes longer hangs."""
 
 
 class Rig:
-    """Two workspaces with the same graph below `disk`, which is `small` when it can be filled."""
+    """Two workspaces with the same graph below `disk`, which is `small` when it can be filled.
 
-    def __init__(self, disk: Path, ran: Path, seed: int, *, small: bool) -> None:
+    A sandbox lets actions write to `ran` only if it lies in /dev.
+    """
+
+    def __init__(self, disk: Path, ran: Path, seed: int, *, small: bool, sandbox: str) -> None:
         self.random = random.Random(seed)
         self.disk = disk
         self.small = small
+        self.flags = (f"--sandbox={sandbox}", "--plain")
         self.spaces = [_workspace(disk, name) for name in ("one", "two")]
         self.ran = ran
         self.ran.touch()
@@ -75,7 +78,7 @@ class Rig:
 
     def check(self, space: WorkspaceFolder) -> None:
         """Build, and compare everything."""
-        space.ok("//...", *FLAGS, timeout_s=PATIENCE_S)
+        space.ok("//...", *self.flags, timeout_s=PATIENCE_S)
         for name, text in self.expected().items():
             path = space.output(f"p/{name}")
             assert path.read_text() == text, name

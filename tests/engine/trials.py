@@ -11,14 +11,14 @@ from pathlib import Path
 from stbuild.engine.gc import sweep
 from stbuild.engine.store import Store
 from tests.conftest import WorkspaceFolder
-from tests.engine.rig import FLAGS, PATIENCE_S, Rig, finished_events, wait_for_silence
+from tests.engine.rig import PATIENCE_S, Rig, finished_events, wait_for_silence
 
 
 def strike(rig: Rig, space: WorkspaceFolder, number: signal.Signals) -> None:
     """Kill a build at a random time; what it had finished must not run again."""
     rig.edit()
     before = len(rig.runs())
-    process = space.start("//...", *FLAGS)
+    process = space.start("//...", *rig.flags)
     time.sleep(rig.random.uniform(0.05, 1.2))
     process.send_signal(number)
     _, err = process.communicate(timeout=PATIENCE_S)
@@ -52,7 +52,7 @@ def trial_interrupt(rig: Rig, space: WorkspaceFolder) -> None:
 def trial_kill_spawner_too(rig: Rig, space: WorkspaceFolder) -> None:
     """Kill the engine and the process that was to clean up after it."""
     rig.edit()
-    process = space.start("//...", *FLAGS)
+    process = space.start("//...", *rig.flags)
     time.sleep(rig.random.uniform(0.2, 1.2))
     below = subprocess.run(["pgrep", "-P", str(process.pid)], capture_output=True, text=True, check=False)
     process.kill()
@@ -67,7 +67,7 @@ def trial_two_at_once(rig: Rig, space: WorkspaceFolder) -> None:
     rig.edit()
     before = len(rig.runs())
     both = [rig.random.choice(rig.spaces) for _ in range(2)]
-    processes = [each.start("//...", *FLAGS) for each in both]
+    processes = [each.start("//...", *rig.flags) for each in both]
     for process in processes:
         _, err = process.communicate(timeout=PATIENCE_S)
         assert process.returncode == 0, err
@@ -87,7 +87,7 @@ def trial_disk_full(rig: Rig, space: WorkspaceFolder) -> None:
     free = status.f_bavail * status.f_frsize
     filler = rig.disk / "filler"
     filler.write_bytes(bytes(max(0, free - rig.random.randrange(0, 150_000, 4096))))
-    process = space.start("//...", *FLAGS)
+    process = space.start("//...", *rig.flags)
     _, err = process.communicate(timeout=PATIENCE_S)
     assert "Traceback" not in err, err
     filler.unlink()
@@ -98,7 +98,7 @@ def trial_file_limit(rig: Rig, space: WorkspaceFolder) -> None:
     """No file may grow beyond a size, as with a quota: the engine's own writes stop half-way."""
     rig.edit()
     before = len(rig.runs())
-    process = space.start("//...", *FLAGS)
+    process = space.start("//...", *rig.flags)
     limit = rig.random.choice([0, 100, 1000, 5000, 20_000])
     resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))
     _, err = process.communicate(timeout=PATIENCE_S)
@@ -109,7 +109,7 @@ def trial_file_limit(rig: Rig, space: WorkspaceFolder) -> None:
 def trial_sweep(rig: Rig, space: WorkspaceFolder) -> None:
     """Empty the cache again and again while a build runs; it must not even notice."""
     rig.edit()
-    process = space.start("//...", *FLAGS)
+    process = space.start("//...", *rig.flags)
     while process.poll() is None:
         sweep(space.cache, Store(space.cache, print), max_bytes=0, max_age_s=None, young_s=1.0)
         time.sleep(0.02)
@@ -163,7 +163,7 @@ def trial_power_cut(rig: Rig, space: WorkspaceFolder) -> None:
     before = len(rig.runs())
     whole = rig.random.random() < 0.5
     parts = [space.root / "stbuild-out", space.cache] if whole else [space.root / "stbuild-out/.stbuild"]
-    process = space.start("//...", *FLAGS)
+    process = space.start("//...", *rig.flags)
     time.sleep(rig.random.uniform(0.2, 1.2))
     for part in parts:
         subprocess.run(["cp", "-a", part, f"{part}.copy"], check=False, capture_output=True)
@@ -182,7 +182,7 @@ def trial_power_cut(rig: Rig, space: WorkspaceFolder) -> None:
 
 def trial_edit_while_read(rig: Rig, space: WorkspaceFolder) -> None:
     rig.edit()
-    process = space.start("//...", *FLAGS)
+    process = space.start("//...", *rig.flags)
     time.sleep(rig.random.uniform(0.1, 0.6))
     rig.edit()
     process.communicate(timeout=60)
