@@ -101,10 +101,11 @@ class Sandbox:
         real = root / path.removeprefix("in/").removeprefix("./")
         if not real.is_file():
             return ""
-        if any(real.is_relative_to(each) for each in self._system):
+        if real.is_relative_to(layout.state_dir(root)):
             return ""
-        if real.is_relative_to(layout.state_dir(root)) or not real.is_relative_to(root):
-            return "" if self.kind == "off" or real.is_relative_to(layout.state_dir(root)) else str(real)
+        if not real.is_relative_to(root):
+            seen = self.kind == "off" or any(real.is_relative_to(each) for each in self._system)
+            return "" if seen else str(real)
         return str(real.relative_to(root))
 
 
