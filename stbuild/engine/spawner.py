@@ -21,19 +21,15 @@ if __name__ == "__main__":
     import cgroup  # type: ignore[import-not-found]  # by path: it lies beside this script
     import landlock  # type: ignore[import-not-found]
     from processes import GRACE_S, kill_all, kill_tree, resident_kb  # type: ignore[import-not-found]
-    from simple import simple  # type: ignore[import-not-found]
+    from starting import SIGNALS, WRITTEN, become, spawn  # type: ignore[import-not-found]
 else:
     from stbuild.engine import cgroup, landlock
     from stbuild.engine.processes import GRACE_S, kill_all, kill_tree, resident_kb
-    from stbuild.engine.simple import simple
+    from stbuild.engine.starting import SIGNALS, WRITTEN, become, spawn
 
 _PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
 _HEAD = 4
-_WRITTEN = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
-_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD, signal.SIGPIPE, signal.SIGXFSZ)
-"""What Python or we handle otherwise than a program expects; an action gets the defaults."""
-
 _POLL_S = 0.25
 
 
@@ -69,7 +65,7 @@ class Spawner:
         os.set_blocking(out, False)
         signal.set_wakeup_fd(out, warn_on_full_buffer=False)
         signal.signal(signal.SIGCHLD, lambda *_: None)
-        for number in _SIGNALS[:3]:
+        for number in SIGNALS[:3]:
             signal.signal(number, signal.SIG_IGN)
 
     def run(self) -> None:
@@ -139,9 +135,9 @@ class Spawner:
                 landlock.enter(self._spaces.pop(0))
         if group:
             return self._fork(request, group)
-        log = os.open(request["log"], _WRITTEN | os.O_CLOEXEC, 0o644)
+        log = os.open(request["log"], WRITTEN | os.O_CLOEXEC, 0o644)
         try:
-            return self._spawn_confined(request, log) if request["sandbox"] else _spawn(request, log)
+            return self._spawn_confined(request, log) if request["sandbox"] else spawn(request, log)
         finally:
             os.close(log)
 
@@ -156,7 +152,7 @@ class Spawner:
         def start() -> None:
             try:
                 self._wall_in(request["sandbox"])
-                found.append(_spawn(request, log))
+                found.append(spawn(request, log))
             except OSError as error:
                 problems.append(error)
 
@@ -186,17 +182,17 @@ class Spawner:
                 group.join()
             os.setsid()
             self._libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-            for number in _SIGNALS:
+            for number in SIGNALS:
                 signal.signal(number, signal.SIG_DFL)
             signal.set_wakeup_fd(-1)
-            log = os.open(request["log"], _WRITTEN, 0o644)
+            log = os.open(request["log"], WRITTEN, 0o644)
             os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
             os.dup2(log, 1)
             os.dup2(log, 2)
             os.chdir(request["cwd"])
             if request["sandbox"]:
                 self._wall_in(request["sandbox"])
-            _become(request, log)
+            become(request, log)
         except OSError as error:
             os.write(2, f"error: cannot start {request['argv'][0]}: {error}\n".encode())
         finally:
@@ -268,38 +264,6 @@ def _memory_group(request: dict[str, Any]) -> "cgroup.MemoryGroup | None":
         return cgroup.MemoryGroup(place, str(request["id"]), limit_mb)
     except OSError:
         return None
-
-
-def _spawn(request: dict[str, Any], log: int) -> int:
-    """Start without fork, which would copy our page tables; no other thread runs now, so we may move."""
-    os.chdir(request["cwd"])
-    short = simple(request["argv"], request["env"])
-    if short is not None:
-        with contextlib.suppress(OSError):
-            return _posix_spawn(short.path, short.argv, short.env, log, short.output)
-    return _posix_spawn(request["argv"][0], request["argv"], request["env"], log, "")
-
-
-def _posix_spawn(path: str, argv: list[str], env: dict[str, str], log: int, output: str) -> int:
-    actions = [
-        (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
-        (os.POSIX_SPAWN_DUP2, log, 2),
-        (os.POSIX_SPAWN_OPEN, 1, output, _WRITTEN, 0o666) if output else (os.POSIX_SPAWN_DUP2, 2, 1),
-    ]
-    start = os.posix_spawn if "/" in path else os.posix_spawnp
-    return start(path, argv, env, file_actions=actions, setsid=True, setsigdef=_SIGNALS)
-
-
-def _become(request: dict[str, Any], log: int) -> None:
-    """Be the action's program; returns never, or raises."""
-    short = simple(request["argv"], request["env"])
-    if short is not None:
-        with contextlib.suppress(OSError):
-            if short.output:
-                os.dup2(os.open(short.output, _WRITTEN, 0o666), 1)
-            os.execve(short.path, short.argv, short.env)
-        os.dup2(log, 1)
-    os.execvpe(request["argv"][0], request["argv"], request["env"])
 
 
 def main() -> None:
