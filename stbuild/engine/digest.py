@@ -34,8 +34,10 @@ def hash_open(handle: int, status: os.stat_result) -> str:
     """The digest of an open file, read from its beginning, with the mark of an executable."""
     if status.st_size < CHUNK:
         hasher = hashlib.sha256()
-        while data := os.read(handle, status.st_size + _PAGE):  # Files of /proc say that they are empty.
+        while data := os.read(handle, status.st_size + _PAGE):
             hasher.update(data)
+            if len(data) == status.st_size:  # The end; files of /proc say that they are empty.
+                break
         digest = hasher.hexdigest()
     else:
         with open(handle, "rb", buffering=0, closefd=False) as stream:

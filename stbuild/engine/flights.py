@@ -99,7 +99,11 @@ class Flights:
         if not self._flying:
             time.sleep(timeout_s)
             return []
-        landings = [self._land(self._flying.pop(end.id), end) for end in self._executor.wait(timeout_s)]
+        ends = self._executor.wait(timeout_s)
+        if not ends:
+            return []
+        with self._evaluator.store.unswept():
+            landings = [self._land(self._flying.pop(end.id), end) for end in ends]
         return [landed for landed in landings if landed is not None]
 
     def close(self) -> None:

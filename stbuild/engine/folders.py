@@ -2,6 +2,7 @@
 
 import errno
 import os
+import stat
 from collections.abc import Callable, Collection, Iterable, Iterator
 from pathlib import Path
 from typing import Protocol
@@ -106,16 +107,26 @@ class SharedFolders:
     def close(self, place: Place) -> None:
         """Empty the folder of what the action left behind; one that it has spoilt is not used again."""
         try:
-            _empty(f"{place.folder}/out")
-            _empty_if_touched(f"{place.folder}/tmp")
-            _empty_if_touched(place.folder, ("in", "out", "tmp"))
-            whole = os.readlink(f"{place.folder}/in") == self._forest
+            whole = self._reset(place.folder)
         except OSError:
             whole = False
         if whole:
             self._free.append(place)
         else:
             remove(place.folder)
+
+    def _reset(self, folder: str) -> bool:
+        """Empty a folder; False when the action has put something else in the place of what is ours."""
+        out, tmp = f"{folder}/out", f"{folder}/tmp"
+        if _touched(folder):
+            _empty(folder, ("in", "out", "tmp"))
+            links = os.path.islink(out) or os.path.islink(tmp)
+            if links or os.readlink(f"{folder}/in") != self._forest:
+                return False
+        _empty(out)
+        if _touched(tmp):
+            _empty(tmp)
+        return True
 
     def _new(self) -> Place:
         self._count += 1
@@ -132,7 +143,11 @@ class SharedFolders:
             return
         target = f"{self._forest}/{file.path}"
         self._clear_way(target)
-        _place(file, target, self._real)
+        try:
+            _place(file, target, self._real)
+        except FileExistsError:
+            remove(target)
+            _place(file, target, self._real)
         self._linked.add(file.path)
 
     def _clear_way(self, target: str) -> None:
@@ -144,7 +159,6 @@ class SharedFolders:
                 break
             above = os.path.dirname(above)
         _parent(target, self._made)
-        remove(target)
 
 
 def _empty(folder: str, kept: Collection[str] = ()) -> None:
@@ -153,11 +167,12 @@ def _empty(folder: str, kept: Collection[str] = ()) -> None:
             remove(f"{folder}/{name}")
 
 
-def _empty_if_touched(folder: str, kept: Collection[str] = ()) -> None:
-    """The time is set before the folder is emptied: what comes late is seen the next time."""
-    if os.stat(folder).st_mtime_ns != _UNTOUCHED_NS:
-        os.utime(folder, ns=(_UNTOUCHED_NS, _UNTOUCHED_NS))
-        _empty(folder, kept)
+def _touched(folder: str) -> bool:
+    """Whether something came or went. The time is set anew at once, so what comes late is seen next time."""
+    if os.stat(folder).st_mtime_ns == _UNTOUCHED_NS:
+        return False
+    os.utime(folder, ns=(_UNTOUCHED_NS, _UNTOUCHED_NS))
+    return True
 
 
 def outputs_problem(folder: str, action: Action) -> str:
@@ -165,27 +180,35 @@ def outputs_problem(folder: str, action: Action) -> str:
     missing = []
     for file in action.outputs:
         path = f"{folder}/{file.made}"
-        there = os.path.isdir(path) if isinstance(file, Tree) else os.path.isfile(path)
-        if not there:
+        mode, links = _way(folder, file)
+        if stat.S_IFMT(mode) != (stat.S_IFDIR if isinstance(file, Tree) else stat.S_IFREG):
             missing.append(file.made + (", which is something else" if os.path.lexists(path) else ""))
             continue
-        for link in _links(folder, file):
+        for link in (*links, *_links_within(path)) if isinstance(file, Tree) else links:
             target = _led_to(link, folder)
             if target:
                 return f"made {os.path.relpath(link, folder)} a link to {target}, which is no input: copy it"
     return f"ended well but did not make {', '.join(missing)}" if missing else ""
 
 
-def _links(folder: str, file: File) -> Iterator[str]:
-    """The symbolic links on the way to an output, the output itself, and those within a tree."""
-    parts = file.made.split("/")
-    for depth in range(1, len(parts) + 1):
-        path = "/".join((folder, *parts[:depth]))
-        if os.path.islink(path):
-            yield path
-    if isinstance(file, Tree):
-        for place, folders, files in os.walk(f"{folder}/{file.made}"):
-            yield from (path for name in (*folders, *files) if os.path.islink(path := f"{place}/{name}"))
+def _way(folder: str, file: File) -> tuple[int, list[str]]:
+    """The mode of what an output's path leads to, 0 for nothing, and the symbolic links on the way."""
+    path, mode, links = folder, 0, []
+    try:
+        for part in file.made.split("/"):
+            path = f"{path}/{part}"
+            mode = os.lstat(path).st_mode
+            if stat.S_ISLNK(mode):
+                links.append(path)
+                mode = os.stat(path).st_mode
+    except OSError:
+        return 0, links
+    return mode, links
+
+
+def _links_within(tree: str) -> Iterator[str]:
+    for place, folders, files in os.walk(tree):
+        yield from (path for name in (*folders, *files) if os.path.islink(path := f"{place}/{name}"))
 
 
 def _led_to(link: str, folder: str) -> str:
@@ -212,7 +235,8 @@ def inputs_of(action: Action, key: Key) -> Iterable[File]:
 
 def _place(file: File, target: str, real: Real) -> None:
     if file.origin is Origin.TEXT:
-        Path(target).write_text(file.content or "")
+        with open(target, "x") as stream:
+            stream.write(file.content or "")
     elif file.origin is Origin.OUTPUT and not isinstance(file, Tree):
         _hard_link(real(file), target)
     else:

@@ -93,7 +93,7 @@ class Spawner:
 
     def _receive(self) -> bool:
         try:
-            data = self._channel.recv(1 << 20)
+            data = self._channel.recv(1 << 16)
         except ConnectionError:
             return False
         self._buffer += data

@@ -9,6 +9,7 @@ from pathlib import Path
 from msgspec import Struct
 
 from stbuild.engine.digest import hash_bytes
+from stbuild.engine.disk import append
 from stbuild.engine.journal import Journal
 from stbuild.engine.tracker import keeps_changing, rested
 
@@ -39,7 +40,7 @@ class State:
             self._places.setdefault(key, place)
         self._notes = self._journal.tables["notes"]
         self._parts_path = folder / "parts.bin"
-        self._parts = self._parts_path.open("ab+")
+        self._open_parts()
         self._synced = time.monotonic()
 
     def digest(self, path: str, hash_file: Callable[[str], str]) -> tuple[str, str]:
@@ -91,8 +92,7 @@ class State:
         if key not in self._places:
             return None
         offset, size = self._places[key]
-        self._parts.flush()
-        data = os.pread(self._parts.fileno(), size, offset)
+        data = os.pread(self._parts, size, offset)
         try:
             text = data if data.startswith(b"{") else zlib.decompress(data)
         except zlib.error:
@@ -117,40 +117,43 @@ class State:
 
     def commit(self) -> None:
         """Make everything outlast a power cut."""
-        self._parts.flush()
         self._journal.sync()
         self._synced = time.monotonic()
 
     def close(self) -> None:
         """Let go of the files; when the parts of keys grow too large, old ones are dropped."""
-        if self._parts.tell() > _PARTS_BYTES:
+        if self._parts_bytes > _PARTS_BYTES:
             self._squeeze()
-        self._parts.close()
+        os.close(self._parts)
         self._journal.close()
+
+    def _open_parts(self) -> None:
+        self._parts = os.open(self._parts_path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o666)
+        self._parts_bytes = os.fstat(self._parts).st_size
 
     def _write_parts(self, parts: str) -> list[int]:
         data = parts.encode()
         if len(data) > _SMALL_BYTES:
             data = zlib.compress(data, 1)
-        offset = self._parts.seek(0, os.SEEK_END)
-        self._parts.write(data)
-        return [offset, len(data)]
+        place = [self._parts_bytes, len(data)]
+        append(self._parts, data)
+        self._parts_bytes += len(data)
+        return place
 
     def _squeeze(self) -> None:
         fresh = self._parts_path.with_suffix(f".{os.getpid()}")
-        self._parts.flush()
         places = {row[0]: row[2] for row in self._actions.values()}
         self._places.clear()
         with fresh.open("wb") as stream:
             for key, (offset, size) in places.items():
                 self._places[key] = [stream.tell(), size]
-                stream.write(os.pread(self._parts.fileno(), size, offset))
+                stream.write(os.pread(self._parts, size, offset))
         for row in self._actions.values():
             row[2] = self._places[row[0]]
-        self._parts.close()
+        os.close(self._parts)
         fresh.replace(self._parts_path)
         self._journal.fold()
-        self._parts = self._parts_path.open("ab+")
+        self._open_parts()
 
 
 def signature_of(status: os.stat_result) -> str:

@@ -32,6 +32,7 @@ class Store:
         self._manifests: dict[str, Manifest] = {}
         self._serial = itertools.count()
         self._lock = -1
+        self._locked = False
 
     def path(self, digest: str) -> str:
         """Where the blob of a digest lies."""
@@ -50,12 +51,12 @@ class Store:
 
     def put_file(self, path: str, *, move: bool = True, sync: bool = False) -> str:
         """Take in the file at `path`, and give its digest; `move` gives the file away."""
-        handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        handle, linked = _open(path)
         try:
             status = os.fstat(handle)
             digest = digests.hash_open(handle, status)
             if not self._hold(digest):
-                own = move and status.st_nlink == 1 and os.lstat(path).st_ino == status.st_ino
+                own = move and not linked and status.st_nlink == 1
                 self._take(path, digest, handle if own else None, sync)
         finally:
             os.close(handle)
@@ -117,12 +118,20 @@ class Store:
     @contextmanager
     def unswept(self, *, alone: bool = False) -> Iterator[None]:
         """While this lasts no sweep removes anything; a sweep removes while it has the store `alone`."""
-        if self._lock < 0:
-            self._lock = os.open(self.root / "sweep", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        if self._locked:
+            yield
+            return
+        try:
+            if self._lock < 0:
+                self._lock = os.open(self.root / "sweep", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        except OSError as error:
+            raise self._error(error) from None
         fcntl.flock(self._lock, fcntl.LOCK_EX if alone else fcntl.LOCK_SH)
+        self._locked = True
         try:
             yield
         finally:
+            self._locked = False
             fcntl.flock(self._lock, fcntl.LOCK_UN)
 
     def close(self) -> None:
@@ -275,6 +284,17 @@ def remove(path: str) -> None:
         return
     except (IsADirectoryError, PermissionError):
         shutil.rmtree(path)
+
+
+def _open(path: str) -> tuple[int, bool]:
+    """A handle to read a file, and whether `path` is a symbolic link to it."""
+    flags = os.O_RDONLY | os.O_CLOEXEC
+    try:
+        return os.open(path, flags | os.O_NOFOLLOW), False
+    except OSError as error:
+        if error.errno != errno.ELOOP:
+            raise
+    return os.open(path, flags), True
 
 
 def _reflink(source: str, target: str) -> None:

@@ -87,6 +87,15 @@ def test_an_action_without_a_sandbox_finds_nothing_of_the_one_before(
     assert "leak" not in workspace.output("p/b").read_text()
 
 
+@pytest.mark.parametrize("name", ["out", "tmp"])
+def test_tidying_up_after_an_action_follows_no_link(workspace: WorkspaceFolder, name: str) -> None:
+    precious = workspace.write("p/precious/file", "x")
+    swap = f"rm -r {name}; ln -s {precious.parent} {name}"
+    workspace.build_file("p", f"genrule: {{name: a, outs: [a], cmd: 'touch $@; {swap}; touch $@'}}")
+    workspace.run("p:a", "--sandbox=off")
+    assert precious.read_text() == "x"
+
+
 def test_a_file_that_hides_its_size_is_hashed_to_its_end() -> None:
     assert digest.hash_file("/proc/version") == digest.hash_bytes(Path("/proc/version").read_bytes())
 
