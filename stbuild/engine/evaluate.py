@@ -131,13 +131,17 @@ class Evaluator:
             self._scanner.forget()
         return paths[0] if paths else None
 
-    def edited_output(self, action: Action) -> str | None:
-        """The first output of another action, an input of this one, that somebody has changed in place."""
+    def edited_output(self, action: Action, looked: set[str]) -> str | None:
+        """The first output of another action, an input of this one, that somebody has changed in place.
+
+        Those in `looked` were seen to be untouched after this action had ended; it takes up what is seen now.
+        """
         for file in (*action.inputs, *action.cxx.sources):
-            if file.origin is Origin.OUTPUT:
+            if file.origin is Origin.OUTPUT and file.path not in looked:
                 path, digest = self.real(file), self._output(file.path)
                 if not untouched(path, digest, self.store.manifest):
                     return path
+                looked.add(file.path)
         return None
 
     def verdict(self, action: Action) -> Verdict:

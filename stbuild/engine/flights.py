@@ -102,8 +102,9 @@ class Flights:
         ends = self._executor.wait(timeout_s)
         if not ends:
             return []
+        looked: set[str] = set()
         with self._evaluator.store.unswept():
-            landings = [self._land(self._flying.pop(end.id), end) for end in ends]
+            landings = [self._land(self._flying.pop(end.id), end, looked) for end in ends]
         return [landed for landed in landings if landed is not None]
 
     def close(self) -> None:
@@ -129,10 +130,10 @@ class Flights:
         tools = self._evaluator.tools
         self._executor.start(job_for(self._serial, action, flight.place, tools, wall, flight.given))
 
-    def _land(self, flight: Flight, outcome: Outcome) -> Landed | None:
-        """The result, or None when the action runs again."""
+    def _land(self, flight: Flight, outcome: Outcome, looked: set[str]) -> Landed | None:
+        """The result, or None when the action runs again; `looked` are outputs seen since it ended."""
         action = flight.action
-        problem = self._problem(flight, outcome)
+        problem = self._problem(flight, outcome, looked)
         changed = self._evaluator.changed_since(flight.key)
         if changed is not None:
             problem = self._reread(flight, changed)
@@ -156,10 +157,10 @@ class Flights:
         )
         self._again.append(flight)
 
-    def _problem(self, flight: Flight, outcome: Outcome) -> str:
+    def _problem(self, flight: Flight, outcome: Outcome, looked: set[str]) -> str:
         if outcome.code or outcome.fate:
             return reason_of(outcome, flight.action)
-        edited = self._evaluator.edited_output(flight.action)
+        edited = self._evaluator.edited_output(flight.action, looked)
         if edited is not None:
             shown = os.path.relpath(edited, self._root)
             return f"cannot be trusted: {shown} was edited while {flight.action.label} read it"

@@ -43,7 +43,7 @@ def untouched(path: str, digest: str, manifest: Callable[[str], Manifest]) -> bo
     if digest.endswith(digests.TREE):
         return tree_matches(path, manifest(digest))
     try:
-        return os.stat(path, follow_symlinks=False).st_mtime_ns == digests.content_mtime_ns(digest)
+        return os.lstat(path).st_mtime_ns == digests.content_mtime_ns(digest)
     except OSError:
         return False
 

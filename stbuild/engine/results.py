@@ -9,6 +9,7 @@ import os
 import time
 import zlib
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -85,7 +86,7 @@ class Shard:
     def _refresh(self) -> None:
         """Read what was appended since, or everything when a sweep has put another file in the place."""
         try:
-            status = os.stat(self.path)
+            status = self._status()
         except FileNotFoundError:
             self._data.clear()
             return
@@ -96,6 +97,15 @@ class Shard:
             with open(self.path, "rb", buffering=0) as stream:
                 stream.seek(len(self._data))
                 self._data += stream.read()
+
+
+    def _status(self) -> os.stat_result:
+        if self._handle >= 0:
+            with suppress(OSError):  # NFS no longer knows a file that another machine has replaced.
+                status = os.fstat(self._handle)
+                if status.st_nlink:
+                    return status
+        return os.stat(self.path)
 
 
 class ActionCache:
