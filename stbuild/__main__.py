@@ -13,6 +13,8 @@ def main() -> int:
     except KeyboardInterrupt:
         print("stopped; what had finished is kept", file=sys.stderr)
         return 130
+    except OSError as error:
+        return _unheard(error)
 
 
 def _answer() -> int:
@@ -36,9 +38,17 @@ def leave(code: int) -> NoReturn:
     try:
         sys.stdout.flush()
         sys.stderr.flush()
-    except BrokenPipeError:
-        code = 141
+    except OSError as error:
+        code = _unheard(error)
     os._exit(code)
+
+
+def _unheard(error: OSError) -> int:
+    """The exit code when an answer could not be written; whoever went away is told nothing."""
+    if isinstance(error, BrokenPipeError):
+        return 141
+    os.write(2, f"error: standard output cannot be written: {error.strerror}\n".encode())
+    return 1
 
 
 if __name__ == "__main__":

@@ -1,7 +1,9 @@
 """The one exception that a user's mistake raises: what is wrong, where, what to do."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
+
+_SHOWN = 20
 
 
 class StbuildError(Exception):
@@ -27,9 +29,15 @@ class StbuildError(Exception):
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """A hint that names the nearest of `known`, or lists them when none is near."""
-    names = sorted(known)
+    """A hint that names the nearest of `known`, or lists the first of them when none is near."""
+    names = sorted(set(known))
     near = get_close_matches(name, names, n=1)
     if near:
         return f"did you mean {near[0]!r}?"
-    return "known: " + ", ".join(names) if names else "none is known"
+    return f"known: {shortened(names)}" if names else "none is known"
+
+
+def shortened(names: Sequence[str]) -> str:
+    """The names with commas between; of many the first, and how many there are."""
+    some = ", ".join(names[:_SHOWN])
+    return some if len(names) <= _SHOWN else f"{some}, … ({len(names)} in all)"

@@ -17,7 +17,7 @@ from stbuild.engine.events import Events
 from stbuild.engine.noop import Saved, load
 from stbuild.engine.session import Session, session
 from stbuild.engine.workspace import Workspace
-from stbuild.errors import StbuildError
+from stbuild.errors import StbuildError, shortened
 
 
 def declare(parser: argparse.ArgumentParser) -> None:
@@ -82,7 +82,9 @@ def close(opened: Session, report: Report, stream: TextIO) -> list[str]:
     """Print failures and the closing lines: status, then bundle, check and speed, which it returns."""
     for failure in report.failures:
         print("\n".join(failure.sentences()), file=sys.stderr)
-    print(status_line(report), file=stream, flush=True)
+    if report.left_out:
+        print(f"not tried: {shortened(report.left_out)}", file=sys.stderr)
+    print(status_line(report), file=stream)
     if report.failures:
         return []
     if not report.settled and any(opened.graph.targets[str(label)].tests for label in opened.labels):

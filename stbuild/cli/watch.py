@@ -39,6 +39,7 @@ def watch(root: Path, once: Callable[[], Seen]) -> int:
         except StbuildError as error:
             print(f"error: {error}", file=sys.stderr)
             seen = {**signed(seen), **signed(map(str, graph_files(root)))}
+        sys.stdout.flush()
         print(f"watching {len(seen)} files and folders; Ctrl-C ends", file=sys.stderr, flush=True)
         changed = wait_for_change(seen)
         if not set(changed).isdisjoint(map(str, own_sources())):

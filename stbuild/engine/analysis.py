@@ -9,7 +9,7 @@ from msgspec import Struct
 from stbuild.engine import schema
 from stbuild.engine.artifact import File
 from stbuild.engine.buildfile import TargetCall
-from stbuild.engine.configured import Configuration, choose, is_plain
+from stbuild.engine.configured import Chooser, Configuration, is_plain
 from stbuild.engine.context import Context
 from stbuild.engine.graph import Graph, TargetNode, index_producers
 from stbuild.engine.label import Label, Pattern
@@ -235,7 +235,13 @@ class Analysis:
         def glob(include: list[str], exclude: list[str]) -> list[str]:
             return self.packages.glob(call.label.package, include, exclude)
 
-        return choose(value, self.configuration, glob, call.place(name))
+        chooser = Chooser(
+            configuration=self.configuration,
+            platforms=self.index.names("platforms"),
+            glob=glob,
+            where=call.place(name),
+        )
+        return chooser.choose(value)
 
     def _expand(self, call: TargetCall, macro: Macro[Any]) -> list[Entry]:
         attrs = self._attributes(call, macro)

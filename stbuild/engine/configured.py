@@ -1,6 +1,7 @@
 """The configuration of a build, and the values of BUILD.yaml that depend on it: `select` and `glob`."""
 
-from collections.abc import Callable, Mapping
+import itertools
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,44 +31,69 @@ def is_plain(value: Any) -> bool:
     return not isinstance(value, dict)
 
 
-def choose(value: Any, configuration: Configuration, glob: Glob, where: str) -> Any:
-    """`value` with every `{select: …}` and `{glob: …}` in it replaced; lists in lists are joined."""
-    match value:
-        case {"select": dict() as arms, **rest} if not rest:
-            return choose(_arm(arms, configuration, where), configuration, glob, where)
-        case {"glob": include, **rest} if set(rest) <= {"exclude"}:
-            return glob(_texts(include, where), _texts(rest.get("exclude", []), where))
-        case {"glob": _, **rest}:
-            unknown = next(str(name) for name in rest if name != "exclude")
-            hint = did_you_mean(unknown, ["exclude"])
-            raise StbuildError(f"glob has no {unknown!r}", where=where, hint=hint)
-        case dict():
-            return {key: choose(each, configuration, glob, where) for key, each in value.items()}
-        case list():
-            return _joined(value, configuration, glob, where)
-    return value
+@dataclass(frozen=True, kw_only=True)
+class Chooser:
+    """Replaces every `{select: …}` and `{glob: …}` in the values of one place in a BUILD.yaml."""
 
+    configuration: Configuration
+    platforms: Sequence[str]
+    """The names that an arm of `select` may have, besides those of targets."""
+    glob: Glob
+    where: str
 
-def _joined(value: list[Any], configuration: Configuration, glob: Glob, where: str) -> list[Any]:
-    found: list[Any] = []
-    for each in value:
-        chosen = choose(each, configuration, glob, where)
-        special = isinstance(each, dict) and ("select" in each or "glob" in each)
-        if special and isinstance(chosen, list):
-            found += chosen
-        else:
-            found.append(chosen)
-    return found
+    def choose(self, value: Any) -> Any:
+        """`value` for the configuration; lists in lists are joined."""
+        match value:
+            case {"select": dict() as arms, **rest} if not rest:
+                return self.choose(self._arm(arms))
+            case {"glob": include, **rest} if set(rest) <= {"exclude"}:
+                return self.glob(_texts(include, self.where), _texts(rest.get("exclude", []), self.where))
+            case {"glob": _, **rest}:
+                unknown = next(str(name) for name in rest if name != "exclude")
+                hint = did_you_mean(unknown, ["exclude"])
+                raise StbuildError(f"glob has no {unknown!r}", where=self.where, hint=hint)
+            case dict():
+                return {key: self.choose(each) for key, each in value.items()}
+            case list():
+                return self._joined(value)
+        return value
 
+    def _joined(self, value: list[Any]) -> list[Any]:
+        found: list[Any] = []
+        for each in value:
+            chosen = self.choose(each)
+            special = isinstance(each, dict) and ("select" in each or "glob" in each)
+            if special and isinstance(chosen, list):
+                found += chosen
+            else:
+                found.append(chosen)
+        return found
 
-def _arm(arms: Mapping[str, Any], configuration: Configuration, where: str) -> Any:
-    for name in (configuration.folder, configuration.platform, configuration.target, "default"):
-        if name in arms:
-            return arms[name]
-    hint = "add an arm `default`"
-    raise StbuildError(
-        f"select has no arm for {configuration.folder} among {', '.join(arms)}", where=where, hint=hint
-    )
+    def _arm(self, arms: Mapping[str, Any]) -> Any:
+        chosen = self.configuration
+        self._refuse_unknown(arms)
+        for name in (chosen.folder, chosen.platform, chosen.target, "default"):
+            if name in arms:
+                return arms[name]
+        raise StbuildError(
+            f"select has no arm for {chosen.folder} among {', '.join(arms)}",
+            where=self.where,
+            hint="add an arm `default`",
+        )
+
+    def _refuse_unknown(self, arms: Mapping[str, Any]) -> None:
+        """A misspelt arm would silently be the default."""
+        pairs = itertools.product(self.platforms, layout.TARGETS)
+        known = (
+            *self.platforms,
+            *layout.TARGETS,
+            "default",
+            *itertools.starmap(layout.configuration_dir, pairs),
+        )
+        for name in arms:
+            if name not in known:
+                message = f"select has an arm {name!r}, which is neither a platform nor a target"
+                raise StbuildError(message, where=self.where, hint=did_you_mean(str(name), known))
 
 
 def _texts(value: Any, where: str) -> list[str]:

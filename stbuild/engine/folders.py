@@ -4,7 +4,6 @@ import errno
 import os
 import stat
 from collections.abc import Callable, Collection, Iterable, Iterator
-from pathlib import Path
 from typing import Protocol
 
 from msgspec import Struct

@@ -63,6 +63,8 @@ class Packages:
         below = any(each.startswith(f"{label.package}/") for each in known)
         hint = f"//{label.package}/... are the packages below it" if below else ""
         hint = hint or did_you_mean(label.package or label.name, known)
+        if not known:
+            hint = "`stbuild init` makes one"
         if label.package or where is not None:
             return StbuildError(f"no package //{label.package} (for {label})", where=where, hint=hint)
         hint += "; `stbuild --help` lists the commands"

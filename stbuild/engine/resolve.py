@@ -65,6 +65,11 @@ class FileResolver:
     def missing(self, call: TargetCall, text: str) -> StbuildError:
         """The sentence for a text that is neither a file nor a target."""
         label = self.label(call, text)
+        elsewhere = os.path.normpath(f"{call.label.package}/{text}")
+        if text.startswith("../") and (self._root / elsewhere).exists():
+            package, _, name = elsewhere.rpartition("/")
+            hint = f"a file outside of the package is a label, perhaps //{package}:{name}"
+            return StbuildError(f"{text!r} leaves the package", where=call.where, hint=hint)
         names = [*self._packages.calls(label.package), *self._outputs(label.package)]
         folder = self._root / label.package
         names += sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []

@@ -98,7 +98,6 @@ class Shard:
                 stream.seek(len(self._data))
                 self._data += stream.read()
 
-
     def _status(self) -> os.stat_result:
         if self._handle >= 0:
             with suppress(OSError):  # NFS no longer knows a file that another machine has replaced.

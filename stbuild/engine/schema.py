@@ -183,7 +183,13 @@ def _convert_tuple(hint: Any, value: Any, resolver: Resolver) -> tuple[Any, ...]
 
 def _convert_dict(hint: Any, value: Any, resolver: Resolver) -> dict[str, Any]:
     arm = typing.get_args(hint)[1]
-    return {str(key): convert(arm, each, resolver) for key, each in _plain(dict, value).items()}
+    found = {}
+    for key, each in _plain(dict, value).items():
+        try:
+            found[str(key)] = convert(arm, each, resolver)
+        except Mismatch as problem:
+            raise Mismatch(f"at {key!r} {problem}") from None
+    return found
 
 
 def _convert_union(hint: Any, value: Any, resolver: Resolver) -> Any:
@@ -210,12 +216,13 @@ def _choice(value: Any, choices: tuple[Any, ...]) -> Any:
 def _plain(kind: type, value: Any) -> Any:
     if kind is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
+    quote = "; quote it" if kind is str and isinstance(value, bool | int | float) else ""
     if isinstance(value, bool) and kind is not bool:
-        raise Mismatch(f"takes {shown(kind)}, got {str(value).lower()}")
+        raise Mismatch(f"takes {shown(kind)}, got {str(value).lower()}{quote}")
     if isinstance(value, kind):
         return value
     words = {list: "a list", dict: "a map", type(None): "nothing"}
-    raise Mismatch(f"takes {words.get(kind) or shown(kind)}, got {value!r}")
+    raise Mismatch(f"takes {words.get(kind) or shown(kind)}, got {value!r}{quote}")
 
 
 def _union_references(arms: tuple[Any, ...], value: Any) -> Iterator[tuple[str, bool]]:

@@ -83,6 +83,15 @@ def test_an_unknown_platform_in_the_workspace(good: WorkspaceFolder) -> None:
             "p/BUILD.yaml:2: //p:x: a genrule needs at least one name in `outs`",
         ),
         ("genrule: {name: x, outs: [y], cmd: z, srcs: [no.txt]}", "'no.txt' is neither a file nor a target"),
+        (
+            "genrule: {name: x, outs: [y], cmd: z, srcs: [../pyproject.toml]}",
+            "'../pyproject.toml' leaves the package (a file outside of the package is a label, perhaps "
+            "//:pyproject.toml)",
+        ),
+        (
+            "genrule: {name: x, outs: [y], cmd: z, env: {A: 1}}",
+            "attribute 'env' at 'A' takes a text, got 1; quote it",
+        ),
         ("genrule: {name: x, outs: [../y], cmd: z}", "output '../y' is no path below its folder"),
         ("genrule: {name: x, outs: [y], cmd: 'cat $<'}", "$< needs exactly one file in `srcs`, there are 0"),
         (
@@ -92,6 +101,14 @@ def test_an_unknown_platform_in_the_workspace(good: WorkspaceFolder) -> None:
         (
             "filegroup: {name: x, srcs: {select: {hw: []}}}",
             "select has no arm for u55c-sw_emu among hw (add an arm",
+        ),
+        (
+            "filegroup: {name: x, srcs: {select: {u55: [], default: []}}}",
+            "select has an arm 'u55', which is neither a platform nor a target (did you mean 'u55c'?)",
+        ),
+        (
+            "filegroup: {name: x, srcs: {select: {on: [], default: []}}}",
+            "select has an arm True, which is neither a platform nor a target (known: default, hw, ",
         ),
         ("filegroup", "a target is `- rule: {name: …}`"),
         (

@@ -206,3 +206,16 @@ def test_a_reader_that_has_gone_is_no_traceback(hello: WorkspaceFolder) -> None:
     )  # fmt: skip
     os.close(writer)
     assert (done.returncode, done.stderr) == (141, "")
+
+
+@pytest.mark.parametrize("argv", [["query", "//p:all"], ["p:all"]])
+def test_a_full_disk_behind_standard_output(hello: WorkspaceFolder, argv: list[str]) -> None:
+    hello.ok("p:all")
+    env = {name: value for name, value in hello.environment().items() if name != "PYTHONUNBUFFERED"}
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-P", "-m", "stbuild", *argv], cwd=hello.root, env=env, stdout=full,
+            stderr=subprocess.PIPE, text=True, check=False,
+        )  # fmt: skip
+    assert done.returncode == 1
+    assert done.stderr == "error: standard output cannot be written: No space left on device\n"

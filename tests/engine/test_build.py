@@ -169,6 +169,7 @@ def test_keep_going_makes_what_is_left(workspace: WorkspaceFolder) -> None:
     assert done.code == 1
     assert done.status.startswith("failed: 1 run, 0 cached, 1 failed, 1 not tried in ")
     assert "//p:bad: Genrule failed with exit code 3\n  error: no luck\n  log: " in done.err
+    assert done.err.endswith("\nnot tried: //p:below#Genrule\n")
     assert workspace.output("p/good.txt").exists()
 
 
