@@ -20,7 +20,7 @@ def main() -> int:
 def _answer() -> int:
     began = time.perf_counter()
     argv = sys.argv[1:]
-    from stbuild.engine import noop
+    from stbuild.engine.repeat import noop
 
     saved = noop.load(argv)
     if saved is not None and noop.holds(saved):

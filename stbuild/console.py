@@ -7,8 +7,8 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, TextIO
 
-from stbuild.engine.build import Report
-from stbuild.engine.events import Event
+from stbuild.engine.execution.build import Report
+from stbuild.engine.record.events import Event
 
 if TYPE_CHECKING:
     from rich.console import RenderableType

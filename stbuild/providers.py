@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from stbuild.engine.artifact import File, Tree
+from stbuild.engine.graph.artifact import File, Tree
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,7 +5,7 @@ import re
 import time
 
 from stbuild.console import PlainDisplay, seconds
-from stbuild.engine.events import Event
+from stbuild.engine.record.events import Event
 
 LINK = {"id": "//p:link#VppLink", "label": "//p:link", "mnemonic": "VppLink"}
 

@@ -34,6 +34,19 @@ ALLOWED: dict[str, set[str]] = {
 }
 """What each part of stbuild may import of the others."""
 
+ENGINE: dict[str, set[str]] = {
+    "graph": set(),
+    "keys": {"graph"},
+    "store": {"graph", "keys"},
+    "repeat": {"graph", "keys"},
+    "record": {"graph", "repeat"},
+    "load": {"graph", "keys"},
+    "local": set(),
+    "execution": {"graph", "keys", "store", "record", "local"},
+    "session": {"graph", "keys", "store", "repeat", "record", "load", "local", "execution"},
+}
+"""What each part of the engine may import of the others."""
+
 PLUGINS = {"rules": {"api", "toolchain", "providers"}, "platforms": {"api", "platform"}}
 
 
@@ -79,6 +92,24 @@ def test_a_part_imports_only_what_it_may(part: str) -> None:
         for other in parts_imported(path) - ALLOWED[part] - {part, "__version__"}
     }
     assert not wrong
+
+
+@pytest.mark.parametrize("part", sorted(ENGINE))
+def test_a_part_of_the_engine_imports_only_what_it_may(part: str) -> None:
+    place = ROOT / "stbuild/engine" / part
+    sources = sorted(place.glob("*.py")) or [place.with_suffix(".py")]
+    wrong = {
+        f"{path.relative_to(ROOT)} imports {name}"
+        for path in sources
+        for name in imports(path)
+        if name.startswith("stbuild.engine.") and name.split(".")[2] not in ENGINE[part] | {part}
+    }
+    assert not wrong
+
+
+def test_every_part_of_the_engine_has_a_row() -> None:
+    found = {path.stem for path in (ROOT / "stbuild/engine").iterdir() if not path.name.startswith("__")}
+    assert found == set(ENGINE)
 
 
 @pytest.mark.parametrize("kind", sorted(PLUGINS))

@@ -7,8 +7,8 @@ from typing import Any
 
 from stbuild.cli.parser import add_graph_options
 from stbuild.cli.request import cache_dir, make_request, open_workspace
-from stbuild.engine.action import Action, Template
-from stbuild.engine.events import Events
+from stbuild.engine.graph.action import Action, Template
+from stbuild.engine.record.events import Events
 from stbuild.engine.session import Session, session
 
 

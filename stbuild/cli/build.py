@@ -11,12 +11,12 @@ from stbuild.cli.parser import add_build_options
 from stbuild.cli.request import build_options, cache_dir, display_of, make_request, open_workspace
 from stbuild.cli.watch import Seen, command_words, files_of, watch
 from stbuild.console import status_line
-from stbuild.engine.build import Report
-from stbuild.engine.delta import find
-from stbuild.engine.events import Events
-from stbuild.engine.noop import Saved, load
+from stbuild.engine.execution.build import Report
+from stbuild.engine.load.workspace import Workspace
+from stbuild.engine.record.events import Events
+from stbuild.engine.repeat.delta import find
+from stbuild.engine.repeat.noop import Saved, load
 from stbuild.engine.session import Session, session
-from stbuild.engine.workspace import Workspace
 from stbuild.errors import StbuildError, shortened
 
 

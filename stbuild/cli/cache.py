@@ -10,9 +10,9 @@ from typing import Any
 
 from stbuild import layout
 from stbuild.cli.request import cache_dir, open_workspace
-from stbuild.engine import digest as digests
-from stbuild.engine.gc import sweep, usage
-from stbuild.engine.store import Store
+from stbuild.engine.keys import digest as digests
+from stbuild.engine.store.gc import sweep, usage
+from stbuild.engine.store.store import Store
 from stbuild.errors import StbuildError
 
 _SIZES = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}

@@ -5,8 +5,8 @@ import shutil
 
 from stbuild import layout
 from stbuild.cli.request import open_workspace
-from stbuild.engine.lock import exclusive
-from stbuild.engine.state import State
+from stbuild.engine.store.lock import exclusive
+from stbuild.engine.store.state import State
 
 
 def declare(parser: argparse.ArgumentParser) -> None:

@@ -4,9 +4,9 @@ import argparse
 from pathlib import Path
 
 from stbuild import layout
-from stbuild.engine.label import default_name
-from stbuild.engine.packages import SKIPPED
-from stbuild.engine.workspace import find_workspace
+from stbuild.engine.graph.label import default_name
+from stbuild.engine.load.packages import SKIPPED
+from stbuild.engine.load.workspace import find_workspace
 from stbuild.errors import StbuildError
 
 _BASH = """_stbuild() {

@@ -6,11 +6,11 @@ import json
 from stbuild import layout
 from stbuild.cli.log import pick
 from stbuild.cli.request import open_workspace
-from stbuild.engine.changes import changes
-from stbuild.engine.explain import texts
-from stbuild.engine.history import builds
-from stbuild.engine.lock import exclusive
-from stbuild.engine.state import State
+from stbuild.engine.execution.explain import texts
+from stbuild.engine.keys.changes import changes
+from stbuild.engine.record.history import builds
+from stbuild.engine.store.lock import exclusive
+from stbuild.engine.store.state import State
 from stbuild.errors import StbuildError
 
 

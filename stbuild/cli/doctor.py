@@ -10,12 +10,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from stbuild import __version__, layout
-from stbuild.engine import cgroup, landlock
-from stbuild.engine.plugins import PluginIndex
-from stbuild.engine.pool import machine_memory_mb
-from stbuild.engine.tools import ask_version, missing_tool
-from stbuild.engine.tracker import Tracker
-from stbuild.engine.workspace import Workspace, find_workspace
+from stbuild.engine.execution.pool import machine_memory_mb
+from stbuild.engine.keys.tools import ask_version, missing_tool
+from stbuild.engine.keys.tracker import Tracker
+from stbuild.engine.load.plugins import PluginIndex
+from stbuild.engine.load.workspace import Workspace, find_workspace
+from stbuild.engine.local import cgroup, landlock
 from stbuild.errors import StbuildError
 
 

@@ -9,9 +9,9 @@ from typing import Any
 from stbuild import layout
 from stbuild.cli.parser import add_graph_options
 from stbuild.cli.request import cache_dir, make_request, open_workspace
-from stbuild.engine.events import Events
-from stbuild.engine.explain import Explanation, explain
-from stbuild.engine.history import last_runs
+from stbuild.engine.execution.explain import Explanation, explain
+from stbuild.engine.record.events import Events
+from stbuild.engine.record.history import last_runs
 from stbuild.engine.session import Session, session
 
 

@@ -8,9 +8,9 @@ from pathlib import Path
 from stbuild.cli.parser import add_graph_options
 from stbuild.cli.query import render
 from stbuild.cli.request import make_request, open_workspace
-from stbuild.engine.analysis import Analysis
-from stbuild.engine.graph import Graph
-from stbuild.engine.tools import missing_tool
+from stbuild.engine.graph.graph import Graph
+from stbuild.engine.keys.tools import missing_tool
+from stbuild.engine.load.analysis import Analysis
 
 
 def declare(parser: argparse.ArgumentParser) -> None:

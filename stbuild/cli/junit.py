@@ -11,8 +11,8 @@ from itertools import groupby
 from pathlib import Path
 from xml.etree import ElementTree
 
-from stbuild.engine.failure import Failure
-from stbuild.engine.label import parse_label
+from stbuild.engine.execution.failure import Failure
+from stbuild.engine.graph.label import parse_label
 
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _TAIL = 64_000

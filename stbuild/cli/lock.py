@@ -5,7 +5,7 @@ import json
 
 from stbuild import layout
 from stbuild.cli.request import open_workspace
-from stbuild.engine.tools import ToolBox
+from stbuild.engine.keys.tools import ToolBox
 
 
 def declare(parser: argparse.ArgumentParser) -> None:

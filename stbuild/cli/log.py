@@ -10,7 +10,7 @@ from typing import Any
 from stbuild import layout
 from stbuild.cli.request import open_workspace
 from stbuild.console import seconds
-from stbuild.engine.history import BuildFiles, builds, noops
+from stbuild.engine.record.history import BuildFiles, builds, noops
 from stbuild.errors import StbuildError
 
 _ARGV = 160

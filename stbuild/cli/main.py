@@ -11,7 +11,7 @@ from types import FrameType
 from typing import NoReturn
 
 from stbuild.cli.parser import parse
-from stbuild.engine.noop import Saved
+from stbuild.engine.repeat.noop import Saved
 from stbuild.errors import StbuildError
 
 

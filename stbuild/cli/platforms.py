@@ -5,8 +5,8 @@ import json
 import sys
 
 from stbuild.cli.request import open_workspace
-from stbuild.engine.plugins import PluginIndex
-from stbuild.engine.tracker import Tracker
+from stbuild.engine.keys.tracker import Tracker
+from stbuild.engine.load.plugins import PluginIndex
 from stbuild.errors import StbuildError
 
 

@@ -5,11 +5,11 @@ import json
 
 from stbuild.cli.parser import add_graph_options
 from stbuild.cli.request import make_request, open_workspace, pattern_of
-from stbuild.engine.analysis import Analysis
-from stbuild.engine.graph import Graph, TargetNode
-from stbuild.engine.label import Pattern
-from stbuild.engine.query import Query
-from stbuild.engine.workspace import Workspace
+from stbuild.engine.graph.graph import Graph, TargetNode
+from stbuild.engine.graph.label import Pattern
+from stbuild.engine.graph.query import Query
+from stbuild.engine.load.analysis import Analysis
+from stbuild.engine.load.workspace import Workspace
 
 _HELP = (
     "deps(X), rdeps(UNIVERSE, X), somepath(A, B), kind(REGEX, X) or attr(NAME, REGEX, X), joined by + - ^; "

@@ -8,10 +8,10 @@ from typing import Any
 
 from stbuild import layout
 from stbuild.console import Display, make_display
-from stbuild.engine.build import Options
-from stbuild.engine.label import Label, Pattern, default_name, parse_label, parse_pattern
+from stbuild.engine.execution.build import Options
+from stbuild.engine.graph.label import Label, Pattern, default_name, parse_label, parse_pattern
+from stbuild.engine.load.workspace import Workspace, default_configuration, find_workspace
 from stbuild.engine.session import Request
-from stbuild.engine.workspace import Workspace, default_configuration, find_workspace
 from stbuild.errors import StbuildError
 
 
@@ -110,7 +110,7 @@ def _weights(
     real = Path(path).expanduser().absolute()
     if not real.exists():
         raise StbuildError(f"--weights: {real} does not exist")
-    from stbuild.engine.analysis import Analysis
+    from stbuild.engine.load.analysis import Analysis
 
     probe = Analysis(workspace=workspace, configuration=configuration)
     found = [label for pattern in patterns for label in probe.having(pattern.package, "weights")]

@@ -13,10 +13,10 @@ from types import ModuleType
 from stbuild.cli.build import build_and_tell, close
 from stbuild.cli.parser import add_build_options
 from stbuild.cli.request import cache_dir, display_of, make_request, open_workspace
-from stbuild.engine.artifact import File, Tree
-from stbuild.engine.events import Events
-from stbuild.engine.graph import TargetNode
-from stbuild.engine.label import Label, default_name
+from stbuild.engine.graph.artifact import File, Tree
+from stbuild.engine.graph.graph import TargetNode
+from stbuild.engine.graph.label import Label, default_name
+from stbuild.engine.record.events import Events
 from stbuild.engine.session import Session, session
 from stbuild.errors import StbuildError
 

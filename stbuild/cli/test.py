@@ -16,9 +16,9 @@ from stbuild.cli.parser import add_build_options
 from stbuild.cli.request import cache_dir, display_of, make_request, open_workspace
 from stbuild.cli.watch import Seen, files_of, watch
 from stbuild.console import seconds, status_line
-from stbuild.engine.action import Action, Node
-from stbuild.engine.build import Report
-from stbuild.engine.events import Event, Events
+from stbuild.engine.execution.build import Report
+from stbuild.engine.graph.action import Action, Node
+from stbuild.engine.record.events import Event, Events
 from stbuild.engine.session import Session, session
 from stbuild.errors import StbuildError
 

@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from stbuild import layout
-from stbuild.engine.artifact import Origin
+from stbuild.engine.graph.artifact import Origin
+from stbuild.engine.keys.tracker import Signature, signature
 from stbuild.engine.session import Session, own_sources
-from stbuild.engine.tracker import Signature, signature
 from stbuild.errors import StbuildError
 
 Seen = dict[str, Signature]

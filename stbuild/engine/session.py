@@ -8,35 +8,35 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stbuild import layout
-from stbuild.engine import noop
-from stbuild.engine.action import Template
-from stbuild.engine.build import Build, Options, Report
-from stbuild.engine.configured import Configuration
-from stbuild.engine.delta import Delta, keep
-from stbuild.engine.disk import told_when_full
-from stbuild.engine.evaluate import Evaluator
-from stbuild.engine.events import Events
-from stbuild.engine.executor import Executor, LocalExecutor
-from stbuild.engine.flights import Flights
-from stbuild.engine.folders import Folders, PrivateFolders, SharedFolders
-from stbuild.engine.graph import Graph
-from stbuild.engine.history import Recorder
-from stbuild.engine.label import Label, Pattern
-from stbuild.engine.lease import Leases
-from stbuild.engine.lock import exclusive
-from stbuild.engine.orphans import end_orphans
-from stbuild.engine.pool import Pool
-from stbuild.engine.results import ActionCache
-from stbuild.engine.sandbox import Sandbox, choose
-from stbuild.engine.state import State
-from stbuild.engine.store import Store, cache_error
-from stbuild.engine.tracker import Tracker
-from stbuild.engine.units import Units
-from stbuild.engine.workspace import Workspace
+from stbuild.engine.execution.build import Build, Options, Report
+from stbuild.engine.execution.evaluate import Evaluator
+from stbuild.engine.execution.flights import Flights
+from stbuild.engine.execution.folders import Folders, PrivateFolders, SharedFolders
+from stbuild.engine.execution.pool import Pool
+from stbuild.engine.execution.sandbox import Sandbox, choose
+from stbuild.engine.execution.units import Units
+from stbuild.engine.graph.action import Template
+from stbuild.engine.graph.graph import Graph
+from stbuild.engine.graph.label import Label, Pattern
+from stbuild.engine.keys.tracker import Tracker
+from stbuild.engine.load.configured import Configuration
+from stbuild.engine.load.workspace import Workspace
+from stbuild.engine.local.executor import Executor, LocalExecutor
+from stbuild.engine.local.orphans import end_orphans
+from stbuild.engine.record.events import Events
+from stbuild.engine.record.history import Recorder
+from stbuild.engine.repeat import noop
+from stbuild.engine.repeat.delta import Delta, Finished, keep
+from stbuild.engine.store.disk import told_when_full
+from stbuild.engine.store.lease import Leases
+from stbuild.engine.store.lock import exclusive
+from stbuild.engine.store.results import ActionCache
+from stbuild.engine.store.state import State
+from stbuild.engine.store.store import Store, cache_error
 from stbuild.errors import StbuildError, did_you_mean
 
 if TYPE_CHECKING:
-    from stbuild.engine.analysis import Analysis
+    from stbuild.engine.load.analysis import Analysis
 
 EXECUTORS: dict[str, Callable[[], Executor]] = {"local": LocalExecutor}
 
@@ -95,7 +95,7 @@ class Session:
         )
 
     def _analyze(self, choose: "Choose | None") -> None:
-        from stbuild.engine.analysis import Analysis  # Late: with a delta nothing is analysed.
+        from stbuild.engine.load.analysis import Analysis  # Late: with a delta nothing is analysed.
 
         self.tracker.saw(self.workspace.root / layout.LOCK_FILE)
         for path in own_sources():
@@ -179,9 +179,16 @@ class Session:
         marks = self.evaluator.marks(nodes)
         token = os.urandom(8)
         place = noop.tell(state, argv, token, paths, marks, count, lines)
-        real = self.evaluator.real
-        graph, labels, known = self.graph, self.labels, self._graph_paths
-        keep(place, token, graph, labels, nodes, list(paths), known, list(marks), real)
+        build = Finished(
+            graph=self.graph,
+            labels=self.labels,
+            nodes=nodes,
+            paths=list(paths),
+            graph_paths=self._graph_paths,
+            outputs=list(marks),
+            real=self.evaluator.real,
+        )
+        keep(place, token, build)
 
     def path(self, file: object) -> Path:
         """Where a file of the graph lies."""
@@ -273,7 +280,7 @@ def _check_executor(workspace: Workspace) -> None:
 def own_sources() -> list[Path]:
     """The files of stbuild that make a graph: an edit to one of them must be noticed."""
     root = layout.package_root()
-    return [*root.glob("*.py"), *(root / "engine").glob("*.py"), *(root / "cli").glob("*.py")]
+    return [*root.glob("*.py"), *(root / "engine").rglob("*.py"), *(root / "cli").glob("*.py")]
 
 
 def _prepare(cache: Path) -> None:

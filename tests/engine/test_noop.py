@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from stbuild.engine.tracker import TICK_NS, Tracker, settled_signature, signature
+from stbuild.engine.keys.tracker import TICK_NS, Tracker, settled_signature, signature
 from tests.conftest import WorkspaceFolder
 
 UPPER = "genrule: {name: upper, srcs: [in.txt], outs: [upper.txt], cmd: 'tr a-z A-Z < $< > $@'}"

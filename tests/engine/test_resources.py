@@ -7,7 +7,7 @@ from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 
-from stbuild.engine.cgroup import find_place
+from stbuild.engine.local.cgroup import find_place
 from tests.conftest import WorkspaceFolder
 from tests.engine.test_build import wait_for
 from tests.engine.test_running import spans

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from stbuild.engine import digest, landlock
+from stbuild.engine.keys import digest
+from stbuild.engine.local import landlock
 from tests.conftest import WorkspaceFolder
 from tests.engine.test_build import wait_for
 

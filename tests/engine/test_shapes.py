@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from stbuild.engine import digest as digests
-from stbuild.engine.state import State
+from stbuild.engine.keys import digest as digests
+from stbuild.engine.store.state import State
 from tests.conftest import WorkspaceFolder
 
 CHAIN = 3000

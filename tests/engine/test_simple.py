@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stbuild.engine.simple import Simple, simple
+from stbuild.engine.local.simple import Simple, simple
 
 BASH = ("/bin/bash", "-euo", "pipefail", "-c")
 SH = ("/bin/sh", "-eu", "-c")

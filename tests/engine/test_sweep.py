@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from stbuild.engine.digest import hash_bytes
-from stbuild.engine.gc import Swept, sweep, usage
-from stbuild.engine.results import ActionCache, Record
-from stbuild.engine.store import Gone, Store
+from stbuild.engine.keys.digest import hash_bytes
+from stbuild.engine.store.gc import Swept, sweep, usage
+from stbuild.engine.store.results import ActionCache, Record
+from stbuild.engine.store.store import Gone, Store
 from tests.conftest import WorkspaceFolder
 
 TWINS = 25

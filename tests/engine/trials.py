@@ -8,8 +8,8 @@ import subprocess
 import time
 from pathlib import Path
 
-from stbuild.engine.gc import sweep
-from stbuild.engine.store import Store
+from stbuild.engine.store.gc import sweep
+from stbuild.engine.store.store import Store
 from tests.conftest import WorkspaceFolder
 from tests.engine.rig import PATIENCE_S, Rig, finished_events, wait_for_silence
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from stbuild.engine.canonical import plain
+from stbuild.engine.graph.canonical import plain
 from stbuild.errors import StbuildError
 from stbuild.ir import serde
 from stbuild.platform import (

@@ -1,0 +1,93 @@
+"""From an action to a job: real programs for names, and an environment that holds only what is declared."""
+
+import os
+import sys
+from pathlib import Path
+
+from stbuild import layout
+from stbuild.engine.execution.folders import Place
+from stbuild.engine.graph.action import Action
+from stbuild.engine.keys.closure import python_paths
+from stbuild.engine.keys.tools import ToolBox
+from stbuild.engine.local.executor import Job
+
+_NETWORK = (
+    "HTTP_PROXY",
+    "HTTPS_PROXY",
+    "NO_PROXY",
+    "http_proxy",
+    "https_proxy",
+    "no_proxy",
+    "SSL_CERT_FILE",
+    "SSL_CERT_DIR",
+    "REQUESTS_CA_BUNDLE",
+    "PIP_INDEX_URL",
+    "PIP_EXTRA_INDEX_URL",
+    "PIP_CONFIG_FILE",
+    "PIP_CERT",
+    "PIP_CACHE_DIR",
+    "PIP_TRUSTED_HOST",
+    "XDG_CONFIG_HOME",
+)
+
+BASE_ENV = {
+    "LC_CTYPE": "C.UTF-8",  # unnamed, the rest is C too: eleven files less to read at every start
+    "PYTHONDONTWRITEBYTECODE": "1",
+    "PYTHONHASHSEED": "0",
+    "SOURCE_DATE_EPOCH": "315532800",
+    "TZ": "UTC",
+}
+
+
+def job_for(
+    number: int,
+    action: Action,
+    place: Place,
+    tools: ToolBox,
+    wall: dict[str, object],
+    given: dict[str, str],
+) -> Job:
+    """The job that runs `action` in its place, behind the `wall` of a sandbox, with the variables `given`."""
+    return Job(
+        id=number,
+        argv=real_argv(action, tools),
+        folder=place.folder,
+        env={**environment(action, place.folder), **given},
+        log=place.log,
+        timeout_s=action.policy.timeout_s,
+        memory_mb=action.policy.resources.memory_mb,
+        sandbox=wall,
+    )
+
+
+def real_argv(action: Action, tools: ToolBox) -> tuple[str, ...]:
+    """The argv with this machine's paths of Python and of the declared tools."""
+    first, *rest = action.argv
+    if action.module and first == "python":
+        return (sys.executable, "-P", "-s", *rest)
+    if first in action.tools:
+        return (tools.tool(first, action.where).path, *rest)
+    return action.argv
+
+
+def environment(action: Action, folder: str) -> dict[str, str]:
+    """What an action sees: fixed values, PATH, a home and temp folder of its own, and what it declares."""
+    env = {
+        **BASE_ENV,
+        "PATH": os.environ.get("PATH", os.defpath),
+        "HOME": f"{folder}/tmp",
+        "TMPDIR": f"{folder}/tmp",
+    }
+    if "LD_LIBRARY_PATH" in os.environ:
+        env["LD_LIBRARY_PATH"] = os.environ["LD_LIBRARY_PATH"]
+    passed = (*action.policy.pass_env, *(_NETWORK if action.policy.network else ()))
+    env.update((name, os.environ[name]) for name in passed if name in os.environ)
+    if action.policy.network:
+        env.setdefault("STBUILD_DOWNLOADS", str(layout.downloads_dir()))
+        config = Path.home() / ".config/pip/pip.conf"
+        if config.is_file():
+            env.setdefault("PIP_CONFIG_FILE", str(config))
+    if action.module:
+        env["PYTHONPATH"] = os.pathsep.join(python_paths(action.module))
+    env.update(action.env)
+    return env

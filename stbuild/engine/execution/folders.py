@@ -1,0 +1,265 @@
+"""The folder in which an action runs: its inputs linked at `in/…`, room for its outputs at `out/…`."""
+
+import errno
+import os
+import stat
+from collections.abc import Callable, Collection, Iterable, Iterator
+from typing import Protocol
+
+from msgspec import Struct
+
+from stbuild.engine.graph.action import Action
+from stbuild.engine.graph.artifact import File, Origin, Tree
+from stbuild.engine.keys.key import Key
+from stbuild.engine.store.store import remove
+from stbuild.errors import StbuildError
+
+Real = Callable[[File], str]
+
+_UNTOUCHED_NS = 1_000_000_000 + int.from_bytes(os.urandom(4), "little") % 1_000_000_000
+"""The time that a folder carries while nothing has come or gone in it: seen quicker than by a listing.
+
+Drawn anew for each build, so that no program which sets times to something round gives it by chance.
+"""
+
+
+_LINKS = 40
+"""So many symbolic links Linux follows."""
+
+
+class Place(Struct, frozen=True, kw_only=True):
+    """Where one action runs, and the file that takes what it prints."""
+
+    folder: str
+    log: str
+
+
+class Folders(Protocol):
+    """Makes folders ready and takes them back."""
+
+    def open(self, action: Action, key: Key) -> Place:
+        """A folder with the inputs of `action`."""
+
+    def close(self, place: Place) -> None:
+        """Give back a folder whose outputs were taken out."""
+
+
+class PrivateFolders:
+    """A new folder for each action, with nothing in it but its own inputs."""
+
+    def __init__(self, work: str, real: Real, *, keep: bool = False) -> None:
+        self._work = work
+        self._real = real
+        self._keep = keep
+        self._serial = 0
+
+    def open(self, action: Action, key: Key) -> Place:
+        """A folder with the inputs of `action`."""
+        self._serial += 1
+        folder = f"{self._work}/{os.getpid()}-{self._serial}"
+        remove(folder)
+        os.makedirs(f"{folder}/tmp")
+        made = {f"{folder}/tmp"}
+        for file in inputs_of(action, key):
+            target = f"{folder}/{file.staged}"
+            _parent(target, made)
+            try:
+                _place(file, target, self._real)
+            except FileExistsError:
+                message = f"{action.label} has two inputs named {file.path}"
+                raise StbuildError(message, where=action.where) from None
+        _room(folder, action, made)
+        return Place(folder=folder, log=f"{folder}.log")
+
+    def close(self, place: Place) -> None:
+        """Remove the folder, unless it is to be kept."""
+        if not self._keep:
+            remove(place.folder)
+            remove(place.log)
+
+
+class SharedFolders:
+    """A few folders used again and again, over one view of all inputs: quick, and keeps nothing apart.
+
+    The links of an earlier build stay; each is made anew when a build first needs it.
+    """
+
+    def __init__(self, work: str, real: Real) -> None:
+        self._work = work
+        self._real = real
+        self._forest = f"{work}/forest"
+        self._linked: set[str] = set()
+        self._made: set[str] = set()
+        self._free: list[Place] = []
+        self._count = 0
+
+    def open(self, action: Action, key: Key) -> Place:
+        """A folder whose `in` is the common view, with the inputs of `action` in it."""
+        for file in inputs_of(action, key):
+            self._link(file)
+        place = self._free.pop() if self._free else self._new()
+        for file in action.outputs:
+            if "/" in file.made[4:]:
+                os.makedirs(os.path.dirname(f"{place.folder}/{file.made}"), exist_ok=True)
+        return place
+
+    def close(self, place: Place) -> None:
+        """Empty the folder of what the action left behind; one that it has spoilt is not used again."""
+        try:
+            whole = self._reset(place.folder)
+        except OSError:
+            whole = False
+        if whole:
+            self._free.append(place)
+        else:
+            remove(place.folder)
+
+    def _reset(self, folder: str) -> bool:
+        """Empty a folder; False when the action has put something else in the place of what is ours."""
+        out, tmp = f"{folder}/out", f"{folder}/tmp"
+        if _touched(folder):
+            _empty(folder, ("in", "out", "tmp"))
+            links = os.path.islink(out) or os.path.islink(tmp)
+            if links or os.readlink(f"{folder}/in") != self._forest:
+                return False
+        _empty(out)
+        if _touched(tmp):
+            _empty(tmp)
+        return True
+
+    def _new(self) -> Place:
+        self._count += 1
+        folder = f"{self._work}/slot{self._count}"
+        remove(folder)
+        os.makedirs(self._forest, exist_ok=True)
+        os.makedirs(f"{folder}/tmp")
+        os.makedirs(f"{folder}/out")
+        os.symlink(self._forest, f"{folder}/in")
+        return Place(folder=folder, log=f"{folder}.log")
+
+    def _link(self, file: File) -> None:
+        if file.path in self._linked:
+            return
+        target = f"{self._forest}/{file.path}"
+        self._clear_way(target)
+        try:
+            _place(file, target, self._real)
+        except FileExistsError:
+            remove(target)
+            _place(file, target, self._real)
+        self._linked.add(file.path)
+
+    def _clear_way(self, target: str) -> None:
+        """Make room for a link where a former build may have had a folder's or a file's link."""
+        above = os.path.dirname(target)
+        while len(above) > len(self._forest) and above not in self._made:
+            if os.path.islink(above) or os.path.isfile(above):
+                remove(above)
+                break
+            above = os.path.dirname(above)
+        _parent(target, self._made)
+
+
+def _empty(folder: str, kept: Collection[str] = ()) -> None:
+    for name in os.listdir(folder):
+        if name not in kept:
+            remove(f"{folder}/{name}")
+
+
+def _touched(folder: str) -> bool:
+    """Whether something came or went. The time is set anew at once, so what comes late is seen next time."""
+    if os.stat(folder).st_mtime_ns == _UNTOUCHED_NS:
+        return False
+    os.utime(folder, ns=(_UNTOUCHED_NS, _UNTOUCHED_NS))
+    return True
+
+
+def outputs_problem(folder: str, action: Action) -> str:
+    """What is wrong with the outputs that an action left in its folder; '' when nothing is."""
+    missing = []
+    for file in action.outputs:
+        path = f"{folder}/{file.made}"
+        mode, links = _way(folder, file)
+        if stat.S_IFMT(mode) != (stat.S_IFDIR if isinstance(file, Tree) else stat.S_IFREG):
+            missing.append(file.made + (", which is something else" if os.path.lexists(path) else ""))
+            continue
+        for link in (*links, *_links_within(path)) if isinstance(file, Tree) else links:
+            target = _led_to(link, folder)
+            if target:
+                return f"made {os.path.relpath(link, folder)} a link to {target}, which is no input: copy it"
+    return f"ended well but did not make {', '.join(missing)}" if missing else ""
+
+
+def _way(folder: str, file: File) -> tuple[int, list[str]]:
+    """The mode of what an output's path leads to, 0 for nothing, and the symbolic links on the way."""
+    path, mode, links = folder, 0, []
+    try:
+        for part in file.made.split("/"):
+            path = f"{path}/{part}"
+            mode = os.lstat(path).st_mode
+            if stat.S_ISLNK(mode):
+                links.append(path)
+                mode = os.stat(path).st_mode
+    except OSError:
+        return 0, links
+    return mode, links
+
+
+def _links_within(tree: str) -> Iterator[str]:
+    for place, folders, files in os.walk(tree):
+        yield from (path for name in (*folders, *files) if os.path.islink(path := f"{place}/{name}"))
+
+
+def _led_to(link: str, folder: str) -> str:
+    """Where a link leads to outside of an action's folder other than by its inputs; '' when it does not."""
+    path = link
+    for _ in range(_LINKS):
+        if not os.path.islink(path) or path.startswith(f"{folder}/in/"):
+            break
+        path = os.path.normpath(os.path.join(os.path.dirname(path), os.readlink(path)))
+        if not path.startswith(f"{folder}/"):
+            return path
+    return ""
+
+
+def inputs_of(action: Action, key: Key) -> Iterable[File]:
+    """Everything that lies at `in/…`: declared inputs and found headers; a tree stands for what is in it."""
+    if not (action.cxx.sources or key.headers or any(isinstance(file, Tree) for file in action.inputs)):
+        return action.inputs
+    wanted = {file.path: file for file in (*action.inputs, *action.cxx.sources)}
+    wanted.update((header.file.path, header.file) for header in key.headers)
+    trees = [f"{path}/" for path, file in wanted.items() if isinstance(file, Tree)]
+    return [file for path, file in wanted.items() if not any(path.startswith(tree) for tree in trees)]
+
+
+def _place(file: File, target: str, real: Real) -> None:
+    if file.origin is Origin.TEXT:
+        with open(target, "x") as stream:
+            stream.write(file.content or "")
+    elif file.origin is Origin.OUTPUT and not isinstance(file, Tree):
+        _hard_link(real(file), target)
+    else:
+        os.symlink(real(file), target)
+
+
+def _hard_link(source: str, target: str) -> None:
+    """Link an output: a tenth of a symbolic link's cost. A source's link would change its signature."""
+    try:
+        os.link(source, target)
+    except OSError as error:
+        if error.errno not in (errno.EXDEV, errno.EMLINK, errno.EPERM, errno.EOPNOTSUPP):
+            raise
+        os.symlink(source, target)
+
+
+def _room(folder: str, action: Action, made: set[str]) -> None:
+    for file in action.outputs:
+        _parent(f"{folder}/{file.made}", made)
+    _parent(f"{folder}/out/.", made)
+
+
+def _parent(path: str, made: set[str]) -> None:
+    folder = os.path.dirname(path)
+    if folder not in made:
+        os.makedirs(folder, exist_ok=True)
+        made.add(folder)

@@ -1,0 +1,68 @@
+"""What an action reads: where it lies, and whether it is still what the action's key was made of."""
+
+import os
+from collections.abc import Callable, Iterator, Mapping
+
+from stbuild.engine.graph.action import Action
+from stbuild.engine.graph.artifact import File, Origin, Tree
+from stbuild.engine.keys import digest as digests
+from stbuild.engine.keys.digest import Manifest
+from stbuild.engine.keys.key import Key
+from stbuild.engine.store.state import signature_of
+
+ON_DISK = (Origin.SOURCE, Origin.LIBRARY, Origin.EXTERNAL)
+"""Files that no action makes."""
+
+
+def paths_on_disk(action: Action, key: Key, real: Callable[[File], str]) -> Iterator[str]:
+    """Every file that no action makes and that this one reads, those of a directory each by itself."""
+    for file in (*action.inputs, *action.cxx.sources):
+        if file.origin not in ON_DISK:
+            continue
+        if isinstance(file, Tree):
+            yield from (path for _, path in files_below(real(file)))
+        else:
+            yield real(file)
+    yield from (header.real for header in key.headers if header.file.origin in ON_DISK)
+
+
+def files_below(folder: str) -> Iterator[tuple[str, str]]:
+    """The files of a directory that is an input, each with the folder that it lies in."""
+    for place, folders, files in os.walk(folder):
+        folders[:] = sorted(name for name in folders if not name.startswith(".") and name != "__pycache__")
+        yield from ((place, f"{place}/{name}") for name in files)
+
+
+def changed(seen: Mapping[str, str]) -> list[str]:
+    """The files that do not have the signature any more that they had when the key was made."""
+    return [path for path, sig in seen.items() if not _same(path, sig)]
+
+
+def untouched(path: str, digest: str, manifest: Callable[[str], Manifest]) -> bool:
+    """Whether an output in place is still as it was put there."""
+    if digest.endswith(digests.TREE):
+        return tree_matches(path, manifest(digest))
+    try:
+        return os.lstat(path).st_mtime_ns == digests.content_mtime_ns(digest)
+    except OSError:
+        return False
+
+
+def tree_matches(folder: str, manifest: Manifest) -> bool:
+    """Whether a folder holds exactly the untouched files of a manifest."""
+    seen = 0
+    for place, _, files in os.walk(folder):
+        for name in files:
+            path = f"{place}/{name}"
+            digest = manifest.get(os.path.relpath(path, folder))
+            if digest is None or os.stat(path).st_mtime_ns != digests.content_mtime_ns(digest):
+                return False
+            seen += 1
+    return seen == len(manifest)
+
+
+def _same(path: str, sig: str) -> bool:
+    try:
+        return signature_of(os.stat(path)) == sig
+    except OSError:
+        return False

@@ -1,0 +1,1 @@
+"""The action graph as values: labels, files, actions, and questions about them."""

@@ -1,0 +1,1 @@
+"""What can change an action's result, and the digests that say whether it did."""

@@ -1,0 +1,200 @@
+"""The import closure of a Python module, by reading source: what a Python action's result depends on."""
+
+import ast
+import json
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from stbuild import layout
+from stbuild.engine.keys.digest import hash_bytes
+from stbuild.errors import StbuildError, did_you_mean
+
+_TESTING = "TYPE_CHECKING"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Closure:
+    """Files of the module's own package by relative path, and versions of the distributions it imports."""
+
+    files: dict[str, str]
+    distributions: dict[str, str]
+    paths: tuple[str, ...] = field(default=(), compare=False)
+
+
+class ClosureFinder:
+    """Finds closures; `digest_of` signs a file and `remember` keeps what parsing it gave."""
+
+    def __init__(
+        self,
+        digest_of: Callable[[str], str],
+        recall: Callable[[str], str | None],
+        remember: Callable[[str, str], None],
+    ) -> None:
+        self._digest_of = digest_of
+        self._recall = recall
+        self._remember = remember
+        self._closures: dict[str, Closure] = {}
+        self._roots: dict[str, Path | None] = {}
+        self._owners: dict[str, list[str]] | None = None
+
+    def closure(self, module: str, where: str) -> Closure:
+        """The closure of a dotted module name."""
+        if module not in self._closures:
+            self._closures[module] = self._find(module, where)
+        return self._closures[module]
+
+    def forget(self) -> None:
+        """Look at all files again: some have changed since."""
+        self._closures.clear()
+
+    def _find(self, module: str, where: str) -> Closure:
+        top = module.partition(".")[0]
+        root = self._root(top)
+        if root is None or _file(root, module) is None:
+            raise StbuildError(f"no Python module {module!r}", where=where, hint=self._near(root, module))
+        names: dict[str, Path] = {}
+        foreign: set[str] = set()
+        seen: set[str] = set()
+        pending = [module]
+        while pending:
+            name = pending.pop()
+            if name in seen:
+                continue
+            seen.add(name)
+            if "." in name:
+                pending.append(name.rpartition(".")[0])
+            path = _file(root, name)
+            if path is None:
+                continue
+            names[name] = path
+            for found in self._imports(name, path):
+                if found.partition(".")[0] == top:
+                    pending += [found, found.rpartition(".")[0]] if "." in found else [found]
+                else:
+                    foreign.add(found.partition(".")[0])
+        paths = sorted({path for name in names.values() for path in (name, *_data_files(name))})
+        files = {path.relative_to(root.parent).as_posix(): self._digest_of(str(path)) for path in paths}
+        return Closure(files=files, distributions=self._distributions(foreign), paths=tuple(map(str, paths)))
+
+    def _imports(self, name: str, path: Path) -> list[str]:
+        memory = f"imports:{name}:{self._digest_of(str(path))}"
+        known = self._recall(memory)
+        if known is None:
+            package = name if path.name == "__init__.py" else name.rpartition(".")[0]
+            known = json.dumps(sorted(imports_of(path.read_text(), package, str(path))))
+            self._remember(memory, known)
+        names: list[str] = json.loads(known)
+        return names
+
+    def _root(self, top: str) -> Path | None:
+        if top not in self._roots:
+            self._roots[top] = package_folder(top)
+        return self._roots[top]
+
+    def _near(self, root: Path | None, module: str) -> str:
+        folder = root.joinpath(*module.split(".")[1:-1]) if root else None
+        names = [path.stem for path in folder.glob("*.py")] if folder and folder.is_dir() else []
+        return did_you_mean(module.rpartition(".")[2], names)
+
+    def _distributions(self, foreign: set[str]) -> dict[str, str]:
+        from importlib.metadata import version
+
+        names = {owner for name in foreign - sys.stdlib_module_names for owner in self._owner(name)}
+        return {name: version(name) for name in sorted(names)}
+
+    def _owner(self, name: str) -> list[str]:
+        if self._owners is None:
+            self._owners = self._all_owners()
+        return sorted(set(self._owners.get(name, [])))
+
+    def _all_owners(self) -> dict[str, list[str]]:
+        installed = sorted(
+            entry.name
+            for folder in sys.path
+            if os.path.isdir(folder)
+            for entry in os.scandir(folder)
+            if entry.name.endswith(".dist-info")
+        )
+        memory = "owners:" + hash_bytes("\n".join(installed).encode())
+        known = self._recall(memory)
+        if known is None:
+            from importlib.metadata import packages_distributions
+
+            known = json.dumps({name: list(owners) for name, owners in packages_distributions().items()})
+            self._remember(memory, known)
+        owners: dict[str, list[str]] = json.loads(known)
+        return owners
+
+
+def imports_of(text: str, package: str, path: str) -> set[str]:
+    """The dotted names that a source imports anywhere, also inside functions; `if TYPE_CHECKING:` is skipped.
+
+    `from a import b` gives `a.b`, since b may be a module.
+    """
+    try:
+        tree = ast.parse(text)
+    except SyntaxError as error:
+        raise StbuildError(f"not Python: {error.msg}", where=f"{path}:{error.lineno}") from None
+    found: set[str] = set()
+    pending: list[ast.AST] = [tree]
+    while pending:
+        node = pending.pop()
+        match node:
+            case ast.Import():
+                found.update(alias.name for alias in node.names)
+            case ast.ImportFrom():
+                found.update(_from(node, package))
+            case ast.If() if _TESTING in ast.dump(node.test):
+                pending += node.orelse
+            case _:
+                pending += ast.iter_child_nodes(node)
+    return found
+
+
+def python_paths(module: str) -> list[str]:
+    """The folders that a Python action needs on its path besides the standard library and site-packages."""
+    roots = [layout.package_root(), package_folder(module.partition(".")[0])]
+    folders = dict.fromkeys(str(root.parent) for root in roots if root is not None)
+    return [folder for folder in folders if not folder.endswith("site-packages")]
+
+
+def package_folder(top: str) -> Path | None:
+    """Where a top-level package lies, found without importing it."""
+    if top == layout.package_root().name:
+        return layout.package_root()
+    from importlib.util import find_spec
+
+    spec = find_spec(top)
+    places = list(spec.submodule_search_locations or []) if spec else []
+    return Path(places[0]).resolve() if places else None
+
+
+def _from(node: ast.ImportFrom, package: str) -> list[str]:
+    start = node.module or ""
+    if node.level:
+        parts = package.split(".")
+        inside = parts[: len(parts) - node.level + 1]
+        start = ".".join([*inside, *([node.module] if node.module else [])])
+    return [f"{start}.{alias.name}" if alias.name != "*" else start for alias in node.names]
+
+
+def _file(root: Path, module: str) -> Path | None:
+    place = root.joinpath(*module.split(".")[1:])
+    for path in (place / "__init__.py", place.with_suffix(".py") if place != root else place / "__init__.py"):
+        if path.is_file():
+            return path
+    return None
+
+
+def _data_files(module: Path) -> list[Path]:
+    """Files such as templates that lie beside a module or in folders below it that hold no Python."""
+    found = []
+    for path in module.parent.iterdir():
+        if path.is_file() and path.suffix not in (".py", ".pyc", ".pyi", ".md", ".typed"):
+            found.append(path)
+        elif path.is_dir() and path.name != "__pycache__" and not any(path.glob("**/*.py")):
+            found += [each for each in path.rglob("*") if each.is_file() and "_builtin" not in each.parts]
+    return found

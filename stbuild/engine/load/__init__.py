@@ -1,0 +1,1 @@
+"""From a workspace's BUILD files and plugins to the action graph."""

@@ -1,0 +1,271 @@
+"""What a rule is given: its attributes, its label, and the means to declare outputs and actions."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, Generic, NoReturn, TypeVar
+
+from stbuild.engine.graph.action import Action, CxxScan, Node, Policy, Resources
+from stbuild.engine.graph.artifact import File, Folder, Origin, Tree
+from stbuild.engine.graph.canonical import canonical_json, files_within
+from stbuild.engine.graph.label import Label
+from stbuild.engine.load.each import Each
+from stbuild.engine.load.render import Argument, render
+from stbuild.engine.load.scope import Scope
+from stbuild.engine.load.shell import Unknown, expand
+from stbuild.errors import StbuildError
+
+A = TypeVar("A")
+
+
+class Context(Generic[A]):
+    """One call of a rule. Methods declare; nothing runs until the build does."""
+
+    def __init__(self, attrs: A, label: Label, where: str, scope: Scope) -> None:
+        self.attrs = attrs
+        self.label = label
+        self.where = where
+        self.nodes: list[Node] = []
+        self.tests: list[str] = []
+        self.summary_file: File | None = None
+        self.run_argv: tuple[str | File, ...] = ()
+        self._scope = scope
+        self._made: dict[str, File] = {}
+        self._claimed: set[str] = set()
+        self._mentioned: dict[str, list[File]] = {}
+
+    @property
+    def platform(self) -> Any:
+        """The chosen platform, a frozen value; reading it is what loads the platform's file."""
+        return self._scope.platform()
+
+    @property
+    def target(self) -> str:
+        """`sw_emu`, `hw_emu` or `hw`."""
+        return self._scope.target
+
+    @property
+    def out_folder(self) -> str:
+        """Where this target's outputs lie, relative to the configuration's folder."""
+        return f"{self.label.package}/{self.label.name}".lstrip("/")
+
+    def fail(self, message: str, *, attribute: str = "", hint: str | None = None) -> NoReturn:
+        """Refuse the call with a sentence that points to its line (or to `attribute`'s) in BUILD.yaml."""
+        place = self._scope.place(self.label, attribute) or self.where
+        raise StbuildError(f"{self.label}: {message}", where=place, hint=hint)
+
+    def output(self, name: str) -> File:
+        """Declare a file that this target makes, `name` relative to the target's folder."""
+        file = File(path=f"{self.out_folder}/{name}", origin=Origin.OUTPUT, prefix=self.out_folder)
+        return self._declare(file)
+
+    def output_tree(self, name: str) -> Tree:
+        """Declare a directory that this target makes; what is in it only the action knows."""
+        tree = Tree(path=f"{self.out_folder}/{name}", origin=Origin.OUTPUT, prefix=self.out_folder)
+        self._declare(tree)
+        return tree
+
+    def package_output(self, name: str) -> File:
+        """Declare a file in the package's own folder, as a genrule does."""
+        package = self.label.package
+        path = f"{package}/{name}" if package else name
+        return self._declare(File(path=path, origin=Origin.OUTPUT, prefix=package))
+
+    def params(self, name: str, value: object) -> File:
+        """An input that holds `value` as canonical JSON; files in it become inputs with it."""
+        path = f"{self.out_folder}/{name}"
+        self._mentioned[path] = files_within(value)
+        return File(path=path, origin=Origin.TEXT, content=canonical_json(value) + "\n")
+
+    def source(self, path: str) -> File:
+        """A source file of this package, which must exist."""
+        return self._scope.source(self.label.package, path, self.where)
+
+    def folder(self, path: str) -> Folder:
+        """A source folder of this package to search for headers; `.` is the package's own."""
+        return self._scope.source_folder(self.label.package, path)
+
+    def builtin(self, path: str) -> Folder:
+        """A folder that comes with stbuild, such as `hls_lib/include`."""
+        return self._scope.builtin(path)
+
+    def builtin_file(self, path: str) -> File:
+        """A file that comes with stbuild, such as `hls_lib/sim/main.cpp`."""
+        return self._scope.builtin_file(path)
+
+    def external(self, path: str) -> File:
+        """A file or directory anywhere on the machine (weights); a relative path starts at the workspace."""
+        return self._scope.external(path, self.where)
+
+    def summary(self, file: File) -> None:
+        """`file` holds JSON with the texts `bundle`, `check` and `speed` for the last lines of a build."""
+        self.summary_file = file
+
+    def runnable(self, argv: Sequence[str | File]) -> None:
+        """What `stbuild run` of this target executes after it is built."""
+        self.run_argv = tuple(argv)
+
+    def stage(
+        self,
+        module: str,
+        args: Sequence[Argument],
+        *,
+        inputs: Sequence[File] = (),
+        outputs: Sequence[File] = (),
+        mnemonic: str | None = None,
+        env: Mapping[str, str] | None = None,
+        tools: Sequence[str] = (),
+        cxx_sources: Sequence[File] = (),
+        include_dirs: Sequence[Folder | Tree] = (),
+        policy: Policy | None = None,
+        resources: Resources | None = None,
+    ) -> None:
+        """Run `python -m module args`; the key holds the module's import closure, found by reading it."""
+        name = mnemonic or "".join(part.capitalize() for part in module.rpartition(".")[2].split("_"))
+        argv = ("python", "-m", module, *args)
+        scan = CxxScan(sources=tuple(cxx_sources), folders=tuple(include_dirs))
+        self._add(name, argv, inputs, outputs, env, module, tools, scan, _policy(policy, resources))
+
+    def run(
+        self,
+        mnemonic: str,
+        argv: Sequence[Argument],
+        *,
+        subject: str = "",
+        inputs: Sequence[File] = (),
+        outputs: Sequence[File] = (),
+        env: Mapping[str, str] | None = None,
+        tools: Sequence[str] = (),
+        cxx_sources: Sequence[File] = (),
+        include_dirs: Sequence[Folder | Tree] = (),
+        policy: Policy | None = None,
+        resources: Resources | None = None,
+    ) -> None:
+        """Run a command. Files in `argv` are inputs, or outputs when this target declared them before.
+
+        `tools` are programs on PATH whose version is keyed; `cxx_sources` are searched for the headers that
+        they reach in `include_dirs`, and only those are inputs. `subject` tells twins apart.
+        """
+        scan = CxxScan(sources=tuple(cxx_sources), folders=tuple(include_dirs))
+        name = f"{mnemonic} {subject}".rstrip()
+        self._add(name, argv, inputs, outputs, env, None, tools, scan, _policy(policy, resources))
+
+    def run_each(
+        self,
+        mnemonic: str,
+        *,
+        over: Tree,
+        pattern: str,
+        argv: Callable[[File, File], Sequence[Argument]],
+        out_tree: Tree,
+        out_suffix: str,
+        inputs: Sequence[File] = (),
+        env: Mapping[str, str] | None = None,
+        tools: Sequence[str] = (),
+        include_dirs: Sequence[Folder | Tree] = (),
+        policy: Policy | None = None,
+        resources: Resources | None = None,
+    ) -> None:
+        """Run one action for each file of `over` that matches `pattern`; results lie in `out_tree`.
+
+        `a/b.cpp` becomes `a/b<out_suffix>`. Each file is searched for headers in `include_dirs`.
+        """
+        each = Each(
+            id=self._id(mnemonic),
+            label=str(self.label),
+            mnemonic=mnemonic,
+            where=self.where,
+            over=over,
+            argv=argv,
+            inputs=tuple(inputs),
+            mentioned=self._mentioned,
+            env=_text(env),
+            tools=tuple(tools),
+            folders=tuple(include_dirs),
+            policy=_policy(policy, resources),
+        )
+        self._claim((out_tree,))
+        self.nodes.append(each.template(pattern, out_tree, out_suffix))
+
+    def shell(self, text: str, *, srcs: Sequence[File], outs: Sequence[File], attribute: str) -> str:
+        """A shell command with `$(SRCS)`, `$@`, `$(location x)` and so on replaced by paths."""
+        own = {file.path.rpartition("/")[2]: file for file in outs}
+
+        def locate(name: str) -> Sequence[File]:
+            return [own[name]] if name in own else self._scope.files(name)
+
+        try:
+            return expand(text, srcs, outs, locate)
+        except Unknown as problem:
+            self.fail(str(problem), attribute=attribute)
+
+    def test(self) -> None:
+        """Mark the action that was declared last as a test: `stbuild test` runs it, `build` does not."""
+        self.tests.append(self.nodes[-1].id)
+
+    def _add(
+        self,
+        mnemonic: str,
+        argv: Sequence[Argument],
+        inputs: Sequence[File],
+        outputs: Sequence[File],
+        env: Mapping[str, str] | None,
+        module: str | None,
+        tools: Sequence[str],
+        scan: CxxScan,
+        policy: Policy,
+    ) -> None:
+        free = {path for path in self._made if path not in self._claimed} | {file.path for file in outputs}
+        rendered = render(argv, free, inputs, self._mentioned)
+        made = tuple(dict.fromkeys((*outputs, *rendered.written)))
+        paths = {file.path for file in made}
+        self._claim(made)
+        self.nodes.append(
+            Action(
+                id=self._id(mnemonic),
+                label=str(self.label),
+                mnemonic=mnemonic,
+                argv=rendered.command,
+                inputs=tuple(file for file in rendered.read if file.path not in paths),
+                outputs=made,
+                env=_text(env),
+                module=module,
+                tools=tuple(tools),
+                cxx=scan,
+                policy=policy,
+                where=self.where,
+            )
+        )
+
+    def _id(self, mnemonic: str) -> str:
+        twins = sum(1 for node in self.nodes if node.mnemonic == mnemonic)
+        kind, _, subject = mnemonic.partition(" ")
+        name = f"{kind}[{subject}]" if subject else kind
+        return f"{self.label}#{name}" + (f".{twins + 1}" if twins else "")
+
+    def _declare(self, file: File) -> File:
+        inside = file.path[len(file.prefix) + 1 :] if file.prefix else file.path
+        if not {"", ".", ".."}.isdisjoint(inside.split("/")) or "\0" in inside:
+            self.fail(f"output {inside!r} is no path below its folder")
+        self._made[file.path] = file
+        return file
+
+    def _claim(self, outputs: Sequence[File]) -> None:
+        if not outputs:
+            self.fail("an action without an output can never be up to date")
+        for file in outputs:
+            if file.path in self._claimed:
+                self.fail(f"two actions make {file.path}")
+            if file.origin is not Origin.OUTPUT:
+                self.fail(f"{file.path} is an input and cannot be an output")
+            self._claimed.add(file.path)
+
+
+def _policy(policy: Policy | None, resources: Resources | None) -> Policy:
+    base = policy or Policy()
+    if resources is None:
+        return base
+    return replace(base, resources=resources)
+
+
+def _text(env: Mapping[str, str] | None) -> tuple[tuple[str, str], ...]:
+    return tuple(sorted((env or {}).items()))

@@ -1,0 +1,69 @@
+"""One action for each file of a tree, which is known only once the tree is made."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from stbuild.engine.graph.action import Action, CxxScan, Policy, Template
+from stbuild.engine.graph.artifact import File, Folder, Origin, Tree
+from stbuild.engine.load.render import Argument, render
+
+
+@dataclass(frozen=True, kw_only=True)
+class Each:
+    """What the actions of a template share; `argv` makes a command of a file of `over` and its output."""
+
+    id: str
+    label: str
+    mnemonic: str
+    where: str
+    over: Tree
+    argv: Callable[[File, File], Sequence[Argument]]
+    inputs: tuple[File, ...]
+    mentioned: Mapping[str, Sequence[File]]
+    env: tuple[tuple[str, str], ...]
+    tools: tuple[str, ...]
+    folders: tuple[Folder | Tree, ...]
+    policy: Policy
+
+    def template(self, pattern: str, out_tree: Tree, out_suffix: str) -> Template:
+        """The node that stands for the actions of the files that match `pattern`."""
+        return Template(
+            id=self.id,
+            label=self.label,
+            mnemonic=self.mnemonic,
+            over=self.over,
+            pattern=pattern,
+            out_tree=out_tree,
+            expand=self.action,
+            out_suffix=out_suffix,
+            inputs=self._shared(),
+            where=self.where,
+        )
+
+    def action(self, item: File, out: File) -> Action:
+        """The action of one file."""
+        rendered = render(self.argv(item, out), {out.path}, self.inputs, self.mentioned)
+        return Action(
+            id=f"{self.id}[{self._subject(item)}]",
+            label=self.label,
+            mnemonic=f"{self.mnemonic} {self._subject(item)}",
+            argv=rendered.command,
+            inputs=tuple(dict.fromkeys((item, *rendered.read))),
+            outputs=(out,),
+            env=self.env,
+            tools=self.tools,
+            cxx=CxxScan(sources=(item,) if self.folders else (), folders=self.folders),
+            policy=self.policy,
+            where=self.where,
+        )
+
+    def _subject(self, item: File) -> str:
+        """The file's name in the tree, by which its action is known."""
+        return item.path[len(self.over.path) + 1 :]
+
+    def _shared(self) -> tuple[File, ...]:
+        """What every action reads besides its own file, found with a file that does not exist."""
+        probe = File(path=f"{self.over.path}/probe.cpp", origin=Origin.OUTPUT, prefix=self.over.prefix)
+        read = render(self.argv(probe, probe), set(), self.inputs, self.mentioned).read
+        trees = [each for each in self.folders if isinstance(each, Tree) and each != self.over]
+        return tuple(dict.fromkeys((*(file for file in read if file != probe), *trees)))

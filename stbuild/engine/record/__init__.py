@@ -1,0 +1,1 @@
+"""What happened in a build, as events, a log and a trace."""

@@ -1,0 +1,1 @@
+"""What outlasts a build: contents, results, what a workspace remembers, and the locks between builds."""

@@ -1,0 +1,310 @@
+"""The content-addressed store: one read-only file for each content, named after its digest."""
+
+import errno
+import fcntl
+import itertools
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from stbuild.engine.keys import digest as digests
+from stbuild.engine.keys.digest import Manifest
+from stbuild.errors import StbuildError
+
+_FICLONE = 0x40049409
+
+
+class Gone(Exception):
+    """A content that was here a moment ago is not any more."""
+
+
+class Store:
+    """A folder of blobs. What it hands out is checked by one `stat`, and by its hash when that is off."""
+
+    def __init__(self, root: Path, warn: Callable[[str], None]) -> None:
+        self.root = root
+        self._cas = str(root / "cas")
+        self._warn = warn
+        self._made: set[str] = set()
+        self._good: set[str] = set()
+        self._manifests: dict[str, Manifest] = {}
+        self._serial = itertools.count()
+        self._lock = -1
+        self._locked = False
+
+    def path(self, digest: str) -> str:
+        """Where the blob of a digest lies."""
+        return f"{self._cas}/{digest[:2]}/{digest}"
+
+    def has(self, digest: str) -> bool:
+        """Whether the content is here and untouched; a damaged blob is removed with a warning."""
+        if digest in self._good:
+            return True
+        if not self._intact(digest):
+            return False
+        if digest.endswith(digests.TREE) and not all(map(self.has, set(self.manifest(digest).values()))):
+            return False
+        self._good.add(digest)
+        return True
+
+    def put_file(self, path: str, *, move: bool = True, sync: bool = False) -> str:
+        """Take in the file at `path`, and give its digest; `move` gives the file away."""
+        handle, linked = _open(path)
+        try:
+            status = os.fstat(handle)
+            digest = digests.hash_open(handle, status)
+            if not self._hold(digest):
+                own = move and not linked and status.st_nlink == 1
+                self._take(path, digest, handle if own else None, sync)
+        finally:
+            os.close(handle)
+        return digest
+
+    def put_bytes(self, data: bytes, digest: str) -> None:
+        """Take in a content that is in memory."""
+        blob = self.path(digest)
+        if self._hold(digest):
+            return
+        self._folder(blob)
+        temporary = self._unique(blob)
+        try:
+            Path(temporary).write_bytes(data)
+            self._seal(temporary, digest)
+            os.rename(temporary, blob)
+        except OSError as error:
+            raise self._error(error) from None
+        self._good.add(digest)
+
+    def put_tree(self, folder: str, *, sync: bool = False) -> str:
+        """Take in every file below `folder`; the digest of the tree."""
+        manifest: Manifest = {}
+        for place, _, files in os.walk(folder):
+            for name in files:
+                path = f"{place}/{name}"
+                manifest[os.path.relpath(path, folder)] = self.put_file(path, sync=sync)
+        return self.put_manifest(manifest)
+
+    def put_manifest(self, manifest: Manifest) -> str:
+        """Take in the text of a tree whose files are here already."""
+        text = digests.manifest_text(manifest).encode()
+        digest = digests.hash_bytes(text) + digests.TREE
+        self.put_bytes(text, digest)
+        self._manifests[digest] = manifest
+        return digest
+
+    def manifest(self, digest: str) -> Manifest:
+        """The files of a tree."""
+        if digest not in self._manifests:
+            self._manifests[digest] = digests.parse_manifest(Path(self.path(digest)).read_text())
+        return self._manifests[digest]
+
+    def read(self, digest: str) -> bytes:
+        """The content of a blob."""
+        return Path(self.path(digest)).read_bytes()
+
+    def checkout(self, digest: str, target: str) -> None:
+        """Make `target` show the content, in place of whatever is there; `Gone` when a sweep was faster."""
+        try:
+            if digest.endswith(digests.TREE):
+                self._checkout_tree(digest, target)
+            else:
+                self._link(digest, target)
+        except FileNotFoundError:
+            self._good.clear()
+            raise Gone(digest) from None
+
+    @contextmanager
+    def unswept(self, *, alone: bool = False) -> Iterator[None]:
+        """While this lasts no sweep removes anything; a sweep removes while it has the store `alone`."""
+        if self._locked:
+            yield
+            return
+        try:
+            if self._lock < 0:
+                self._lock = os.open(self.root / "sweep", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        except OSError as error:
+            raise self._error(error) from None
+        fcntl.flock(self._lock, fcntl.LOCK_EX if alone else fcntl.LOCK_SH)
+        self._locked = True
+        try:
+            yield
+        finally:
+            self._locked = False
+            fcntl.flock(self._lock, fcntl.LOCK_UN)
+
+    def close(self) -> None:
+        """Let go of the file by which builds and sweeps keep apart."""
+        if self._lock >= 0:
+            os.close(self._lock)
+        self._lock = -1
+
+    def _hold(self, digest: str) -> bool:
+        """Whether the content is here; then it counts as new, and no sweep takes it soon."""
+        if not self._intact(digest):
+            self._good.discard(digest)
+            return False
+        try:
+            with self.unswept():
+                os.chmod(self.path(digest), digests.mode_of(digest))
+        except (FileNotFoundError, PermissionError):
+            return False
+        self._good.add(digest)
+        return True
+
+    def _checkout_tree(self, digest: str, target: str) -> None:
+        staging = self._unique(target)
+        remove(staging)
+        os.makedirs(staging)
+        made = {staging}
+        for relative, member in self.manifest(digest).items():
+            path = f"{staging}/{relative}"
+            folder = os.path.dirname(path)
+            if folder not in made:
+                os.makedirs(folder, exist_ok=True)
+                made.add(folder)
+            self._link(member, path)
+        remove(target)
+        os.rename(staging, target)
+
+    def _link(self, digest: str, target: str) -> None:
+        blob = self.path(digest)
+        for _ in range(3):
+            try:
+                os.link(blob, target)
+                return
+            except FileExistsError:
+                remove(target)
+            except FileNotFoundError:
+                os.makedirs(os.path.dirname(target), exist_ok=True)
+                if not os.path.exists(blob):
+                    raise
+            except OSError as error:
+                if error.errno not in (errno.EXDEV, errno.EMLINK, errno.EPERM, errno.EOPNOTSUPP):
+                    raise
+                break
+        self._copy(blob, target)
+        self._seal(target, digest)
+
+    def _take(self, path: str, digest: str, handle: int | None, sync: bool) -> None:
+        """Move the file behind the open `handle` to its place, or copy the one at `path` there."""
+        blob = self.path(digest)
+        self._folder(blob)
+        try:
+            if handle is None or not self._move(path, blob, digest, handle, sync):
+                self._copy_in(path, blob, digest, sync)
+        except OSError as error:
+            raise self._error(error) from None
+        self._good.add(digest)
+
+    def _move(self, path: str, blob: str, digest: str, handle: int, sync: bool) -> bool:
+        """Move a file; False when it lies on another file system."""
+        if sync:
+            os.fsync(handle)
+        self._seal(handle, digest)
+        try:
+            os.rename(path, blob)
+        except OSError as error:
+            if error.errno != errno.EXDEV:
+                raise
+            return False
+        return True
+
+    def _copy_in(self, path: str, blob: str, digest: str, sync: bool) -> None:
+        temporary = self._unique(blob)
+        self._copy(path, temporary)
+        if sync:
+            _fsync(temporary)
+        self._seal(temporary, digest)
+        os.rename(temporary, blob)
+
+    def _seal(self, path: str | int, digest: str) -> None:
+        os.chmod(path, digests.mode_of(digest))
+        stamp = digests.content_mtime_ns(digest)
+        os.utime(path, ns=(stamp, stamp))
+
+    def _copy(self, source: str, target: str) -> None:
+        remove(target)
+        try:
+            _reflink(source, target)
+        except OSError:
+            shutil.copyfile(source, target)
+
+    def _intact(self, digest: str) -> bool:
+        blob = self.path(digest)
+        try:
+            status = os.stat(blob)
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+        if status.st_mtime_ns == digests.content_mtime_ns(digest):
+            return True
+        if digests.hash_file(blob)[:64] == digest[:64]:
+            self._seal(blob, digest)
+            return True
+        self._warn(f"cache: the blob {digest[:12]} was damaged and is not used")
+        remove(blob)
+        return False
+
+    def _folder(self, blob: str) -> None:
+        folder = os.path.dirname(blob)
+        if folder in self._made:
+            return
+        try:
+            os.makedirs(folder, exist_ok=True)
+        except OSError as error:
+            raise self._error(error) from None
+        self._made.add(folder)
+
+    def _unique(self, path: str) -> str:
+        return f"{path}.{os.getpid()}.{next(self._serial)}.tmp"
+
+    def _error(self, error: OSError) -> StbuildError:
+        return cache_error(self.root, error)
+
+
+def cache_error(root: Path, error: OSError) -> StbuildError:
+    """The sentence for a cache that cannot be written."""
+    hint = "choose another folder with --cache-dir or STBUILD_CACHE"
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        hint = "what finished is kept; make room, run `stbuild cache gc`, or choose another --cache-dir"
+        return StbuildError(f"the cache {root} is full", hint=hint, exit_code=1)
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST):
+        return StbuildError(
+            f"the cache {root} cannot be written ({os.strerror(error.errno)})", hint=hint, exit_code=1
+        )
+    return StbuildError(f"the cache {root}: {os.strerror(error.errno or 0)}", hint=hint, exit_code=1)
+
+
+def remove(path: str) -> None:
+    """Remove a file, link or folder, if it is there."""
+    try:
+        os.unlink(path)
+    except FileNotFoundError:
+        return
+    except (IsADirectoryError, PermissionError):
+        shutil.rmtree(path)
+
+
+def _open(path: str) -> tuple[int, bool]:
+    """A handle to read a file, and whether `path` is a symbolic link to it."""
+    flags = os.O_RDONLY | os.O_CLOEXEC
+    try:
+        return os.open(path, flags | os.O_NOFOLLOW), False
+    except OSError as error:
+        if error.errno != errno.ELOOP:
+            raise
+    return os.open(path, flags), True
+
+
+def _reflink(source: str, target: str) -> None:
+    with open(source, "rb") as reader, open(target, "wb") as writer:
+        fcntl.ioctl(writer.fileno(), _FICLONE, reader.fileno())
+
+
+def _fsync(path: str) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
