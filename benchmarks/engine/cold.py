@@ -4,7 +4,8 @@
 
 A cold build is mostly the start of processes and the making of files, and a machine that others share does
 both at changing speed; so the ratio is taken pair by pair, and its median counts. All folders stay until the
-end, for the reason that `bench` gives.
+end, for the reason that `bench` gives. What was deleted some minutes before a run costs too, whoever makes
+files first: `TMPDIR=/dev/shm`, or an ext4 that has rested for ten minutes, gives steady figures.
 """
 
 import argparse

@@ -65,6 +65,10 @@ def pattern_of(workspace: Workspace, text: str) -> Pattern:
         return parse_pattern(text, package="")
     here = Path.cwd().relative_to(workspace.root).as_posix().removeprefix(".")
     if text.startswith(":"):
+        file = Path(here, layout.BUILD_FILE)
+        if not (workspace.root / file).is_file():
+            message = f"{text} is a target of the folder that you stand in, which is no package"
+            raise StbuildError(message, hint=f"{file} does not exist")
         return parse_pattern(text, package=here)
     text = _relative_to_root(workspace, text)
     folder = text.partition(":")[0].removesuffix("...").rstrip("/")

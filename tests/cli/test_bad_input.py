@@ -21,6 +21,10 @@ def test_outside_of_a_workspace(workspace: WorkspaceFolder) -> None:
     [
         (("p:goood",), "error: no target 'goood' in //p (did you mean 'good'?)"),
         (("//q:x",), "error: no package //q (for //q:x)"),
+        (
+            (":x",),
+            "error: :x is a target of the folder that you stand in, which is no package (BUILD.yaml does not",
+        ),
         (("r",), "error: no package //r (for //r:r) (//r/... are the packages below it)"),
         (
             ("//p:a b",),
