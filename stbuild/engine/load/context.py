@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any, Generic, NoReturn, TypeVar
 
 from stbuild.engine.graph.action import Action, CxxScan, Node, Policy, Resources
@@ -262,9 +263,13 @@ class Context(Generic[A]):
 
 def _policy(policy: Policy | None, resources: Resources | None) -> Policy:
     base = policy or Policy()
-    if resources is None:
-        return base
-    return replace(base, resources=resources)
+    return _one(base if resources is None else replace(base, resources=resources))
+
+
+@lru_cache(maxsize=1 << 10)
+def _one(policy: Policy) -> Policy:
+    """One object for all equal policies, of which a large graph has thousands."""
+    return policy
 
 
 def _text(env: Mapping[str, str] | None) -> tuple[tuple[str, str], ...]:

@@ -67,6 +67,7 @@ def simple(argv: Sequence[str], env: Mapping[str, str]) -> Simple | None:
     return Simple(path, words, seen, found[2] or "")
 
 
+@lru_cache(maxsize=1 << 10)
 def _sways_shell(name: str) -> bool:
     """Whether a variable may change how a shell reads a text, or is one that it would not pass on."""
     return name in _OF_SHELLS or name.startswith("BASH") or not name.isidentifier()

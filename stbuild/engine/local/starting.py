@@ -30,7 +30,6 @@ def spawn(request: dict[str, Any], log: int) -> int:
 
 def _posix_spawn(path: str, argv: list[str], env: dict[str, str], log: int, output: str) -> int:
     actions = [
-        (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
         (os.POSIX_SPAWN_DUP2, log, 2),
         (os.POSIX_SPAWN_OPEN, 1, output, WRITTEN, 0o666) if output else (os.POSIX_SPAWN_DUP2, 2, 1),
     ]
