@@ -1,5 +1,6 @@
 """An edit while a build runs: what came of mixed contents is never taken for the result of either."""
 
+import os
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -186,3 +187,44 @@ def test_an_output_that_leads_out_of_its_folder(workspace: WorkspaceFolder, kind
     assert f"made out/g a link to {secret}, which is no input: copy it" in told
     workspace.ok("p:i", f"--sandbox={kind}")
     assert workspace.output("p/i").read_text() == "a"
+
+
+TREE_RULE = '''
+from dataclasses import dataclass
+
+from stbuild.api import Context, FilesInfo, rule
+
+
+@dataclass(frozen=True, kw_only=True)
+class Grow:
+    cmd: str
+
+
+@rule
+def grow(ctx: Context[Grow]) -> FilesInfo:
+    """Make a tree."""
+    tree = ctx.output_tree("t")
+    ctx.run("Grow", ("/bin/bash", "-euc", f"mkdir out/t; {ctx.attrs.cmd}"), outputs=[tree])
+    return FilesInfo(files=(tree,))
+'''
+
+MEMBERS = {
+    "mkfifo out/t/x": "made out/t/x, which is neither a file nor a folder",
+    "ln -s nothing out/t/x": "made out/t/x a link to no file: copy what it stands for",
+    "ln -s . out/t/x": "made out/t/x a link to a folder: copy what it stands for",
+    "ln -s /etc/passwd out/t/x": "made out/t/x a link to /etc/passwd, which is no input: copy it",
+}
+
+
+@pytest.mark.parametrize("command", MEMBERS)
+def test_what_a_tree_cannot_hold(workspace: WorkspaceFolder, command: str) -> None:
+    workspace.write("rules/grow.py", TREE_RULE)
+    workspace.build_file("p", f"grow: {{name: g, cmd: '{command}'}}")
+    assert MEMBERS[command] in workspace.fails("p:g", code=1)
+
+
+def test_a_pipe_among_the_inputs(workspace: WorkspaceFolder) -> None:
+    pipe = workspace.write("p/folder/a", "a").with_name("pipe")
+    os.mkfifo(pipe)
+    workspace.build_file("p", "genrule: {name: g, srcs: [folder], outs: [g], cmd: 'ls $< > $@'}")
+    assert f"error: {pipe} is neither a file nor a folder" in workspace.fails("p:g")

@@ -12,7 +12,8 @@ from stbuild.engine.execution.collect import collect
 from stbuild.engine.execution.command import job_for
 from stbuild.engine.execution.evaluate import Evaluator
 from stbuild.engine.execution.failure import Failure, limit_hint, line_that_matters, reason_of
-from stbuild.engine.execution.folders import Folders, Place, outputs_problem
+from stbuild.engine.execution.folders import Folders, Place
+from stbuild.engine.execution.outputs import outputs_problem
 from stbuild.engine.execution.sandbox import Sandbox
 from stbuild.engine.graph.action import Action
 from stbuild.engine.keys.key import Key

@@ -2,8 +2,7 @@
 
 import errno
 import os
-import stat
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable
 from typing import Protocol
 
 from msgspec import Struct
@@ -21,10 +20,6 @@ _UNTOUCHED_NS = 1_000_000_000 + int.from_bytes(os.urandom(4), "little") % 1_000_
 
 Drawn anew for each build, so that no program which sets times to something round gives it by chance.
 """
-
-
-_LINKS = 40
-"""So many symbolic links Linux follows."""
 
 
 class Place(Struct, frozen=True, kw_only=True):
@@ -172,54 +167,6 @@ def _touched(folder: str) -> bool:
         return False
     os.utime(folder, ns=(_UNTOUCHED_NS, _UNTOUCHED_NS))
     return True
-
-
-def outputs_problem(folder: str, action: Action) -> str:
-    """What is wrong with the outputs that an action left in its folder; '' when nothing is."""
-    missing = []
-    for file in action.outputs:
-        path = f"{folder}/{file.made}"
-        mode, links = _way(folder, file)
-        if stat.S_IFMT(mode) != (stat.S_IFDIR if isinstance(file, Tree) else stat.S_IFREG):
-            missing.append(file.made + (", which is something else" if os.path.lexists(path) else ""))
-            continue
-        for link in (*links, *_links_within(path)) if isinstance(file, Tree) else links:
-            target = _led_to(link, folder)
-            if target:
-                return f"made {os.path.relpath(link, folder)} a link to {target}, which is no input: copy it"
-    return f"ended well but did not make {', '.join(missing)}" if missing else ""
-
-
-def _way(folder: str, file: File) -> tuple[int, list[str]]:
-    """The mode of what an output's path leads to, 0 for nothing, and the symbolic links on the way."""
-    path, mode, links = folder, 0, []
-    try:
-        for part in file.made.split("/"):
-            path = f"{path}/{part}"
-            mode = os.lstat(path).st_mode
-            if stat.S_ISLNK(mode):
-                links.append(path)
-                mode = os.stat(path).st_mode
-    except OSError:
-        return 0, links
-    return mode, links
-
-
-def _links_within(tree: str) -> Iterator[str]:
-    for place, folders, files in os.walk(tree):
-        yield from (path for name in (*folders, *files) if os.path.islink(path := f"{place}/{name}"))
-
-
-def _led_to(link: str, folder: str) -> str:
-    """Where a link leads to outside of an action's folder other than by its inputs; '' when it does not."""
-    path = link
-    for _ in range(_LINKS):
-        if not os.path.islink(path) or path.startswith(f"{folder}/in/"):
-            break
-        path = os.path.normpath(os.path.join(os.path.dirname(path), os.readlink(path)))
-        if not path.startswith(f"{folder}/"):
-            return path
-    return ""
 
 
 def inputs_of(action: Action, key: Key) -> Iterable[File]:

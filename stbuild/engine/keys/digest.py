@@ -3,8 +3,11 @@
 import hashlib
 import json
 import os
+import stat
 from collections.abc import Mapping
 from pathlib import Path
+
+from stbuild.errors import StbuildError
 
 CHUNK = 1 << 20
 _PAGE = 4096
@@ -23,9 +26,12 @@ def hash_bytes(data: bytes) -> str:
 
 def hash_file(path: Path | str) -> str:
     """The digest of the file at `path`, with the mark of an executable."""
-    handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)  # A pipe would wait for its writer.
     try:
-        return hash_open(handle, os.fstat(handle))
+        status = os.fstat(handle)
+        if not stat.S_ISREG(status.st_mode):
+            raise StbuildError(f"{path} is neither a file nor a folder")
+        return hash_open(handle, status)
     finally:
         os.close(handle)
 

@@ -1,0 +1,88 @@
+"""Whether what an action left in its folder is what it declared, and all of it its own."""
+
+import os
+import stat
+from collections.abc import Iterable
+
+from stbuild.engine.graph.action import Action
+from stbuild.engine.graph.artifact import File, Tree
+
+_LINKS = 40
+"""So many symbolic links Linux follows."""
+
+
+def outputs_problem(folder: str, action: Action) -> str:
+    """What is wrong with the outputs that an action left in its folder; '' when nothing is."""
+    missing = []
+    for file in action.outputs:
+        path = f"{folder}/{file.made}"
+        mode, links = _way(folder, file)
+        if stat.S_IFMT(mode) != (stat.S_IFDIR if isinstance(file, Tree) else stat.S_IFREG):
+            missing.append(file.made + (", which is something else" if os.path.lexists(path) else ""))
+            continue
+        problem = _first(_lead_out(link, folder) for link in links)
+        if isinstance(file, Tree):
+            problem = problem or _tree_problem(path, folder)
+        if problem:
+            return problem
+    return f"ended well but did not make {', '.join(missing)}" if missing else ""
+
+
+def _way(folder: str, file: File) -> tuple[int, list[str]]:
+    """The mode of what an output's path leads to, 0 for nothing, and the symbolic links on the way."""
+    path, mode, links = folder, 0, []
+    try:
+        for part in file.made.split("/"):
+            path = f"{path}/{part}"
+            mode = os.lstat(path).st_mode
+            if stat.S_ISLNK(mode):
+                links.append(path)
+                mode = os.stat(path).st_mode
+    except OSError:
+        return 0, links
+    return mode, links
+
+
+def _tree_problem(tree: str, folder: str) -> str:
+    """What in a tree is neither a file nor a folder of it; '' when nothing is."""
+    for place, folders, files in os.walk(tree):
+        paths = [f"{place}/{name}" for name in (*folders, *files)]
+        problem = _first(_member_problem(path, folder) for path in paths)
+        if problem:
+            return problem
+    return ""
+
+
+def _member_problem(path: str, folder: str) -> str:
+    mode = os.lstat(path).st_mode
+    if stat.S_ISREG(mode) or stat.S_ISDIR(mode):
+        return ""
+    made = f"made {os.path.relpath(path, folder)}"
+    if not stat.S_ISLNK(mode):
+        return f"{made}, which is neither a file nor a folder"
+    if os.path.isfile(path):
+        return _lead_out(path, folder)
+    return f"{made} a link to {'a folder' if os.path.isdir(path) else 'no file'}: copy what it stands for"
+
+
+def _lead_out(link: str, folder: str) -> str:
+    target = _led_to(link, folder)
+    made = f"made {os.path.relpath(link, folder)} a link"
+    return f"{made} to {target}, which is no input: copy it" if target else ""
+
+
+def _first(texts: Iterable[str]) -> str:
+    """The first that is not empty."""
+    return next(filter(None, texts), "")
+
+
+def _led_to(link: str, folder: str) -> str:
+    """Where a link leads to outside of an action's folder other than by its inputs; '' when it does not."""
+    path = link
+    for _ in range(_LINKS):
+        if not os.path.islink(path) or path.startswith(f"{folder}/in/"):
+            break
+        path = os.path.normpath(os.path.join(os.path.dirname(path), os.readlink(path)))
+        if not path.startswith(f"{folder}/"):
+            return path
+    return ""
