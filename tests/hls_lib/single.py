@@ -9,6 +9,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from tests.hls_lib.emulator.network import aligned
+
 HLS_LIB = Path(__file__).parents[2] / "hls_lib"
 LANES = 16
 FLAGS = ("-std=c++17", "-O3", "-march=native", "-Wall", "-Wextra", "-Werror", "-fPIC")
@@ -64,9 +66,7 @@ class Image:
         """
         given, wanted = iter(inputs), iter(outputs)
         buffers = [
-            np.ascontiguousarray(next(given), np.int32)
-            if port != "o"
-            else np.zeros((next(wanted), LANES), np.int32)
+            aligned(np.asarray(next(given), np.int32) if port != "o" else _zeros(next(wanted)))
             for port in self._ports[name]
         ]
         pointers = (ctypes.c_void_p * len(buffers))(*(b.ctypes.data for b in buffers))
@@ -80,6 +80,10 @@ class Image:
         scalars = (ctypes.c_uint64 * len(values))(*values)
         if self._library.stb_run(pointers, scalars) != 0:
             raise RuntimeError(self._library.stb_message().decode())
+
+
+def _zeros(count: int) -> Words:
+    return np.zeros((count, LANES), np.int32)
 
 
 @dataclass(frozen=True, kw_only=True)
