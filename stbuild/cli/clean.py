@@ -26,7 +26,7 @@ def execute(options: argparse.Namespace) -> int:
     ):
         for path in sorted(out.iterdir()):
             if path != state:
-                shutil.rmtree(path) if path.is_dir() else path.unlink()
+                shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
         for name in ("work", "logs"):
             shutil.rmtree(state / name, ignore_errors=True)
         memory = State(state)

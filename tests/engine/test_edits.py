@@ -1,6 +1,7 @@
 """An edit while a build runs: what came of mixed contents is never taken for the result of either."""
 
 import os
+import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -228,3 +229,78 @@ def test_a_pipe_among_the_inputs(workspace: WorkspaceFolder) -> None:
     os.mkfifo(pipe)
     workspace.build_file("p", "genrule: {name: g, srcs: [folder], outs: [g], cmd: 'ls $< > $@'}")
     assert f"error: {pipe} is neither a file nor a folder" in workspace.fails("p:g")
+
+
+READ_RULE = '''
+from dataclasses import dataclass
+
+from stbuild.api import Context, File, FilesInfo, Tree, rule
+
+
+@dataclass(frozen=True, kw_only=True)
+class Read:
+    cmd: str
+    tree: Tree | None = None
+    srcs: tuple[File, ...] = ()
+    out: str = "o"
+    made: bool = False
+
+
+@rule
+def read(ctx: Context[Read]) -> FilesInfo:
+    """Run a command over a folder and files."""
+    out = ctx.output_tree("t") if ctx.attrs.made else ctx.output(ctx.attrs.out)
+    inputs = [*ctx.attrs.srcs, *([ctx.attrs.tree] if ctx.attrs.tree else [])]
+    ctx.run("Read", ("/bin/bash", "-euc", ctx.attrs.cmd), inputs=inputs, outputs=[out])
+    return FilesInfo(files=(out,))
+'''
+
+
+@pytest.mark.parametrize("kind", ["auto", "off"])
+def test_an_output_through_a_link_to_an_input_leaves_the_input_alone(
+    workspace: WorkspaceFolder, kind: str
+) -> None:
+    workspace.write("rules/read.py", READ_RULE)
+    source = workspace.write("p/data/x.txt", "x")
+    workspace.build_file(
+        "p",
+        "read: {name: t, tree: data, made: true, cmd: 'ln -s ../in/p/data out/t'}",
+        "read: {name: f, tree: data, out: s/x.txt, cmd: 'rm -r out/s; ln -s ../in/p/data out/s'}",
+    )
+    for name, made in (("t", "out/t"), ("f", "out/s")):
+        told = workspace.fails(f"p:{name}", f"--sandbox={kind}", code=1)
+        assert f"made {made} a link to a folder: copy what it stands for" in told
+    assert source.read_text() == "x"
+
+
+def test_a_folder_and_files_of_it_are_inputs_of_several_actions(workspace: WorkspaceFolder) -> None:
+    workspace.write("rules/read.py", READ_RULE)
+    sources = [workspace.write(f"p/data/{name}.txt", name) for name in "xyz"]
+    workspace.build_file(
+        "p",
+        "read: {name: a, srcs: [data/x.txt], cmd: 'ls in/p/data > out/o'}",
+        "read: {name: b, srcs: [':a'], tree: data, cmd: 'ls in/p/data > out/o'}",
+        "read: {name: c, srcs: [':b', data/y.txt], cmd: 'cat in/p/data/y.txt > out/o'}",
+        "read: {name: d, srcs: [':c'], tree: data, cmd: 'ls in/p/data > out/o'}",
+    )
+    workspace.ok("p:d", "--sandbox=off")
+    assert [source.read_text() for source in sources] == ["x", "y", "z"]
+    assert workspace.output("p/d/o").read_text() == "x.txt\ny.txt\nz.txt\n"
+
+
+def test_an_output_that_becomes_a_folder(workspace: WorkspaceFolder) -> None:
+    workspace.build_file("p", "genrule: {name: g, outs: [b], cmd: 'echo 1 > $@'}")
+    workspace.ok("p:g")
+    workspace.build_file("p", "genrule: {name: g, outs: [b/c], cmd: 'echo 2 > $@'}")
+    workspace.ok("p:g")
+    assert workspace.output("p/b/c").read_text() == "2\n"
+
+
+def test_a_shell_in_the_work_folder_survives_the_next_build(workspace: WorkspaceFolder) -> None:
+    workspace.build_file("p", "genrule: {name: g, outs: [b], cmd: 'exit 1'}")
+    workspace.fails("p:g", "--keep-dirs", code=1)
+    (kept,) = (path for path in (workspace.root / "stbuild-out/.stbuild/work").iterdir() if path.is_dir())
+    with subprocess.Popen(["sleep", "60"], cwd=kept) as shell:
+        workspace.fails("p:g", code=1)
+        assert shell.poll() is None
+        shell.kill()

@@ -184,12 +184,17 @@ class Evaluator:
         """The actions of a template, whose tree must be settled."""
         manifest = self.store.manifest(self._output(template.over.path))
         actions = []
+        taken: dict[str, str] = {}
         for relative in sorted(manifest):
             if not matches(relative, [template.pattern]):
                 continue
             over, out = template.over, template.out_tree
             item = File(path=f"{over.path}/{relative}", origin=Origin.OUTPUT, prefix=over.prefix)
             made = f"{out.path}/{os.path.splitext(relative)[0]}{template.out_suffix}"
+            if made in taken:
+                message = f"{template.label}: {taken[made]} and {relative} both make {made}"
+                raise StbuildError(message, where=template.where, exit_code=1)
+            taken[made] = relative
             actions.append(template.expand(item, File(path=made, origin=Origin.OUTPUT, prefix=out.prefix)))
         return actions
 
@@ -198,6 +203,8 @@ class Evaluator:
         folder = f"{self._out}/{template.out_tree.path}"
         self.assume_tree(template, actions)
         manifest = self.store.manifest(self._outputs[template.out_tree.path])
+        if os.path.islink(folder):
+            os.unlink(folder)
         os.makedirs(folder, exist_ok=True)
         for place, _, files in os.walk(folder):
             for name in files:

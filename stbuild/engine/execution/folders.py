@@ -2,7 +2,7 @@
 
 import errno
 import os
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Sequence
 from typing import Protocol
 
 from msgspec import Struct
@@ -76,10 +76,13 @@ class PrivateFolders:
 class SharedFolders:
     """A few folders used again and again, over one view of all inputs: quick, and keeps nothing apart.
 
-    The links of an earlier build stay; each is made anew when a build first needs it.
+    The links of an earlier build stay; each is made anew when a build first needs it. An action that reads a
+    directory as a whole has a folder of its own: a link to a directory leads to files that are not ours.
     """
 
     def __init__(self, work: str, real: Real) -> None:
+        self._private = PrivateFolders(f"{work}/private", real)
+        self._apart: set[str] = set()
         self._work = work
         self._real = real
         self._forest = f"{work}/forest"
@@ -90,7 +93,12 @@ class SharedFolders:
 
     def open(self, action: Action, key: Key) -> Place:
         """A folder whose `in` is the common view, with the inputs of `action` in it."""
-        for file in inputs_of(action, key):
+        files = inputs_of(action, key)
+        if any(isinstance(file, Tree) for file in files):
+            place = self._private.open(action, key)
+            self._apart.add(place.folder)
+            return place
+        for file in files:
             self._link(file)
         place = self._free.pop() if self._free else self._new()
         for file in action.outputs:
@@ -100,6 +108,10 @@ class SharedFolders:
 
     def close(self, place: Place) -> None:
         """Empty the folder of what the action left behind; one that it has spoilt is not used again."""
+        if place.folder in self._apart:
+            self._apart.remove(place.folder)
+            self._private.close(place)
+            return
         try:
             whole = self._reset(place.folder)
         except OSError:
@@ -169,7 +181,7 @@ def _touched(folder: str) -> bool:
     return True
 
 
-def inputs_of(action: Action, key: Key) -> Iterable[File]:
+def inputs_of(action: Action, key: Key) -> Sequence[File]:
     """Everything that lies at `in/…`: declared inputs and found headers; a tree stands for what is in it."""
     if not (action.cxx.sources or key.headers or any(isinstance(file, Tree) for file in action.inputs)):
         return action.inputs

@@ -20,7 +20,7 @@ def outputs_problem(folder: str, action: Action) -> str:
         if stat.S_IFMT(mode) != (stat.S_IFDIR if isinstance(file, Tree) else stat.S_IFREG):
             missing.append(file.made + (", which is something else" if os.path.lexists(path) else ""))
             continue
-        problem = _first(_lead_out(link, folder) for link in links)
+        problem = _first(_member_problem(link, folder) for link in links)
         if isinstance(file, Tree):
             problem = problem or _tree_problem(path, folder)
         if problem:

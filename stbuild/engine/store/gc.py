@@ -2,6 +2,7 @@
 
 import os
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -83,7 +84,8 @@ def _blobs(store: Store, record: Record) -> dict[str, int]:
         except OSError:
             continue
         if name.endswith(digests.TREE):
-            pending += [each for each in store.manifest(name).values() if each not in found]
+            with suppress(ValueError):  # A damaged one names nothing.
+                pending += [each for each in store.manifest(name).values() if each not in found]
     return found
 
 

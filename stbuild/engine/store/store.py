@@ -156,6 +156,7 @@ class Store:
     def _checkout_tree(self, digest: str, target: str) -> None:
         staging = self._unique(target)
         remove(staging)
+        _make_way(staging)
         os.makedirs(staging)
         made = {staging}
         for relative, member in self.manifest(digest).items():
@@ -176,10 +177,10 @@ class Store:
                 return
             except FileExistsError:
                 remove(target)
-            except FileNotFoundError:
-                os.makedirs(os.path.dirname(target), exist_ok=True)
+            except (FileNotFoundError, NotADirectoryError):
+                _make_way(target)
                 if not os.path.exists(blob):
-                    raise
+                    raise FileNotFoundError(blob) from None
             except OSError as error:
                 if error.errno not in (errno.EXDEV, errno.EMLINK, errno.EPERM, errno.EOPNOTSUPP):
                     raise
@@ -284,6 +285,16 @@ def remove(path: str) -> None:
         return
     except (IsADirectoryError, PermissionError):
         shutil.rmtree(path)
+
+
+def _make_way(target: str) -> None:
+    """Make the folders above an output, where a former build may have put a file."""
+    above = os.path.dirname(target)
+    while not os.path.lexists(above):
+        above = os.path.dirname(above)
+    if not os.path.isdir(above):
+        os.unlink(above)
+    os.makedirs(os.path.dirname(target), exist_ok=True)
 
 
 def _open(path: str) -> tuple[int, bool]:
