@@ -288,6 +288,16 @@ def test_a_folder_and_files_of_it_are_inputs_of_several_actions(workspace: Works
     assert workspace.output("p/d/o").read_text() == "x.txt\ny.txt\nz.txt\n"
 
 
+def test_a_hidden_folder_within_an_input_counts(workspace: WorkspaceFolder) -> None:
+    workspace.write("rules/read.py", READ_RULE)
+    workspace.write("p/data/.hidden/x", "one")
+    workspace.build_file("p", "read: {name: a, tree: data, cmd: 'cat in/p/data/.hidden/x > out/o'}")
+    workspace.ok("p:a")
+    workspace.write("p/data/.hidden/x", "two")
+    workspace.ok("p:a")
+    assert workspace.output("p/a/o").read_text() == "two"
+
+
 def test_an_output_that_becomes_a_folder(workspace: WorkspaceFolder) -> None:
     workspace.build_file("p", "genrule: {name: g, outs: [b], cmd: 'echo 1 > $@'}")
     workspace.ok("p:g")

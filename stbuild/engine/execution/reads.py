@@ -14,6 +14,10 @@ ON_DISK = (Origin.SOURCE, Origin.LIBRARY, Origin.EXTERNAL)
 """Files that no action makes."""
 
 
+_NOT_READ = {"__pycache__", ".git", ".hg", ".svn"}
+"""Folders that change by themselves, of which no action should read anything."""
+
+
 def paths_on_disk(action: Action, key: Key, real: Callable[[File], str]) -> Iterator[str]:
     """Every file that no action makes and that this one reads, those of a directory each by itself."""
     for file in (*action.inputs, *action.cxx.sources):
@@ -29,7 +33,7 @@ def paths_on_disk(action: Action, key: Key, real: Callable[[File], str]) -> Iter
 def files_below(folder: str) -> Iterator[tuple[str, str]]:
     """The files of a directory that is an input, each with the folder that it lies in."""
     for place, folders, files in os.walk(folder):
-        folders[:] = sorted(name for name in folders if not name.startswith(".") and name != "__pycache__")
+        folders[:] = sorted(set(folders) - _NOT_READ)
         yield from ((place, f"{place}/{name}") for name in files)
 
 
