@@ -132,6 +132,7 @@ class Build:
         """The actions of a template; none when its tree could not be made."""
         if not self._evaluator.knows(template.over):
             return []
+        self._evaluator.make_room(template)
         self._children[template.id] = self._evaluator.expand(template)
         return self._children[template.id]
 

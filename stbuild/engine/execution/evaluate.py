@@ -198,13 +198,17 @@ class Evaluator:
             actions.append(template.expand(item, File(path=made, origin=Origin.OUTPUT, prefix=out.prefix)))
         return actions
 
+    def make_room(self, template: Template) -> None:
+        """Remove a link that somebody has put in the place of a template's tree, which would be followed."""
+        folder = f"{self._out}/{template.out_tree.path}"
+        if os.path.islink(folder):
+            os.unlink(folder)
+
     def collect(self, template: Template, actions: list[Action]) -> None:
         """Settle the tree of a template's results, and remove what a former build left in it."""
         folder = f"{self._out}/{template.out_tree.path}"
         self.assume_tree(template, actions)
         manifest = self.store.manifest(self._outputs[template.out_tree.path])
-        if os.path.islink(folder):
-            os.unlink(folder)
         os.makedirs(folder, exist_ok=True)
         for place, _, files in os.walk(folder):
             for name in files:
