@@ -10,9 +10,11 @@ from typing import Any
 
 import numpy as np
 
+from stbuild.codegen.identifiers import with_identifiers
 from stbuild.errors import StbuildError
 from stbuild.ir import serde
-from stbuild.ir.design import Design
+from stbuild.ir.design import Design, KernelRole, StreamKind
+from stbuild.ir.plumbing import ComputeUnit
 from stbuild.package.bundle import load_bundle
 from stbuild.platform import Platform
 from stbuild.runtime.native import NativeDevice
@@ -45,7 +47,7 @@ def main(args: Namespace) -> None:
 def simulate(device: NativeDevice, design: Design, platform: Platform, prompt: int = PROMPT) -> CycleEstimate:
     """A prefill, the decode step behind it, and those at the two ends of the context, each once."""
     supply = supply_of(design, platform)
-    found = rates(design, supply)
+    found = control_rates(design, supply)
     set_bandwidth(device, found)
     set_latency(device, dict.fromkeys(found, supply.latency_cycles))
     context = design.sizes.context
@@ -73,17 +75,24 @@ def simulate(device: NativeDevice, design: Design, platform: Platform, prompt: i
     )
 
 
+def control_rates(design: Design, supply: Supply) -> dict[str, float]:
+    """`rates` by the emulator's names of the processes."""
+    named = with_identifiers(design)
+    (control,) = (k for k in named.kernels if k.role is KernelRole.CONTROL)
+    return {f"{control.units[0]}.{process}": rate for process, rate in rates(named, supply).items()}
+
+
 def set_bandwidth(device: NativeDevice, bytes_per_cycle: dict[str, float]) -> None:
     """Give each process of `control` its bytes per cycle."""
     for process, rate in bytes_per_cycle.items():
-        device.set(f"bytes_per_cycle.control.{process}", rate)
+        device.set(f"bytes_per_cycle.{process}", rate)
 
 
 def set_latency(device: NativeDevice, cycles: dict[str, int]) -> None:
     """Give each process of `control` the cycles until the first word of a read, where there are any."""
     for process, count in cycles.items():
         if count:
-            device.set(f"read_latency.control.{process}", count)
+            device.set(f"read_latency.{process}", count)
 
 
 def run_step(device: NativeDevice, design: Design, supply: Supply, name: str, way: Sequence[Launch]) -> Step:
@@ -121,12 +130,18 @@ def process_times(profiles: Sequence[Any]) -> tuple[Times, ...]:
 
 def engine_times(design: Design, profiles: Sequence[Any], streams: Sequence[Any]) -> Engine:
     """What the lanes of the matmul units did, as means over the lanes."""
-    sizes = design.sizes
     waited, worked = _sums(streams, "data_wait"), _sums(profiles, "busy")
     room = _sums(streams, "space_wait")
-    lanes = [(f"matmul_{u}", k) for u in range(sizes.units) for k in range(sizes.lanes)]
+    named = with_identifiers(design)
+    weights = [s.name for s in named.streams if s.kind is StreamKind.WEIGHTS]
+    lanes = [
+        (named.unit_of(p), k)
+        for p in named.processes
+        if isinstance(p.op, ComputeUnit)
+        for k in range(named.engines[p.op.engine].lanes)
+    ]
     return Engine(
-        weights_wait=_mean(waited[f"weights_{c}"] for c in range(sizes.channels)),
+        weights_wait=_mean(waited[stream] for stream in weights),
         vectors_wait=_mean(waited[f"{u}.lane_act_{k}"] + waited[f"{u}.lane_desc_{k}"] for u, k in lanes),
         results_wait=_mean(room[f"{u}.lane_out_{k}"] for u, k in lanes),
         busy=_mean(worked[f"{u}.mac_lane_{k}"] for u, k in lanes),

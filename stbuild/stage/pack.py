@@ -19,7 +19,7 @@ def main(args: Namespace) -> None:
     design = serde.read(Design, Path(args.design))
     weights = open_checkpoint(graph, args.source, Path(args.options))
     with RegionFiles(Path(args.memory)) as files:
-        write_memory(graph, design, weights, read_tables(Path(args.tables)), files.append)
+        write_memory(design, weights, read_tables(Path(args.tables)), files.append)
 
 
 if __name__ == "__main__":

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from stbuild.codegen.control import SCALARS, pointers
+from stbuild.codegen.identifiers import with_identifiers
 from stbuild.ir import serde
-from stbuild.ir.design import Design
+from stbuild.ir.design import Design, KernelRole
 from stbuild.ir.weights import WeightIndex
 from stbuild.package import xclbin
 from stbuild.package.axlf import Mode
@@ -106,8 +107,10 @@ def _banks(design: Design, memory: Memory) -> Iterator[xclbin.MemoryBank]:
 
 
 def _kernels(design: Design) -> Iterator[xclbin.KernelIp]:
-    for kernel in design.kernels:
-        arguments = tuple(_kernel_arguments(design)) if kernel.name == "control" else ()
+    named = with_identifiers(design)
+    for kernel in named.kernels:
+        hosted = kernel.role is KernelRole.CONTROL
+        arguments = tuple(_kernel_arguments(named)) if hosted else ()
         yield xclbin.KernelIp(name=kernel.name, units=kernel.units, arguments=arguments)
 
 

@@ -23,6 +23,11 @@ class Record:
     decode_seconds: float = 0.0
 
 
+def hidden_key(block: str, slot: int) -> str:
+    """What a record calls the carried value `slot` that leaves the runs of `block`."""
+    return f"{block}_tail_{slot}"
+
+
 def digest(vector: NDArray[np.int32]) -> str:
     """A digest of the integers of one vector."""
     data = np.ascontiguousarray(vector, dtype="<i4").tobytes()

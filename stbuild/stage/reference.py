@@ -9,7 +9,7 @@ from stbuild.ir import serde
 from stbuild.ir.graph import Graph
 from stbuild.reference.interpreter import OUTPUTS, Outcome, Reference
 from stbuild.stage.entry import run_stage, stage_parser
-from stbuild.stage.record import Record, digest, record_paths
+from stbuild.stage.record import Record, digest, hidden_key, record_paths
 
 
 def main(args: Namespace) -> None:
@@ -40,7 +40,7 @@ def expected_record(reference: Reference, seen: Record) -> Record:
 def _hidden(graph: Graph, outcome: Outcome) -> dict[str, tuple[tuple[str, ...], ...]]:
     """Digests [run][token] of what leaves the runs of looping blocks."""
     return {
-        f"{block.name}_tail_{slot}": tuple(
+        hidden_key(block.name, slot): tuple(
             tuple(digest(v.numpy()) for v in outcome.kept[(block.name, run, output)])
             for run in range(block.count)
         )
