@@ -119,14 +119,19 @@ class Seen:
 
 def accelerate(model: nn.Module, folder: Path, *, card: str = "u55c", context: int = 32, group: int = 32,
                defines: Sequence[str] = (), compiler: Callable[[Design, Path], Path] | None = None,
+               change: Callable[[Design], Design] | None = None,
                **wishes: int) -> Accelerator:  # fmt: skip
-    """Trace, plan, generate, compile (by `compiler`, else g++), pack and bundle `model` below `folder`."""
+    """Trace, plan, generate, compile (by `compiler`, else g++), pack and bundle `model` below `folder`.
+
+    `change` is made to the finished design.
+    """
     traced = decode_graph(model, name="small", context=context)
     graph = FixNumerics()(traced.graph)
     uses = uses_of(graph, group)
     weights = ModuleWeights.of(model, uses)
     index = index_of(graph, weights)
     design = plan(graph, index, platform(card), Wishes(**wishes))
+    design = change(design) if change else design
     memory = folder / "memory"
     with RegionFiles(memory) as files:
         write_memory(design, weights, traced.tables, files.append)

@@ -1,5 +1,7 @@
 """The C++ of the matmul engine: the compute unit with its lanes, and the router around the units."""
 
+from dataclasses import dataclass
+
 from stbuild.codegen.kernel import call_line, fifo
 from stbuild.codegen.ports import ends_of_kernel, parameters, port_pragmas, ports_of
 from stbuild.codegen.writer import cpp_file, function
@@ -8,6 +10,40 @@ from stbuild.ir.plumbing import Collect, ComputeUnit, Dispatch
 
 LANE_WORDS = 32
 """Depth of a unit's inner FIFOs, which fit in shift registers."""
+ACT_FAN, MERGE = "act_fan", "merge"
+"""The processes of a unit beside its lanes."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lane:
+    """Names of lane `number` in the C++ of a compute unit: its process, and the FIFOs at its ends."""
+
+    number: int
+
+    @property
+    def process(self) -> str:
+        """The process that multiplies."""
+        return f"mac_lane_{self.number}"
+
+    @property
+    def desc(self) -> str:
+        """The FIFO of its descriptors."""
+        return f"lane_desc_{self.number}"
+
+    @property
+    def act(self) -> str:
+        """The FIFO of its vectors."""
+        return f"lane_act_{self.number}"
+
+    @property
+    def out(self) -> str:
+        """The FIFO of its results."""
+        return f"lane_out_{self.number}"
+
+
+def lanes_of(engine: Engine) -> tuple[Lane, ...]:
+    """The lanes of each compute unit of `engine`."""
+    return tuple(Lane(number=k) for k in range(engine.lanes))
 
 
 def router_kernel(design: Design, kernel: Kernel) -> str:
@@ -26,28 +62,27 @@ def router_kernel(design: Design, kernel: Kernel) -> str:
 def matmul_kernel(design: Design, kernel: Kernel) -> str:
     """The C++ file of a compute unit, the same for every unit of an engine."""
     number, engine = _engine_of(design, kernel)
-    lanes = range(engine.lanes)
+    lanes = lanes_of(engine)
     ports = ports_of(design, kernel)
-    inner = [name for k in lanes for name in (f"lane_desc_{k}", f"lane_act_{k}", f"lane_out_{k}")]
-    fan = ", ".join(f"lane_desc_{k}, lane_act_{k}" for k in lanes)
-    outs = ", ".join(f"lane_out_{k}" for k in lanes)
+    inner = [name for lane in lanes for name in (lane.desc, lane.act, lane.out)]
+    fan = ", ".join(f"{lane.desc}, {lane.act}" for lane in lanes)
+    outs = ", ".join(lane.out for lane in lanes)
     shape = f"{_columns(design, number)}, {engine.chunk}, {engine.token_lanes}"
     body = [
         *port_pragmas(ports),
         *(f"STB_FIFO(stb::Word, {name}, {LANE_WORDS})" for name in ("merge_desc", *inner)),
-        call_line("act_fan", f"stb::act_fan<{engine.lanes}>(desc, act, merge_desc, {fan})"),
-        *(
-            call_line(
-                f"mac_lane_{k}",
-                f"stb::mac_lane<{k}, {shape}>(lane_desc_{k}, lane_act_{k}, weights_{k}, lane_out_{k})",
-            )
-            for k in lanes
-        ),
-        call_line("merge", f"stb::merge<{engine.lanes}>(merge_desc, {outs}, tiles)"),
+        call_line(ACT_FAN, f"stb::act_fan<{engine.lanes}>(desc, act, merge_desc, {fan})"),
+        *(_lane_call(lane, shape) for lane in lanes),
+        call_line(MERGE, f"stb::merge<{engine.lanes}>(merge_desc, {outs}, tiles)"),
     ]
     about = f"Kernel {kernel.name} of {design.name}: a compute unit of {engine.lanes} weight channels."
     main = function(f'extern "C" void {kernel.name}', parameters(ports), body)
     return cpp_file(about, ["stb/matmul.hpp", "stb/stream.hpp"], [main])
+
+
+def _lane_call(lane: Lane, shape: str) -> str:
+    streams = f"{lane.desc}, {lane.act}, weights_{lane.number}, {lane.out}"
+    return call_line(lane.process, f"stb::mac_lane<{lane.number}, {shape}>({streams})")
 
 
 def _router_call(process: Process, design: Design) -> str:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable
+from dataclasses import replace
 from functools import partial
 
 from stbuild.codegen.reserved import ANYWHERE, C_LIBRARY, VERILOG
@@ -26,7 +27,7 @@ def with_identifiers(design: Design) -> Design:
     regions = _regions(design, helpers)
     inside = helpers.union(*(memory_names(region) for region in regions.values()))
     kernels = _kernels(design, inside)
-    return renamed(
+    named = renamed(
         design,
         Renaming(
             kernels=kernels,
@@ -36,6 +37,8 @@ def with_identifiers(design: Design) -> Design:
             ports=_new(ANYWHERE, (r.port for r in design.regions)),
         ),
     )
+    free = UniqueNames()
+    return replace(named, blocks=tuple(replace(b, name=free.new(_legal(b.name))) for b in design.blocks))
 
 
 def memory(region: str) -> str:

@@ -3,18 +3,19 @@
 import json
 from argparse import Namespace
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from math import ceil
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from stbuild.codegen.engine import ACT_FAN, MERGE, lanes_of
 from stbuild.codegen.identifiers import with_identifiers
 from stbuild.errors import StbuildError
 from stbuild.ir import serde
 from stbuild.ir.design import Design, KernelRole, StreamKind
-from stbuild.ir.plumbing import ComputeUnit
+from stbuild.ir.plumbing import ComputeUnit, ReadWeights
 from stbuild.package.bundle import load_bundle
 from stbuild.platform import Platform
 from stbuild.runtime.native import NativeDevice
@@ -107,7 +108,7 @@ def run_step(device: NativeDevice, design: Design, supply: Supply, name: str, wa
         memory_bound=sum(ceil(memory_bound(design, supply, launch)) for launch in way),
         engine_bound=sum(engine_bound(design, launch) for launch in way),
         engine=engine_times(design, [p for _, p, _ in seen], [s for _, _, s in seen]),
-        processes=process_times([p for _, p, _ in seen]),
+        processes=process_times(process_groups(design), [p for _, p, _ in seen]),
     )
 
 
@@ -122,10 +123,29 @@ def run_launch(device: NativeDevice, launch: Launch) -> tuple[int, Any, Any]:
     return cycles, json.loads(device.profile()), json.loads(device.streams())
 
 
-def process_times(profiles: Sequence[Any]) -> tuple[Times, ...]:
+def process_groups(design: Design) -> dict[str, str]:
+    """For those of the emulator's processes that have others like them, what they have in common."""
+    named = with_identifiers(design)
+    groups = {}
+    for process in named.processes:
+        unit = named.unit_of(process)
+        match process.op:
+            case ComputeUnit(engine=engine):
+                lanes = dict.fromkeys((lane.process for lane in lanes_of(named.engines[engine])), "lanes")
+                parts = {**lanes, ACT_FAN: ACT_FAN, MERGE: MERGE}
+                groups.update({f"{unit}.{part}": f"{engine} {group}" for part, group in parts.items()})
+            case ReadWeights(engine=engine):
+                groups[f"{unit}.{process.name}"] = f"{engine} weights"
+    return groups
+
+
+def process_times(groups: Mapping[str, str], profiles: Sequence[Any]) -> tuple[Times, ...]:
     """The sums over all launches, by process."""
     busy, data, space = (_sums(profiles, key) for key in ("busy", "data_wait", "space_wait"))
-    return tuple(Times(name=n, busy=busy[n], data_wait=data[n], space_wait=space[n]) for n in sorted(busy))
+    return tuple(
+        Times(name=n, group=groups.get(n, n), busy=busy[n], data_wait=data[n], space_wait=space[n])
+        for n in sorted(busy)
+    )
 
 
 def engine_times(design: Design, profiles: Sequence[Any], streams: Sequence[Any]) -> Engine:
@@ -135,16 +155,16 @@ def engine_times(design: Design, profiles: Sequence[Any], streams: Sequence[Any]
     named = with_identifiers(design)
     weights = [s.name for s in named.streams if s.kind is StreamKind.WEIGHTS]
     lanes = [
-        (named.unit_of(p), k)
-        for p in named.processes
-        if isinstance(p.op, ComputeUnit)
-        for k in range(named.engines[p.op.engine].lanes)
+        (named.unit_of(process), lane)
+        for process in named.processes
+        if isinstance(process.op, ComputeUnit)
+        for lane in lanes_of(named.engines[process.op.engine])
     ]
     return Engine(
         weights_wait=_mean(waited[stream] for stream in weights),
-        vectors_wait=_mean(waited[f"{u}.lane_act_{k}"] + waited[f"{u}.lane_desc_{k}"] for u, k in lanes),
-        results_wait=_mean(room[f"{u}.lane_out_{k}"] for u, k in lanes),
-        busy=_mean(worked[f"{u}.mac_lane_{k}"] for u, k in lanes),
+        vectors_wait=_mean(waited[f"{u}.{lane.act}"] + waited[f"{u}.{lane.desc}"] for u, lane in lanes),
+        results_wait=_mean(room[f"{u}.{lane.out}"] for u, lane in lanes),
+        busy=_mean(worked[f"{u}.{lane.process}"] for u, lane in lanes),
     )
 
 
