@@ -1,4 +1,4 @@
-"""Whatever modules, kernels, processes and streams are called, the C++ compiles and gives the reference's bits."""
+"""Whatever modules, kernels and streams are called, the C++ compiles and gives the reference's bits."""
 
 from pathlib import Path
 from typing import Any
