@@ -5,6 +5,7 @@ import random
 import re
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import Phase, given, settings
@@ -161,7 +162,7 @@ def plain(design: Design) -> Design:
     return replace(bare, matmuls=matmuls, processes=processes)
 
 
-def _bare(op: object) -> object:
-    changes = {n: "" for n in ("name", "x", "a", "b", "q", "k", "v") if hasattr(op, n)}
+def _bare(op: Any) -> Any:
+    changes: dict[str, Any] = {n: "" for n in ("name", "x", "a", "b", "q", "k", "v") if hasattr(op, n)}
     changes |= {"parts": ("",) * len(op.parts)} if hasattr(op, "parts") else {}
-    return replace(op, **changes)  # type: ignore[type-var]
+    return replace(op, **changes)
