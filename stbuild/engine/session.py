@@ -83,7 +83,7 @@ class Session:
         self._graph_paths = len(self.tracker.paths) if delta is None else delta.graph_paths
         self.keys: dict[str, str] = {}
         self._cache_dir = cache_dir
-        self.store = Store(cache_dir, lambda message: events.emit("warning", message=message))
+        self.store = Store(cache_dir, self._warn)
         self.evaluator = Evaluator(
             workspace.root,
             layout.out_dir(workspace.root) / self.graph.configuration,
@@ -140,9 +140,13 @@ class Session:
         finally:
             self.keys = build.keys
 
+    def _warn(self, message: str) -> None:
+        self.events.emit("warning", message=message)
+
     def _flights(self, options: Options) -> Flights:
         state = layout.state_dir(self.workspace.root)
-        sandbox = Sandbox(choose(options.sandbox), self.evaluator.real, self.evaluator.closures)
+        known = self.evaluator
+        sandbox = Sandbox(choose(options.sandbox), known.real, known.closures, known.tools, self._warn)
         work = f"{state}/work"
         folders: Folders
         if sandbox.kind == "off" and not options.keep_dirs:

@@ -17,6 +17,7 @@ from stbuild.engine.keys.closure import ClosureFinder
 from stbuild.engine.keys.digest import Manifest
 from stbuild.engine.keys.includes import IncludeScanner
 from stbuild.engine.keys.key import Key, KeyMaker
+from stbuild.engine.keys.search import search_path
 from stbuild.engine.keys.tools import ToolBox, read_lock
 from stbuild.engine.keys.tracker import Tracker
 from stbuild.engine.store.results import ActionCache, Record
@@ -66,7 +67,8 @@ class Evaluator:
         self._read: dict[str, str] = {}
         self._digests: dict[str, str] = {}
         lock_file = root / layout.LOCK_FILE
-        self.tools = ToolBox(state.note, state.take_note, read_lock(lock_file))
+        search = search_path(root, (store.root, layout.default_cache_dir()))
+        self.tools = ToolBox(state.note, state.take_note, read_lock(lock_file), search)
         closures = ClosureFinder(self.sign, state.note, state.take_note)
         self._scanner = IncludeScanner(self.real, self._digest_of_real, tracker.saw)
         self.closures = closures
