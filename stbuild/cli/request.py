@@ -105,7 +105,15 @@ def _override(text: str) -> tuple[Label, str, Any]:
         raise StbuildError(f"--set takes //package:target.attribute=value, got {text!r}")
     import yaml  # Late, as Analysis below: a build of which little has changed needs neither.
 
-    return parse_label(label, package=""), name, yaml.safe_load(value)
+    from stbuild.engine.load.buildfile import refuse_unfit
+
+    try:
+        chosen = yaml.safe_load(value)
+    except yaml.YAMLError as error:
+        problem = str(error).splitlines()[0]
+        raise StbuildError(f"--set {place}: {value!r} is not YAML: {problem}", hint="quote it") from None
+    refuse_unfit(chosen, "--set")
+    return parse_label(label, package=""), name, chosen
 
 
 def _weights(
