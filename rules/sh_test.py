@@ -9,9 +9,9 @@ from stbuild.api import SHELLS, Context, File, Policy, Resources, TestInfo, rule
 class ShTest:
     """`cmd` is a bash text as in a genrule, without outputs; the test fails when it fails.
 
-    Each of `shards` sees its number in TEST_SHARD_INDEX, counted from 0, of TEST_TOTAL_SHARDS. A test that fails is tried again
-    `retries` times; one that passes only then is reported as flaky. A test that writes JUnit XML of its cases
-    to the path in XML_OUTPUT_FILE is reported case by case.
+    Each of `shards` sees its number in TEST_SHARD_INDEX, counted from 0, of TEST_TOTAL_SHARDS. A test that
+    fails is tried again `retries` times; one that passes only then is reported as flaky. A test that writes
+    JUnit XML of its cases to the path in XML_OUTPUT_FILE is reported case by case.
     """
 
     cmd: str

@@ -106,6 +106,7 @@ def _problem(folder: str, name: str) -> str:
 
 
 def _no_label(text: str, folder: str, name: str, where: str | None) -> StbuildError:
-    problem = _problem(folder, name)
-    reason = "" if problem == _ALLOWED else f": {problem}"
-    return StbuildError(f"{shortened_path(text)} is not a label{reason}", where=where, hint=_ALLOWED)
+    problem, shown = _problem(folder, name), shortened_path(text)
+    if problem == _ALLOWED:
+        return StbuildError(f"{shown} is not a label", where=where, hint=problem)
+    return StbuildError(f"{shown} is not a label: {problem}", where=where)
