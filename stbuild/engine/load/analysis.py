@@ -74,6 +74,9 @@ class Analysis:
 
     def provider(self, label: Label) -> Any:
         """The provider of an analysed target."""
+        if label not in self._done:
+            message = f"{label} is named here, but is no dependency of the target"
+            raise StbuildError(message, hint="add it to `srcs` or `tools`")
         return self._done[label].provider
 
     def platform(self) -> Any:
