@@ -28,6 +28,7 @@ class ShTest:
     network: bool = False
 
 
+_MOST_SHARDS = 1000
 _RECORD_SUCCESS = """export XML_OUTPUT_FILE="$PWD/$1"
 shift
 "$@"
@@ -41,8 +42,8 @@ shift
 def sh_test(ctx: Context[ShTest]) -> TestInfo:
     """Run `cmd` under `stbuild test`; a success is cached like any result."""
     attrs = ctx.attrs
-    if attrs.shards < 1:
-        ctx.fail("a test has at least one shard", attribute="shards")
+    if not 1 <= attrs.shards <= _MOST_SHARDS:
+        ctx.fail(f"shards takes 1 to {_MOST_SHARDS}, got {attrs.shards}", attribute="shards")
     command = ctx.shell(attrs.cmd, srcs=attrs.srcs, tools=attrs.tools, attribute="cmd")
     named = tuple(sorted((attrs.resources or {}).items()))
     env = {**(attrs.env or {}), "TEST_TARGET": str(ctx.label), "TEST_TOTAL_SHARDS": str(attrs.shards)}

@@ -12,6 +12,7 @@ from stbuild.engine.execution.reads import changed, files_below, paths_on_disk, 
 from stbuild.engine.graph.action import Action, Node, Template
 from stbuild.engine.graph.artifact import File, Origin, Tree
 from stbuild.engine.graph.glob import matches
+from stbuild.engine.graph.owned import OwnedFolders
 from stbuild.engine.keys import digest as digests
 from stbuild.engine.keys.closure import ClosureFinder
 from stbuild.engine.keys.digest import Manifest
@@ -60,6 +61,7 @@ class Evaluator:
         self.cache = cache
         self._root = str(root)
         self._out = str(out)
+        self._folders = OwnedFolders(self._out)
         self._configuration = configuration
         self._tracker = tracker
         self._outputs: dict[str, str] = {}
@@ -169,6 +171,7 @@ class Evaluator:
         for file in action.outputs:
             digest = record.outputs[file.made]
             target = self.real(file)
+            self._folders.unlink(target)
             self.store.checkout(digest, target)
             placed[file.path] = (digest, os.stat(target).st_ino)
             self._outputs[file.path] = digest
@@ -271,6 +274,7 @@ class Evaluator:
         )
 
     def _untouched(self, path: str, digest: str, inode: int) -> bool:
+        self._folders.unlink(path)
         try:
             status = os.stat(path, follow_symlinks=False)
         except OSError:

@@ -61,7 +61,7 @@ class FileResolver:
         logical = _joined(package, path)
         real = f"{self._root}/{logical}"
         kind = _kind(real)
-        if kind is None or ".." in path.split("/") or _is_built(logical):
+        if kind is None or not path or ".." in path.split("/") or _is_built(logical):
             self._tracker.saw(real)
             return None
         return (Tree if kind == "tree" else File)(path=logical, origin=Origin.SOURCE)

@@ -97,7 +97,12 @@ def _jobs(table: dict[str, Any], where: str) -> int | None:
 
 def _resources(table: dict[str, Any], where: str) -> dict[str, int]:
     resources: dict[str, int] = dict(_typed(table, "resources", dict, {}, where))
+    variables: dict[str, str] = {}
     for name, count in resources.items():
+        twin = variables.setdefault(name.replace("-", "_").upper(), name)
+        if twin != name:
+            message = f"[tool.stbuild] resources: {twin!r} and {name!r} have the same variable"
+            raise StbuildError(message, where=where, hint="rename one of them")
         if not _RESOURCE.fullmatch(name):
             message = f"[tool.stbuild] resources: {name!r} is no name of a resource"
             raise StbuildError(message, where=where, hint="use ASCII letters, digits, _ and -, at most 64")
