@@ -10,6 +10,7 @@ from stbuild import layout
 from stbuild.console import Display, make_display
 from stbuild.engine.execution.build import Options
 from stbuild.engine.graph.label import Label, Pattern, default_name, parse_label, parse_pattern
+from stbuild.engine.graph.names import path_problem
 from stbuild.engine.load.workspace import Workspace, default_configuration, find_workspace
 from stbuild.engine.session import Request
 from stbuild.errors import StbuildError
@@ -72,6 +73,8 @@ def pattern_of(workspace: Workspace, text: str) -> Pattern:
         return parse_pattern(text, package=here)
     text = _relative_to_root(workspace, text)
     folder = text.partition(":")[0].removesuffix("...").rstrip("/")
+    if folder and path_problem(folder):
+        return parse_pattern(f"//{text}", package="")  # which refuses it, before it is looked for
     beside = f"{here}/{folder}".strip("/") if here else folder
     if (workspace.root / beside / layout.BUILD_FILE).is_file() or (text.endswith("...") and here):
         return parse_pattern(f"//{here}/{text}" if here else f"//{text}", package="")

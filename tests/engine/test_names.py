@@ -224,3 +224,67 @@ def test_what_a_build_made_is_no_source(workspace: WorkspaceFolder) -> None:
     workspace.ok("//:x")
     told = workspace.fails("//:y")
     assert f"BUILD.yaml:3: {made!r} was made by a build (write the label of the target" in told
+
+
+@pytest.mark.parametrize("folder", ["u55c-sw_emu", "u55c-sw_emu/p", "testlogs", "testlogs/p/t"])
+def test_a_link_among_the_outputs_is_not_followed(workspace: WorkspaceFolder, folder: str) -> None:
+    """Neither by the build that writes an output, nor by the report of a test, nor by `clean`."""
+    victim = workspace.write("../victim/x", "precious").parent
+    (victim / "test.xml").write_text("precious")
+    (victim / "p").mkdir()
+    (victim / "p/x").write_text("precious")
+    before = {path: path.read_text() for path in victim.rglob("*") if path.is_file()}
+    workspace.build_file(
+        "p", "genrule: {name: x, outs: [x], cmd: 'echo new > $@'}", "sh_test: {name: t, cmd: 'true'}"
+    )
+    link = workspace.root / "stbuild-out" / folder
+    link.parent.mkdir(parents=True)
+    link.symlink_to(victim)
+    workspace.ok("p:x")
+    workspace.ok("test", "p:t")
+    assert workspace.output("p/x").read_text() == "new\n"
+    workspace.ok("clean")
+    assert {path: path.read_text() for path in victim.rglob("*") if path.is_file()} == before
+
+
+def test_clean_leaves_alone_what_lies_beside_linked_outputs(workspace: WorkspaceFolder) -> None:
+    other = workspace.write("../disk/other/x", "precious")
+    (workspace.root / "stbuild-out").symlink_to("../disk")
+    workspace.build_file("p", "genrule: {name: x, outs: [x], cmd: 'echo new > $@'}")
+    workspace.ok("p:x")
+    workspace.ok("clean")
+    assert other.read_text() == "precious" and not workspace.output("p").exists()
+
+
+@pytest.mark.parametrize(
+    ("entry", "sentence"),
+    [
+        ("alias: {name: a}", "p/BUILD.yaml:2: alias 'a' needs the attribute 'actual', a label"),
+        ("alias: {name: a, actuel: x}", "alias has no attribute 'actuel' (did you mean 'actual'?)"),
+        ("alias: {name: a, actual: ../../x}", "'../../x' is not a label: its name has the part '..'"),
+        ("filegroup: {name: x, srcs: ['']}", "'' is not a label: its name is empty"),
+        ("sh_test: {name: x, shards: 1000000, cmd: x}", "shards takes 1 to 1000, got 1000000"),
+        ("filegroup: {srcs: " + "[" * 3000 + "]" * 3000 + "}", "lists or maps are nested too deeply"),
+    ],
+)
+def test_hostile_build_files(workspace: WorkspaceFolder, entry: str, sentence: str) -> None:
+    workspace.build_file("p", entry)
+    told = workspace.fails("p:all")
+    assert told.startswith("error: p/BUILD.yaml") and sentence in told
+
+
+def test_a_long_label_on_the_command_line(workspace: WorkspaceFolder) -> None:
+    assert "is not a label: its package has " in workspace.fails("a" * 5000)
+
+
+@pytest.mark.parametrize(
+    ("names", "sentence"),
+    [
+        ("'../../x' = 1", "'../../x' is no name of a resource"),
+        ("'a=b' = 1", "'a=b' is no name of a resource"),
+        ("a-b = 1, a_b = 1", "'a-b' and 'a_b' have the same variable"),
+    ],
+)
+def test_names_of_resources(workspace: WorkspaceFolder, names: str, sentence: str) -> None:
+    workspace.write("pyproject.toml", f"[tool.stbuild]\nresources = {{ {names} }}\n")
+    assert sentence in workspace.fails("//...")

@@ -55,7 +55,10 @@ def read_build_file(root: Path, package: str) -> list[TargetCall]:
         raise StbuildError(f"no package //{package}: {shown} does not exist") from None
     except UnicodeDecodeError as error:
         raise StbuildError(f"not UTF-8 text: {error.reason}", where=shown) from None
-    return _calls(text, shown, package)
+    try:
+        return _calls(text, shown, package)
+    except RecursionError:
+        raise StbuildError("lists or maps are nested too deeply", where=shown) from None
 
 
 def calls_of(entries: list[dict[str, dict[str, Any]]], origin: TargetCall) -> list[TargetCall]:
