@@ -1,7 +1,7 @@
 """One request of a user, from labels to a report: opens what a build needs and closes it again."""
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,10 +15,10 @@ from stbuild.engine.execution.folders import Folders, PrivateFolders, SharedFold
 from stbuild.engine.execution.pool import Pool
 from stbuild.engine.execution.sandbox import Sandbox, choose
 from stbuild.engine.execution.units import Units
-from stbuild.engine.graph.action import Template
+from stbuild.engine.graph.action import Node, Template
 from stbuild.engine.graph.graph import Graph
 from stbuild.engine.graph.label import Label, Pattern
-from stbuild.engine.keys.tracker import Tracker
+from stbuild.engine.keys.tracker import TICK_NS, Tracker
 from stbuild.engine.load.configured import Configuration
 from stbuild.engine.load.workspace import Workspace
 from stbuild.engine.local.executor import Executor, LocalExecutor
@@ -27,6 +27,7 @@ from stbuild.engine.record.events import Events
 from stbuild.engine.record.history import Recorder
 from stbuild.engine.repeat import noop
 from stbuild.engine.repeat.delta import Delta, Finished, keep
+from stbuild.engine.store.copies import counts_finely
 from stbuild.engine.store.disk import told_when_full
 from stbuild.engine.store.lease import Leases
 from stbuild.engine.store.lock import exclusive
@@ -144,6 +145,9 @@ class Session:
         state = layout.state_dir(self.workspace.root)
         sandbox = Sandbox(choose(options.sandbox), self.evaluator.real, self.evaluator.closures)
         work = f"{state}/work"
+        os.makedirs(work, exist_ok=True)
+        if sandbox.kind != "landlock" and not counts_finely(work):
+            self.evaluator.placed.coarse_ns = TICK_NS
         folders: Folders
         if sandbox.kind == "off" and not options.keep_dirs:
             folders = SharedFolders(f"{work}/{self.graph.configuration}", self.evaluator.real)
@@ -168,7 +172,10 @@ class Session:
         paths = self.tracker.paths
         if self._delta is not None:
             touched = [self.graph.nodes[name] for name in self._delta.affected]
-            marks = {**self._delta.marks, **self.evaluator.marks(touched)}
+            marks = self._marks(touched)
+            if marks is None:
+                return
+            marks = {**self._delta.marks, **marks}
             noop.tell(state, argv, self._delta.token, paths, marks, count, lines)
             return
         nodes = self.graph.needed(self.roots())
@@ -176,7 +183,9 @@ class Session:
             return
         for tool in self.evaluator.tools.known():
             self.tracker.saw(tool.path)
-        marks = self.evaluator.marks(nodes)
+        marks = self._marks(nodes)
+        if marks is None:
+            return
         token = os.urandom(8)
         place = noop.tell(state, argv, token, paths, marks, count, lines)
         build = Finished(
@@ -189,6 +198,15 @@ class Session:
             real=self.evaluator.real,
         )
         keep(place, token, build)
+
+    def _marks(self, nodes: Sequence[Node]) -> dict[str, tuple[int, int]] | None:
+        """What tells that the outputs do not change; None, with a warning, where one has already."""
+        found = self.evaluator.marks(nodes)
+        if isinstance(found, str):
+            shown = os.path.relpath(found, self.workspace.root)
+            self.events.emit("warning", message=f"{shown} was changed while this build ran; build again")
+            return None
+        return found
 
     def path(self, file: object) -> Path:
         """Where a file of the graph lies."""

@@ -21,6 +21,7 @@ from stbuild.engine.local.executor import Executor, Outcome
 from stbuild.engine.record.events import Events
 from stbuild.engine.store.lease import Leases
 from stbuild.engine.store.results import Record
+from stbuild.engine.store.store import Gone
 
 _CHANGED_TRIES = 3
 _LONG_S = 1.0
@@ -36,6 +37,7 @@ class Flight(Struct, kw_only=True):
     given: dict[str, str] = field(default_factory=dict)
     tries: int = 0
     rereads: int = 0
+    began_ns: int = 0
 
 
 class Landed(Struct, frozen=True, kw_only=True):
@@ -115,6 +117,7 @@ class Flights:
 
     def _launch(self, flight: Flight) -> None:
         self._serial += 1
+        flight.began_ns = time.time_ns()
         action = flight.action
         reason, changes = flight.reason
         self._flying[self._serial] = flight
@@ -143,7 +146,7 @@ class Flights:
         elif problem and flight.tries < action.policy.retries and outcome.fate != "stopped":
             self._retry(flight, problem)
             return None
-        landed = self._fail(flight, outcome, problem) if problem else self._succeed(flight, outcome)
+        landed = self._fail(flight, outcome, problem) if problem else self._keep_result(flight, outcome)
         self.leases.release(flight.key.digest)
         self._folders.close(flight.place)
         if self._keep:
@@ -161,10 +164,11 @@ class Flights:
     def _problem(self, flight: Flight, outcome: Outcome, looked: set[str]) -> str:
         if outcome.code or outcome.fate:
             return reason_of(outcome, flight.action)
-        edited = self._evaluator.edited_output(flight.action, looked)
+        edited = self._folders.replaced(flight.place, flight.action, flight.key)
+        edited = edited or self._evaluator.edited_output(flight.action, flight.key, flight.began_ns, looked)
         if edited is not None:
             shown = os.path.relpath(edited, self._root)
-            return f"cannot be trusted: {shown} was edited while {flight.action.label} read it"
+            return f"cannot be trusted: {shown} was changed while {flight.action.label} read it"
         return outputs_problem(flight.place.folder, flight.action)
 
     def _reread(self, flight: Flight, path: str) -> str:
@@ -179,6 +183,13 @@ class Flights:
         self.leases.take(flight.key.digest)
         self._again.append(flight)
         return ""
+
+    def _keep_result(self, flight: Flight, outcome: Outcome) -> Landed:
+        try:
+            return self._succeed(flight, outcome)
+        except Gone:
+            reason = "cannot be trusted: an output was changed while it was put into the cache"
+            return self._fail(flight, outcome, reason)
 
     def _succeed(self, flight: Flight, outcome: Outcome) -> Landed:
         action = flight.action

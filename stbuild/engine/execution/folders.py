@@ -1,6 +1,5 @@
 """The folder in which an action runs: its inputs linked at `in/…`, room for its outputs at `out/…`."""
 
-import errno
 import os
 from collections.abc import Callable, Collection, Sequence
 from typing import Protocol
@@ -35,6 +34,9 @@ class Folders(Protocol):
     def open(self, action: Action, key: Key) -> Place:
         """A folder with the inputs of `action`."""
 
+    def replaced(self, place: Place, action: Action, key: Key) -> str | None:
+        """The first input in a folder which another action could have replaced, and something has."""
+
     def close(self, place: Place) -> None:
         """Give back a folder whose outputs were taken out."""
 
@@ -66,6 +68,10 @@ class PrivateFolders:
         _room(folder, action, made)
         return Place(folder=folder, log=f"{folder}.log")
 
+    def replaced(self, place: Place, action: Action, key: Key) -> str | None:
+        """None: the folder is the action's own."""
+        return None
+
     def close(self, place: Place) -> None:
         """Remove the folder, unless it is to be kept."""
         if not self._keep:
@@ -86,7 +92,8 @@ class SharedFolders:
         self._work = work
         self._real = real
         self._forest = f"{work}/forest"
-        self._linked: set[str] = set()
+        self._linked: dict[str, tuple[int, int]] = {}
+        """Inode and change time of each link."""
         self._made: set[str] = set()
         self._free: list[Place] = []
         self._count = 0
@@ -105,6 +112,17 @@ class SharedFolders:
             if "/" in file.made[4:]:
                 os.makedirs(os.path.dirname(f"{place.folder}/{file.made}"), exist_ok=True)
         return place
+
+    def replaced(self, place: Place, action: Action, key: Key) -> str | None:
+        """The first input in the common view that is not as it was put there; it will be put there anew."""
+        if place.folder in self._apart:
+            return None
+        for file in inputs_of(action, key):
+            path = f"{self._forest}/{file.path}"
+            if _mark_of(path) != self._linked.get(file.path):
+                self._linked.pop(file.path, None)
+                return path
+        return None
 
     def close(self, place: Place) -> None:
         """Empty the folder of what the action left behind; one that it has spoilt is not used again."""
@@ -154,7 +172,7 @@ class SharedFolders:
         except FileExistsError:
             remove(target)
             _place(file, target, self._real)
-        self._linked.add(file.path)
+        self._linked[file.path] = _mark_of(target) or (0, 0)
 
     def _clear_way(self, target: str) -> None:
         """Make room for a link where a former build may have had a folder's or a file's link."""
@@ -195,20 +213,16 @@ def _place(file: File, target: str, real: Real) -> None:
     if file.origin is Origin.TEXT:
         with open(target, "x") as stream:
             stream.write(file.content or "")
-    elif file.origin is Origin.OUTPUT and not isinstance(file, Tree):
-        _hard_link(real(file), target)
-    else:
+    else:  # A hard link would change the file's change time, and Landlock would let the action write to it.
         os.symlink(real(file), target)
 
 
-def _hard_link(source: str, target: str) -> None:
-    """Link an output: a tenth of a symbolic link's cost. A source's link would change its signature."""
+def _mark_of(path: str) -> tuple[int, int] | None:
     try:
-        os.link(source, target)
-    except OSError as error:
-        if error.errno not in (errno.EXDEV, errno.EMLINK, errno.EPERM, errno.EOPNOTSUPP):
-            raise
-        os.symlink(source, target)
+        status = os.lstat(path)
+    except OSError:
+        return None
+    return status.st_ino, status.st_ctime_ns
 
 
 def _room(folder: str, action: Action, made: set[str]) -> None:

@@ -34,8 +34,8 @@ class Job(Struct, frozen=True, kw_only=True):
 class Outcome(Struct, frozen=True, kw_only=True):
     """How a job ended; nothing that it started is left but what `fate` tells.
 
-    `fate` is '' when it ended by itself, and 'timeout', 'memory' or 'stopped' when it was killed. It is 'writing'
-    when a `process` that it left behind still wrote to an output, and 'stayed' when one cannot be killed.
+    `fate` is '' when it ended by itself, 'timeout', 'memory' or 'stopped' when it was killed. It is 'writing'
+    when a `process` that it left behind still wrote to an output, 'stayed' when one cannot be killed.
     """
 
     id: int

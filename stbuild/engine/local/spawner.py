@@ -1,8 +1,8 @@
 """The process that forks the keepers of actions; when the engine is gone, so is everything that it started.
 
-It runs as a script without site-packages. Each byte on its one socket brings the socket of a new keeper; the end
-of file means that the engine has closed it or died. It is the subreaper of the keepers: should one be killed,
-what its action has left becomes a child of this process and is killed too.
+It runs as a script without site-packages. Each byte on its one socket brings the socket of a new keeper; the
+end of file means that the engine has closed it or died. It is the subreaper of the keepers: should one be
+killed, what its action has left becomes a child of this process and is killed too.
 """
 
 import contextlib

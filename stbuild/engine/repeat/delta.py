@@ -183,4 +183,4 @@ def _mark(path: str) -> tuple[int, int] | None:
         status = os.stat(path)
     except OSError:
         return None
-    return status.st_mtime_ns, status.st_ino
+    return status.st_ctime_ns, status.st_ino
