@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 from stbuild import layout
 from stbuild.engine.execution.build import Build, Options, Report
 from stbuild.engine.execution.evaluate import Evaluator
-from stbuild.engine.execution.flights import Flights
 from stbuild.engine.execution.folders import Folders, PrivateFolders, SharedFolders
 from stbuild.engine.execution.pool import Pool
+from stbuild.engine.execution.running import RunningActions
 from stbuild.engine.execution.sandbox import Sandbox, choose
 from stbuild.engine.execution.units import Units
 from stbuild.engine.graph.action import Node, Template
@@ -130,18 +130,18 @@ class Session:
     def build(self, options: Options) -> Report:
         """Build the request."""
         pool = Pool(cpus=options.jobs, units=Units(self._cache_dir), named=options.resources)
-        build = Build(self.graph, self.evaluator, self._flights(options), pool, self.events, options)
+        build = Build(self.graph, self.evaluator, self._running(options), pool, self.events, options)
         try:
             if self._delta is None:
                 return build.run(self.graph.needed(self.roots()))
-            self.evaluator.trust(self.graph.producers)
+            self.evaluator.assume_outputs_unchanged(self.graph.producers)
             touched = [self.graph.nodes[name] for name in self._delta.order if name in self._delta.affected]
             build.report.clean = len(self._delta.order) - len(touched)
             return build.run(touched)
         finally:
             self.keys = build.keys
 
-    def _flights(self, options: Options) -> Flights:
+    def _running(self, options: Options) -> RunningActions:
         state = layout.state_dir(self.workspace.root)
         sandbox = Sandbox(choose(options.sandbox), self.evaluator.real, self.evaluator.closures)
         work = f"{state}/work"
@@ -153,7 +153,7 @@ class Session:
             folders = SharedFolders(f"{work}/{self.graph.configuration}", self.evaluator.real)
         else:
             folders = PrivateFolders(work, self.evaluator.real, keep=options.keep_dirs)
-        return Flights(
+        return RunningActions(
             self.workspace.root,
             f"{state}/logs",
             self.evaluator,
@@ -176,7 +176,7 @@ class Session:
             if marks is None:
                 return
             marks = {**self._delta.marks, **marks}
-            noop.tell(state, argv, self._delta.token, paths, marks, count, lines)
+            noop.save_answer(state, argv, self._delta.token, paths, marks, count, lines)
             return
         nodes = self.graph.needed(self.roots())
         if not all(isinstance(node, Template) or node.policy.cacheable for node in nodes):
@@ -187,7 +187,7 @@ class Session:
         if marks is None:
             return
         token = os.urandom(8)
-        place = noop.tell(state, argv, token, paths, marks, count, lines)
+        place = noop.save_answer(state, argv, token, paths, marks, count, lines)
         build = Finished(
             graph=self.graph,
             labels=self.labels,

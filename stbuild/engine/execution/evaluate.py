@@ -69,8 +69,8 @@ class Evaluator:
         self._read: dict[str, str] = {}
         self._digests: dict[str, str] = {}
         lock_file = root / layout.LOCK_FILE
-        self.tools = ToolBox(state.note, state.take_note, read_lock(lock_file))
-        closures = ClosureFinder(self.sign, state.note, state.take_note)
+        self.tools = ToolBox(state.note, state.set_note, read_lock(lock_file))
+        closures = ClosureFinder(self.sign, state.note, state.set_note)
         self._scanner = IncludeScanner(self.real, self._digest_of_real, tracker.saw)
         self.closures = closures
         self.keys = KeyMaker(closures, self._scanner, self.tools, self.digest)
@@ -172,7 +172,7 @@ class Evaluator:
             self._outputs[file.path] = record.outputs[file.made]
         self.state.record(self.name(action), key.digest, placed, key.parts, record.seconds if ran else None)
 
-    def trust(self, producers: Mapping[str, str]) -> None:
+    def assume_outputs_unchanged(self, producers: Mapping[str, str]) -> None:
         """Take an output that was not looked at in this build to be as its action last left it."""
         self._producers = producers
 
@@ -251,9 +251,9 @@ class Evaluator:
             if folder in self._outputs:
                 return self.store.manifest(self._outputs[folder])[path[len(folder) + 1 :]]
             folder = folder.rpartition("/")[0]
-        return self._trusted(path)
+        return self._assumed(path)
 
-    def _trusted(self, path: str) -> str:
+    def _assumed(self, path: str) -> str:
         last = self.state.result(f"{self._configuration}/{self._producers[path]}")
         if last is None:
             raise KeyError(path)

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from stbuild import layout
-from stbuild.engine.execution.folders import Place, inputs_of
+from stbuild.engine.execution.folders import ActionDir, inputs_of
 from stbuild.engine.graph.action import Action
 from stbuild.engine.graph.artifact import File, Origin
 from stbuild.engine.keys.closure import ClosureFinder, package_folder, python_paths
@@ -59,7 +59,7 @@ class Sandbox:
         self._closures = closures
         self._system = [path for path in (*_SYSTEM, *_python(), *_path_roots()) if os.path.exists(path)]
 
-    def around(self, action: Action, key: Key, place: Place) -> dict[str, object]:
+    def around(self, action: Action, key: Key, place: ActionDir) -> dict[str, object]:
         """What the spawner must do for this action before it runs."""
         if self.kind in ("off", "staged"):
             return {}

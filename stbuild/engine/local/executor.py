@@ -53,7 +53,7 @@ class Executor(Protocol):
         """Get ready in the background: jobs will come."""
 
     def start(self, job: Job) -> None:
-        """Begin a job."""
+        """Start a job."""
 
     def wait(self, timeout_s: float | None) -> list[Outcome]:
         """The jobs that have ended since the last call; waits for one at most `timeout_s`."""
@@ -62,7 +62,7 @@ class Executor(Protocol):
         """End a job and everything that it started."""
 
     def close(self) -> None:
-        """End all that runs and let go."""
+        """Kill all that runs, and close the sockets."""
 
 
 class LocalExecutor:
@@ -85,7 +85,7 @@ class LocalExecutor:
             self._open()
 
     def start(self, job: Job) -> None:
-        """Begin a job."""
+        """Start a job."""
         self.prepare()
         line = self._idle.pop() if self._idle else self._connect(sandboxed=bool(job.sandbox))
         line.job = job.id
@@ -124,7 +124,7 @@ class LocalExecutor:
         return found
 
     def close(self) -> None:
-        """End all that runs and let go."""
+        """Kill all that runs, and close the sockets."""
         for line in (*self._idle, *self._busy.values()):
             line.channel.close()
         self._idle.clear()

@@ -289,7 +289,7 @@ def _end_rest(running: Running, folder: str, *, ended_well: bool) -> None:
 def _memory_group(request: Request) -> "cgroup.MemoryGroup | None":
     """The group that limits an action's memory; without one its processes are looked at from time to time."""
     limit_mb = request["memory_mb"]
-    place = cgroup.find_place() if limit_mb else None
+    place = cgroup.find_parent() if limit_mb else None
     if place is None:
         return None
     try:

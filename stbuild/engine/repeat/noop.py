@@ -59,7 +59,7 @@ def locate(argv: list[str]) -> str | None:
     return None if state is None else _file(state, _question(argv))
 
 
-def tell(
+def save_answer(
     state: str,
     argv: list[str],
     token: bytes,

@@ -66,7 +66,7 @@ class Journal:
         self._lines = 0
 
     def close(self) -> None:
-        """Let go of the files."""
+        """Close the files."""
         if self._lines > _FOLD_LINES:
             self.fold()
         os.close(self._handle)

@@ -38,7 +38,7 @@ class Result(Struct, frozen=True, kw_only=True):
 
 
 class State:
-    """A memory and no more: whatever of it is lost or torn, the cache has the results."""
+    """What a workspace remembers. Any of it may be lost or damaged: the cache has the results."""
 
     def __init__(self, folder: Path) -> None:
         self._journal = Journal(folder, ("files", "actions", "notes", "parts"))
@@ -128,7 +128,7 @@ class State:
         """A remembered text."""
         return self._notes.get(name)
 
-    def take_note(self, name: str, value: str) -> None:
+    def set_note(self, name: str, value: str) -> None:
         """Remember a text."""
         self._journal.set("notes", name, value)
 
@@ -142,7 +142,7 @@ class State:
         self._synced = time.monotonic()
 
     def close(self) -> None:
-        """Let go of the files; when the parts of keys grow too large, old ones are dropped."""
+        """Close the files; when the parts of keys have grown too large, old ones are dropped first."""
         if self._parts_bytes > _PARTS_BYTES:
             self._squeeze()
         os.close(self._parts)

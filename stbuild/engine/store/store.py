@@ -117,8 +117,8 @@ class Store:
             raise Gone(digest) from None
 
     @contextmanager
-    def unswept(self, *, alone: bool = False) -> Iterator[None]:
-        """While this lasts no sweep removes anything; a sweep removes while it has the store `alone`."""
+    def gc_lock(self, *, alone: bool = False) -> Iterator[None]:
+        """Hold the lock that keeps builds and gc apart; `alone`, as gc does while it removes, or shared."""
         if self._locked:
             yield
             return
@@ -136,7 +136,7 @@ class Store:
             fcntl.flock(self._lock, fcntl.LOCK_UN)
 
     def close(self) -> None:
-        """Let go of the file by which builds and sweeps keep apart."""
+        """Close the lock file."""
         if self._lock >= 0:
             os.close(self._lock)
         self._lock = -1
@@ -147,7 +147,7 @@ class Store:
             return False
         blob = self.path(digest)
         try:
-            with self.unswept():
+            with self.gc_lock():
                 os.chmod(blob, digests.mode_of(digest))
                 status = os.stat(blob)
         except (FileNotFoundError, PermissionError):
