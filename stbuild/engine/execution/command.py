@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 from stbuild import layout
-from stbuild.engine.execution.folders import Place
+from stbuild.engine.execution.folders import ActionDir
 from stbuild.engine.graph.action import Action
 from stbuild.engine.keys.closure import python_paths
 from stbuild.engine.keys.tools import ToolBox
@@ -42,18 +42,18 @@ BASE_ENV = {
 def job_for(
     number: int,
     action: Action,
-    place: Place,
+    action_dir: ActionDir,
     tools: ToolBox,
     wall: dict[str, object],
     given: dict[str, str],
 ) -> Job:
-    """The job that runs `action` in its place, behind the `wall` of a sandbox, with the variables `given`."""
+    """The job that runs `action` in its folder, behind the `wall` of a sandbox, with variables `given`."""
     return Job(
         id=number,
         argv=real_argv(action, tools),
-        folder=place.folder,
-        env={**environment(action, place.folder, tools), **given},
-        log=place.log,
+        folder=action_dir.folder,
+        env={**environment(action, action_dir.folder, tools), **given},
+        log=action_dir.log,
         timeout_s=action.policy.timeout_s,
         memory_mb=action.policy.resources.memory_mb,
         sandbox=wall,

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from stbuild import layout
-from stbuild.engine.execution.folders import Place, inputs_of
+from stbuild.engine.execution.folders import ActionDir, inputs_of
 from stbuild.engine.execution.roots import Roots
 from stbuild.engine.graph.action import Action
 from stbuild.engine.graph.artifact import File, Origin
@@ -54,7 +54,7 @@ class Sandbox:
         self._warn: Callable[[str], None] | None = warn
         self._roots = Roots(tools.search)
 
-    def around(self, action: Action, key: Key, place: Place) -> dict[str, object]:
+    def around(self, action: Action, key: Key, place: ActionDir) -> dict[str, object]:
         """What the spawner must do for this action before it runs."""
         self._tell_withheld()
         if self.kind in ("off", "staged"):
