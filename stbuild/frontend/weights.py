@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 
 from stbuild.errors import StbuildError, did_you_mean
 from stbuild.ir.graph import AnyOp, Graph, Linear, Param, params
-from stbuild.ir.packed import GROUPS, PackedMatrix
+from stbuild.ir.packed import PackedMatrix
 from stbuild.ir.weights import WeightFormat, WeightIndex
+from stbuild.limits import GROUPS
 
 HEAD_BITS, HEAD_GROUP = 8, 32
 """How a floating point LM head is rounded: as finely as the card can."""

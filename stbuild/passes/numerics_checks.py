@@ -29,8 +29,8 @@ from stbuild.ir.graph import (
     params,
 )  # fmt: skip
 from stbuild.ir.types import ACTIVATION_FRAC, GROUP, LANES
+from stbuild.limits import MAX_CONTEXT
 
-MAX_CONTEXT = 32768
 MAP_SAMPLES = 257
 MAX_EPS = 1024
 """Keeps a norm's mean of squares below 2^47."""

@@ -4,11 +4,15 @@ import json
 from argparse import Namespace
 from pathlib import Path
 
+from stbuild.errors import StbuildError
 from stbuild.frontend.checkpoint import open_checkpoint
 from stbuild.frontend.tokenizer_files import write_tokenizer
 from stbuild.frontend.weights import index_of
 from stbuild.ir import serde
 from stbuild.ir.graph import Graph
+from stbuild.package.bundle import TOKENIZER
+from stbuild.runtime.text import read_text_side
+from stbuild.runtime.tokenizer import stop_tokens
 from stbuild.stage.entry import run_stage, stage_parser
 
 
@@ -23,6 +27,19 @@ def main(args: Namespace) -> None:
     tokenizer.mkdir(parents=True, exist_ok=True)
     if args.source:
         write_tokenizer(Path(args.source), tokenizer)
+        check_tokenizer(tokenizer, Path(args.source))
+
+
+def check_tokenizer(folder: Path, source: Path) -> None:
+    """Refuse files in `folder` that a runtime could not use, by the name that they have in `source`."""
+    try:
+        if (folder / TOKENIZER).is_file():
+            read_text_side(folder)
+        stop_tokens(folder)
+    except StbuildError as error:
+        name = Path(error.where or "").name
+        error.where = str(source / name if source.is_dir() else source)
+        raise
 
 
 if __name__ == "__main__":

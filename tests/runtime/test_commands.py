@@ -189,7 +189,7 @@ def test_a_broken_tokenizer(make_bundle: MakeBundle) -> None:
     folder = make_bundle()
     (folder / "tokenizer.json").unlink()
     (folder / "tokenizer.json").write_text("{}")
-    with pytest.raises(StbuildError, match=r"tokenizer.json: this is not a tokenizer file"):
+    with pytest.raises(StbuildError, match=r"tokenizer.json: not a tokenizer: Model missing"):
         run(folder, ["--prompt", "Hi"])
 
 
