@@ -36,7 +36,8 @@ def model_weights(ctx: Context[ModelWeights]) -> WeightsInfo:
     )
     wanted = ctx.params("wanted.json", {"group": attrs.group, "seed": attrs.seed})
     source = ("--source", attrs.weights) if attrs.weights else ()
-    inputs = ("--graph", attrs.trace.graph, "--wanted", wanted, "--names", attrs.trace.names, *source)
+    inputs = ("--graph", attrs.trace.graph, "--tables", attrs.trace.tables, "--wanted", wanted,
+              "--names", attrs.trace.names, *source)  # fmt: skip
     outputs = ("--index", index, "--options", options, "--tokenizer", tokenizer)
     ctx.stage("stbuild.stage.weights", (*inputs, *outputs))
     return WeightsInfo(index=index, source=attrs.weights, options=options, tokenizer=tokenizer)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from stbuild.errors import StbuildError
 from stbuild.frontend.checkpoint import open_checkpoint
+from stbuild.frontend.tables import read_tables
 from stbuild.frontend.tokenizer_files import write_tokenizer
 from stbuild.frontend.weights import index_of
 from stbuild.ir import serde
@@ -21,7 +22,8 @@ def main(args: Namespace) -> None:
     graph = serde.read(Graph, Path(args.graph))
     options = json.loads(Path(args.wanted).read_text()) | {"names": json.loads(Path(args.names).read_text())}
     Path(args.options).write_text(json.dumps(options, indent=1, sort_keys=True) + "\n")
-    checkpoint = open_checkpoint(graph, args.source, Path(args.options))
+    tables = read_tables(Path(args.tables))
+    checkpoint = open_checkpoint(graph, args.source, Path(args.options), tables)
     serde.write(Path(args.index), index_of(graph, checkpoint))
     tokenizer = Path(args.tokenizer)
     tokenizer.mkdir(parents=True, exist_ok=True)
@@ -46,11 +48,14 @@ if __name__ == "__main__":
     parser = stage_parser(
         "Read a checkpoint's index.",
         graph="the tensor graph",
+        tables="position tables",
         wanted="quantisation and seed",
         names="checkpoint names that differ from the model's",
         index="index to write",
         options="options to write",
         tokenizer="folder for the tokenizer's files",
     )
-    parser.add_argument("--source", help="GGUF file or Hugging Face folder; synthetic without")
+    parser.add_argument(
+        "--source", help="GGUF file or Hugging Face folder; without it, weights are synthetic"
+    )
     run_stage(parser, main)
