@@ -6,7 +6,7 @@ from transformers import PreTrainedModel
 from stbuild.errors import StbuildError
 
 
-def check_context(model: nn.Module, context: int, *, where: str | None = None) -> None:
+def check_context(model: nn.Module, context: int) -> None:
     """Refuse a `context` above the positions that the configuration of a Hugging Face model names."""
     if not isinstance(model, PreTrainedModel):
         return
@@ -15,6 +15,5 @@ def check_context(model: nn.Module, context: int, *, where: str | None = None) -
     if isinstance(most, int) and 0 < most < context:
         raise StbuildError(
             f"a context of {context:,} is more than the model's max_position_embeddings of {most:,}",
-            where=where,
             hint=f"set `context` in BUILD.yaml to {most} or less",
         )

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from stbuild.errors import StbuildError
 
-_TRACEABLE = "the model's code must not look at values of tensors, only at shapes"
+_TRACEABLE = "branch on shapes, or use torch.where"
 
 
 @contextmanager
@@ -21,9 +21,12 @@ def model_code(what: str, where: str | None = None) -> Iterator[None]:
     except StbuildError:
         raise
     except (Exception, SystemExit) as error:
-        hint = _TRACEABLE if "DataDependent" in type(error).__name__ else None
         place = place_of(error) or where
-        raise StbuildError(f"{what}: {reason_of(error)}", where=place, hint=hint) from error
+        if "DataDependent" in type(error).__name__:
+            raise StbuildError(
+                f"{what}: it reads the value of a tensor", where=place, hint=_TRACEABLE
+            ) from error
+        raise StbuildError(f"{what}: {reason_of(error)}", where=place) from error
 
 
 def model_line(file: str, line: int | str | None) -> str:

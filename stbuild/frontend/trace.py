@@ -166,4 +166,5 @@ def _decompositions() -> Any:
 def _tensor(value: object) -> Tensor:
     if isinstance(value, Tensor):
         return value
-    raise StbuildError(f"the model's forward gives a {type(value).__name__}, not the logits")
+    found = "None" if value is None else f"a {type(value).__name__}"
+    raise StbuildError(f"the model's forward returns {found}, not the logits")

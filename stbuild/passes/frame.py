@@ -97,8 +97,8 @@ def _router(design: Design, graph: Graph, arrivals: Mapping[End, str]) -> Iterat
 
 
 def _reorder_tiles(design: Design) -> int:
-    """Tiles of the widest op that runs for several tokens: the reorder buffer's rows."""
-    return max(op.tiles for op in design.matmuls if not design.blocks[op.block].head)
+    """Tiles of the widest op that runs for several tokens, if any does: the reorder buffer's rows."""
+    return max((op.tiles for op in design.matmuls if not design.blocks[op.block].head), default=1)
 
 
 def _source_stream(op: MatmulOp, graph: Graph, arrivals: Mapping[End, str]) -> str:

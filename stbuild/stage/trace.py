@@ -4,6 +4,7 @@ import json
 from argparse import Namespace
 from pathlib import Path
 
+from stbuild.errors import StbuildError
 from stbuild.frontend.model_source import check_source
 from stbuild.ir import serde
 from stbuild.ir.printer import graph_text
@@ -19,8 +20,12 @@ def main(args: Namespace) -> None:
     from stbuild.frontend.tables import write_tables
 
     loaded, context = load_model(Path(args.model)), int(args.context)
-    check_context(loaded.module, context, where=args.model)
-    traced = checked_graph(loaded.module, name=args.name, context=context)
+    try:
+        check_context(loaded.module, context)
+        traced = checked_graph(loaded.module, name=args.name, context=context)
+    except StbuildError as error:
+        error.where = error.where or args.model
+        raise
     serde.write(Path(args.graph), traced.graph)
     write_tables(Path(args.tables), traced.tables)
     Path(args.names).write_text(json.dumps(dict(sorted(loaded.weight_names.items())), indent=1) + "\n")
