@@ -65,9 +65,11 @@ def _check(text: str, ids: list[int], vocab_size: int, room: int, new_tokens: in
             hint="shorten the prompt, lower `new_tokens` or raise `context`",
         )
     foreign = [token for token in ids if token >= vocab_size]
+    last = vocab_size - 1
     if foreign:
         raise StbuildError(
-            f"the prompt {shown} has token {foreign[0]}; the model's vocabulary ends at {vocab_size - 1}"
+            f"the prompt {shown} has the token id {foreign[0]}, the model's vocabulary ends at {last}",
+            hint="give other ids in `token_prompts`, or weights with the model's own tokenizer",
         )
 
 

@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import gguf
 import numpy as np
@@ -228,7 +229,7 @@ def test_counts_of_a_gguf_that_cannot_be_are_told(
     tmp_path: Path,
     graph: Graph,
     state: dict[str, torch.Tensor],
-    counts: dict[str, int],
+    counts: dict[str, Any],
     sentence: str,
 ) -> None:
     write_gguf(tmp_path / "tiny.gguf", state, **counts)

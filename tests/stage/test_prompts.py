@@ -62,7 +62,10 @@ def test_the_last_new_token_needs_no_position(tmp_path: Path) -> None:
             r"the prompt 'a{40}…' has 50 tokens; with 2 new ones it does not fit a context of 16 \(shorten",
         ),
         (wanted(tokens=((1,) * 16,)), "has 16 tokens; with 2 new ones it does not fit a context of 16"),
-        (wanted(tokens=((1, 258),)), "the prompt '1 258' has token 258; the model's vocabulary ends at 257"),
+        (
+            wanted(tokens=((1, 258),)),
+            "the prompt '1 258' has the token id 258, the model's vocabulary ends at 257",
+        ),
         (
             wanted(texts=("a",), system="x"),
             "a system message needs a chat template, and the weights bring none",
