@@ -98,7 +98,7 @@ class Manifest:
         names = [a.buffer if isinstance(a, BufferArgument) else a.scalar for a in self.arguments]
         for name in names:
             if names.count(name) > 1:
-                raise ValueError(f"argument {name!r} stands twice in the manifest")
+                raise ValueError(f"argument {name!r} is given twice in the manifest")
 
     @property
     def buffers(self) -> tuple[BufferArgument, ...]:
@@ -188,7 +188,7 @@ def _check_file(folder: Path, buffer: BufferArgument) -> None:
     size = path.stat().st_size
     if size != buffer.bytes:
         raise StbuildError(
-            f"{buffer.file} has {size} bytes, buffer {buffer.buffer!r} wants {buffer.bytes}",
+            f"{buffer.file} has {size} bytes, buffer {buffer.buffer!r} needs {buffer.bytes}",
             where=str(folder),
             hint="build the bundle again",
         )

@@ -124,8 +124,13 @@ def _router(net: Net, matmuls: tuple[MatmulOp, ...], blocks: tuple[BlockRuns, ..
     reads = (desc, *(sources[i] for i in sorted(sources)))
     _add(net, DISPATCH, ROUTER, Dispatch(), reads, (collected, *engine))
     results = tuple(net.values[op.block, op.name] for op in matmuls)
-    collect = Collect(max_tiles=max(op.tiles for op in matmuls if not blocks[op.block].head))
+    collect = Collect(max_tiles=_reorder_tiles(matmuls, blocks))
     _add(net, COLLECT, ROUTER, collect, (collected, *(unit.tiles for unit in units)), results)
+
+
+def _reorder_tiles(matmuls: tuple[MatmulOp, ...], blocks: tuple[BlockRuns, ...]) -> int:
+    """Tiles of the widest op that runs for several tokens, if any does: the reorder buffer's rows."""
+    return max((op.tiles for op in matmuls if not blocks[op.block].head), default=1)
 
 
 def _source_stream(net: Net, op: MatmulOp) -> str:

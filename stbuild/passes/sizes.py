@@ -5,16 +5,13 @@ from dataclasses import dataclass
 from stbuild.errors import StbuildError
 from stbuild.ir.design import Engine, Sizes
 from stbuild.ir.graph import Graph
+from stbuild.limits import CHUNK, OTHER_PORTS, default_channels
 from stbuild.platform import Platform
 
-OTHER_PORTS = 4
-"""m_axi ports beside the weight channels: program with rows, parameters, K and V records."""
 MACS_PER_WORD = 128
 """4-bit weights in a 512-bit word."""
 DSP_SHARE = 0.75
 """Of the DSPs left to kernels; the practical ceiling in public U280 designs is 50 to 75 %."""
-CHUNK = 8
-"""Tokens of a prompt that share one pass over the weights."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,8 +48,9 @@ def choose_sizes(graph: Graph, platform: Platform, engine: Engine) -> Sizes:
 
 def _channels(platform: Platform) -> int:
     """Channels that the memory and the ports allow, the same number in every SLR."""
-    most = min(platform.memory.banks, platform.axi.practical - OTHER_PORTS)
-    return most - most % len(platform.slrs)
+    return default_channels(
+        banks=platform.memory.banks, ports=platform.axi.practical, slrs=len(platform.slrs)
+    )
 
 
 def _lanes(channels: int, slrs: int) -> int:

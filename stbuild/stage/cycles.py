@@ -53,9 +53,7 @@ def simulate(device: NativeDevice, design: Design, platform: Platform, prompt: i
     set_latency(device, dict.fromkeys(found, supply.latency_cycles))
     context = design.sizes.context
     if context < 2:
-        raise StbuildError(
-            "in a context of 1 nothing can be decoded behind a prompt", hint="build with 2 or more"
-        )
+        raise StbuildError("cycles need a context of 2 or more: a prompt, and a token to decode")
     prompt = min(prompt, context - 1)
     ways = {
         PREFILL: launches(prompt, design.sizes.chunk),

@@ -31,5 +31,7 @@ if __name__ == "__main__":
         options="quantisation and seed",
         memory="folder for the memory images",
     )
-    parser.add_argument("--source", help="GGUF file or Hugging Face folder; synthetic without")
+    parser.add_argument(
+        "--source", help="GGUF file or Hugging Face folder; without it, weights are synthetic"
+    )
     run_stage(parser, main)

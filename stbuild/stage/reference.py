@@ -59,5 +59,7 @@ if __name__ == "__main__":
         run="records of the device",
         expected="folder for the expected records",
     )
-    parser.add_argument("--source", help="GGUF file or Hugging Face folder; synthetic without")
+    parser.add_argument(
+        "--source", help="GGUF file or Hugging Face folder; without it, weights are synthetic"
+    )
     run_stage(parser, main)

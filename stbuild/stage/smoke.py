@@ -20,9 +20,6 @@ from stbuild.runtime.text import load_text_side
 from stbuild.stage.entry import run_stage, stage_parser
 from stbuild.stage.record import Record, digest, hidden_key, record_path
 
-DEFAULT_TOKENS = 4
-"""Ids of the prompt, from 0 on, of a project that gives none that its bundle can read."""
-
 
 @dataclass(frozen=True, kw_only=True)
 class HiddenStream:
@@ -47,7 +44,7 @@ def main(args: Namespace) -> None:
     device = NativeDevice(bundle)
     taps = tuple(hidden_streams(design))
     recorder = Recorder(device, [tap.stream for tap in taps])
-    for number, prompt in enumerate(_prompts(bundle, wanted)):
+    for number, prompt in enumerate(wanted["prompts"]):
         run = run_prompt(device, bundle.manifest.model, prompt, wanted["new_tokens"], recorder)
         serde.write(record_path(out, number), _record(run, taps, design, bundle))
     device.close()
@@ -62,18 +59,6 @@ def hidden_streams(design: Design) -> Iterator[HiddenStream]:
             yield HiddenStream(
                 block=process.block, slot=process.op.slot, stream=stream, words=process.op.words
             )
-
-
-def _prompts(bundle: Bundle, wanted: dict[str, list[str]]) -> Iterator[tuple[int, ...]]:
-    """Texts where the bundle has a tokenizer, else ids; never nothing, which would compare nothing."""
-    if wanted["texts"] and bundle.text_file(TOKENIZER) is not None:
-        side = load_text_side(bundle)
-        yield from (side.prompt(text, raw=False) for text in wanted["texts"])
-    elif wanted["tokens"]:
-        yield from (tuple(int(t) for t in text.split()) for text in wanted["tokens"])
-    else:
-        model = bundle.manifest.model
-        yield tuple(range(min(DEFAULT_TOKENS, model.vocab_size, model.context)))
 
 
 def _record(run: SmokeRun, taps: tuple[HiddenStream, ...], design: Design, bundle: Bundle) -> Record:
@@ -119,7 +104,7 @@ if __name__ == "__main__":
             "Run smoke prompts on a device.",
             bundle="the bundle",
             design="the design",
-            prompts="prompts and number of tokens",
+            prompts="token ids of the prompts, and the number of new tokens",
             run="folder for the records",
         ),
         main,

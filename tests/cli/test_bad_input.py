@@ -267,6 +267,19 @@ def test_a_tool_that_is_missing(good: WorkspaceFolder) -> None:
     assert "the program 'no-such-tool' is not on this machine" in good.fails("p:t", code=1)
 
 
+def test_a_tool_that_a_later_action_lacks_is_told_before_the_first(good: WorkspaceFolder) -> None:
+    good.build_file(
+        "p",
+        "genrule: {name: a, outs: [a], cmd: 'touch $@'}",
+        "genrule: {name: b, outs: [b], srcs: [':a'], cmd: 'touch $@', programs: [no-such-tool]}",
+    )
+    told = good.fails("p:b", code=1)
+    assert "error: p/BUILD.yaml:3: the program 'no-such-tool' is not on this machine" in told
+    assert not good.output("p/a").exists()
+    good.run("p:b", "--keep-going")
+    assert good.output("p/a").exists()
+
+
 def test_an_unknown_licence(good: WorkspaceFolder) -> None:
     good.build_file("p", "genrule: {name: t, outs: [x], cmd: 'touch $@', resources: {vitis: 1}}")
     told = good.fails("p:t")

@@ -88,7 +88,7 @@ def changed(path: str, value: object) -> str:
         ("arguments.0.bytes", "64", r"arguments\[0\].bytes is \"64\", not a whole number"),
         ("arguments.0.bytes", 0, "buffer 'kv' has 0 bytes"),
         ("arguments.0.file", "../x", "file '../x' of buffer 'kv' leaves the bundle"),
-        ("arguments.1.scalar", "kv", "argument 'kv' stands twice in the manifest"),
+        ("arguments.1.scalar", "kv", "argument 'kv' is given twice in the manifest"),
     ],
 )
 def test_a_manifest_that_does_not_fit(path: str, value: object, sentence: str) -> None:

@@ -81,6 +81,7 @@ class Build:
         self._events.emit("build_started", pending=len(pending), clean=report.clean, cached=report.cached)
         try:
             if pending:
+                self._require_tools(pending)
                 self._running.prepare()
                 from stbuild.engine.execution.runner import run_dirty
 
@@ -179,6 +180,13 @@ class Build:
         if action.id not in self._waiting:
             self._waiting.add(action.id)
             self._events.emit("action_waiting", **naming(action), what=what)
+
+    def _require_tools(self, pending: list[Node]) -> None:
+        """Refuse the build before its first action if a later one needs a program that is not there."""
+        if not self._options.keep_going:
+            for node in pending:
+                for name in node.tools:
+                    self._evaluator.tools.tool(name, node.where)
 
     def _settle_ahead(self, nodes: list[Node]) -> list[Node]:
         pending: list[Node] = []

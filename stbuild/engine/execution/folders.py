@@ -63,8 +63,9 @@ class PrivateFolders:
             try:
                 _place(file, target, self._real)
             except FileExistsError:
-                message = f"{action.label} has two inputs named {file.path}"
-                raise StbuildError(message, where=action.where) from None
+                message = f"{action.label} has two inputs at the path {file.path}"
+                hint = "name the folder or files in it, not both"
+                raise StbuildError(message, where=action.where, hint=hint) from None
         _room(folder, action, made)
         return ActionDir(folder=folder, log=f"{folder}.log")
 
