@@ -12,7 +12,7 @@ from stbuild.engine.execution.collect import collect
 from stbuild.engine.execution.command import job_for
 from stbuild.engine.execution.evaluate import Evaluator
 from stbuild.engine.execution.failure import Failure, limit_hint, line_that_matters, reason_of
-from stbuild.engine.execution.folders import Folders, Place
+from stbuild.engine.execution.folders import Folders, Place, inputs_of
 from stbuild.engine.execution.outputs import outputs_problem
 from stbuild.engine.execution.sandbox import Sandbox
 from stbuild.engine.graph.action import Action
@@ -183,7 +183,8 @@ class Flights:
     def _succeed(self, flight: Flight, outcome: Outcome) -> Landed:
         action = flight.action
         sync = outcome.seconds > _LONG_S
-        outputs, log = collect(flight.place, action, self._evaluator.store, sync=sync)
+        inputs, store = inputs_of(action, flight.key), self._evaluator.store
+        outputs, log = collect(flight.place, action, inputs, self._evaluator.digest, store, sync=sync)
         record = Record(outputs=outputs, log=log, seconds=outcome.seconds)
         if action.policy.cacheable:
             self._evaluator.cache.put(flight.key.digest, record, sync=sync)
