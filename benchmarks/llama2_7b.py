@@ -22,7 +22,7 @@ from typing import Any
 
 from benchmarks.process_memory import PeakMemory
 from stbuild.ir import serde
-from stbuild.stage.record import Record, record_paths
+from stbuild.stage.record import Measured
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 PROJECT = "projects/llama2_7b"
@@ -127,10 +127,9 @@ def seconds(actions: Sequence[dict[str, Any]], *mnemonics: str) -> float:
 
 def decode_step(here: Clone) -> tuple[float, int]:
     """Mean seconds of the decode steps of the smoke test, and how many they were."""
-    folder = here.root / OUT / "smoke/run"
-    records = [serde.read(Record, path) for path in record_paths(folder)]
-    steps = sum(len(record.tokens) - 1 for record in records)
-    return sum(record.decode_seconds for record in records) / steps, steps
+    times = serde.read(Measured, here.root / OUT / "smoke/measured.json").prompts
+    steps = sum(time.decode_steps for time in times)
+    return sum(time.decode_seconds for time in times) / steps, steps
 
 
 def kinds(actions: Sequence[dict[str, Any]]) -> str:

@@ -23,7 +23,7 @@ class SmokeRun:
 def smoke_run(ctx: Context[SmokeRun]) -> SmokeInfo:
     """On the emulator the answer is cached like any other; a card always runs."""
     attrs = ctx.attrs
-    run = ctx.output_tree("run")
+    run, tokens, measured = ctx.output_tree("run"), ctx.output("tokens.json"), ctx.output("measured.json")
     prompts = ctx.params(
         "prompts.json",
         {"texts": attrs.prompts, "tokens": attrs.token_prompts, "new_tokens": attrs.new_tokens},
@@ -31,7 +31,7 @@ def smoke_run(ctx: Context[SmokeRun]) -> SmokeInfo:
     ctx.stage(
         "stbuild.stage.smoke",
         ("--bundle", attrs.bundle.bundle, "--design", attrs.bundle.link.hls.partition.design,
-         "--prompts", prompts, "--run", run),
+         "--prompts", prompts, "--run", run, "--tokens", tokens, "--measured", measured),
         policy=Policy(resources=Resources(cpu=1, memory_mb=8000), cacheable=ctx.target == "sw_emu"),
     )  # fmt: skip
-    return SmokeInfo(run=run, bundle=attrs.bundle)
+    return SmokeInfo(run=run, tokens=tokens, measured=measured, bundle=attrs.bundle)

@@ -1,8 +1,8 @@
-"""Runs the smoke prompts on the device of a bundle and records what it says."""
+"""Runs the smoke prompts on the device of a bundle and records what it says, and apart from that how fast."""
 
 import json
 from argparse import Namespace
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -15,14 +15,22 @@ from stbuild.runtime.native import NativeDevice
 from stbuild.runtime.smoke import Recorder, SmokeRun, run_prompt
 from stbuild.runtime.text import load_text_side
 from stbuild.stage.entry import run_stage, stage_parser
-from stbuild.stage.record import Record, digest, record_path
+from stbuild.stage.record import (
+    Measured,
+    PromptTime,
+    PromptTokens,
+    Record,
+    SmokeTokens,
+    digest,
+    record_path,
+)  # fmt: skip
 
 DEFAULT_TOKENS = 4
 """Ids of the prompt, from 0 on, of a project that gives none that its bundle can read."""
 
 
 def main(args: Namespace) -> None:
-    """Write one record per prompt."""
+    """Write one record per prompt, the tokens of all of them, and what was measured."""
     bundle = load_bundle(Path(args.bundle))
     design = serde.read(Design, Path(args.design))
     wanted = json.loads(Path(args.prompts).read_text())
@@ -31,10 +39,31 @@ def main(args: Namespace) -> None:
     device = NativeDevice(bundle)
     taps = dict(hidden_streams(design))
     recorder = Recorder(device, list(taps.values()))
+    runs = []
     for number, prompt in enumerate(_prompts(bundle, wanted)):
         run = run_prompt(device, bundle.manifest.model, prompt, wanted["new_tokens"], recorder)
         serde.write(record_path(out, number), _record(run, taps, design, bundle))
+        runs.append(run)
     device.close()
+    tokens = tuple(PromptTokens(prompt=run.prompt, tokens=run.tokens) for run in runs)
+    serde.write(Path(args.tokens), SmokeTokens(prompts=tokens))
+    serde.write(Path(args.measured), measured(runs, bundle.manifest.platform))
+
+
+def measured(runs: Sequence[SmokeRun], platform: str) -> Measured:
+    """What the clock said to these runs."""
+    times = tuple(
+        PromptTime(
+            prompt_seconds=run.prompt_seconds,
+            decode_seconds=run.decode_seconds,
+            decode_steps=len(run.tokens) - 1,
+        )
+        for run in runs
+    )
+    seconds = sum(time.decode_seconds for time in times)
+    rate = sum(time.decode_steps for time in times) / seconds if seconds else 0.0
+    where = f"the emulated {platform} when it last ran (this host, g++)"
+    return Measured(speed=f"{rate:.1f} tok/s decode, measured on {where}", prompts=times)
 
 
 def hidden_streams(design: Design) -> Iterator[tuple[str, str]]:
@@ -69,8 +98,6 @@ def _record(run: SmokeRun, taps: dict[str, str], design: Design, bundle: Bundle)
         hidden={tail: _hidden(run, tail, run.taps[stream], design) for tail, stream in taps.items()},
         logits=tuple(digest(row) for row in run.logits),
         text=text,
-        prompt_seconds=run.prompt_seconds,
-        decode_seconds=run.decode_seconds,
     )
 
 
@@ -104,6 +131,8 @@ if __name__ == "__main__":
             design="the design",
             prompts="prompts and number of tokens",
             run="folder for the records",
+            tokens="prompts and tokens to write",
+            measured="measured times to write",
         ),
         main,
     )
