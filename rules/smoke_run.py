@@ -35,6 +35,7 @@ def smoke_run(ctx: Context[SmokeRun]) -> SmokeInfo:
         },
     )
     prompts, run = ctx.output("prompts.json"), ctx.output_tree("run")
+    tokens, measured = ctx.output("tokens.json"), ctx.output("measured.json")
     ctx.stage(
         "stbuild.stage.prompts",
         ("--graph", plan.trace.graph, "--tokenizer", plan.weights.tokenizer, "--wanted", wanted,
@@ -42,10 +43,11 @@ def smoke_run(ctx: Context[SmokeRun]) -> SmokeInfo:
     )  # fmt: skip
     ctx.stage(
         "stbuild.stage.smoke",
-        ("--bundle", attrs.bundle.bundle, "--design", plan.design, "--prompts", prompts, "--run", run),
+        ("--bundle", attrs.bundle.bundle, "--design", plan.design, "--prompts", prompts, "--run", run,
+         "--tokens", tokens, "--measured", measured),
         policy=Policy(resources=Resources(cpu=1, memory_mb=8000), cacheable=ctx.target == "sw_emu"),
-    )
-    return SmokeInfo(run=run, bundle=attrs.bundle)
+    )  # fmt: skip
+    return SmokeInfo(run=run, tokens=tokens, measured=measured, bundle=attrs.bundle)
 
 
 def _check(ctx: Context[SmokeRun]) -> None:

@@ -78,9 +78,14 @@ class BundleInfo:
 
 @dataclass(frozen=True, kw_only=True)
 class SmokeInfo:
-    """What the device said to the smoke prompts: tokens, hidden states, logits, times."""
+    """What the device said to the smoke prompts: tokens, hidden states, logits; the tokens alone.
+
+    `measured` holds times, which differ from run to run: an action that reads it would run again for nothing.
+    """
 
     run: Tree
+    tokens: File
+    measured: File
     bundle: BundleInfo
 
 

@@ -1,8 +1,8 @@
-"""Runs the smoke prompts on the device of a bundle and records what it says."""
+"""Runs the smoke prompts on the device of a bundle and records what it says, and apart from that how fast."""
 
 import json
 from argparse import Namespace
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,7 +18,16 @@ from stbuild.runtime.native import NativeDevice
 from stbuild.runtime.smoke import Recorder, SmokeRun, run_prompt
 from stbuild.runtime.text import load_text_side
 from stbuild.stage.entry import run_stage, stage_parser
-from stbuild.stage.record import Record, digest, hidden_key, record_path
+from stbuild.stage.record import (
+    Measured,
+    PromptTime,
+    PromptTokens,
+    Record,
+    SmokeTokens,
+    digest,
+    hidden_key,
+    record_path,
+)  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,7 +44,7 @@ class HiddenStream:
 
 
 def main(args: Namespace) -> None:
-    """Write one record per prompt."""
+    """Write one record per prompt, the tokens of all of them, and what was measured."""
     bundle = load_bundle(Path(args.bundle))
     design = serde.read(Design, Path(args.design))
     wanted = json.loads(Path(args.prompts).read_text())
@@ -44,10 +53,31 @@ def main(args: Namespace) -> None:
     device = NativeDevice(bundle)
     taps = tuple(hidden_streams(design))
     recorder = Recorder(device, [tap.stream for tap in taps])
+    runs = []
     for number, prompt in enumerate(wanted["prompts"]):
         run = run_prompt(device, bundle.manifest.model, prompt, wanted["new_tokens"], recorder)
         serde.write(record_path(out, number), _record(run, taps, design, bundle))
+        runs.append(run)
     device.close()
+    tokens = tuple(PromptTokens(prompt=run.prompt, tokens=run.tokens) for run in runs)
+    serde.write(Path(args.tokens), SmokeTokens(prompts=tokens))
+    serde.write(Path(args.measured), measured(runs, bundle.manifest.platform))
+
+
+def measured(runs: Sequence[SmokeRun], platform: str) -> Measured:
+    """What the clock said to these runs."""
+    times = tuple(
+        PromptTime(
+            prompt_seconds=run.prompt_seconds,
+            decode_seconds=run.decode_seconds,
+            decode_steps=len(run.tokens) - 1,
+        )
+        for run in runs
+    )
+    seconds = sum(time.decode_seconds for time in times)
+    rate = sum(time.decode_steps for time in times) / seconds if seconds else 0.0
+    where = f"the emulated {platform} when it last ran (this host, g++)"
+    return Measured(speed=f"{rate:.1f} tok/s decode, measured on {where}", prompts=times)
 
 
 def hidden_streams(design: Design) -> Iterator[HiddenStream]:
@@ -73,8 +103,6 @@ def _record(run: SmokeRun, taps: tuple[HiddenStream, ...], design: Design, bundl
         },
         logits=tuple(digest(row) for row in run.logits),
         text=text,
-        prompt_seconds=run.prompt_seconds,
-        decode_seconds=run.decode_seconds,
     )
 
 
@@ -106,6 +134,8 @@ if __name__ == "__main__":
             design="the design",
             prompts="token ids of the prompts, and the number of new tokens",
             run="folder for the records",
+            tokens="prompts and tokens to write",
+            measured="measured times to write",
         ),
         main,
     )

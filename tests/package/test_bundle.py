@@ -107,12 +107,15 @@ def test_a_manifest_that_is_no_json(tmp_path: Path) -> None:
 
 
 def test_weights_are_linked_not_copied(tmp_path: Path) -> None:
-    (tmp_path / "a").write_bytes(b"x")
-    link(tmp_path / "a", tmp_path / "out/b")
-    link(tmp_path / "a", tmp_path / "out/b")
-    assert (tmp_path / "a").stat().st_ino == (tmp_path / "out/b").stat().st_ino
+    weights = tmp_path / "in/memory"
+    weights.mkdir(parents=True)
+    (weights / "a").write_bytes(b"x")
+    for _ in range(2):
+        link(weights / "a", tmp_path / "out/bundle/weights/a")
+    assert (tmp_path / "out/bundle/weights/a").readlink() == Path("../../../in/memory/a")
+    assert (tmp_path / "out/bundle/weights/a").read_bytes() == b"x"
     with pytest.raises(StbuildError, match="c is missing"):
-        link(tmp_path / "c", tmp_path / "out/d")
+        link(weights / "c", tmp_path / "out/d")
 
 
 def test_region_files_grow_and_are_filled_up(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from stbuild.engine.execution.collect import collect
 from stbuild.engine.execution.command import job_for
 from stbuild.engine.execution.evaluate import Evaluator
 from stbuild.engine.execution.failure import Failure, limit_hint, line_that_matters, reason_of
-from stbuild.engine.execution.folders import ActionDir, Folders
+from stbuild.engine.execution.folders import ActionDir, Folders, inputs_of
 from stbuild.engine.execution.outputs import outputs_problem
 from stbuild.engine.execution.sandbox import Sandbox
 from stbuild.engine.graph.action import Action
@@ -194,7 +194,8 @@ class RunningActions:
     def _succeed(self, run: RunningAction, outcome: Outcome) -> Ended:
         action = run.action
         sync = outcome.seconds > _LONG_S
-        outputs, log = collect(run.action_dir, action, self._evaluator.store, sync=sync)
+        inputs, store = inputs_of(action, run.key), self._evaluator.store
+        outputs, log = collect(run.action_dir, action, inputs, self._evaluator.digest, store, sync=sync)
         record = Record(outputs=outputs, log=log, seconds=outcome.seconds)
         if action.policy.cacheable:
             self._evaluator.cache.put(run.key.digest, record, sync=sync)

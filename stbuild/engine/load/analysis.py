@@ -196,7 +196,7 @@ class Analysis:
             deps=tuple(dict.fromkeys(str(label) for label, _ in self._dependencies(call))),
             attrs=tuple(sorted(call.attrs.items())),
             tests=tuple(context.tests),
-            summary=context.summary_file,
+            summary=context.summary_files,
             run_argv=context.run_argv,
         )
 

@@ -29,7 +29,7 @@ class Context(Generic[A]):
         self.where = where
         self.nodes: list[Node] = []
         self.tests: list[str] = []
-        self.summary_file: File | None = None
+        self.summary_files: tuple[File, ...] = ()
         self.run_argv: tuple[str | File, ...] = ()
         self._scope = scope
         self._made: dict[str, File] = {}
@@ -100,9 +100,12 @@ class Context(Generic[A]):
         """A file or directory anywhere on the machine (weights); a relative path starts at the workspace."""
         return self._scope.external(path, self.where)
 
-    def summary(self, file: File) -> None:
-        """`file` holds JSON with the texts `bundle`, `check` and `speed` for the last lines of a build."""
-        self.summary_file = file
+    def summary(self, *files: File) -> None:
+        """JSON files with the texts `bundle`, `check` and `speed`, each in any of them: a build's last lines.
+
+        A file of another target must come of an action that this target's actions need.
+        """
+        self.summary_files = files
 
     def runnable(self, argv: Sequence[str | File]) -> None:
         """What `stbuild run` of this target executes after it is built."""

@@ -45,13 +45,28 @@ class Store:
             return False
         return not digest.endswith(digests.TREE) or all(map(self.has, set(self.manifest(digest).values())))
 
+    def hold(self, digest: str) -> bool:
+        """Whether the content is here; then it counts as new, and no sweep takes it soon."""
+        if not self._intact(digest):
+            return False
+        blob = self.path(digest)
+        try:
+            with self.gc_lock():
+                os.chmod(blob, digests.mode_of(digest))
+                status = os.stat(blob)
+        except (FileNotFoundError, PermissionError):
+            return False
+        if is_sealed(status, digest):
+            self.copies.note(status, digest)
+        return True
+
     def put_file(self, path: str, *, move: bool = True, sync: bool = False) -> str:
         """Take in the file at `path`, and give its digest; `move` gives the file away."""
         handle, linked = _open(path)
         try:
             status = os.fstat(handle)
             digest = digests.hash_open(handle, status)
-            if not self._hold(digest):
+            if not self.hold(digest):
                 own = move and not linked and status.st_nlink == 1
                 self._take(path, digest, handle if own else None, sync)
         finally:
@@ -61,7 +76,7 @@ class Store:
     def put_bytes(self, data: bytes, digest: str) -> None:
         """Take in a content that is in memory."""
         blob = self.path(digest)
-        if self._hold(digest):
+        if self.hold(digest):
             return
         self._folder(blob)
         temporary = self._unique(blob)
@@ -72,13 +87,13 @@ class Store:
         except OSError as error:
             raise self._error(error) from None
 
-    def put_tree(self, folder: str, *, sync: bool = False) -> str:
-        """Take in every file below `folder`; the digest of the tree."""
+    def put_tree(self, folder: str, put: Callable[[str], str]) -> str:
+        """Take in every file below `folder` by `put`, which gives its digest; the digest of the tree."""
         manifest: Manifest = {}
         for place, _, files in os.walk(folder):
             for name in files:
                 path = f"{place}/{name}"
-                manifest[os.path.relpath(path, folder)] = self.put_file(path, sync=sync)
+                manifest[os.path.relpath(path, folder)] = put(path)
         return self.put_manifest(manifest)
 
     def put_manifest(self, manifest: Manifest) -> str:
@@ -140,21 +155,6 @@ class Store:
         if self._lock >= 0:
             os.close(self._lock)
         self._lock = -1
-
-    def _hold(self, digest: str) -> bool:
-        """Whether the content is here; then it counts as new, and no sweep takes it soon."""
-        if not self._intact(digest):
-            return False
-        blob = self.path(digest)
-        try:
-            with self.gc_lock():
-                os.chmod(blob, digests.mode_of(digest))
-                status = os.stat(blob)
-        except (FileNotFoundError, PermissionError):
-            return False
-        if is_sealed(status, digest):
-            self.copies.note(status, digest)
-        return True
 
     def _checkout_tree(self, digest: str, target: str) -> None:
         staging = self._unique(target)
