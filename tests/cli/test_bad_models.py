@@ -12,7 +12,9 @@ from tests.conftest import WorkspaceFolder
 from tests.frontend.test_weights import write_gguf
 from tests.models import tiny_llama
 
-SIZES = "vocab_size=64, hidden_size=64, intermediate_size=96, num_hidden_layers=2"
+SIZES = (
+    "max_position_embeddings=4096, vocab_size=64, hidden_size=64, intermediate_size=96, num_hidden_layers=2"
+)
 TINY = f'''
 """A small Llama."""
 
@@ -164,7 +166,7 @@ def test_a_truncated_gguf(models: WorkspaceFolder, state: State, tmp_path: Path,
 def test_weights_of_an_unknown_kind(models: WorkspaceFolder, tmp_path: Path) -> None:
     path = tmp_path / "tiny.bin"
     path.write_bytes(b"x")
-    told = refusal(models, "tiny:weights", "--weights", str(path))
+    told = models.fails("tiny:weights", "--weights", str(path))
     assert "weights with the ending '.bin' cannot be read (give a .gguf file, " in told
 
 
@@ -200,5 +202,5 @@ def test_a_prompt_longer_than_the_context(models: WorkspaceFolder) -> None:
 
 def test_a_smoke_prompt_longer_than_the_context(models: WorkspaceFolder) -> None:
     tokens = " ".join(map(str, range(1, 21)))
-    told = refusal(models, "tiny:smoke", "--set", f"//tiny:smoke.token_prompts=['{tokens}']")
-    assert "the prompt has 20 tokens, the context holds 16" in told
+    told = models.fails("tiny:smoke", "--set", f"//tiny:smoke.token_prompts=['{tokens}']")
+    assert "a prompt of 20 tokens and 2 new ones do not fit a context of 16" in told
