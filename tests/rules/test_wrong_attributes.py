@@ -14,18 +14,18 @@ GOOD = {"model": "model.py", "context": "16", "new_tokens": "2", "token_prompts"
 IDS = "token_prompts takes token ids, got "
 BELOW = "takes 1 or more, or 0 for a default, got -1"
 WRONG = [
-    ("model", "''", "an empty text names no file"),
-    ("model", ".", "model takes a Python file, p/. is a folder"),
-    ("model", "/", "model takes a Python file, / is a folder"),
+    ("model", "''", "'' is not a label: its name is empty"),
+    ("model", ".", "model takes a Python file, p is a folder"),
+    ("model", "/usr", "model takes a Python file, /usr is a folder"),
     ("model", "BUILD.yaml", "model takes a Python file, got BUILD.yaml"),
     ("model", "no.py", "'no.py' is neither a file nor a target"),
-    ("srcs", "['']", "an empty text names no file"),
+    ("srcs", "['']", "'' is not a label: its name is empty"),
     ("srcs", "[no.txt]", "'no.txt' is neither a file nor a target"),
     ("context", "0", "context takes 1 to 32,768 positions, got 0"),
     ("context", "-1", "context takes 1 to 32,768 positions, got -1"),
     ("context", "40000", "context takes 1 to 32,768 positions, got 40,000"),
     ("context", "'16'", "attribute 'context' takes an integer, got '16'"),
-    ("weights", "''", "an empty text names no file"),
+    ("weights", "''", "'' is not a label: its name is empty"),
     ("weights", "no.gguf", "'no.gguf' is neither a file nor a target"),
     ("weights", "/no/where", "/no/where does not exist"),
     ("weights", "model.py", "weights with the ending '.py' cannot be read (give a .gguf file, "),

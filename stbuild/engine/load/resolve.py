@@ -141,8 +141,6 @@ class CallResolver:
 
     def files(self, text: str) -> list[File]:
         """The files of a path, a label, or one output's name."""
-        if not text.strip():
-            raise StbuildError("an empty text names no file", where=self._call.where)
         if text.startswith("/") and not is_label(text):
             return [self.external(text, self._call.where)]
         files = self._analysis.files
