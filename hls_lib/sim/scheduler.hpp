@@ -13,6 +13,7 @@
 #include "fiber.hpp"
 #include "runtime.hpp"
 #include "strict_state.hpp"
+#include "trace.hpp"
 
 namespace stb {
 namespace sim {
@@ -26,6 +27,7 @@ struct Process {
   std::unique_ptr<Stack> stack;
   Clock clock;
   Pipeline pipeline;
+  Trace trace;
   std::vector<Channel*> streams;       // those its call names
   const Channel* waits_for = nullptr;  // null: it can run
   bool waits_to_write = false;
@@ -33,7 +35,10 @@ struct Process {
   const Channel* home = nullptr;  // where it waits between launches
   std::uint64_t home_head = 0;    // what had been read there when its call began
 
-  void begin_launch() { clock.now = clock.data_wait = clock.space_wait = home_head = 0; }
+  void begin_launch() {
+    clock.now = clock.data_wait = clock.space_wait = home_head = 0;
+    trace.steps.clear();
+  }
 };
 
 struct Tap {
@@ -49,6 +54,7 @@ class Scheduler {
   const std::string& message() const { return message_; }
   std::uint64_t cycles() const { return cycles_; }
   const std::string& profile() const { return profile_; }
+  const std::string& trace() const { return trace_; }
   bool tap(const std::string& stream, Tap tap);
   void set(const std::string& key, double value);
   double setting(const std::string& key, double otherwise) const;
@@ -93,6 +99,7 @@ class Scheduler {
   std::string unit_;
   std::string message_;
   std::string profile_ = "[]";
+  std::string trace_ = "{}";
   std::uint64_t cycles_ = 0;
   bool built_ = false;
   bool launching_ = false;
@@ -108,6 +115,9 @@ std::string explain_leftovers(const Scheduler& device);
 
 // How the processes of the timed network spent the launch, as JSON (report.cpp).
 std::string describe_times(const Scheduler& device);
+
+// What the processes of the traced build read and wrote in the launch, as JSON (report.cpp).
+std::string describe_traces(const Scheduler& device);
 
 }  // namespace sim
 }  // namespace stb

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from stbuild.codegen.kernel import call_line, element, ends_of_kernel, fifo
 from stbuild.codegen.writer import cpp_file, function
 from stbuild.ir.design import (
+    BlockRuns,
     Design,
     ParamRead,
     Process,
@@ -13,6 +14,7 @@ from stbuild.ir.design import (
     ReadParams,
     ReadWeights,
     Region,
+    RowRead,
     Sequence,
     WriteKv,
     WriteWords,
@@ -101,28 +103,63 @@ def _functions(processes: list[Process], design: Design) -> Iterator[str]:
 
 
 def _sequence(process: Process, op: Sequence, design: Design) -> str:
-    """Commands, then the rows of each token in turn, then the descriptors."""
+    """Commands; then, for every run of a block, the rows of each token in turn and the descriptors."""
     commands = [w for w in process.writes if design.stream(w).command]
-    rows = [
-        f"  stb::send({memory(r.region)}, {_row(r.by_token)} * {r.words}, {r.words}, {r.stream});"
-        for r in op.rows
-    ]
     body = [
         "const stb::Cmd command = stb::make_cmd(n, head != 0, pos);",
         *(f"{c}.write(command);" for c in commands),
-        "token_rows:",
-        "for (int t = 0; t < n; ++t) {",
-        *rows,
-        "}",
-        f"stb::sequence({memory(PROGRAM)}, {design.program_words}, n, head, desc);",
+        *_blocks_in_turn(op, design),
     ]
     ports = [f"stb::Port<{element(design.stream(w))}>& {w}" for w in process.writes]
     regions = [f"const stb::Word* {r}" for r in _sequence_regions(op)]
     return function("static void sequence", [*regions, *(f"int {s}" for s in SCALARS), *ports], body)
 
 
-def _row(by_token: bool) -> str:
-    return f"stb::token_at({memory(TOKENS)}, t)" if by_token else "(pos + t)"
+def _blocks_in_turn(op: Sequence, design: Design) -> Iterator[str]:
+    """Blocks without rows of their own hand on their descriptors together with those before them."""
+    sent = at = 0
+    for number, block in enumerate(design.blocks):
+        rows = [r for r in op.rows if r.block == number]
+        words = sum(matmul.block == number for matmul in design.matmuls)
+        if rows and sent < at:
+            yield _descriptors(str(sent), str(at))
+        if rows and block.count > 1:
+            yield from _runs_in_turn(rows, block, at, words)
+        elif rows:
+            yield from _token_rows(rows, block)
+        if rows:
+            sent = at + (block.count * words if block.count > 1 else 0)
+        at += block.count * words
+    yield _descriptors(str(sent), str(design.program_words))
+
+
+def _runs_in_turn(rows: list[RowRead], block: BlockRuns, at: int, words: int) -> Iterator[str]:
+    yield f"{block.name}_runs:"
+    yield f"for (int run = 0; run < {block.count}; ++run) {{"
+    yield from (f"  {line}" for line in _token_rows(rows, block))
+    if words:
+        yield f"  {_descriptors(f'{at} + run * {words}', f'{at} + (run + 1) * {words}')}"
+    yield "}"
+
+
+def _token_rows(rows: list[RowRead], block: BlockRuns) -> Iterator[str]:
+    """The rows of each token that the block sees."""
+    yield f"{block.name}_rows:"
+    yield f"for (int t = {'head != 0 ? n - 1 : n' if block.head else 0}; t < n; ++t) {{"
+    for row in rows:
+        yield f"  stb::send({memory(row.region)}, {_first_word(row)}, {row.words}, {row.stream});"
+    yield "}"
+
+
+def _first_word(row: RowRead) -> str:
+    number = f"stb::token_at({memory(TOKENS)}, t)" if row.by_token else "(pos + t)"
+    if row.tables > 1:
+        number = f"(static_cast<std::int64_t>(run) * {row.rows} + {number})"
+    return f"{number} * {row.words}"
+
+
+def _descriptors(first: str, end: str) -> str:
+    return f"stb::sequence({memory(PROGRAM)}, {first}, {end}, n, head, desc);"
 
 
 def _sequence_regions(op: Sequence) -> list[str]:

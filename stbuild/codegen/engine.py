@@ -2,10 +2,7 @@
 
 from stbuild.codegen.kernel import call_line, ends_of_kernel, fifo, port_parameters, port_pragmas
 from stbuild.codegen.writer import cpp_file, function
-from stbuild.ir.design import Collect, Design, Stream
-
-LANE_WORDS = 32
-"""Depth of a unit's inner FIFOs, which fit in shift registers."""
+from stbuild.ir.design import LANE_WORDS, Collect, Design, Stream
 
 
 def router_kernel(design: Design) -> str:

@@ -7,6 +7,8 @@ from stbuild.ir.types import Itensor, words_of
 
 WORD_BYTES = 64
 """A stream word and a memory word: 512 bits."""
+LANE_WORDS = 32
+"""Depth of the FIFOs inside a matmul compute unit, which fit in shift registers."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,12 +105,20 @@ class ReadParams:
 
 @dataclass(frozen=True, kw_only=True)
 class RowRead:
-    """A row of `words` words per token from `region` to `stream`, by token id or by position."""
+    """A row of `words` words per token from `region` to `stream`, by token id or by position.
+
+    The rows of `block` are sent in each of its runs, before the run's descriptors; position tables, which
+    stay on chip, once with those of block 0. The region holds `tables` tables of `rows` rows: one for all
+    runs, or one for each.
+    """
 
     region: str
     stream: str
     words: int
     by_token: bool
+    block: int
+    rows: int
+    tables: int = 1
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -20,7 +20,7 @@ from stbuild.ir.design import (
 )  # fmt: skip
 from stbuild.ir.graph import AddParam, Embed, Graph, Linear, MulParam, Norm, PositionEmbed
 from stbuild.ir.types import LANES, words_of
-from stbuild.passes.records import param_words
+from stbuild.passes.records import param_words, row_tables
 from stbuild.passes.wiring import End, ToBoundary, ToEngine
 
 CONTROL, ROUTER, SEGMENT = "control", "router", ""
@@ -65,16 +65,21 @@ def _control(design: Design, graph: Graph) -> Iterator[Process]:
 
 
 def _row_reads(design: Design, graph: Graph) -> Iterator[RowRead]:
-    for block in graph.blocks:
+    for number, block in enumerate(graph.blocks):
         for op in block.ops:
             if isinstance(op, Embed | PositionEmbed):
-                name, words = f"{block.name}_{op.name}", op.width // LANES
-                yield RowRead(region=name, stream=name, words=words, by_token=isinstance(op, Embed))
+                name, by_token = f"{block.name}_{op.name}", isinstance(op, Embed)
+                yield RowRead(
+                    region=name, stream=name, words=op.width // LANES, by_token=by_token, block=number,
+                    rows=op.table.shape[0], tables=len(row_tables(op)),
+                )  # fmt: skip
     streams = {stream.name for stream in design.streams}
     for table in graph.tables:
         if table.name in streams:
-            words = table.width // LANES
-            yield RowRead(region=table.name, stream=table.name, words=words, by_token=False)
+            yield RowRead(
+                region=table.name, stream=table.name, words=table.width // LANES, by_token=False, block=0,
+                rows=graph.context,
+            )  # fmt: skip
 
 
 def _param_reads(graph: Graph) -> Iterator[ParamRead]:

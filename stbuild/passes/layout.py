@@ -23,6 +23,7 @@ from stbuild.ir.graph import (
 from stbuild.ir.packed import PackedMatrix
 from stbuild.ir.tensors import Tensors
 from stbuild.ir.types import GROUP, LANES
+from stbuild.passes.records import row_tables
 
 PROGRAM, PARAMS = "program", "params"
 OPCODE_LINEAR, OPCODE_END = 1, 0
@@ -134,7 +135,7 @@ def op_params(op: AnyOp) -> Iterator[tuple[Param, int]]:
 
 
 def write_rows(graph: Graph, tensors: Tensors, tables: Mapping[str, NDArray[np.float32]], put: Put) -> None:
-    """Embedding rows by token, position rows and position tables by position, [rows][width/16] words."""
+    """Embedding rows by token, position rows and tables by position, [table][rows][width/16] words."""
     for block in graph.blocks:
         for op in block.ops:
             if isinstance(op, Embed | PositionEmbed):
@@ -145,9 +146,10 @@ def write_rows(graph: Graph, tensors: Tensors, tables: Mapping[str, NDArray[np.f
 
 def _write_embedding(region: str, op: Embed | PositionEmbed, tensors: Tensors, put: Put) -> None:
     rows = op.table.shape[0]
-    for start in range(0, rows, ROWS_AT_ONCE):
-        values = tensors.rows(op.table.names[0], start, min(start + ROWS_AT_ONCE, rows))
-        put(region, param_fixed(op.table, values, op.frac).reshape(-1, LANES))
+    for name in row_tables(op):
+        for start in range(0, rows, ROWS_AT_ONCE):
+            values = tensors.rows(name, start, min(start + ROWS_AT_ONCE, rows))
+            put(region, param_fixed(op.table, values, op.frac).reshape(-1, LANES))
 
 
 def _whole_words(values: NDArray[np.int32]) -> NDArray[np.int32]:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from stbuild.ir.design import Design
 from stbuild.ir.graph import Graph
 from stbuild.ir.weights import WeightIndex
+from stbuild.passes.deadlocks import ProveFifos
 from stbuild.passes.fifos import SizeFifos
 from stbuild.passes.network import build_network
 from stbuild.passes.place import PlaceKernels, PlaceMemory
@@ -15,12 +16,13 @@ from stbuild.platform import Platform
 Pass = Callable[[Design], Design]
 
 
-def design_passes(graph: Graph, platform: Platform) -> tuple[Pass, ...]:
+def design_passes(platform: Platform) -> tuple[Pass, ...]:
     """Every pass on a design, in order."""
     return (
         FormKernels(),
         SizeFifos(),
-        PlaceMemory(graph=graph, platform=platform),
+        ProveFifos(platform=platform),
+        PlaceMemory(platform=platform),
         PlaceKernels(platform=platform),
     )
 
@@ -31,6 +33,6 @@ def plan(graph: Graph, index: WeightIndex, platform: Platform, wishes: Wishes) -
     Raises StbuildError when a weight is missing, or the model does not fit the card.
     """
     design = build_network(graph, index, choose_sizes(graph, platform, wishes), platform.name)
-    for step in design_passes(graph, platform):
+    for step in design_passes(platform):
         design = step(design)
     return design

@@ -6,7 +6,6 @@ from typing import ClassVar
 
 from stbuild.errors import StbuildError
 from stbuild.ir.design import WORD_BYTES, Design, ReadKv, ReadParams, ReadWeights, Region, Sequence
-from stbuild.ir.graph import Embed, Graph, PositionEmbed
 from stbuild.ir.types import words_of
 from stbuild.platform import Memory, Platform
 
@@ -20,12 +19,11 @@ class PlaceMemory:
     """Weight channel c to bank c; everything else one behind the other in the banks left over."""
 
     name: ClassVar[str] = "place-memory"
-    graph: Graph
     platform: Platform
 
     def __call__(self, design: Design) -> Design:
         memory = self.platform.memory
-        regions = (*_weight_regions(design), *_shared_regions(design, self.graph))
+        regions = (*_weight_regions(design), *_shared_regions(design))
         if len(memory.tags) == 1:
             _check_total(regions, design, memory.total_bytes, self.platform)
             return replace(design, regions=regions)
@@ -66,7 +64,7 @@ def _weight_regions(design: Design) -> Iterator[Region]:
             yield Region(name=name, bytes=max(words, 1) * WORD_BYTES, port=name, first=bank, last=bank)
 
 
-def _shared_regions(design: Design, graph: Graph) -> Iterator[Region]:
+def _shared_regions(design: Design) -> Iterator[Region]:
     chunk = design.sizes.chunk
     yield _region("program", design.program_words, "program")
     yield _region("tokens", -(-chunk // TOKENS_PER_WORD), "program")
@@ -74,7 +72,7 @@ def _shared_regions(design: Design, graph: Graph) -> Iterator[Region]:
         match process.op:
             case Sequence():
                 for row in process.op.rows:
-                    yield _region(row.region, row.words * _row_count(row.region, graph), "program")
+                    yield _region(row.region, row.words * row.rows * row.tables, "program")
             case ReadParams():
                 words = sum(r.words * design.blocks[r.block].count for r in process.op.reads)
                 yield _region("params", words, "params")
@@ -83,15 +81,6 @@ def _shared_regions(design: Design, graph: Graph) -> Iterator[Region]:
                 yield _region(process.op.region, words, process.op.region, writable=True)
     yield _region("logits", words_of(design.vocab_size), "program", writable=True)
     yield _region("token", 1, "params", writable=True)
-
-
-def _row_count(region: str, graph: Graph) -> int:
-    """Rows of an embedding, or positions of a table."""
-    for block in graph.blocks:
-        for op in block.ops:
-            if isinstance(op, Embed | PositionEmbed) and f"{block.name}_{op.name}" == region:
-                return op.table.shape[0]
-    return graph.context
 
 
 def _region(name: str, words: int, port: str, writable: bool = False) -> Region:

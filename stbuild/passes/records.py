@@ -1,6 +1,6 @@
 """How many memory words parameters and KV records take."""
 
-from stbuild.ir.graph import AddParam, AnyOp, Attention, MulParam, Norm
+from stbuild.ir.graph import AddParam, AnyOp, Attention, Embed, MulParam, Norm, PositionEmbed
 from stbuild.ir.types import LANES, words_of
 
 KV_BYTES = 64
@@ -18,6 +18,12 @@ def param_words(op: AnyOp) -> int:
             return words_of(op.width)
         case _:
             return 0
+
+
+def row_tables(op: Embed | PositionEmbed) -> tuple[str, ...]:
+    """The tables that `op` reads rows of: one for each run, or one if all runs read the same."""
+    names = op.table.names
+    return names[:1] if len(set(names)) == 1 else names
 
 
 def kv_record_words(op: Attention) -> tuple[int, int]:
