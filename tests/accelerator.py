@@ -41,6 +41,8 @@ INCLUDE = ROOT / "hls_lib/include"
 FLAGS = ("-std=c++17", "-O1", "-march=native", "-fPIC", "-Wall", "-Wextra", "-Werror", "-Wno-unknown-pragmas",
          "-Wno-unused-label")  # fmt: skip
 
+TRACED = ("STB_TRACE=1",)
+
 
 @cache
 def platform(name: str) -> Platform:
@@ -156,11 +158,21 @@ def compile_design(design: Design, folder: Path, defines: Sequence[str] = ()) ->
     return image
 
 
-def compile_one(source: Path, folder: Path, defines: tuple[str, ...]) -> Path:
+def traced_image(design: Design, folder: Path) -> Path:
+    """The kernel image of `design` that keeps traces: one file without optimisation, quickest to compile."""
+    source = folder / "design.cpp"
+    source.write_text("\n".join((*kernel_files(design).values(), system_file(design))))
+    compiled = compile_one(source, folder, TRACED, "-O0")
+    image = folder / "kernels.so"
+    subprocess.run(["g++", "-shared", compiled, *runtime_objects(TRACED), "-o", image], check=True)
+    return image
+
+
+def compile_one(source: Path, folder: Path, defines: tuple[str, ...], *flags: str) -> Path:
     """One object."""
     out = folder / f"{source.stem}.o"
     macros = [f"-D{d}" for d in defines]
-    subprocess.run(["g++", *FLAGS, *macros, f"-I{INCLUDE}", "-c", source, "-o", out], check=True)
+    subprocess.run(["g++", *FLAGS, *flags, *macros, f"-I{INCLUDE}", "-c", source, "-o", out], check=True)
     return out
 
 

@@ -5,7 +5,7 @@ loops over reads and writes, without values. It says what the process's C++ in h
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 
@@ -99,30 +99,29 @@ def _steps(program: Program) -> Iterator[Event]:
                     yield from _steps(body)
 
 
-def words_read(programs: Iterable[Program]) -> Counter[str]:
-    """Words that `programs` read from each stream."""
-    return _totals(programs, write=False)
+@dataclass(frozen=True)
+class Words:
+    """How many words go from and to each stream."""
+
+    read: Mapping[str, int]
+    written: Mapping[str, int]
 
 
-def words_written(programs: Iterable[Program]) -> Counter[str]:
-    """Words that `programs` write to each stream."""
-    return _totals(programs, write=True)
+def words_of_program(program: Program) -> Words:
+    """What `program` reads and writes in all."""
+    read: Counter[str] = Counter()
+    written: Counter[str] = Counter()
+    _count(program, 1, read, written)
+    return Words(+read, +written)
 
 
-def _totals(programs: Iterable[Program], write: bool) -> Counter[str]:
-    total: Counter[str] = Counter()
-    for program in programs:
-        _add(total, program, 1, write)
-    return total
-
-
-def _add(total: Counter[str], program: Program, times: int, write: bool) -> None:
+def _count(program: Program, times: int, read: Counter[str], written: Counter[str]) -> None:
     for node in program:
         match node:
-            case Read(stream) if not write:
-                total[stream] += times
-            case Write(streams) if write:
+            case Read(stream):
+                read[stream] += times
+            case Write(streams):
                 for stream in streams:
-                    total[stream] += times
-            case Repeat(count, body):
-                _add(total, body, times * count, write)
+                    written[stream] += times
+            case Repeat(count, body) if count:
+                _count(body, times * count, read, written)

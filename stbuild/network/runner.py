@@ -16,20 +16,24 @@ Runs of a block that repeats need not all be run. As each begins, everybody else
 still. If that state is the one of a run before, all runs but the last have it, and are skipped.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 
 from stbuild.network.code import Gate, Leave, Move, code_of, counters_of
 from stbuild.network.hang import Deepen, Hang, Wait, cycle_of, never
 from stbuild.network.network import Network
-from stbuild.network.program import Program, words_read, words_written
+from stbuild.network.program import Words, words_of_program
 from stbuild.network.runs import Snapshot, run_loops, runs_ahead
 
 NOBODY = -1
 
 
-def unbalanced(network: Network) -> Iterator[tuple[str, int, int]]:
-    """The streams of which less is read than written, or more: name, words written, words read."""
-    written, read = words_written(network.programs.values()), words_read(network.programs.values())
+def unbalanced(words: Mapping[str, Words]) -> Iterator[tuple[str, int, int]]:
+    """Streams of which less is read than written, or more: name, words written, words read."""
+    written, read = Counter[str](), Counter[str]()
+    for each in words.values():
+        written.update(each.written)
+        read.update(each.read)
     for stream in sorted({*written, *read}):
         if written[stream] != read[stream]:
             yield stream, written[stream], read[stream]
@@ -43,12 +47,13 @@ class Runner:
     """
 
     def __init__(self, network: Network, *, whole: bool = True, all_runs: bool = False) -> None:
-        if wrong := list(unbalanced(network)):
+        words = {name: words_of_program(program) for name, program in network.programs.items()}
+        if wrong := list(unbalanced(words)):
             raise ValueError("stream {!r} is written {} words, of which {} are read".format(*wrong[0]))
-        self._names = [name for name, program in network.programs.items() if not _never_waits(program)]
+        self._names = [name for name in words if len(words[name].read) + len(words[name].written) > 1]
         programs = [network.programs[name] for name in self._names]
-        used = words_written(programs) & words_read(programs)
-        self._streams = sorted(used)
+        read = {stream for name in self._names for stream in words[name].read}
+        self._streams = sorted(read.intersection(s for n in self._names for s in words[n].written))
         numbers = {stream: i for i, stream in enumerate(self._streams)}
         gates = {} if all_runs else {process: block for block, process in network.loops.items()}
         self._code = [
@@ -85,6 +90,10 @@ class Runner:
     def depths(self) -> dict[str, int]:
         """The depths as they are now, of the streams that can make somebody wait."""
         return dict(zip(self._streams, self._depth, strict=True))
+
+    def does_as(self, other: "Runner") -> bool:
+        """Whether both networks are the same but for depths: a launch at another position may be."""
+        return (self._streams, self._code) == (other._streams, other._code)
 
     def run(self, deepen: Deepen = never) -> Hang | None:
         """Run to the end, or until a hang of which `deepen` deepens no FIFO."""
@@ -252,8 +261,3 @@ class Runner:
         return tuple(
             self._wait(p, writers[p][0] if p in writers else readers[p][0], p in writers) for p in cycle
         )
-
-
-def _never_waits(program: Program) -> bool:
-    """Whether a process only fills one stream, or only empties one."""
-    return len(words_read((program,))) + len(words_written((program,))) <= 1
