@@ -2,7 +2,7 @@
 
 import json
 import subprocess
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
@@ -18,7 +18,7 @@ from stbuild.codegen.kernels import kernel_files
 from stbuild.codegen.system import system_file
 from stbuild.frontend.float_weights import ModuleWeights
 from stbuild.frontend.model_graph import decode_graph
-from stbuild.frontend.weights import index_of, uses_of
+from stbuild.frontend.weights import Checkpoint, index_of, uses_of
 from stbuild.ir import serde
 from stbuild.ir.design import Design
 from stbuild.ir.graph import Graph
@@ -42,6 +42,10 @@ FLAGS = ("-std=c++17", "-O1", "-march=native", "-fPIC", "-Wall", "-Wextra", "-We
          "-Wno-unused-label")  # fmt: skip
 
 TRACED = ("STB_TRACE=1",)
+Compiler = Callable[[Design, Path], Path]
+"""Makes the kernel image of a design in a folder."""
+Tables = Mapping[str, NDArray[np.float32]]
+"""Position tables by name."""
 
 
 @cache
@@ -120,18 +124,24 @@ class Seen:
 
 
 def accelerate(model: nn.Module, folder: Path, *, card: str = "u55c", context: int = 32, group: int = 32,
-               defines: Sequence[str] = (), compiler: Callable[[Design, Path], Path] | None = None,
+               defines: Sequence[str] = (), compiler: Compiler | None = None,
                **wishes: int) -> Accelerator:  # fmt: skip
     """Trace, plan, generate, compile (by `compiler`, else g++), pack and bundle `model` below `folder`."""
     traced = decode_graph(model, name="small", context=context)
     graph = FixNumerics()(traced.graph)
-    uses = uses_of(graph, group)
-    weights = ModuleWeights.of(model, uses)
+    weights = ModuleWeights.of(model, uses_of(graph, group))
+    return accelerate_graph(graph, weights, traced.tables, folder, card, defines, compiler, Wishes(**wishes))
+
+
+def accelerate_graph(graph: Graph, weights: Checkpoint, tables: Tables, folder: Path, card: str = "u55c",
+                     defines: Sequence[str] = (), compiler: Compiler | None = None,
+                     wishes: Wishes = Wishes()) -> Accelerator:  # fmt: skip
+    """The same from a graph after the numerics pass, with its numbers."""
     index = index_of(graph, weights)
-    design = plan(graph, index, platform(card), Wishes(**wishes))
+    design = plan(graph, index, platform(card), wishes)
     memory = folder / "memory"
     with RegionFiles(memory) as files:
-        write_memory(graph, design, weights, traced.tables, files.append)
+        write_memory(graph, design, weights, tables, files.append)
     image = compiler(design, folder) if compiler else compile_design(design, folder, defines)
     serde.write(folder / "design.json", design)
     serde.write(folder / "index.json", index)
@@ -141,7 +151,7 @@ def accelerate(model: nn.Module, folder: Path, *, card: str = "u55c", context: i
     names = {n: str(folder / f"{n}.json") for n in ("design", "index", "params")}
     paths = {"image": str(image), "memory": str(memory), "tokenizer": str(folder / "tokenizer")}
     package.main(SimpleNamespace(**names, **paths, bundle=str(folder / "bundle")))  # type: ignore[arg-type]  # duck-typed Namespace
-    reference = Reference(graph=graph, weights=weights, tables=traced.tables)
+    reference = Reference(graph=graph, weights=weights, tables=tables)
     return Accelerator(graph=graph, design=design, reference=reference, bundle=folder / "bundle")
 
 

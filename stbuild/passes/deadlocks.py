@@ -53,9 +53,9 @@ def _without_hang(design: Design, launch: Launch, runner: Runner) -> Design:
     words = {stream.name: stream.words for stream in design.streams}
 
     def narrowest(cycle: tuple[Wait, ...]) -> str | None:
-        """Of the full FIFOs that which holds a token in the fewest words."""
+        """Of the full FIFOs that which holds a token in the fewest words; of equals the deepest."""
         full = [wait for wait in cycle if wait.write and wait.stream in words]
-        return min(full, key=lambda w: (words[w.stream], w.depth, w.stream)).stream if full else None
+        return min(full, key=lambda w: (words[w.stream], -w.depth, w.stream)).stream if full else None
 
     hang = runner.run(narrowest)
     if hang is not None:
