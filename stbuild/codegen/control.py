@@ -3,17 +3,16 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from stbuild.codegen.kernel import call_line, element, ends_of_kernel, fifo
+from stbuild.codegen.identifiers import memory, way_in, way_out
+from stbuild.codegen.kernel import call_line, fifo
+from stbuild.codegen.ports import ends_of_kernel, parameters, port_of, ports_of
 from stbuild.codegen.writer import cpp_file, function
-from stbuild.ir.design import (
-    BlockRuns,
-    Design,
+from stbuild.ir.design import BlockRuns, Design, Kernel, Process, Region, RegionKind, StreamKind
+from stbuild.ir.plumbing import (
     ParamRead,
-    Process,
     ReadKv,
     ReadParams,
     ReadWeights,
-    Region,
     RowRead,
     Sequence,
     WriteKv,
@@ -22,7 +21,6 @@ from stbuild.ir.design import (
 
 SCALARS = ("n", "pos", "head")
 """Tokens of the launch, position of the first, whether logits are wanted: the host's arguments."""
-PROGRAM, TOKENS, PARAMS = "program", "tokens", "params"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,45 +43,38 @@ def pointers(design: Design) -> tuple[Pointer, ...]:
     A region that is read and written has two: v++ refuses an argument that one process of a dataflow
     region reads and another writes (AMD UG1448, message 200-976).
     """
-    cached = {p.op.region for p in design.processes if isinstance(p.op, ReadKv)}
-    return tuple(pointer for r in design.regions for pointer in _pointers(r, r.name in cached))
+    return tuple(pointer for region in design.regions for pointer in _pointers(region))
 
 
-def _pointers(region: Region, cached: bool) -> tuple[Pointer, ...]:
-    if not cached:
+def _pointers(region: Region) -> tuple[Pointer, ...]:
+    if region.kind is not RegionKind.KV:
         return (Pointer(name=memory(region.name), region=region, writes=region.writable),)
-    ways = (("in", False), ("out", True))
-    return tuple(Pointer(name=memory(f"{region.name}_{way}"), region=region, writes=w) for way, w in ways)
+    return (
+        Pointer(name=way_in(region.name), region=region, writes=False),
+        Pointer(name=way_out(region.name), region=region, writes=True),
+    )
 
 
-def control_kernel(design: Design) -> str:
+def control_kernel(design: Design, kernel: Kernel) -> str:
     """The C++ file of `control`."""
-    processes = [p for p in design.processes if p.kernel == "control"]
-    ends = ends_of_kernel(design, "control")
+    processes = design.members(kernel.name)
     body = [
         *_memory_pragmas(design),
-        *(f"#pragma HLS INTERFACE mode = axis port = {s.name}" for s in ends.ports),
+        *(f"#pragma HLS INTERFACE mode = axis port = {p.name}" for p in ports_of(design, kernel)),
         *(f"#pragma HLS INTERFACE mode = s_axilite port = {s}" for s in (*SCALARS, "return")),
         "#pragma HLS DATAFLOW",
-        *(fifo(s) for s in ends.inner),
+        *(fifo(s) for s in ends_of_kernel(design, kernel.name).inner),
         *(call_line(p.name, _call(p, design)) for p in processes),
     ]
-    about = f"Kernel control of {design.name}: memory to streams and back, one launch at a time."
-    main = function('extern "C" void control', control_parameters(design), body)
+    about = f"Kernel {kernel.name} of {design.name}: memory to streams and back, one launch at a time."
+    main = function(f'extern "C" void {kernel.name}', control_parameters(design, kernel), body)
     return cpp_file(about, ["stb/memory.hpp", "stb/stream.hpp"], [*_functions(processes, design), main])
 
 
-def control_parameters(design: Design) -> list[str]:
+def control_parameters(design: Design, kernel: Kernel) -> list[str]:
     """The parameters of `control`: regions, scalars, streams."""
-    ends = ends_of_kernel(design, "control")
     memories = [f"{p.type} {p.name}" for p in pointers(design)]
-    ports = [f"stb::Port<{element(s)}>& {s.name}" for s in ends.ports]
-    return [*memories, *(f"int {s}" for s in SCALARS), *ports]
-
-
-def memory(region: str) -> str:
-    """The parameter of `control` that points to `region`, or to a way into or out of one."""
-    return f"{region}_mem"
+    return [*memories, *(f"int {s}" for s in SCALARS), *parameters(ports_of(design, kernel))]
 
 
 def _memory_pragmas(design: Design) -> Iterator[str]:
@@ -92,7 +83,7 @@ def _memory_pragmas(design: Design) -> Iterator[str]:
         yield f"#pragma HLS INTERFACE mode = m_axi {port}"
 
 
-def _functions(processes: list[Process], design: Design) -> Iterator[str]:
+def _functions(processes: tuple[Process, ...], design: Design) -> Iterator[str]:
     """The processes whose text depends on the design: what is read, in which order."""
     for process in processes:
         match process.op:
@@ -104,82 +95,95 @@ def _functions(processes: list[Process], design: Design) -> Iterator[str]:
 
 def _sequence(process: Process, op: Sequence, design: Design) -> str:
     """Commands; then, for every run of a block, the rows of each token in turn and the descriptors."""
-    commands = [w for w in process.writes if design.stream(w).command]
+    commands, rows, (desc, *_) = (
+        [w for w in process.writes if design.stream(w).kind is kind]
+        for kind in (StreamKind.COMMAND, StreamKind.ROWS, StreamKind.DESCRIPTOR)
+    )
     body = [
         "const stb::Cmd command = stb::make_cmd(n, head != 0, pos);",
         *(f"{c}.write(command);" for c in commands),
-        *_blocks_in_turn(op, design),
+        *_Sent(op=op, rows=tuple(rows), desc=desc, design=design).lines(),
     ]
-    ports = [f"stb::Port<{element(design.stream(w))}>& {w}" for w in process.writes]
     regions = [f"const stb::Word* {r}" for r in _sequence_regions(op)]
-    return function("static void sequence", [*regions, *(f"int {s}" for s in SCALARS), *ports], body)
+    scalars = [f"int {s}" for s in SCALARS]
+    return function(f"static void {process.name}", [*regions, *scalars, *_writes(process, design)], body)
 
 
-def _blocks_in_turn(op: Sequence, design: Design) -> Iterator[str]:
-    """Blocks without rows of their own hand on their descriptors together with those before them."""
-    sent = at = 0
-    for number, block in enumerate(design.blocks):
-        rows = [r for r in op.rows if r.block == number]
-        words = sum(matmul.block == number for matmul in design.matmuls)
-        if rows and sent < at:
-            yield _descriptors(str(sent), str(at))
-        if rows and block.count > 1:
-            yield from _runs_in_turn(rows, block, at, words)
-        elif rows:
-            yield from _token_rows(rows, block)
-        if rows:
-            sent = at + (block.count * words if block.count > 1 else 0)
-        at += block.count * words
-    yield _descriptors(str(sent), str(design.program_words))
+@dataclass(frozen=True, kw_only=True)
+class _Sent:
+    """What `sequence` sends to its streams of `rows` and to `desc`."""
+
+    op: Sequence
+    rows: tuple[str, ...]
+    desc: str
+    design: Design
+
+    def lines(self) -> Iterator[str]:
+        """Blocks without rows of their own hand on their descriptors together with those before them."""
+        sent = at = 0
+        for number, block in enumerate(self.design.blocks):
+            words = sum(matmul.block == number for matmul in self.design.matmuls)
+            end = at + block.count * words
+            if rows := list(self._token_rows(number)):
+                if sent < at:
+                    yield self._descriptors(str(sent), str(at))
+                yield from self._runs(block, rows, at, words) if block.count > 1 else rows
+                sent = end if block.count > 1 else at
+            at = end
+        yield self._descriptors(str(sent), str(self.design.program_words))
+
+    def _runs(self, block: BlockRuns, rows: list[str], at: int, words: int) -> Iterator[str]:
+        yield f"{block.name}_runs:"
+        yield f"for (int run = 0; run < {block.count}; ++run) {{"
+        yield from (f"  {line}" for line in rows)
+        if words:
+            yield f"  {self._descriptors(f'{at} + run * {words}', f'{at} + (run + 1) * {words}')}"
+        yield "}"
+
+    def _token_rows(self, number: int) -> Iterator[str]:
+        """The rows of each token that block `number` sees."""
+        block = self.design.blocks[number]
+        reads = [pair for pair in zip(self.op.rows, self.rows, strict=True) if pair[0].block == number]
+        if reads:
+            yield f"{block.name}_rows:"
+            yield f"for (int t = {'head != 0 ? n - 1 : n' if block.head else 0}; t < n; ++t) {{"
+            for row, stream in reads:
+                yield f"  stb::send({memory(row.region)}, {self._first_word(row)}, {row.words}, {stream});"
+            yield "}"
+
+    def _first_word(self, row: RowRead) -> str:
+        number = f"stb::token_at({memory(self.op.tokens)}, t)" if row.by_token else "(pos + t)"
+        if len(row.tables) > 1:
+            number = f"(static_cast<std::int64_t>(run) * {row.rows} + {number})"
+        return f"{number} * {row.words}"
+
+    def _descriptors(self, first: str, end: str) -> str:
+        return f"stb::sequence({memory(self.op.program)}, {first}, {end}, n, head, {self.desc});"
 
 
-def _runs_in_turn(rows: list[RowRead], block: BlockRuns, at: int, words: int) -> Iterator[str]:
-    yield f"{block.name}_runs:"
-    yield f"for (int run = 0; run < {block.count}; ++run) {{"
-    yield from (f"  {line}" for line in _token_rows(rows, block))
-    if words:
-        yield f"  {_descriptors(f'{at} + run * {words}', f'{at} + (run + 1) * {words}')}"
-    yield "}"
-
-
-def _token_rows(rows: list[RowRead], block: BlockRuns) -> Iterator[str]:
-    """The rows of each token that the block sees."""
-    yield f"{block.name}_rows:"
-    yield f"for (int t = {'head != 0 ? n - 1 : n' if block.head else 0}; t < n; ++t) {{"
-    for row in rows:
-        yield f"  stb::send({memory(row.region)}, {_first_word(row)}, {row.words}, {row.stream});"
-    yield "}"
-
-
-def _first_word(row: RowRead) -> str:
-    number = f"stb::token_at({memory(TOKENS)}, t)" if row.by_token else "(pos + t)"
-    if row.tables > 1:
-        number = f"(static_cast<std::int64_t>(run) * {row.rows} + {number})"
-    return f"{number} * {row.words}"
-
-
-def _descriptors(first: str, end: str) -> str:
-    return f"stb::sequence({memory(PROGRAM)}, {first}, {end}, n, head, desc);"
+def _writes(process: Process, design: Design) -> list[str]:
+    return parameters(tuple(port_of(design.stream(w)) for w in process.writes))
 
 
 def _sequence_regions(op: Sequence) -> list[str]:
-    return [memory(r) for r in (PROGRAM, TOKENS, *(r.region for r in op.rows))]
+    return [memory(r) for r in (op.program, op.tokens, *(r.region for r in op.rows))]
 
 
 def _read_params(process: Process, op: ReadParams, design: Design) -> str:
+    pairs = list(zip(op.reads, process.writes, strict=True))
     body = ["long at = 0;"]
     for number, block in enumerate(design.blocks):
-        reads = [r for r in op.reads if r.block == number]
+        reads = [pair for pair in pairs if pair[0].block == number]
         if reads:
             body += [f"{block.name}_runs:", f"for (int run = 0; run < {block.count}; ++run) {{"]
-            body += [line for read in reads for line in _param_lines(read)]
+            body += [line for read, stream in reads for line in _param_lines(op, read, stream)]
             body += ["}"]
-    ports = [f"stb::Port<stb::Word>& {w}" for w in process.writes]
-    return function("static void read_params", [f"const stb::Word* {memory(PARAMS)}", *ports], body)
+    parameter = f"const stb::Word* {memory(op.region)}"
+    return function(f"static void {process.name}", [parameter, *_writes(process, design)], body)
 
 
-def _param_lines(read: ParamRead) -> tuple[str, str]:
-    return f"  stb::send({memory(PARAMS)}, at, {read.words}, {read.stream});", f"  at += {read.words};"
+def _param_lines(op: ReadParams, read: ParamRead, stream: str) -> tuple[str, str]:
+    return f"  stb::send({memory(op.region)}, at, {read.words}, {stream});", f"  at += {read.words};"
 
 
 def _call(process: Process, design: Design) -> str:
@@ -187,18 +191,18 @@ def _call(process: Process, design: Design) -> str:
     match op:
         case Sequence():
             regions = _sequence_regions(op)
-            return f"sequence({', '.join((*regions, *SCALARS, *process.writes))})"
+            return f"{process.name}({', '.join((*regions, *SCALARS, *process.writes))})"
         case ReadParams():
-            return f"read_params({', '.join((memory(PARAMS), *process.writes))})"
+            return f"{process.name}({', '.join((memory(op.region), *process.writes))})"
         case ReadWeights():
-            region = memory(f"weights_{op.channel}")
+            region = memory(op.region)
             return f"stb::read_weights({region}, {op.body_words}, {op.head_words}, head, {process.writes[0]})"
         case ReadKv():
             sizes = _kv_sizes(op.block, op.record_words, design)
-            return f"stb::read_kv<{sizes}>({memory(op.region + '_in')}, pos, {process.writes[0]})"
+            return f"stb::read_kv<{sizes}>({way_in(op.region)}, pos, {process.writes[0]})"
         case WriteKv():
             sizes = _kv_sizes(op.block, op.record_words, design)
-            return f"stb::write_kv<{sizes}>({memory(op.region + '_out')}, pos, n, {process.reads[0]})"
+            return f"stb::write_kv<{sizes}>({way_out(op.region)}, pos, n, {process.reads[0]})"
         case WriteWords():
             return f"stb::write_head_words({memory(op.region)}, {op.words}, head, {process.reads[0]})"
         case _:

@@ -2,13 +2,11 @@
 
 from collections.abc import Iterator
 
-from stbuild.ir.design import (
-    Design,
-    Process,
+from stbuild.ir.design import Design, Process, StreamKind
+from stbuild.ir.plumbing import (
     ReadKv,
     ReadParams,
     ReadWeights,
-    RowRead,
     Sequence,
     WriteKv,
     WriteWords,
@@ -25,7 +23,7 @@ def control_program(process: Process, design: Design, launch: Launch) -> Program
         case Sequence():
             return tuple(_sequence(process, op, design, launch))
         case ReadParams():
-            return tuple(_read_params(op, design))
+            return tuple(_read_params(process, op, design))
         case ReadWeights():
             return (writes(process.writes[0], op.body_words + (op.head_words if launch.head else 0)),)
         case ReadKv():
@@ -44,26 +42,25 @@ def _records(run: Repeat, block: int, design: Design) -> Program:
 
 def _sequence(process: Process, op: Sequence, design: Design, launch: Launch) -> Iterator[Node]:
     """Commands; then, for every run of a block, its rows, token by token, and its descriptors."""
-    for name in process.writes:
-        if design.stream(name).command:
-            yield Write((name,))
+    commands, streams, (desc, *_) = (
+        [name for name in process.writes if design.stream(name).kind is kind]
+        for kind in (StreamKind.COMMAND, StreamKind.ROWS, StreamKind.DESCRIPTOR)
+    )
+    yield from (Write((name,)) for name in commands)
     for number, block in enumerate(design.blocks):
         if block.head and not launch.head:
             continue
-        rows = tuple(r for r in op.rows if r.block == number)
+        pairs = zip(op.rows, streams, strict=True)
+        rows = tuple(writes(stream, row.words) for row, stream in pairs if row.block == number)
         ops = sum(matmul.block == number for matmul in design.matmuls)
-        run = (_rows(rows, 1 if block.head else launch.tokens), writes("desc", ops))
+        run = (Repeat(1 if block.head else launch.tokens, rows), writes(desc, ops))
         yield Repeat(block.count, run, runs_of=number)
-    yield Write(("desc",))
+    yield Write((desc,))
 
 
-def _rows(rows: tuple[RowRead, ...], tokens: int) -> Repeat:
-    """The rows of each token in turn."""
-    return Repeat(tokens, tuple(writes(row.stream, row.words) for row in rows))
-
-
-def _read_params(op: ReadParams, design: Design) -> Iterator[Node]:
+def _read_params(process: Process, op: ReadParams, design: Design) -> Iterator[Node]:
     """Parameters of every run, also of the last block when the head does not run."""
     for number, block in enumerate(design.blocks):
-        sent = tuple(writes(r.stream, r.words) for r in op.reads if r.block == number)
+        pairs = zip(op.reads, process.writes, strict=True)
+        sent = tuple(writes(stream, read.words) for read, stream in pairs if read.block == number)
         yield Repeat(block.count, sent, runs_of=number)

@@ -6,7 +6,8 @@ They follow the descriptors of the launch: hls_lib/include/stb/router.hpp and ma
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from stbuild.ir.design import Design, MatmulOp, Process
+from stbuild.ir.design import Design, Engine, MatmulOp, Process
+from stbuild.ir.plumbing import ComputeUnit
 from stbuild.ir.types import GROUP
 from stbuild.network.program import Launch, Program, Read, Repeat, Write, moves, reads, writes
 
@@ -19,7 +20,7 @@ class Span:
     tiles: int
 
 
-def dispatch_program(process: Process, design: Design, launch: Launch) -> Program:
+def dispatch_program(process: Process, engine: int, design: Design, launch: Launch) -> Program:
     """Descriptors to the collector and the units; the vectors of ops that load, token by token."""
     desc, *sources = process.reads
     collect, *units = process.writes
@@ -33,13 +34,13 @@ def dispatch_program(process: Process, design: Design, launch: Launch) -> Progra
         vector = (reads(sources[op.source], groups), Repeat(groups, (Write(acts),)))
         return *send, Repeat(tokens, vector)
 
-    return *_by_op(design, launch, body), *send
+    return *_by_op(design, engine, launch, body), *send
 
 
-def collect_program(process: Process, design: Design, launch: Launch) -> Program:
+def collect_program(process: Process, engine: int, design: Design, launch: Launch) -> Program:
     """The units' tiles in the order of the matrix; those of several tokens by way of a buffer."""
     desc, *rest = process.reads
-    sizes = design.sizes
+    sizes = design.engines[engine]
 
     def body(op: MatmulOp, tokens: int) -> Program:
         result = process.writes[op.destination]
@@ -52,7 +53,7 @@ def collect_program(process: Process, design: Design, launch: Launch) -> Program
         passed = _in_order(op, sizes.channels, lambda channel: channel // sizes.lanes, tiles)
         return Read(desc), *passed, *([] if tokens == 1 else [writes(result, op.tiles * tokens)])
 
-    return *_by_op(design, launch, body), Read(desc)
+    return *_by_op(design, engine, launch, body), Read(desc)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,21 +61,22 @@ class Unit:
     """One matmul compute unit of `design`, and the names of the streams inside it."""
 
     design: Design
-    number: int
+    process: Process
+    op: ComputeUnit
 
     @property
-    def name(self) -> str:
-        """`matmul_0`, before the names of its processes and streams."""
-        return f"matmul_{self.number}"
+    def engine(self) -> Engine:
+        """The engine that it belongs to."""
+        return self.design.engines[self.op.engine]
 
     @property
     def lanes(self) -> range:
         """The lanes by their numbers in the unit."""
-        return range(self.design.sizes.lanes)
+        return range(self.engine.lanes)
 
     def inner(self, name: str) -> str:
         """The stream or process `name` inside this unit."""
-        return f"{self.name}.{name}"
+        return f"{self.design.unit_of(self.process)}.{name}"
 
     def streams(self) -> Iterator[str]:
         """The FIFOs between the unit's processes."""
@@ -94,49 +96,49 @@ class Unit:
             tuple(self.inner(f"lane_{kind}_{lane}") for lane in self.lanes) for kind in ("desc", "act")
         )
         merge = self.inner("merge_desc")
-        send: Program = (Read(f"desc_{self.number}"), Write((merge,)), Write(lane_descriptors))
-        step: Program = (Read(f"act_{self.number}"), Write(lane_acts))
+        send: Program = (Read(self.process.reads[0]), Write((merge,)), Write(lane_descriptors))
+        step: Program = (Read(self.process.reads[1]), Write(lane_acts))
 
         def body(op: MatmulOp, tokens: int) -> Program:
             return *send, Repeat(op.cols // GROUP * tokens if op.load else 0, step)
 
-        return *_by_op(self.design, launch, body), *send
+        return *_by_op(self.design, self.op.engine, launch, body), *send
 
     def _mac_lane(self, lane: int, launch: Launch) -> Program:
         desc, act, out = (self.inner(f"lane_{kind}_{lane}") for kind in ("desc", "act", "out"))
-        sizes = self.design.sizes
-        channel = self.number * sizes.lanes + lane
+        sizes = self.engine
+        channel = self.op.unit * sizes.lanes + lane
 
         def body(op: MatmulOp, tokens: int) -> Program:
             loaded = reads(act, op.cols // GROUP * tokens if op.load else 0)
-            tile = (reads(f"weights_{channel}", op.tile_words), writes(out, tokens))
+            tile = (reads(self.process.reads[2 + lane], op.tile_words), writes(out, tokens))
             return Read(desc), loaded, Repeat(op.tiles_in(channel, sizes.channels), tile)
 
-        return *_by_op(self.design, launch, body), Read(desc)
+        return *_by_op(self.design, self.op.engine, launch, body), Read(desc)
 
     def _merge(self, launch: Launch) -> Program:
-        sizes = self.design.sizes
-        first, desc = self.number * sizes.lanes, self.inner("merge_desc")
+        sizes = self.engine
+        first, desc = self.op.unit * sizes.lanes, self.inner("merge_desc")
 
         def body(op: MatmulOp, tokens: int) -> Program:
             def tiles(span: Span) -> Repeat:
                 mine = 0 <= span.owner < sizes.lanes
                 words = span.tiles * tokens if mine else 0
-                return moves(self.inner(f"lane_out_{span.owner}"), f"tiles_{self.number}", words)
+                return moves(self.inner(f"lane_out_{span.owner}"), self.process.writes[0], words)
 
             return Read(desc), *_in_order(op, sizes.channels, lambda channel: channel - first, tiles)
 
-        return *_by_op(self.design, launch, body), Read(desc)
+        return *_by_op(self.design, self.op.engine, launch, body), Read(desc)
 
 
-def _by_op(design: Design, launch: Launch, body: Callable[[MatmulOp, int], Program]) -> Program:
+def _by_op(design: Design, engine: int, launch: Launch, body: Callable[[MatmulOp, int], Program]) -> Program:
     """`body` of every linear op and its tokens in the order of the schedule, run after run."""
     nodes: list[Repeat] = []
     for number, block in enumerate(design.blocks):
         if block.head and not launch.head:
             continue
         tokens = 1 if block.head else launch.tokens
-        ops = [body(op, tokens) for op in design.matmuls if op.block == number]
+        ops = [body(op, tokens) for op in design.engine_ops(engine) if op.block == number]
         nodes.append(Repeat(block.count, tuple(step for op in ops for step in op), runs_of=number))
     return tuple(nodes)
 

@@ -3,13 +3,12 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from stbuild.ir.design import LANE_WORDS, Collect, Design, Dispatch, FanOut, LoopHead, Process
+from stbuild.ir.design import LANE_WORDS, Design, KernelRole, Process
+from stbuild.ir.plumbing import Collect, ComputeUnit, Dispatch, LoopHead
 from stbuild.network.control import control_program
 from stbuild.network.engine import Unit, collect_program, dispatch_program
 from stbuild.network.program import Launch, Program, Read
 from stbuild.network.streaming import streaming_program
-
-CONTROL, ROUTER = "control", "router"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,7 +26,8 @@ class Network:
 def network_of(design: Design, launch: Launch) -> Network:
     """The network of `design`, whose FIFOs have their depths, in one launch."""
     depths = {stream.name: stream.depth for stream in design.streams}
-    programs = {process.name: program_of(process, design, launch) for process in design.processes}
+    outer = [process for process in design.processes if not isinstance(process.op, ComputeUnit)]
+    programs = {process.name: program_of(process, design, launch) for process in outer}
     for unit in units_of(design):
         programs.update(unit.programs(launch))
         depths.update(dict.fromkeys(unit.streams(), LANE_WORDS))
@@ -35,24 +35,24 @@ def network_of(design: Design, launch: Launch) -> Network:
 
 
 def program_of(process: Process, design: Design, launch: Launch) -> Program:
-    """The program of one of the design's own processes, which all but those beside memory start by command."""
-    if process.kernel == CONTROL:
+    """The program of a process of `design` that is no compute unit."""
+    if process.kernel and design.kernel(process.kernel).role is KernelRole.CONTROL:
         return control_program(process, design, launch)
     match process.op:
-        case Dispatch():
-            return dispatch_program(process, design, launch)
-        case Collect():
-            return collect_program(process, design, launch)
-        case FanOut():
-            command = process.reads[0]
+        case Dispatch(engine=engine):
+            return dispatch_program(process, engine, design, launch)
+        case Collect(engine=engine):
+            return collect_program(process, engine, design, launch)
         case _:
-            command = f"{process.name}_cmd"
-    return Read(command), *streaming_program(process, design, launch)
+            command = () if process.command is None else (Read(process.command),)
+            return *command, *streaming_program(process, design, launch)
 
 
 def units_of(design: Design) -> Iterator[Unit]:
     """The matmul compute units."""
-    return (Unit(design=design, number=number) for number in range(design.sizes.units))
+    for process in design.processes:
+        if isinstance(process.op, ComputeUnit):
+            yield Unit(design=design, process=process, op=process.op)
 
 
 def _loops(design: Design) -> Iterator[tuple[int, str]]:

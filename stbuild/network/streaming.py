@@ -5,17 +5,7 @@ Each is that of the function in hls_lib/include/stb which `codegen.calls` names 
 
 from dataclasses import dataclass
 
-from stbuild.ir.design import (
-    Argmax,
-    BlockRuns,
-    Design,
-    FanOut,
-    Fork,
-    LoopHead,
-    LoopTail,
-    Process,
-    TakeLast,
-)  # fmt: skip
+from stbuild.ir.design import BlockRuns, Design, Process
 from stbuild.ir.graph import (
     Add,
     AddParam,
@@ -31,6 +21,7 @@ from stbuild.ir.graph import (
     Rotary,
     Slice,
 )  # fmt: skip
+from stbuild.ir.plumbing import Argmax, FanOut, Fork, LoopHead, LoopTail, TakeLast
 from stbuild.ir.types import GROUP, LANES, words_of
 from stbuild.network.program import Launch, Program, Read, Repeat, Write, moves, reads, writes
 
@@ -75,7 +66,7 @@ def streaming_program(process: Process, design: Design, launch: Launch) -> Progr
         case Fork():
             return _fork(op, here)
         case FanOut():
-            return (Write(process.writes),)
+            return Read(process.reads[0]), Write(process.writes)
         case LoopHead() | LoopTail() | TakeLast() | Argmax():
             return _plumbing(op, here)
         case Attention():

@@ -53,7 +53,7 @@ def _without_hang(design: Design, launch: Launch, runner: Runner) -> Design:
     words = {stream.name: stream.words for stream in design.streams}
 
     def narrowest(cycle: tuple[Wait, ...]) -> str | None:
-        """Of the full FIFOs that which holds a token in the fewest words; of equals the deepest."""
+        """The full FIFO that holds a token in the fewest words; of equals the deepest."""
         full = [wait for wait in cycle if wait.write and wait.stream in words]
         return min(full, key=lambda w: (words[w.stream], -w.depth, w.stream)).stream if full else None
 
@@ -68,10 +68,12 @@ def _without_hang(design: Design, launch: Launch, runner: Runner) -> Design:
 
 def _sentence(design: Design, launch: Launch, hang: Hang) -> str:
     tokens = "1 token" if launch.tokens == 1 else f"{launch.tokens} tokens"
-    why = "these processes wait for each other" if hang.cycle else "these processes wait for one that has ended"
+    why = (
+        "these processes wait for each other" if hang.cycle else "these processes wait for one that has ended"
+    )
     return (
         f"{design.name} hangs in a launch of {tokens} from position {launch.position}, and deeper FIFOs do not "
-        f"help: {why}\n{hang}"
+        f"help: these processes wait for {whom}\n{hang}"
     )
 
 

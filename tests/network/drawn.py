@@ -12,16 +12,16 @@ from stbuild.ir.graph import Graph
 from stbuild.passes.numerics import FixNumerics
 from stbuild.passes.pipeline import plan
 from stbuild.passes.sizes import Wishes
-from tests.accelerator import Accelerator, accelerate_graph, platform, traced_image
+from tests.accelerator import DEFAULT, Accelerator, accelerate_graph, platform, traced_image
 
 
-def planned(graph: Graph, card: str = "u55c", wishes: Wishes = Wishes()) -> Design:
+def planned(graph: Graph, card: str = "u55c", wishes: Wishes = DEFAULT) -> Design:
     """The design of a graph; no number is drawn."""
     fixed = FixNumerics()(graph)
     return plan(fixed, index_of(fixed, _weights(fixed)), platform(card), wishes)
 
 
-def emulated(graph: Graph, folder: Path, wishes: Wishes = Wishes()) -> Accelerator:
+def emulated(graph: Graph, folder: Path, wishes: Wishes = DEFAULT) -> Accelerator:
     """The graph on an emulated card that keeps traces."""
     fixed = FixNumerics()(graph)
     return accelerate_graph(

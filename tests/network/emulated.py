@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator, Sequence
 
+from stbuild.codegen.identifiers import emulated_stream, with_identifiers
 from stbuild.ir.design import Design
 from stbuild.network.network import network_of
 from stbuild.network.program import Event, Launch, events
@@ -14,7 +15,9 @@ Trace = dict[str, tuple[Event, ...]]
 """The events of each process, both with the emulator's names."""
 
 
-def traces_of(card: Accelerator, tokens: Sequence[int], chunks: Sequence[int]) -> Iterator[tuple[Launch, Trace]]:
+def traces_of(
+    card: Accelerator, tokens: Sequence[int], chunks: Sequence[int]
+) -> Iterator[tuple[Launch, Trace]]:
     """The launches that take in `tokens`, each with what the emulator kept of it."""
     device = card.device()
     session = Session(device, load_bundle(card.bundle).manifest.model)
@@ -36,17 +39,15 @@ def parsed(text: str) -> Trace:
 
 def programmed(design: Design, launch: Launch) -> Trace:
     """The events of each process's program."""
-    kernel = {p.name: p.kernel for p in design.processes}
-    inner = {s.name for s in design.streams if kernel.get(s.source, s.source) == kernel.get(s.sink, s.sink)}
+    named = with_identifiers(design)
+    units = {p.name: named.unit_of(p) for p in named.processes}
+    streams = {s.name: emulated_stream(named, s) for s in named.streams}
 
     def process(name: str) -> str:
-        return f"{kernel[name]}.{name}" if name in kernel else name
-
-    def stream(name: str) -> str:
-        return f"{kernel[design.stream(name).source]}.{name}" if name in inner else name
+        return f"{units[name]}.{name}" if name in units else name
 
     def renamed(event: Event) -> Event:
-        return Event(event.write, tuple(stream(s) for s in event.streams), event.words)
+        return Event(event.write, tuple(streams.get(s, s) for s in event.streams), event.words)
 
-    programs = network_of(design, launch).programs
+    programs = network_of(named, launch).programs
     return {process(name): tuple(map(renamed, events(p))) for name, p in programs.items()}

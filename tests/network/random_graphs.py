@@ -66,8 +66,8 @@ def random_graph(seed: int, sizes: Sizes = ANY) -> Graph:
     width = random.choice(sizes.widths)
     carried = random.choice((1, 1, 1, 2, 3))
     blocks = [_prologue(random, width, carried)]
-    for number in range(random.choice((1, 1, 2, 3))):
-        blocks.append(_layers(random, f"part_{number}", width, carried, sizes))
+    parts = range(random.choice((1, 1, 2, 3)))
+    blocks += [_layers(random, f"part_{number}", width, carried, sizes) for number in parts]
     blocks.append(_head(random, width, carried))
     rotary = random.choice((8, 16))
     tables = (PositionTable(name="rotary", width=2 * rotary),) if _rotates(blocks, rotary) else ()
@@ -129,9 +129,7 @@ class _Builder:
 
     def linear(self, x: str, width: int) -> str:
         name = self.fresh("linear")
-        made = self.add(
-            Linear(name=name, width=width, x=x, weight=self.param(name, width, self.widths[x]))
-        )
+        made = self.add(Linear(name=name, width=width, x=x, weight=self.param(name, width, self.widths[x])))
         return self.bias(made) if self.sometimes(0.3) else made
 
     def bias(self, x: str) -> str:
@@ -161,7 +159,9 @@ class _Builder:
 
     def affine(self, x: str) -> str:
         scale = self.random.choice((0.5, -1.25, 0.7))
-        return self.add(Affine(name=self.fresh("affine"), width=self.widths[x], x=x, scale=scale, offset=0.25))
+        return self.add(
+            Affine(name=self.fresh("affine"), width=self.widths[x], x=x, scale=scale, offset=0.25)
+        )
 
     def sum(self, a: str, b: str) -> str:
         return self.add(Add(name=self.fresh("add"), width=self.widths[a], a=a, b=b))
@@ -248,9 +248,7 @@ def _prologue(random: Random, width: int, carried: int) -> Block:
     if made.sometimes(0.4):
         x = made.sum(x, made.embed(width, by_token=False))
     x = made.maybe_norm(x, 0.3)
-    outputs = [x]
-    for _ in range(carried - 1):
-        outputs.append(made.affine(x) if made.sometimes(0.5) else x)
+    outputs = [x, *(made.affine(x) if made.sometimes(0.5) else x for _ in range(carried - 1))]
     return Block(name="prologue", count=1, inputs=(), outputs=tuple(outputs), ops=tuple(made.ops))
 
 
