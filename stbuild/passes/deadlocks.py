@@ -68,12 +68,10 @@ def _without_hang(design: Design, launch: Launch, runner: Runner) -> Design:
 
 def _sentence(design: Design, launch: Launch, hang: Hang) -> str:
     tokens = "1 token" if launch.tokens == 1 else f"{launch.tokens} tokens"
-    why = (
-        "these processes wait for each other" if hang.cycle else "these processes wait for one that has ended"
-    )
+    whom = "each other" if hang.cycle else "one that has ended"
     return (
-        f"{design.name} hangs in a launch of {tokens} from position {launch.position}, and deeper FIFOs do not "
-        f"help: these processes wait for {whom}\n{hang}"
+        f"{design.name} hangs in a launch of {tokens} from position {launch.position}, and deeper "
+        f"FIFOs do not help: these processes wait for {whom}\n{hang}"
     )
 
 
