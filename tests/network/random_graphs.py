@@ -51,6 +51,7 @@ class Sizes:
 
 
 TINY = Sizes(widths=(32, 64, 96), inner=(32, 96), head_dims=(16, 32), heads=(1, 2, 4), runs=(1, 2, 3))
+WIDE = Sizes(widths=(256,), inner=(512,), head_dims=(32, 64), heads=(4, 8), runs=(2,))
 ANY = Sizes(
     widths=(32, 64, 128, 256, 384, 768, 1024, 2048),
     inner=(32, 64, 160, 512, 1024, 2816),

@@ -26,13 +26,13 @@ def in_runs(count: int, words: int = 3) -> Network:
     back = Repeat(count - 1, (moves("back", "work", words),), runs_of=0)
     send = Repeat(count - 1, (moves("done", "back", words),), runs_of=0)
     return network(
-        {"start": 2, "back": words, "work": 2, "done": 2, "end": 2},
+        {"start": 2, "back": words, "work": 2, "done": 2, "end": 2, "ask": 1, "answer": 1},
         {0: "head"},
-        source=(writes("start", words), Write(("none",)), Read("none")),
+        source=(Write(("ask",)), writes("start", words), Read("answer")),
         head=(moves("start", "work", words), back),
         op=(Repeat(count, (moves("work", "done", words),), runs_of=0),),
         tail=(send, moves("done", "end", words)),
-        sink=(reads("end", words), Write(("last",)), Read("last")),
+        sink=(Read("ask"), reads("end", words), Write(("answer",))),
     )
 
 
@@ -61,12 +61,12 @@ def test_a_hang_goes_on_with_the_words_that_it_needs_and_no_more() -> None:
 
 def test_several_streams_of_a_write_get_their_words_at_the_same_time() -> None:
     """A full stream keeps the others of the same write empty."""
-    hang = Runner(uneven(0)).run()
+    hang = Runner(uneven(3)).run()
     assert hang is not None
-    assert {(wait.stream, wait.fill) for wait in hang.waits} == {("early", 0), ("late", 0)}
+    assert {(wait.stream, wait.fill) for wait in hang.waits} == {("early", 3), ("late", 0)}
 
 
-def test_who_waits_for_a_process_that_has_ended_is_told_without_a_cycle() -> None:
+def test_a_network_that_reads_more_than_is_written_is_no_network() -> None:
     reader = (reads("a", 2), reads("b", 2))
     with pytest.raises(ValueError, match="stream 'a' is written 1 words, of which 2 are read"):
         Runner(network({"a": 2, "b": 2}, writer=(writes("a", 1), writes("b", 2)), reader=reader))
