@@ -12,7 +12,7 @@ from stbuild.passes.deadlocks import launches
 from tests.network.drawn import planned
 from tests.network.random_graphs import ANY, random_graph
 
-COUNT = int(os.environ.get("STBUILD_DRAWN_PLANS", "12"))
+COUNT = int(os.environ.get("STBUILD_DRAWN_PLANS", "6"))
 """How many designs are drawn; 2,000 on demand."""
 
 
