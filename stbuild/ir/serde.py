@@ -14,7 +14,8 @@ TAG = "kind"
 def to_data(value: object) -> Any:
     """`value` as dicts, lists and scalars; a dataclass carries its class name under "kind"."""
     if is_dataclass(value) and not isinstance(value, type):
-        data = {f.name: to_data(getattr(value, f.name)) for f in fields(value)}
+        stored = (f for f in fields(value) if f.metadata.get("stored", True))
+        data = {f.name: to_data(getattr(value, f.name)) for f in stored}
         return {TAG: type(value).__name__, **data}
     if isinstance(value, Enum):
         return value.value
