@@ -24,13 +24,14 @@ def torch_trace(ctx: Context[TorchTrace]) -> TraceInfo:
     if ctx.attrs.context < 1:
         ctx.fail(f"a context of {ctx.attrs.context} positions holds no token", attribute="context")
     graph, tables = ctx.output("graph.json"), ctx.output("tables.safetensors")
-    text, names = ctx.output("graph.txt"), ctx.output("names.json")
+    text, names, lines = ctx.output("graph.txt"), ctx.output("names.json"), ctx.output("lines.json")
     name = ctx.label.package.rpartition("/")[2]
     ctx.stage(
         "stbuild.stage.trace",
         ("--model", ctx.attrs.model, "--context", ctx.attrs.context, "--name", name,
-         "--names", names, "--graph", graph, "--tables", tables, "--text", text),
+         "--names", names, "--lines", lines, "--graph", graph, "--tables", tables, "--text", text),
         inputs=ctx.attrs.srcs,
         resources=Resources(cpu=2, memory_mb=2000),
     )  # fmt: skip
-    return TraceInfo(graph=graph, tables=tables, names=names, model=ctx.attrs.model, srcs=ctx.attrs.srcs)
+    return TraceInfo(graph=graph, tables=tables, names=names, lines=lines, model=ctx.attrs.model,
+                     srcs=ctx.attrs.srcs)  # fmt: skip

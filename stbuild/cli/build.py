@@ -100,4 +100,6 @@ def summary_lines(opened: Session, label: str) -> list[str]:
     if file is None:
         return []
     summary = json.loads(opened.path(file).read_text())
-    return [f"{name}: {summary[name]}" for name in ("bundle", "check", "speed") if summary.get(name)]
+    return [
+        f"{name}: {summary[name]}" for name in ("bundle", "check", "floats", "speed") if summary.get(name)
+    ]

@@ -1,4 +1,4 @@
-"""Refuses what no lowering may pass over: arguments that it does not read, and shapes that it does not give."""
+"""Refuses arguments that a lowering does not read, and values of another shape than the operator gives."""
 
 from typing import Any
 

@@ -232,7 +232,7 @@ def _at(statistic: Statistic, points: torch.Tensor) -> torch.Tensor:
 
 
 def _fitted(call: Call, statistic: Statistic) -> tuple[float, float, str]:
-    """eps and gain with function(t) = gain / sqrt(t + eps); the formula of function(t) / gain if it differs."""
+    """eps and gain with function(t) = gain / sqrt(t + eps); if it differs, the formula of function / gain."""
     exact = _at(statistic, _PROBES)
     inverse = exact**-2
     at_zero = float(_at(statistic, torch.zeros(1, dtype=torch.float64))[0] ** -2)

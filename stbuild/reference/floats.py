@@ -35,7 +35,7 @@ from stbuild.reference.pointwise import turned_pairs
 
 @dataclass(frozen=True, kw_only=True)
 class Tokens:
-    """Tokens that follow each other from position `start` on; keys and values before it are zeros."""
+    """Tokens that follow each other from position `start` on; before it their keys and values repeat."""
 
     ids: tuple[int, ...]
     start: int = 0
@@ -135,9 +135,9 @@ def _exactly_normed(op: Norm, x: Tensor, weight: Tensor | None) -> Tensor:
     return y if weight is None else y * weight
 
 
-def eps_deviation(site: FloatSite, op: Norm) -> float:
-    """How far the norm with `eps` is from the model's own at `site`, relative to it."""
-    x = site.values[op.x].reshape(len(site.values[op.x]), -1, op.segment)
+def eps_deviation(op: Norm, x: Tensor) -> float:
+    """How far the norm of `x` with `eps` is from the model's own, relative to it."""
+    x = x.reshape(len(x), -1, op.segment)
     exact, ours = _exactly_normed(op, x, None), _normed(op, x, None)
     return float(((ours - exact).norm(dim=-1) / exact.norm(dim=-1).clamp(min=1e-30)).max())
 
@@ -179,8 +179,9 @@ def _by_sequence(site: FloatSite, op: Attention) -> Iterator[tuple[range, Tensor
 
 
 def _attended(op: Attention, positions: range, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-    """Attention of the tokens at `positions` to themselves and to the zeros before them."""
-    k, v = (torch.cat((t.new_zeros(positions.start, *t.shape[1:]), t)) for t in (k, v))
+    """Attention of the tokens at `positions` to themselves and to what the cache has before them."""
+    place = (torch.arange(positions.stop) - positions.start) % len(positions)
+    k, v = k[place], v[place]
     seen = torch.arange(positions.stop) <= torch.tensor(positions)[:, None]
     q, k, v = (t.transpose(0, 1)[None] for t in (q, k, v))
     y = scaled_dot_product_attention(q, k, v, attn_mask=seen, scale=op.scale, enable_gqa=True)

@@ -22,6 +22,7 @@ def main(args: Namespace) -> None:
     index = serde.read(WeightIndex, Path(args.index))
     params = json.loads(Path(args.params).read_text())
     summary = {"bundle": params["bundle"], "check": _check(seen, index), "speed": _speed(seen, params)}
+    summary |= json.loads(Path(args.floats).read_text())
     Path(args.summary).write_text(json.dumps(summary, indent=1) + "\n")
     Path(args.report).write_text("\n".join(_report(seen, summary)) + "\n")
 
@@ -92,6 +93,7 @@ if __name__ == "__main__":
             index="the index of the weights",
             run="records of the device",
             expected="records of the reference",
+            floats="closing line of the float check",
             params="bundle, platform, target",
             report="report to write",
             summary="closing lines to write",

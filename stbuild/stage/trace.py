@@ -8,6 +8,7 @@ from stbuild.frontend.model_file import load_model
 from stbuild.frontend.side_by_side import checked_graph
 from stbuild.frontend.tables import write_tables
 from stbuild.ir import serde
+from stbuild.ir.graph import Graph
 from stbuild.ir.printer import graph_text
 from stbuild.stage.entry import run_stage, stage_parser
 
@@ -19,7 +20,13 @@ def main(args: Namespace) -> None:
     serde.write(Path(args.graph), traced.graph)
     write_tables(Path(args.tables), traced.tables)
     Path(args.names).write_text(json.dumps(dict(sorted(loaded.weight_names.items())), indent=1) + "\n")
+    Path(args.lines).write_text(json.dumps(source_lines(traced.graph), indent=1, sort_keys=True) + "\n")
     Path(args.text).write_text(graph_text(traced.graph))
+
+
+def source_lines(graph: Graph) -> dict[str, str]:
+    """The model's source line of each op, by block and value."""
+    return {f"{block.name}/{op.name}": op.line for block in graph.blocks for op in block.ops if op.line}
 
 
 if __name__ == "__main__":
@@ -32,6 +39,7 @@ if __name__ == "__main__":
             graph="tensor graph to write",
             tables="position tables to write",
             names="checkpoint names to write",
+            lines="source lines to write",
             text="the graph in words",
         ),
         main,
