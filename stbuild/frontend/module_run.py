@@ -52,18 +52,18 @@ def module_logits(
     positions = torch.arange(start, start + len(tokens))[None]
     with without_storage(model) as names, torch.inference_mode():
         owners = {id(p): names[n] for n, p in model.named_parameters(remove_duplicate=False)}
-        cache = cache_of(_Layers(positions[0], context))  # type: ignore[arg-type]  # grows like a list
+        cache = cache_of(_Layers(positions[0], context))
         what = f"{type(model).__name__} cannot be run with {len(tokens)} tokens at position {start}"
         with model_code(what), _Fetching(owners, parameters, seen):
             logits = call(model, ids, positions, cache, context)
     return logits[0].float().clone()
 
 
-class _Fetching(TorchDispatchMode):
+class _Fetching(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch is untyped here
     """Puts a parameter's values in its place as an operator reads it."""
 
     def __init__(self, owners: dict[int, str], parameters: Parameters, seen: Seen | None) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]  # torch is untyped here
         self.owners, self.parameters, self.seen = owners, parameters, seen
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:

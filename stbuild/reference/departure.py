@@ -62,7 +62,7 @@ class GraphValues:
             self._place = place
             self._at = dict(zip(sample.block.inputs, self._flow, strict=True))
         self._at[sample.op.name] = len(self.made)
-        value = sample.floats.split(self.sizes)[self.prompt]
+        value = torch.split(sample.floats, list(self.sizes))[self.prompt]
         reads = tuple(self._at[name] for name in operands(sample.op))
         self.made.append(Made(block=sample.block.name, run=sample.run, op=sample.op, reads=reads,
                               elements=value.numel(), print=fingerprint(value)))  # fmt: skip
@@ -92,6 +92,12 @@ def _same(a: Fingerprint, b: Fingerprint) -> bool:
     size = max(a[0], b[0], 1e-30)
     near: Sequence[bool] = [abs(x - y) <= SAME * size for x, y in zip(a, b, strict=True)]
     return all(near)
+
+
+def errors_by_prompt(ours: Tensor, theirs: Tensor, sizes: Sequence[int]) -> list[float]:
+    """The relative error of each prompt's rows, of which there are `sizes`."""
+    pairs = zip(torch.split(ours, list(sizes)), torch.split(theirs, list(sizes)), strict=True)
+    return [relative_error(a, b) for a, b in pairs]
 
 
 def relative_error(ours: Tensor, theirs: Tensor) -> float:

@@ -172,7 +172,7 @@ def _attention(site: FloatSite, op: Attention) -> Tensor:
 def _by_sequence(site: FloatSite, op: Attention) -> Iterator[tuple[range, Tensor, Tensor, Tensor]]:
     """Positions, queries, keys and values of each sequence, [T, heads, head_dim]."""
     sizes = [len(sequence.ids) for sequence in site.sequences]
-    parts = (site.values[n].reshape(-1, h, op.head_dim).split(sizes) for n, h in
+    parts = (torch.split(site.values[n].reshape(-1, h, op.head_dim), sizes) for n, h in
              ((op.q, op.heads), (op.k, op.kv_heads), (op.v, op.kv_heads)))  # fmt: skip
     for sequence, q, k, v in zip(site.sequences, *parts, strict=True):
         yield sequence.positions, q, k, v

@@ -154,7 +154,7 @@ class _Place:
             values, sums = both[: len(x)], both[len(x) :]
         else:
             values, sums = x @ matrix.dense.T, y @ matrix.card.T
-        exact, own = sat((sums.double() * 2.0**op.frac).round().long()).split(self.rows)
+        exact, own = sat((sums.double() * 2.0**op.frac).round().long()).chunk(2)
         return values, exact, own
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from stbuild.errors import StbuildError
 from stbuild.ir.graph import AnyOp
 from stbuild.reference.agreement import MAX_OWN_ERROR, MIN_COSINE, Agreement, OwnError
-from stbuild.reference.departure import GraphValues, ModelValues, relative_error
+from stbuild.reference.departure import GraphValues, ModelValues, errors_by_prompt, relative_error
 from stbuild.stage.float_run import FloatRun, Outcome
 
 MAX_ERROR = 1e-4
@@ -50,8 +50,7 @@ class Verdict:
 
     def _another_model(self, outcome: Outcome) -> StbuildError:
         sizes = tuple(len(prompt.ids) for prompt in self.run.prompts)
-        pairs = zip(outcome.graph.split(sizes), outcome.module.split(sizes), strict=True)
-        errors = [relative_error(ours, theirs) for ours, theirs in pairs]
+        errors = errors_by_prompt(outcome.graph, outcome.module, sizes)
         number = next(i for i, error in enumerate(errors) if not error <= MAX_ERROR)
         graph, model = GraphValues(prompt=number, sizes=sizes), ModelValues(tokens=sizes[number])
         self.run.run(graph.add, model.add, shown=number)

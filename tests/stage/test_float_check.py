@@ -25,9 +25,9 @@ class Ffn(nn.Module):
         return result
 
 
-def with_ffn(change: Any, **shape: Any) -> nn.Module:
+def with_ffn(change: Any) -> Any:
     """A decoder whose feed-forward networks apply `change`."""
-    model = decoder(**shape)
+    model = decoder()
     torch.manual_seed(1)
     for layer in model.layers:
         ffn = Ffn(change).requires_grad_(False)
@@ -126,7 +126,7 @@ class RootNorm(nn.Module):
 
 
 def test_a_replaced_eps_is_told_and_is_no_difference_of_the_graph() -> None:
-    model = decoder()
+    model: Any = decoder()
     model.norm = RootNorm(1e-5)
     agreement, outcome = float_check(model)
     assert list(agreement.eps) == [("head", "norm")]
@@ -135,7 +135,7 @@ def test_a_replaced_eps_is_told_and_is_no_difference_of_the_graph() -> None:
 
 
 def test_a_replaced_eps_too_far_from_the_model_s_own_is_found() -> None:
-    model = decoder()
+    model: Any = decoder()
     model.norm = RootNorm(1e-5)
     model.embed.weight.mul_(1e-3)
     for layer in model.layers:
