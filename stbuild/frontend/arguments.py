@@ -21,7 +21,7 @@ from stbuild.frontend.values import (
 )  # fmt: skip
 
 _aten = torch.ops.aten
-_NEUTRAL = frozenset({
+NEUTRAL = frozenset({
     "layout", "device", "pin_memory", "non_blocking", "copy", "memory_format", "implicit", "output_size",
     "padding_idx", "scale_grad_by_freq", "sparse", "cudnn_enable", "keepdim", "half_to_float",
 })  # fmt: skip
@@ -42,6 +42,11 @@ READ: dict[Any, frozenset[str]] = {
     _aten.slice.Tensor: frozenset({"dim", "start", "end", "step"}),
     _aten.flatten.using_ints: frozenset({"start_dim", "end_dim"}),
     **dict.fromkeys(
+        (_aten.full_like.default, _aten.zeros_like.default, _aten.ones_like.default, _aten.new_full.default,
+         _aten.new_zeros.default, _aten.new_ones.default),
+        frozenset({"dtype"}),
+    ),
+    **dict.fromkeys(
         (_aten.cat.default, _aten.stack.default, _aten.chunk.default, _aten.split.Tensor,
          _aten.split_with_sizes.default, _aten.unbind.int, _aten.repeat_interleave.self_int),
         frozenset({"dim"}),
@@ -57,10 +62,10 @@ def check_arguments(call: Call) -> None:
         given = call.argument(place, declared.name, _default(declared))
         if declared.name in _HELD:
             held = given == _HELD[declared.name]
-        elif declared.name == "dtype":
+        elif declared.name == "dtype" and "dtype" not in read:
             held = given is None or given.is_floating_point
         else:
-            known = declared.name in read or declared.name in _NEUTRAL or not declared.has_default_value()
+            known = declared.name in read or declared.name in NEUTRAL or not declared.has_default_value()
             held = known or given == declared.default_value
         if not held:
             raise call.error(f"the argument {declared.name}={given} has no lowering")
@@ -70,7 +75,7 @@ def check_keywords(call: Call, *read: str) -> None:
     """Refuse keyword arguments of a pointwise operator, but for those in `read`, that are not neutral."""
     for declared in call.target._schema.arguments:
         given = call.kwargs.get(declared.name)
-        plain = given is None or given == _default(declared) or declared.name in _NEUTRAL
+        plain = given is None or given == _default(declared) or declared.name in NEUTRAL
         if not plain and declared.name not in read:
             raise call.error(f"the argument {declared.name}={given} has no lowering here")
 

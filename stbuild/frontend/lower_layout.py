@@ -97,7 +97,10 @@ def filled(call: Call) -> Static:
     known = {_aten.zeros_like.default: 0.0, _aten.ones_like.default: 1.0}
     known |= {_aten.new_zeros.default: 0.0, _aten.new_ones.default: 1.0}
     number = known[call.target] if call.target in known else call.args[-1]
-    return call.low.statics.apply(_aten.full.default, (list(call.shape), number), {})
+    dtype = call.kwargs.get("dtype")
+    return call.low.statics.apply(
+        _aten.full.default, (list(call.shape), number), {} if dtype is None else {"dtype": dtype}
+    )
 
 
 def _stretched(value: Expr) -> bool:
