@@ -2,17 +2,8 @@
 
 from dataclasses import dataclass, replace
 
-from stbuild.ir.design import (
-    Argmax,
-    BlockRuns,
-    Design,
-    FanOut,
-    Fork,
-    LoopHead,
-    LoopTail,
-    Process,
-    TakeLast,
-)  # fmt: skip
+from stbuild.codegen.identifiers import table
+from stbuild.ir.design import BlockRuns, Design, Process
 from stbuild.ir.fixed import attention_scale, norm_epsilon
 from stbuild.ir.graph import (
     Add,
@@ -29,6 +20,7 @@ from stbuild.ir.graph import (
     Rotary,
     Slice,
 )  # fmt: skip
+from stbuild.ir.plumbing import Argmax, FanOut, Fork, LoopHead, LoopTail, TakeLast
 from stbuild.ir.types import ACTIVATION_FRAC, LANES, words_of
 
 ONCE = BlockRuns(name="launch", count=1, head=False)
@@ -95,7 +87,7 @@ def _elementwise_of(process: Process, design: Design, runs: dict[str, int]) -> C
     frac = inputs[0].frac if inputs else ACTIVATION_FRAC
     match op:
         case Map():
-            return replace(_call("map", "map", **runs, WIDTH=whole(op.width)), table=f"k_{process.name}")
+            return replace(_call("map", "map", **runs, WIDTH=whole(op.width)), table=table(process.name))
         case Affine():
             return _call(
                 "pointwise", "affine", **runs, WIDTH=whole(op.width), MULTIPLIER=op.multiplier,

@@ -7,6 +7,7 @@ must reach the KV cache.
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
+from stbuild.errors import StbuildError
 from stbuild.frontend.naming import Namer, common_origin
 from stbuild.frontend.repeats import Repeat, Slot, find_repeat
 from stbuild.ir.graph import (
@@ -47,9 +48,23 @@ def graph_of(
 ) -> Graph:
     """The graph whose last block makes the value `logits`."""
     live = _live(ops, logits)
+    _check(live, context)
     blocks = _blocks(live, _spans(live), logits)
     vocab_size = next(op.width for op in live if op.name == logits)
     return Graph(name=name, vocab_size=vocab_size, context=context, blocks=blocks, tables=tables)
+
+
+def _check(ops: tuple[AnyOp, ...], context: int) -> None:
+    """Refuse a model without an LM head, and a table of positions that is shorter than the context."""
+    if not any(isinstance(op, Linear) for op in ops):
+        raise StbuildError("the logits depend on no linear layer", hint="end the model with an LM head")
+    for op in ops:
+        if isinstance(op, PositionEmbed) and op.table.shape[0] < context:
+            rows = op.table.shape[0]
+            raise StbuildError(
+                f"the position embedding {op.table.names[0]!r} has {rows:,} rows, the context is {context:,}",
+                hint=f"set `context` in BUILD.yaml to {rows} or less",
+            )
 
 
 def _live(ops: tuple[AnyOp, ...], logits: str) -> tuple[AnyOp, ...]:

@@ -1,6 +1,10 @@
-"""How many memory words parameters and KV records take."""
+"""What parameters and KV records are in memory: their values, and how many words they take."""
 
+from collections.abc import Iterator
+
+from stbuild.ir.fixed import PARAM_FRAC
 from stbuild.ir.graph import AddParam, AnyOp, Attention, MulParam, Norm
+from stbuild.ir.plumbing import FixedParam
 from stbuild.ir.types import LANES, words_of
 
 KV_BYTES = 64
@@ -18,6 +22,18 @@ def param_words(op: AnyOp) -> int:
             return words_of(op.width)
         case _:
             return 0
+
+
+def fixed_params(op: AnyOp) -> Iterator[FixedParam]:
+    """The parameters that `op` reads from its stream, in order."""
+    match op:
+        case Norm():
+            found = (param for param in (op.weight, op.bias) if param is not None)
+            yield from (FixedParam(param=param, frac=PARAM_FRAC) for param in found)
+        case AddParam():
+            yield FixedParam(param=op.param, frac=op.frac)
+        case MulParam():
+            yield FixedParam(param=op.param, frac=PARAM_FRAC)
 
 
 def kv_record_words(op: Attention) -> tuple[int, int]:
