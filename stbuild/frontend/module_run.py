@@ -50,7 +50,7 @@ def module_logits(
         use_sdpa(model)
     ids = torch.tensor([list(tokens)])
     positions = torch.arange(start, start + len(tokens))[None]
-    with without_storage(model) as names, torch.inference_mode():
+    with without_storage(model) as names, torch.no_grad():
         owners = {id(p): names[n] for n, p in model.named_parameters(remove_duplicate=False)}
         cache = cache_of(_Layers(positions[0], context))
         what = f"{type(model).__name__} cannot be run with {len(tokens)} tokens at position {start}"
