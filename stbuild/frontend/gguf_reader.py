@@ -19,8 +19,9 @@ class GgufReader(gguf.GGUFReader):
             found: tuple[int, list[Any], list[int], list[Any]]
             found = super()._get_field_parts(orig_offs, raw_type)
             return found
-        raw_kind, count = _HEAD.unpack_from(memoryview(self.data), orig_offs)
-        kind, data = GGUFValueType(raw_kind), np.asarray(self.data)
+        data: Any = np.asarray(self.data)
+        raw_kind, count = _HEAD.unpack_from(data, orig_offs)
+        kind = GGUFValueType(raw_kind)
         head = [self._get(orig_offs, np.uint32), self._get(orig_offs + 4, np.uint64)]
         at = orig_offs + _HEAD.size
         if kind == GGUFValueType.STRING:

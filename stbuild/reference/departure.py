@@ -1,5 +1,6 @@
 """Finds the first op whose value is not the model's own."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -35,9 +36,11 @@ class ModelValues:
     known: dict[int, list[Fingerprint]] = field(default_factory=dict)
 
     def add(self, tensor: Tensor) -> None:
-        """Take a tensor in, if it may be a value of each token."""
+        """Take a tensor in, if it may be a value of each token; a mask's infinities are like no value."""
         if tensor.is_floating_point() and tensor.numel() % self.tokens == 0:
-            self.known.setdefault(tensor.numel(), []).append(fingerprint(tensor))
+            found = fingerprint(tensor)
+            if all(map(math.isfinite, found)):
+                self.known.setdefault(tensor.numel(), []).append(found)
 
     def has(self, made: Made) -> bool:
         """True if one of the tensors has the elements of `made`."""
