@@ -33,6 +33,7 @@ HARM = {
 
 def intrude(rig: Rig, space: WorkspaceFolder, script: str) -> None:
     """Build a target that runs a script beside all others; then everything must be right without it."""
+    space.run("cache", "verify", timeout_s=PATIENCE_S)  # Drops what former trials harmed and no build used.
     space.write("q/script.sh", f"echo first > out/q.txt\n{script}\ntrue\n")
     inputs = [f"//p:n{layer}_{number}" for layer in (0, 2) for number in (0, 1)]
     srcs = ", ".join(f"'{each}'" for each in inputs)
@@ -120,7 +121,6 @@ def trial_hand_harms(rig: Rig, space: WorkspaceFolder) -> None:
         space.ok("clean")
     for each in rig.spaces:
         rig.check(each)
-    space.run("cache", "verify", timeout_s=PATIENCE_S)  # Drops harmed blobs that no build has asked for.
 
 
 def _harm(rig: Rig, path: Path) -> None:
