@@ -24,6 +24,7 @@ from stbuild.errors import StbuildError
 from stbuild.frontend.hollow import without_storage
 from stbuild.frontend.kvcache import GrowingProbes, Probe, TracedLayer, cache_of
 from stbuild.frontend.model_code import model_code
+from stbuild.frontend.unsupported import refuse_model
 
 PREFILL_TOKENS = 3
 """Tokens of the traced prefill: any number above one shows how tokens are laid out."""
@@ -58,6 +59,7 @@ def trace(model: nn.Module, *, context: int, tokens: int = 1) -> TracedModel:
     """Trace one decode step (or, with `tokens` > 1, a prefill) of `model` at a KV cache of `context`."""
     if context < tokens or context > 32768:
         raise StbuildError(f"a context of {context} positions is not between {tokens} and 32,768")
+    refuse_model(model)
     model.eval()
     if isinstance(model, PreTrainedModel):
         _use_sdpa(model)
