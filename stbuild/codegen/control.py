@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from stbuild.codegen.kernel import call_line, element, ends_of_kernel, fifo
+from stbuild.codegen.named_types import NamedType, windows_type
 from stbuild.codegen.writer import cpp_file, function
 from stbuild.ir.design import (
     Design,
@@ -68,7 +69,9 @@ def control_kernel(design: Design) -> str:
     ]
     about = f"Kernel control of {design.name}: memory to streams and back, one launch at a time."
     main = function('extern "C" void control', control_parameters(design), body)
-    return cpp_file(about, ["stb/memory.hpp", "stb/stream.hpp"], [*_functions(processes, design), main])
+    windows = [_windows(p.op).declaration for p in processes if isinstance(p.op, ReadKv) and p.op.windows]
+    parts = [*windows, *_functions(processes, design), main]
+    return cpp_file(about, ["stb/memory.hpp", "stb/stream.hpp"], parts)
 
 
 def control_parameters(design: Design) -> list[str]:
@@ -158,6 +161,7 @@ def _call(process: Process, design: Design) -> str:
             return f"stb::read_weights({region}, {op.body_words}, {op.head_words}, head, {process.writes[0]})"
         case ReadKv():
             sizes = _kv_sizes(op.block, op.record_words, design)
+            sizes += f", {_windows(op).name}" if op.windows else ""
             return f"stb::read_kv<{sizes}>({memory(op.region + '_in')}, pos, {process.writes[0]})"
         case WriteKv():
             sizes = _kv_sizes(op.block, op.record_words, design)
@@ -166,6 +170,11 @@ def _call(process: Process, design: Design) -> str:
             return f"stb::write_head_words({memory(op.region)}, {op.words}, head, {process.reads[0]})"
         case _:
             raise TypeError(f"{type(op).__name__} is not a process of control")
+
+
+def _windows(op: ReadKv) -> NamedType:
+    """How many positions a query sees in each run."""
+    return windows_type(op.windows, op.region)
 
 
 def _kv_sizes(block: int, record_words: int, design: Design) -> str:

@@ -146,7 +146,7 @@ class Builder:
             )
         return self.like(
             head, Rotary, x=source, heads=heads, head_dim=head_dim, rotary_dim=2 * part.half,
-            table=part.table, interleaved=part.interleaved,
+            table=part.table[0], rows=(part.table[1],), interleaved=part.interleaved,
         )  # fmt: skip
 
     def _norm(self, value: Normed) -> Vec:

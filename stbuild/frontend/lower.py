@@ -22,7 +22,7 @@ from stbuild.frontend import (
     lower_scores,
 )
 from stbuild.frontend.builder import Builder, NoLowering, Place
-from stbuild.frontend.call import Call, Lowering
+from stbuild.frontend.call import Call, Lowering, Masks, TableRows
 from stbuild.frontend.model_code import model_line
 from stbuild.frontend.static import Statics
 from stbuild.frontend.trace import TracedModel
@@ -46,13 +46,13 @@ _FRAME = re.compile(r'File "([^"]+)", line (\d+)')
 class FlatModel:
     """All ops of one token in order, with provisional names, and what depends on the position.
 
-    `tables` maps a table's name to its values (cos, sin); `masks` are the attention masks in use.
+    `tables` maps a table's name to its rows (cos, sin); `masks` are the attention masks in use.
     """
 
     ops: tuple[AnyOp, ...]
     logits: str
-    tables: dict[str, tuple[Static, Static]]
-    masks: tuple[Static, ...]
+    tables: TableRows
+    masks: Masks
 
 
 def lower(traced: TracedModel) -> FlatModel:
@@ -92,7 +92,7 @@ def _input(low: Lowering, spec: InputSpec, traced: TracedModel, positional: dict
     target = str(spec.target)
     tensor = program.state_dict[target] if target in program.state_dict else program.constants[target]
     assert isinstance(tensor, torch.Tensor)
-    return low.statics.constant(target, tensor)
+    return low.statics.constant(tensor)
 
 
 def _lower_node(low: Lowering, node: torch.fx.Node, values: dict[torch.fx.Node, Any]) -> Any:
@@ -136,7 +136,7 @@ def _finished(low: Lowering, logits: Any, node: torch.fx.Node) -> FlatModel:
     low.builder.place.operator = "the logits"
     vec = low.builder.ordered(low.tensor(logits))
     return FlatModel(
-        ops=tuple(low.builder.ops), logits=vec.source, tables=dict(low.tables), masks=tuple(low.masks)
+        ops=tuple(low.builder.ops), logits=vec.source, tables=low.table_rows(), masks=tuple(low.masks)
     )
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from stbuild.frontend import expression
+from stbuild.frontend import expression, lower_scores
 from stbuild.frontend.builder import describe
 from stbuild.frontend.call import Call
 from stbuild.frontend.index import LAYOUT
@@ -33,6 +33,7 @@ _CUTS = {
     _aten.slice.Tensor, _aten.select.int, _aten.chunk.default, _aten.split.Tensor,
     _aten.split_with_sizes.default, _aten.unbind.int,
 }  # fmt: skip
+_EXPANSIONS = {_aten.expand.default, _aten.expand_as.default}
 _TURNS = {_aten.permute.default, _aten.transpose.int, _aten.t.default}
 
 
@@ -74,11 +75,9 @@ def concatenate(call: Call) -> Value:
     if len(parts) == 1:
         value: Value = parts[0]
         return value
+    if any(isinstance(p, Scores) for p in parts):
+        return lower_scores.with_sinks(call, parts, dim)
     for part in parts:
-        if isinstance(part, Scores):
-            raise call.error(
-                "attention scores are joined with others (attention sinks), which has no lowering"
-            )
         if isinstance(part, Weight | Cached | Tokens):
             raise call.error(f"a {describe(part)} cannot be concatenated")
     return Joined(parts=parts, dim=dim)
@@ -141,6 +140,8 @@ def _arrange_weight(call: Call, weight: Weight) -> Weight:
         moved = call.shape != weight.shape or call.target is not _aten.permute.default
         identity = call.target is _aten.permute.default and list(call.args[1]) == [0, 1]
         return replace(weight, shape=call.shape, transposed=weight.transposed ^ (moved and not identity))
+    if call.target in _EXPANSIONS:
+        return replace(weight, shape=call.shape)
     long = [n for n in call.shape if n != 1]
     if call.shape == weight.shape or long == [n for n in weight.shape if n != 1]:
         return replace(weight, shape=call.shape)

@@ -120,11 +120,19 @@ class Sequence:
 
 @dataclass(frozen=True, kw_only=True)
 class ReadKv:
-    """The older records of `region`, run after run."""
+    """The older records of `region`, run after run: those that the launch's first position sees.
+
+    `windows` are the positions that a query sees in each run, its own among them; () is all.
+    """
 
     region: str
     block: int
     record_words: int
+    windows: tuple[int, ...] = ()
+
+    def records(self, run: int, position: int) -> int:
+        """How many records a launch from `position` reads in a run."""
+        return min(position, self.windows[run] - 1) if self.windows else position
 
 
 @dataclass(frozen=True, kw_only=True)

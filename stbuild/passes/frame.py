@@ -18,7 +18,7 @@ from stbuild.ir.design import (
     Stream,
     WriteWords,
 )  # fmt: skip
-from stbuild.ir.graph import AddParam, Embed, Graph, Linear, MulParam, Norm, PositionEmbed
+from stbuild.ir.graph import Embed, Graph, Linear, PositionEmbed
 from stbuild.ir.types import LANES, words_of
 from stbuild.passes.records import param_words
 from stbuild.passes.wiring import End, ToBoundary, ToEngine
@@ -80,7 +80,7 @@ def _row_reads(design: Design, graph: Graph) -> Iterator[RowRead]:
 def _param_reads(graph: Graph) -> Iterator[ParamRead]:
     for number, block in enumerate(graph.blocks):
         for op in block.ops:
-            if isinstance(op, Norm | AddParam | MulParam) and param_words(op):
+            if param_words(op):
                 stream = f"{block.name}_{op.name}_params"
                 yield ParamRead(stream=stream, op=op.name, block=number, words=param_words(op))
 

@@ -12,6 +12,7 @@ from stbuild.ir.fixed import PARAM_FRAC, TABLE_FRAC, param_fixed, to_fixed
 from stbuild.ir.graph import (
     AddParam,
     AnyOp,
+    Attention,
     Embed,
     Graph,
     MulParam,
@@ -131,6 +132,8 @@ def op_params(op: AnyOp) -> Iterator[tuple[Param, int]]:
             yield op.param, op.frac
         case MulParam():
             yield op.param, PARAM_FRAC
+        case Attention(sinks=Param() as sinks):
+            yield sinks, PARAM_FRAC
 
 
 def write_rows(graph: Graph, tensors: Tensors, tables: Mapping[str, NDArray[np.float32]], put: Put) -> None:

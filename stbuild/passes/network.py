@@ -17,14 +17,11 @@ from stbuild.ir.design import (
     WriteKv,
 )  # fmt: skip
 from stbuild.ir.graph import (
-    AddParam,
     AnyOp,
     Attention,
     Embed,
     Graph,
     Linear,
-    MulParam,
-    Norm,
     PositionEmbed,
     Quantize,
     Rotary,
@@ -253,13 +250,13 @@ def _process(net: _Net, block: int, op: AnyOp) -> None:
     name = net.label(block, op.name)
     reads = [net.arrivals[ToOp(block=block, op=op.name, slot=s)] for s in range(len(operands(op)))]
     writes = [name]
-    if isinstance(op, Norm | AddParam | MulParam) and param_words(op):
-        reads.append(net.stream(f"{name}_params", "read_params", name, _Flow(param_words(op))))
     if isinstance(op, Rotary):
         reads.append(net.arrivals[ToTable(block=block, op=op.name)])
     if isinstance(op, Attention):
         kv_in, kv_out = _kv(net, block, op)
         reads, writes = [*reads, *kv_in], [*kv_out, name]
+    if param_words(op):
+        reads.append(net.stream(f"{name}_params", "read_params", name, _Flow(param_words(op))))
     net.add(name, op, block, tuple(reads), tuple(writes))
 
 
@@ -271,7 +268,7 @@ def _kv(net: _Net, block: int, op: Attention) -> tuple[list[str], list[str]]:
         region = f"{name}_kv_{part}"
         ins.append(net.stream(f"{region}_in", f"read_{region}", name, _Flow(words)))
         outs.append(net.stream(f"{region}_out", name, f"write_{region}", _Flow(words)))
-        read = ReadKv(region=region, block=block, record_words=words)
+        read = ReadKv(region=region, block=block, record_words=words, windows=op.windows)
         write = WriteKv(region=region, block=block, record_words=words)
         net.add(f"read_{region}", read, block, (), (ins[-1],), CONTROL)
         net.add(f"write_{region}", write, block, (outs[-1],), (), CONTROL)

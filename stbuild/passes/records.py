@@ -16,6 +16,8 @@ def param_words(op: AnyOp) -> int:
             return ((op.weight is not None) + (op.bias is not None)) * op.segment // LANES
         case AddParam() | MulParam():
             return words_of(op.width)
+        case Attention():
+            return words_of(op.heads) if op.sinks is not None else 0
         case _:
             return 0
 

@@ -1,5 +1,6 @@
 """The tensor graph in float32: what the integers approximate, and what a traced model must equal."""
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -8,7 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.nn.functional import layer_norm, rms_norm, scaled_dot_product_attention
+from torch.nn.functional import layer_norm, rms_norm
 
 from stbuild.ir.graph import (
     Add,
@@ -29,7 +30,8 @@ from stbuild.ir.graph import (
     Slice,
 )
 from stbuild.ir.tensors import Tensors
-from stbuild.reference.pointwise import turned_pairs
+from stbuild.reference.pointwise import table_row, turned_pairs
+from stbuild.reference.score import seen_from
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,7 +97,8 @@ def _map(site: _Site, op: Map) -> Tensor:
 
 
 def _rotary(site: _Site, op: Rotary) -> Tensor:
-    table = torch.from_numpy(site.tables[op.table][: len(site.tokens), None])
+    rows = table_row(op, site.run, site.tables[op.table][: len(site.tokens)])
+    table = torch.from_numpy(rows)[:, None]
     heads = site.values[op.x].reshape(len(site.tokens), op.heads, op.head_dim)
     turned, rest = heads[:, :, : op.rotary_dim], heads[:, :, op.rotary_dim :]
     cos, sin = table.chunk(2, dim=2)
@@ -106,8 +109,25 @@ def _rotary(site: _Site, op: Rotary) -> Tensor:
 def _attention(site: _Site, op: Attention) -> Tensor:
     shape = (1, len(site.tokens), -1, op.head_dim)
     q, k, v = (site.values[name].reshape(shape).transpose(1, 2) for name in (op.q, op.k, op.v))
-    y = scaled_dot_product_attention(q, k, v, is_causal=True, scale=op.scale, enable_gqa=True)
-    return y.transpose(1, 2).reshape(len(site.tokens), -1)
+    groups = op.heads // op.kv_heads
+    k, v = k.repeat_interleave(groups, 1), v.repeat_interleave(groups, 1)
+    weights = _softmax(site, op, q @ k.mT * op.scale)
+    return (weights @ v).transpose(1, 2).reshape(len(site.tokens), -1)
+
+
+def _softmax(site: _Site, op: Attention, scores: Tensor) -> Tensor:
+    """The weights of scores [1, heads, T, T]."""
+    count = len(site.tokens)
+    if op.cap:
+        scores = op.cap * torch.tanh(scores / op.cap)
+    if op.slopes:
+        distance = torch.arange(count)[:, None] - torch.arange(count)
+        scores = scores - torch.tensor(op.slopes)[:, None, None] * distance
+    scores = scores.masked_fill(~seen_from(op, site.run, range(count), count), -torch.inf)
+    if op.sinks is None:
+        return scores.softmax(-1)
+    sinks = (site.vector(op.sinks) * math.log(2)).reshape(1, -1, 1, 1).expand(1, -1, count, 1)
+    return torch.cat((scores, sinks), dim=-1).softmax(-1)[..., :-1]
 
 
 def _unchanged(site: _Site, op: Any) -> Tensor:

@@ -18,7 +18,7 @@ int64_t t_rsr(int64_t x, int64_t s) { return stb::rsr(x, static_cast<int>(s)); }
 int64_t t_biased(int64_t x, int64_t s) { return stb::round_shift_biased(x, static_cast<int>(s)); }
 int64_t t_bitlen(uint64_t x) { return stb::bitlen(x); }
 int64_t t_isqrt(uint64_t x) { return stb::isqrt(x); }
-int64_t t_power(uint64_t x) { return stb::power_of_two(static_cast<uint32_t>(x)); }
+int64_t t_power(uint64_t x) { return stb::weight_of(static_cast<int32_t>(0 - x / 2), static_cast<int32_t>(x - x / 2)); }
 int64_t t_scale(uint64_t x) {
   const stb::Scale s = stb::scale_of(static_cast<uint32_t>(x));
   return s.m * 256 + s.e;
