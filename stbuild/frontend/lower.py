@@ -100,9 +100,10 @@ def _lower_node(low: Lowering, node: torch.fx.Node, values: dict[torch.fx.Node, 
     if node.target is operator.getitem:
         return _item(low, *args)
     low.builder.place = Place(operator=str(node.target), module=_module(node), line=source_line(node))
-    if _mutates(node.target):
+    static = _all_static((args, kwargs))
+    if _mutates(node.target) and not (static and _counts(node.target)):
         raise no_lowering(low.builder)
-    if _all_static((args, kwargs)):
+    if static:
         return low.statics.apply(node.target, args, kwargs)  # type: ignore[arg-type]
     call = Call(low=low, target=node.target, args=args, kwargs=kwargs, shape=_shape(node))
     value = _handler(call)(call)
@@ -148,6 +149,11 @@ def _resolved(data: Any, values: dict[torch.fx.Node, Any]) -> Any:
     if isinstance(data, list | tuple):
         return type(data)(_resolved(v, values) for v in data)
     return data
+
+
+def _counts(target: Any) -> bool:
+    """Whether a function is Python's or torch's arithmetic on sizes and positions."""
+    return getattr(target, "__module__", "") in ("_operator", "math", "torch")
 
 
 def _mutates(target: Any) -> bool:

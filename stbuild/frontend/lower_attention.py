@@ -70,14 +70,16 @@ def masked_fields(call: Call, mask: Static, heads: int) -> dict[str, Any]:
 
 def _cached(call: Call, value: Any) -> Cached:
     vec = call.builder.ordered(call.low.tensor(value))
-    _, heads, tokens, head_dim = vec.index.shape
+    _, copies, tokens, head_dim = vec.index.shape
+    heads = vec.width // head_dim
     own = vec.index[0, :, 0, :]
-    if tokens != call.builder.tokens or not np.array_equal(
-        own, np.arange(vec.width).reshape(heads, head_dim)
-    ):
+    once = np.arange(vec.width).reshape(-1, head_dim)
+    if tokens != call.builder.tokens or copies % heads:
         raise call.error("keys or values are not stored head after head")
-    shape = (1, heads, call.low.context, head_dim)
-    key = ("cache", heads, head_dim)
+    if not np.array_equal(own, np.repeat(once, copies // heads, axis=0)):
+        raise call.error("keys or values are not stored head after head")
+    shape = (1, copies, call.low.context, head_dim)
+    key = ("cache", copies, heads, head_dim)
     if key not in call.low.cached_views:
         call.low.cached_views[key] = np.broadcast_to(own[None, :, None, :], shape)
     return Cached(x=vec, heads=heads, index=call.low.cached_views[key])

@@ -100,9 +100,9 @@ def filled(call: Call) -> Static:
 
 
 def _stretched(value: Expr) -> bool:
-    """Whether a value is a vector times a number, to be multiplied before its parts are turned."""
+    """Whether a value is more than a vector or its negative, to be computed before its parts are turned."""
     straight = expression.line(value)
-    return straight is not None and abs(straight.scale) != 1
+    return straight is None or abs(straight.scale) != 1
 
 
 def _with_dimension(call: Call, value: Any, dim: int) -> Value:
@@ -137,9 +137,8 @@ def _cached_index(call: Call, source: Cached) -> Index:
 
 def _arrange_weight(call: Call, weight: Weight) -> Weight:
     if call.target in _TURNS and len(weight.shape) == 2:
-        moved = call.shape != weight.shape or call.target is not _aten.permute.default
-        identity = call.target is _aten.permute.default and list(call.args[1]) == [0, 1]
-        return replace(weight, shape=call.shape, transposed=weight.transposed ^ (moved and not identity))
+        kept = call.target is _aten.permute.default and [d % 2 for d in call.args[1]] == [0, 1]
+        return replace(weight, shape=call.shape, transposed=weight.transposed ^ (not kept))
     if call.target in _EXPANSIONS:
         return replace(weight, shape=call.shape)
     long = [n for n in call.shape if n != 1]

@@ -21,7 +21,7 @@ class Statics:
 
     def constant(self, tensor: torch.Tensor) -> Static:
         """A buffer; those of equal values are one, so that layers with buffers of their own are alike."""
-        data = tensor.detach().contiguous().reshape(-1).view(torch.uint8).numpy()
+        data = tensor.detach().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes()
         key = ("constant", tensor.dtype, tuple(tensor.shape), hashlib.sha256(data).digest())
         return self._intern(key, on_position=False, target=None, constant=tensor)
 

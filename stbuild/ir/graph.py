@@ -44,9 +44,10 @@ class Embed(Op):
 
 @dataclass(frozen=True, kw_only=True)
 class PositionEmbed(Op):
-    """Row `position` of `table` [positions, width]."""
+    """Row `position + offset` of `table` [rows, width]."""
 
     table: Param
+    offset: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)

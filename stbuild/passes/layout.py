@@ -24,6 +24,7 @@ from stbuild.ir.graph import (
 from stbuild.ir.packed import PackedMatrix
 from stbuild.ir.tensors import Tensors
 from stbuild.ir.types import GROUP, LANES
+from stbuild.passes.records import rows_of
 
 PROGRAM, PARAMS = "program", "params"
 OPCODE_LINEAR, OPCODE_END = 1, 0
@@ -141,15 +142,14 @@ def write_rows(graph: Graph, tensors: Tensors, tables: Mapping[str, NDArray[np.f
     for block in graph.blocks:
         for op in block.ops:
             if isinstance(op, Embed | PositionEmbed):
-                _write_embedding(f"{block.name}_{op.name}", op, tensors, put)
+                _write_embedding(f"{block.name}_{op.name}", op, rows_of(op, graph), tensors, put)
     for table in graph.tables:
         put(table.name, _table_words(tables[table.name], table, graph.context))
 
 
-def _write_embedding(region: str, op: Embed | PositionEmbed, tensors: Tensors, put: Put) -> None:
-    rows = op.table.shape[0]
-    for start in range(0, rows, ROWS_AT_ONCE):
-        values = tensors.rows(op.table.names[0], start, min(start + ROWS_AT_ONCE, rows))
+def _write_embedding(region: str, op: Embed | PositionEmbed, rows: range, tensors: Tensors, put: Put) -> None:
+    for start in range(rows.start, rows.stop, ROWS_AT_ONCE):
+        values = tensors.rows(op.table.names[0], start, min(start + ROWS_AT_ONCE, rows.stop))
         put(region, param_fixed(op.table, values, op.frac).reshape(-1, LANES))
 
 

@@ -8,6 +8,7 @@ from stbuild.errors import StbuildError
 from stbuild.ir.design import WORD_BYTES, Design, ReadKv, ReadParams, ReadWeights, Region, Sequence
 from stbuild.ir.graph import Embed, Graph, PositionEmbed
 from stbuild.ir.types import words_of
+from stbuild.passes.records import rows_of
 from stbuild.platform import Memory, Platform
 
 ALIGN = 4096
@@ -90,7 +91,7 @@ def _row_count(region: str, graph: Graph) -> int:
     for block in graph.blocks:
         for op in block.ops:
             if isinstance(op, Embed | PositionEmbed) and f"{block.name}_{op.name}" == region:
-                return op.table.shape[0]
+                return len(rows_of(op, graph))
     return graph.context
 
 

@@ -1,6 +1,6 @@
-"""How many memory words parameters and KV records take."""
+"""What parameters, KV records and embeddings take of memory."""
 
-from stbuild.ir.graph import AddParam, AnyOp, Attention, MulParam, Norm
+from stbuild.ir.graph import AddParam, AnyOp, Attention, Embed, Graph, MulParam, Norm, PositionEmbed
 from stbuild.ir.types import LANES, words_of
 
 KV_BYTES = 64
@@ -20,6 +20,13 @@ def param_words(op: AnyOp) -> int:
             return words_of(op.heads) if op.sinks is not None else 0
         case _:
             return 0
+
+
+def rows_of(op: Embed | PositionEmbed, graph: Graph) -> range:
+    """The rows of an embedding's table that lie in memory: by position, those of the context."""
+    if isinstance(op, Embed):
+        return range(op.table.shape[0])
+    return range(op.offset, op.offset + graph.context)
 
 
 def kv_record_words(op: Attention) -> tuple[int, int]:

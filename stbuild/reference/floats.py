@@ -137,7 +137,7 @@ def _unchanged(site: _Site, op: Any) -> Tensor:
 
 _FUNCTIONS: Mapping[type, Callable[[_Site, Any], Tensor]] = {
     Embed: lambda site, op: site.rows(op.table, site.tokens),
-    PositionEmbed: lambda site, op: site.rows(op.table, range(len(site.tokens))),
+    PositionEmbed: lambda site, op: site.rows(op.table, range(op.offset, op.offset + len(site.tokens))),
     Linear: _linear,
     Norm: _norm,
     Map: _map,

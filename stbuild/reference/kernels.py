@@ -90,7 +90,7 @@ def _embed(site: Site, op: Embed) -> Tensor:
 
 
 def _position_embed(site: Site, op: PositionEmbed) -> Tensor:
-    return site.rows(op.table, tuple(site.positions), op.frac)
+    return site.rows(op.table, tuple(p + op.offset for p in site.positions), op.frac)
 
 
 def _linear(site: Site, op: Linear) -> Tensor:
