@@ -22,16 +22,19 @@ from typing import Any
 
 from benchmarks.process_memory import PeakMemory
 from stbuild.ir import serde
-from stbuild.stage.record import Record, record_paths
+from stbuild.stage.record import Measured
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 PROJECT = "projects/llama2_7b"
 OUT = f"stbuild-out/u55c-sw_emu/{PROJECT}"
-HEADER = "hls_lib/include/stb/attention.hpp"
+HEADERS = "hls_lib/include/stb"
 EDITS = {
     "a comment": "// An edit that changes no object file.\n",
-    "code": "__attribute__((used)) static const int stb_edited = 1;\n",
+    "code": "__attribute__((used)) static const int stb_edited_{stem} = 1;\n",
 }
+EDITED = (("a comment", "norm"), ("code", "norm"), ("code", "attention"), ("code", "types"))
+"""Edits that leave the results the same: headers that one kernel, and that all kernels include."""
+EDIT_LIMIT_S = 10
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,7 +89,7 @@ def measure(here: Clone) -> Iterator[Figure]:
     """Cold, nothing changed, one header edited."""
     with PeakMemory() as memory:
         cold = here.build()
-    yield Figure(name="empty cache", value=cold, unit="s", target=300, note=f"{cpu_s():.0f} s of CPU time")
+    yield Figure(name="empty cache", value=cold, unit="s", target=120, note=f"{cpu_s():.0f} s of CPU time")
     yield Figure(
         name="peak memory of all processes", value=memory.peak_bytes / 1e9, unit="GB", target=14,
         note="resident, shared pages counted for each",
@@ -100,12 +103,18 @@ def measure(here: Clone) -> Iterator[Figure]:
     )
     yield Figure(name="nothing changed, first repeat", value=here.build(), unit="s", target=0.5)
     later = statistics.median(here.build() for _ in range(5))
-    yield Figure(name="nothing changed, later", value=later, unit="s", target=0.5, note="median of 5")
-    for what, text in EDITS.items():
-        with (here.root / HEADER).open("a") as header:
-            header.write(text)
-        name = f"{what} added to {Path(HEADER).name}"
-        yield Figure(name=name, value=here.build(), unit="s", note=f"ran {kinds(here.actions())}")
+    yield Figure(name="nothing changed, later", value=later, unit="s", target=0.1, note="median of 5")
+    for what, stem in EDITED:
+        yield edit_loop(here, what, stem)
+
+
+def edit_loop(here: Clone, what: str, stem: str) -> Figure:
+    """A header is edited, and the model is built and checked again."""
+    with (here.root / HEADERS / f"{stem}.hpp").open("a") as header:
+        header.write(EDITS[what].format(stem=stem))
+    name = f"{what} added to {stem}.hpp"
+    took = here.build()
+    return Figure(name=name, value=took, unit="s", target=EDIT_LIMIT_S, note=f"ran {kinds(here.actions())}")
 
 
 def cpu_s() -> float:
@@ -127,10 +136,9 @@ def seconds(actions: Sequence[dict[str, Any]], *mnemonics: str) -> float:
 
 def decode_step(here: Clone) -> tuple[float, int]:
     """Mean seconds of the decode steps of the smoke test, and how many they were."""
-    folder = here.root / OUT / "smoke/run"
-    records = [serde.read(Record, path) for path in record_paths(folder)]
-    steps = sum(len(record.tokens) - 1 for record in records)
-    return sum(record.decode_seconds for record in records) / steps, steps
+    times = serde.read(Measured, here.root / OUT / "smoke/measured.json").prompts
+    steps = sum(time.decode_steps for time in times)
+    return sum(time.decode_seconds for time in times) / steps, steps
 
 
 def kinds(actions: Sequence[dict[str, Any]]) -> str:

@@ -20,6 +20,13 @@ class Accuracy:
 def accuracy(ctx: Context[Accuracy]) -> FilesInfo:
     """KL divergence, top-1 agreement and perplexity; fails when a gate is missed."""
     attrs = ctx.attrs
+    if attrs.weights.source is None:
+        ctx.fail(
+            "accuracy is measured on real weights, and these are synthetic", hint="give the project weights"
+        )
+    for name, least in (("tokens", 2), ("window", 2)):
+        if getattr(attrs, name) < least:
+            ctx.fail(f"{name} takes {least} or more, got {getattr(attrs, name)}", attribute=name)
     report, summary = ctx.output("report.txt"), ctx.output("summary.json")
     source = ("--source", attrs.weights.source) if attrs.weights.source else ()
     ctx.stage(

@@ -18,6 +18,8 @@ class CycleEstimate:
 def cycle_estimate(ctx: Context[CycleEstimate]) -> CyclesInfo:
     """Run the time-stamped network with the platform's memory bandwidth."""
     attrs = ctx.attrs
+    if attrs.link.hls.partition.trace.context < 2:
+        ctx.fail("cycles need a context of 2 or more: a prompt, and a token to decode", attribute="context")
     params = ctx.params("params.json", {"platform": ctx.platform})
     cycles, report, summary = ctx.output("cycles.json"), ctx.output("report.txt"), ctx.output("summary.json")
     ctx.stage(

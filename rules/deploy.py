@@ -19,9 +19,9 @@ def deploy(ctx: Context[Deploy]) -> DeployInfo:
     smoke = ctx.attrs.reference.smoke
     report, summary = ctx.output("report.txt"), ctx.output("summary.json")
     where = f"{ctx.label.package}:xclbin"
-    params = ctx.params("params.json", {"bundle": where, "platform": ctx.platform.name, "target": ctx.target})
+    params = ctx.params("params.json", {"bundle": where})
     index = smoke.bundle.link.hls.partition.weights.index
     inputs = ("--index", index, "--run", smoke.run, "--expected", ctx.attrs.reference.expected)
     ctx.stage("stbuild.stage.deploy", (*inputs, "--params", params, "--report", report, "--summary", summary))
-    ctx.summary(summary)
+    ctx.summary(summary, smoke.measured)
     return DeployInfo(report=report, summary=summary)

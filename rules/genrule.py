@@ -10,8 +10,11 @@ from stbuild.api import Context, File, FilesInfo, Policy, Resources, rule
 class Genrule:
     """`cmd` is a bash text in which `$(SRCS)`, `$(OUTS)`, `$<`, `$@`, `$(@D)` and `$(location x)` are paths.
 
+    It ends at the first command that fails (`set -euo pipefail`).
+
     `outs` lie in the package's folder. `tools` are files that the command runs, `programs` those on PATH
-    whose version counts. A literal `$` is `$$`. `shell: sh` starts faster, without pipefail.
+    whose version counts. A literal `$` is `$$`. `shell: sh` starts faster; there the last command of a
+    pipeline alone decides whether it fails.
     """
 
     outs: tuple[str, ...]
@@ -29,9 +32,6 @@ class Genrule:
     network: bool = False
 
 
-_SHELLS = {"bash": ("/bin/bash", "-euo", "pipefail"), "sh": ("/bin/sh", "-eu")}
-
-
 @rule
 def genrule(ctx: Context[Genrule]) -> FilesInfo:
     """Run `cmd`, which makes every file of `outs`."""
@@ -39,11 +39,13 @@ def genrule(ctx: Context[Genrule]) -> FilesInfo:
     if not attrs.outs:
         ctx.fail("a genrule needs at least one name in `outs`", attribute="outs")
     outs = tuple(ctx.package_output(name) for name in attrs.outs)
-    command = ctx.shell(attrs.cmd, srcs=attrs.srcs, outs=outs, attribute="cmd")
+    command = ctx.shell(
+        attrs.cmd, srcs=attrs.srcs, outs=outs, tools=attrs.tools, shell=attrs.shell, attribute="cmd"
+    )
     named = tuple(sorted((attrs.resources or {}).items()))
     ctx.run(
         "Genrule",
-        (*_SHELLS[attrs.shell], "-c", command),
+        command,
         inputs=(*attrs.srcs, *attrs.tools),
         outputs=outs,
         env=attrs.env,

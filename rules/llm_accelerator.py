@@ -10,7 +10,11 @@ TIMED = ("STB_TIMED=1",)
 
 @dataclass(frozen=True, kw_only=True)
 class LlmAccelerator:
-    """What a project says of its model; sizes of 0 leave the choice to the platform."""
+    """What a project says of its model.
+
+    `weights`, `group` and `seed` are those of model_weights; `prompts`, `token_prompts` and `new_tokens` are
+    those of smoke_run; `system` is the message that conversations begin with. Sizes of 0 are the platform's.
+    """
 
     model: str
     srcs: tuple[str, ...] = ()
@@ -38,7 +42,7 @@ def llm_accelerator(name: str, attrs: LlmAccelerator) -> list[Entry]:
         "new_tokens": attrs.new_tokens,
     }
     code = {"model": attrs.model, "srcs": list(attrs.srcs)}
-    checkpoint = {"source": attrs.weights, "group": attrs.group, "seed": attrs.seed}
+    checkpoint = {"weights": attrs.weights, "group": attrs.group, "seed": attrs.seed}
     return [
         {"torch_trace": {"name": "trace", **code, "context": attrs.context}},
         {"model_weights": {"name": "weights", "trace": ":trace", **checkpoint}},

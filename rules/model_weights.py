@@ -2,19 +2,24 @@
 
 from dataclasses import dataclass
 
-from stbuild.api import Context, File, rule
+from stbuild.api import Context, File, Tree, rule
+from stbuild.limits import GROUPS
 from stbuild.providers import TraceInfo, WeightsInfo
+
+SUFFIXES = (".gguf", ".safetensors")
+"""Of the files that weights are read from."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class ModelWeights:
-    """`source` is a GGUF file or a Hugging Face folder; without it, weights are drawn from `seed`.
+    """`weights` is a GGUF file, a safetensors file or a Hugging Face folder; without it, they are synthetic.
 
-    Floats are quantised to 4 bits in groups of `group` columns, the LM head to 8 bits.
+    Synthetic weights depend on `seed`. Floats are quantised to 4 bits in groups of `group` columns, the LM
+    head to 8 bits.
     """
 
     trace: TraceInfo
-    source: File | None = None
+    weights: File | None = None
     group: int = 128
     seed: int = 0
 
@@ -23,14 +28,30 @@ class ModelWeights:
 def model_weights(ctx: Context[ModelWeights]) -> WeightsInfo:
     """Read names, shapes and formats; values are read when they are packed."""
     attrs = ctx.attrs
+    _check(ctx)
     index, options, tokenizer = (
         ctx.output("index.json"),
         ctx.output("options.json"),
         ctx.output_tree("tokenizer"),
     )
     wanted = ctx.params("wanted.json", {"group": attrs.group, "seed": attrs.seed})
-    source = ("--source", attrs.source) if attrs.source else ()
-    inputs = ("--graph", attrs.trace.graph, "--wanted", wanted, "--names", attrs.trace.names, *source)
+    source = ("--source", attrs.weights) if attrs.weights else ()
+    inputs = ("--graph", attrs.trace.graph, "--tables", attrs.trace.tables, "--wanted", wanted,
+              "--names", attrs.trace.names, *source)  # fmt: skip
     outputs = ("--index", index, "--options", options, "--tokenizer", tokenizer)
     ctx.stage("stbuild.stage.weights", (*inputs, *outputs))
-    return WeightsInfo(index=index, source=attrs.source, options=options, tokenizer=tokenizer)
+    return WeightsInfo(index=index, source=attrs.weights, options=options, tokenizer=tokenizer)
+
+
+def _check(ctx: Context[ModelWeights]) -> None:
+    weights, group = ctx.attrs.weights, ctx.attrs.group
+    if group not in GROUPS:
+        ctx.fail(
+            f"group takes {', '.join(map(str, GROUPS[:-1]))} or {GROUPS[-1]}, got {group}", attribute="group"
+        )
+    if weights and not isinstance(weights, Tree) and weights.suffix not in SUFFIXES:
+        ctx.fail(
+            f"weights with the ending {weights.suffix!r} cannot be read",
+            attribute="weights",
+            hint="give a .gguf file, a .safetensors file or a Hugging Face folder",
+        )

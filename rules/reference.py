@@ -15,7 +15,7 @@ class Reference:
 
 @rule
 def reference(ctx: Context[Reference]) -> ReferenceInfo:
-    """Interpret the graph in exact integers."""
+    """Interpret the graph in exact integers; the same tokens of another image need no new run."""
     smoke = ctx.attrs.smoke
     plan = smoke.bundle.link.hls.partition
     weights = plan.weights
@@ -24,7 +24,7 @@ def reference(ctx: Context[Reference]) -> ReferenceInfo:
     ctx.stage(
         "stbuild.stage.reference",
         ("--graph", plan.graph, "--tables", plan.trace.tables, "--options", weights.options, *source,
-         "--run", smoke.run, "--expected", expected),
+         "--tokens", smoke.tokens, "--expected", expected),
         resources=Resources(cpu=2, memory_mb=8000),
     )  # fmt: skip
     return ReferenceInfo(expected=expected, smoke=smoke)

@@ -2,16 +2,16 @@
 
 from dataclasses import dataclass
 
-from stbuild.api import Context, File, Policy, Resources, TestInfo, rule
+from stbuild.api import SHELLS, Context, File, Policy, Resources, TestInfo, rule
 
 
 @dataclass(frozen=True, kw_only=True)
 class ShTest:
-    """`cmd` is a bash text as in a genrule, without outputs; each of `shards` sees its number.
+    """`cmd` is a bash text as in a genrule, without outputs; the test fails when it fails.
 
-    The number is in TEST_SHARD_INDEX, counted from 0, of TEST_TOTAL_SHARDS. A test that fails is tried again
-    `retries` times; one that passes only then is reported as flaky. A test that writes JUnit XML of its cases
-    to the path in XML_OUTPUT_FILE is reported case by case.
+    Each of `shards` sees its number in TEST_SHARD_INDEX, counted from 0, of TEST_TOTAL_SHARDS. A test that
+    fails is tried again `retries` times; one that passes only then is reported as flaky. A test that writes
+    JUnit XML of its cases to the path in XML_OUTPUT_FILE is reported case by case.
     """
 
     cmd: str
@@ -28,25 +28,30 @@ class ShTest:
     network: bool = False
 
 
-_WRAPPED = """export XML_OUTPUT_FILE="$PWD/$1"
-( set --; {command}
-) && touch "$0" "$1\""""
+_MOST_SHARDS = 1000
+_RECORD_SUCCESS = """export XML_OUTPUT_FILE="$PWD/$1"
+shift
+"$@"
+: > "$0"
+: >> "$XML_OUTPUT_FILE"
+"""
+"""Runs the test in a shell of its own, so that nothing in its text can change how its failure is noticed."""
 
 
 @rule
 def sh_test(ctx: Context[ShTest]) -> TestInfo:
     """Run `cmd` under `stbuild test`; a success is cached like any result."""
     attrs = ctx.attrs
-    if attrs.shards < 1:
-        ctx.fail("a test has at least one shard", attribute="shards")
-    command = ctx.shell(attrs.cmd, srcs=attrs.srcs, outs=(), attribute="cmd")
+    if not 1 <= attrs.shards <= _MOST_SHARDS:
+        ctx.fail(f"shards takes 1 to {_MOST_SHARDS}, got {attrs.shards}", attribute="shards")
+    command = ctx.shell(attrs.cmd, srcs=attrs.srcs, tools=attrs.tools, attribute="cmd")
     named = tuple(sorted((attrs.resources or {}).items()))
     env = {**(attrs.env or {}), "TEST_TARGET": str(ctx.label), "TEST_TOTAL_SHARDS": str(attrs.shards)}
     for shard in range(attrs.shards):
         passed, cases = ctx.output(f"shard-{shard}.passed"), ctx.output(f"shard-{shard}.xml")
         ctx.run(
             "Test" if attrs.shards == 1 else f"Shard{shard + 1}of{attrs.shards}",
-            ("/bin/bash", "-euo", "pipefail", "-c", _WRAPPED.format(command=command), passed, cases),
+            (*SHELLS["bash"], _RECORD_SUCCESS, passed, cases, *command),
             inputs=(*attrs.srcs, *attrs.tools),
             env={**env, "TEST_SHARD_INDEX": str(shard)},
             tools=attrs.programs,

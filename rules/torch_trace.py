@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-from stbuild.api import Context, File, Resources, rule
+from stbuild.api import Context, File, Resources, Tree, rule
+from stbuild.limits import MAX_CONTEXT
 from stbuild.providers import TraceInfo
 
 
@@ -21,16 +22,28 @@ class TorchTrace:
 @rule
 def torch_trace(ctx: Context[TorchTrace]) -> TraceInfo:
     """Run torch.export on the meta device; weights are never needed."""
-    if ctx.attrs.context < 1:
-        ctx.fail(f"a context of {ctx.attrs.context} positions holds no token", attribute="context")
+    attrs = ctx.attrs
+    _check(ctx)
     graph, tables = ctx.output("graph.json"), ctx.output("tables.safetensors")
     text, names = ctx.output("graph.txt"), ctx.output("names.json")
     name = ctx.label.package.rpartition("/")[2]
     ctx.stage(
         "stbuild.stage.trace",
-        ("--model", ctx.attrs.model, "--context", ctx.attrs.context, "--name", name,
+        ("--model", attrs.model, "--context", attrs.context, "--name", name,
          "--names", names, "--graph", graph, "--tables", tables, "--text", text),
-        inputs=ctx.attrs.srcs,
+        inputs=attrs.srcs,
         resources=Resources(cpu=2, memory_mb=2000),
     )  # fmt: skip
-    return TraceInfo(graph=graph, tables=tables, names=names, model=ctx.attrs.model, srcs=ctx.attrs.srcs)
+    return TraceInfo(
+        graph=graph, tables=tables, names=names, model=attrs.model, context=attrs.context, srcs=attrs.srcs
+    )
+
+
+def _check(ctx: Context[TorchTrace]) -> None:
+    model, context = ctx.attrs.model, ctx.attrs.context
+    if isinstance(model, Tree):
+        ctx.fail(f"model takes a Python file, {model.real or model.path} is a folder", attribute="model")
+    if not model.name.endswith(".py"):
+        ctx.fail(f"model takes a Python file, got {model.name}", attribute="model")
+    if not 1 <= context <= MAX_CONTEXT:
+        ctx.fail(f"context takes 1 to {MAX_CONTEXT:,} positions, got {context:,}", attribute="context")

@@ -20,6 +20,12 @@ def xclbin_package(ctx: Context[XclbinPackage]) -> BundleInfo:
     link = ctx.attrs.link
     plan = link.hls.partition
     weights = plan.weights
+    if ctx.attrs.system and weights.source is None:
+        ctx.fail(
+            "a system message needs a chat template, and synthetic weights have none",
+            attribute="system",
+            hint="give `weights` that have one, or leave `system` out",
+        )
     memory, bundle = ctx.output_tree("memory"), ctx.output_tree("bundle")
     settings = {"platform": ctx.platform, "target": ctx.target, "system": ctx.attrs.system}
     params = ctx.params("params.json", settings)
@@ -35,4 +41,4 @@ def xclbin_package(ctx: Context[XclbinPackage]) -> BundleInfo:
         ("--design", plan.design, "--index", weights.index, "--params", params, "--image", link.image,
          "--memory", memory, "--tokenizer", weights.tokenizer, "--bundle", bundle),
     )  # fmt: skip
-    return BundleInfo(bundle=bundle, link=link)
+    return BundleInfo(bundle=bundle, link=link, system=ctx.attrs.system)

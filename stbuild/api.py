@@ -6,10 +6,12 @@ from stbuild.engine.graph.label import Label
 from stbuild.engine.load.context import Context
 from stbuild.engine.load.plugins import builtin_platform
 from stbuild.engine.load.rule import Entry, Macro, Rule, macro, rule
+from stbuild.engine.load.shell import SHELLS
 from stbuild.engine.load.standard import FilesInfo, TestInfo
 from stbuild.errors import StbuildError
 
 __all__ = [
+    "SHELLS",
     "Context",
     "Entry",
     "File",

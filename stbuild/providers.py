@@ -9,12 +9,13 @@ from stbuild.engine.graph.artifact import File, Tree
 class TraceInfo:
     """The tensor graph of a model, its position tables (safetensors, [context, width] each), and the
     checkpoint's names for parameters where they differ from the model's; `model` with the `srcs` that it
-    reads makes the model again."""
+    reads makes the model again; `context` is the number of positions of the KV cache."""
 
     graph: File
     tables: File
     names: File
     model: File
+    context: int
     srcs: tuple[File, ...] = ()
 
 
@@ -67,17 +68,24 @@ class LinkInfo:
 
 @dataclass(frozen=True, kw_only=True)
 class BundleInfo:
-    """Everything that a device needs: xclbin, weights per channel, manifest, tokenizer."""
+    """Everything that a device needs: xclbin, weights per channel, manifest, tokenizer; `system` is the
+    message that conversations begin with."""
 
     bundle: Tree
     link: LinkInfo
+    system: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
 class SmokeInfo:
-    """What the device said to the smoke prompts: tokens, hidden states, logits, times."""
+    """What the device said to the smoke prompts: tokens, hidden states, logits; the tokens alone.
+
+    `measured` holds times, which differ from run to run: an action that reads it would run again for nothing.
+    """
 
     run: Tree
+    tokens: File
+    measured: File
     bundle: BundleInfo
 
 

@@ -33,7 +33,7 @@ from stbuild.reference.interpreter import OUTPUTS, Outcome, Reference
 from stbuild.runtime.native import NativeDevice
 from stbuild.runtime.session import Session
 from stbuild.stage import package
-from stbuild.stage.smoke import hidden_streams
+from stbuild.stage.smoke import HiddenStream, hidden_streams
 from stbuild.toolchain import emu
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -68,7 +68,7 @@ class Accelerator:
     def run(self, tokens: Sequence[int], chunks: Sequence[int]) -> "Seen":
         """Take in `tokens` in launches of `chunks` tokens with the head at the end of each."""
         device = self.device()
-        streams = list(dict(hidden_streams(self.design)).values())
+        streams = [hidden.stream for hidden in hidden_streams(self.design)]
         words: dict[str, list[bytes]] = {s: [] for s in streams}
         for stream in streams:
             device.tap(stream, words[stream].append)
@@ -92,13 +92,13 @@ class Accelerator:
         for logits, end in zip(seen.logits, ends, strict=True):
             assert np.array_equal(logits, expected.logits[end].numpy()), f"logits of token {end}"
         assert seen.greedy == [int(expected.logits[end].argmax()) for end in ends]
-        for tail, stream in hidden_streams(self.design):
-            assert seen.hidden[stream] == self._hidden(tail, expected, chunks), f"hidden states of {tail}"
+        for hidden in hidden_streams(self.design):
+            assert seen.hidden[hidden.stream] == self._hidden(hidden, expected, chunks), hidden
 
-    def _hidden(self, tail: str, expected: Outcome, chunks: Sequence[int]) -> bytes:
+    def _hidden(self, hidden: HiddenStream, expected: Outcome, chunks: Sequence[int]) -> bytes:
         """The reference's states in the order of the stream: launch, run, token."""
-        block = self.graph.blocks[self.design.process(tail).block]
-        value = block.outputs[int(tail.rpartition("_")[2])]
+        block = self.graph.blocks[hidden.block]
+        value = block.outputs[hidden.slot]
         parts: list[NDArray[np.int32]] = []
         at = 0
         for size in chunks:
@@ -119,17 +119,22 @@ class Seen:
 
 def accelerate(model: nn.Module, folder: Path, *, card: str = "u55c", context: int = 32, group: int = 32,
                defines: Sequence[str] = (), compiler: Callable[[Design, Path], Path] | None = None,
+               change: Callable[[Design], Design] | None = None,
                **wishes: int) -> Accelerator:  # fmt: skip
-    """Trace, plan, generate, compile (by `compiler`, else g++), pack and bundle `model` below `folder`."""
+    """Trace, plan, generate, compile (by `compiler`, else g++), pack and bundle `model` below `folder`.
+
+    `change` is made to the finished design.
+    """
     traced = decode_graph(model, name="small", context=context)
     graph = FixNumerics()(traced.graph)
     uses = uses_of(graph, group)
     weights = ModuleWeights.of(model, uses)
     index = index_of(graph, weights)
     design = plan(graph, index, platform(card), Wishes(**wishes))
+    design = change(design) if change else design
     memory = folder / "memory"
     with RegionFiles(memory) as files:
-        write_memory(graph, design, weights, traced.tables, files.append)
+        write_memory(design, weights, traced.tables, files.append)
     image = compiler(design, folder) if compiler else compile_design(design, folder, defines)
     serde.write(folder / "design.json", design)
     serde.write(folder / "index.json", index)

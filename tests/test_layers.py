@@ -11,12 +11,13 @@ TORCH = {"torch", "transformers"}
 ALLOWED: dict[str, set[str]] = {
     "errors": set(),
     "layout": set(),
+    "limits": set(),
     "platform": {"errors"},
-    "ir": {"errors"},
+    "ir": {"errors", "limits"},
     "package": {"errors"},
-    "frontend": {"ir", "errors"},
+    "frontend": {"ir", "errors", "limits"},
     "reference": {"ir", "errors"},
-    "passes": {"ir", "platform", "errors", "timing"},
+    "passes": {"ir", "platform", "errors", "limits", "timing"},
     "codegen": {"ir", "platform", "errors"},
     "timing": {"ir", "platform", "errors"},
     "toolchain": {"platform", "errors"},
@@ -24,7 +25,7 @@ ALLOWED: dict[str, set[str]] = {
     "engine": {"errors", "layout", "platform"},
     "stage": {
         *("frontend", "reference", "ir", "passes", "codegen", "timing"),
-        *("toolchain", "package", "runtime", "platform", "errors"),
+        *("toolchain", "package", "runtime", "platform", "errors", "limits"),
     },
     "providers": {"platform", "errors", "engine"},  # of the engine only File and Tree, which rules hand on
     "api": {"engine", "platform", "providers", "errors"},
@@ -47,7 +48,7 @@ ENGINE: dict[str, set[str]] = {
 }
 """What each part of the engine may import of the others."""
 
-PLUGINS = {"rules": {"api", "toolchain", "providers"}, "platforms": {"api", "platform"}}
+PLUGINS = {"rules": {"api", "toolchain", "providers", "limits"}, "platforms": {"api", "platform"}}
 
 
 def part_of(path: Path) -> str:

@@ -34,22 +34,23 @@ def tools(names: Sequence[str]) -> list[Tool]:
     return [tool for tool in found if not names or tool.name in names]
 
 
+def stbuild_of(checkout: Path, name: str, *flags: str) -> Tool:
+    """The stbuild of a checkout, which may be an older one than this."""
+    jobs = str((os.cpu_count() or 1) + 2)
+    argv = (str(checkout.resolve() / "stbuildw"), *STBUILD[1:], "-j", jobs, *flags)
+    return Tool(name=name, write=graph.write_stbuild, argv=argv, clean=(argv[0], "clean"))
+
+
 def every() -> list[Tool]:
     """All tools that we know to compare with; ninja, the measure of the others, comes first."""
     jobs = str((os.cpu_count() or 1) + 2)
     doit = (sys.executable, "-m", "doit", "-n", jobs, "-P", "thread", "--backend", "sqlite3")
-    clean = (STBUILD[0], "clean")
     return [
         Tool(name="ninja", write=graph.write_ninja, argv=("ninja", "-j", jobs)),
         Tool(name="make", write=graph.write_make, argv=("make", "-s", "-j", jobs)),
         Tool(name="doit", write=graph.write_doit, argv=(*doit, "--check_file_uptodate", "timestamp")),
-        Tool(
-            name="stbuild-off",
-            write=graph.write_stbuild,
-            argv=(*STBUILD, "-j", jobs, "--sandbox=off"),
-            clean=clean,
-        ),
-        Tool(name="stbuild", write=graph.write_stbuild, argv=(*STBUILD, "-j", jobs), clean=clean),
+        stbuild_of(CHECKOUT, "stbuild-off", "--sandbox=off"),
+        stbuild_of(CHECKOUT, "stbuild"),
         Tool(
             name="bazel",
             write=graph.write_bazel,

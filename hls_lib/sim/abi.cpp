@@ -40,7 +40,7 @@ const char* stb_streams() {
   static std::string text;
   text = "[";
   for (const auto& entry : device().channels()) {
-    const stb::sim::Channel& channel = *entry.second;
+    const stb::sim::Fifo& channel = *entry.second;
     text += (text.size() > 1 ? ", " : "");
     text += "{\"name\": \"" + channel.name + "\", \"depth\": " + std::to_string(channel.depth) +
             ", \"high\": " + std::to_string(channel.high);

@@ -5,7 +5,6 @@
 // now = max(now, written + 1); write k waits for the read of token k - depth, plus 1.
 #pragma once
 
-#include <algorithm>
 #include <cstring>
 
 #include "pipeline.hpp"
@@ -15,12 +14,15 @@
 namespace stb {
 namespace sim {
 
+inline std::uint64_t least(std::uint64_t a, std::uint64_t b) { return a < b ? a : b; }
+inline std::uint64_t later(std::uint64_t a, std::uint64_t b) { return a < b ? b : a; }
+
 inline std::uint64_t fill(const Channel& channel) { return channel.tail - channel.head; }
 
 // The cycle at which `token` can be written, not before `at`.
 inline std::uint64_t write_cycle(const Channel& channel, std::uint64_t token, std::uint64_t at) {
   if (token < channel.depth) return at;
-  return std::max(at, channel.freed[(token - channel.depth) & channel.mask] + 1);
+  return later(at, channel.freed[(token - channel.depth) & channel.mask] + 1);
 }
 
 // The running process goes on so that its write to `channel` happens at the cycle `at`.
@@ -38,7 +40,7 @@ inline void stamp_write_of(Channel& channel, std::uint64_t token, Clock& mine) {
 }
 
 inline void stamp_read_of(Channel& channel, std::uint64_t token, Clock& mine) {
-  const std::uint64_t at = std::max(mine.now, channel.written[token & channel.mask] + 1);
+  const std::uint64_t at = later(mine.now, channel.written[token & channel.mask] + 1);
   channel.data_wait += at - mine.now;
   mine.data_wait += at - mine.now;
   mine.now = at;
@@ -131,7 +133,7 @@ std::uint64_t take_some(const Port<T>& in, T* values, std::uint64_t count) {
   Channel& channel = in.channel();
   if (channel.tail == channel.head) wait_data(channel, 1);
   const std::uint64_t slot = channel.head & channel.mask;
-  const std::uint64_t part = std::min({count, fill(channel), channel.mask + 1 - slot});
+  const std::uint64_t part = least(count, least(fill(channel), channel.mask + 1 - slot));
   std::memcpy(static_cast<void*>(values), in.items() + slot, part * sizeof(T));
   if (kTimed) stamp_reads(channel, part);
   advance_head(channel, part);
@@ -144,7 +146,7 @@ std::uint64_t put_some(const Port<T>& out, const T* values, std::uint64_t count)
   Channel& channel = out.channel();
   if (fill(channel) >= channel.depth) wait_space(channel, 1);
   const std::uint64_t slot = channel.tail & channel.mask;
-  const std::uint64_t part = std::min({count, channel.depth - fill(channel), channel.mask + 1 - slot});
+  const std::uint64_t part = least(count, least(channel.depth - fill(channel), channel.mask + 1 - slot));
   std::memcpy(static_cast<void*>(out.slots() + slot), values, part * sizeof(T));
   if (kTimed) stamp_writes(channel, part);
   advance_tail(channel, part);
@@ -170,7 +172,7 @@ void lend(const Port<T>& out, const T* values, std::int64_t count) {
   channel.mask = kNever >> 1;
   for (std::uint64_t left = static_cast<std::uint64_t>(count); left > 0;) {
     if (fill(channel) >= channel.depth) wait_space(channel, 1);
-    const std::uint64_t part = std::min(left, channel.depth - fill(channel));
+    const std::uint64_t part = least(left, channel.depth - fill(channel));
     advance_tail(channel, part);
     left -= part;
   }
@@ -200,9 +202,9 @@ Run<T> take_groups(const Port<T>& port, T* copy, int group, int limit) {
   if (size > channel.depth) return copy_group(port, copy, group);
   if (fill(channel) < size) wait_data(channel, size);
   const std::uint64_t slot = channel.head & channel.mask;
-  const std::uint64_t straight = std::min(fill(channel), channel.mask + 1 - slot);
+  const std::uint64_t straight = least(fill(channel), channel.mask + 1 - slot);
   if (straight < size) return copy_group(port, copy, group);
-  const std::uint64_t groups = std::min(straight / size, static_cast<std::uint64_t>(limit));
+  const std::uint64_t groups = least(straight / size, static_cast<std::uint64_t>(limit));
   advance_head(channel, groups * size);
   return {port.items() + slot, static_cast<int>(groups)};
 }

@@ -10,7 +10,7 @@ namespace sim {
 namespace {
 
 std::string state_of(const Process& process) {
-  const Channel& channel = *process.waits_for;
+  const Fifo& channel = *process.waits_for;
   std::string text = process.name;
   text += process.waits_to_write ? " waits to write " : " waits to read ";
   text += channel.name + " (depth " + std::to_string(channel.depth) + ", fill " +
@@ -78,7 +78,7 @@ std::string explain_deadlock(const Scheduler& device) {
 
 std::string explain_leftovers(const Scheduler& device) {
   for (const auto& entry : device.channels()) {
-    const Channel& channel = *entry.second;
+    const Fifo& channel = *entry.second;
     if (channel.tail == channel.head) continue;
     return "stream " + channel.name + " holds " + std::to_string(channel.tail - channel.head) +
            " tokens after the launch (depth " + std::to_string(channel.depth) + ")";

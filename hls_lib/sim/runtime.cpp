@@ -7,7 +7,7 @@ namespace stb {
 namespace sim {
 namespace {
 
-void call_tap(const Channel& channel, std::uint64_t first, std::uint64_t count) {
+void call_tap(const Fifo& channel, std::uint64_t first, std::uint64_t count) {
   for (std::uint64_t token = first; token < first + count; ++token) {
     const auto bytes = static_cast<std::uint64_t>(channel.item_bytes);
     channel.tap(channel.tap_user, channel.ring + (token & channel.mask) * bytes, channel.item_bytes);
@@ -21,8 +21,8 @@ Clock* running_clock = nullptr;
 void wait_data(Channel& channel, std::uint64_t count) {
   while (channel.tail - channel.head < count) {
     channel.reader = device().in_process() ? &device().running() : nullptr;
-    if (channel.tap == nullptr) channel.wake_tail = channel.head + count;
-    device().block(channel, false, count);
+    if (fifo_of(channel).tap == nullptr) channel.wake_tail = channel.head + count;
+    device().block(fifo_of(channel), false, count);
   }
 }
 
@@ -30,15 +30,16 @@ void wait_space(Channel& channel, std::uint64_t count) {
   while (channel.tail - channel.head + count > channel.depth) {
     channel.writer = device().in_process() ? &device().running() : nullptr;
     channel.wake_head = channel.tail + count - channel.depth;
-    device().block(channel, true, count);
+    device().block(fifo_of(channel), true, count);
   }
 }
 
 void announce_data(Channel& channel, std::uint64_t first, std::uint64_t count) {
-  if (channel.tap != nullptr) call_tap(channel, first, count);
+  const Fifo& fifo = fifo_of(channel);
+  if (fifo.tap != nullptr) call_tap(fifo, first, count);
   if (channel.reader == nullptr || channel.tail - channel.head < channel.reader->wanted) return;
   device().wake(channel.reader);
-  channel.wake_tail = channel.tap != nullptr ? 0 : kNever;
+  channel.wake_tail = fifo.tap != nullptr ? 0 : kNever;
 }
 
 void announce_space(Channel& channel) {
@@ -46,19 +47,19 @@ void announce_space(Channel& channel) {
   channel.wake_head = kNever;
 }
 
-void fail(const std::string& message) { device().stop(message); }
+void fail(const char* message) { device().stop(message); }
 
 Channel& open_channel(const char* name, std::uint64_t depth, long item_bytes) {
   return device().open(device().scoped(name), depth, item_bytes);
 }
 
-void note_end(Channel& channel) { device().note_end(channel); }
+void note_end(Channel& channel) { device().note_end(fifo_of(channel)); }
 
-void spawn(const char* name, const std::function<void()>& body) { device().spawn(name, body); }
+void add_process(const char* name, const Closure& body) { device().spawn(name, body); }
 
-Unit::Unit(const char* name) : outer_(device().change_unit(device().scoped(name))) {}
+Unit::Unit(const char* name) { device().enter_unit(name); }
 
-Unit::~Unit() { device().change_unit(outer_); }
+Unit::~Unit() { device().leave_unit(); }
 
 }  // namespace sim
 }  // namespace stb

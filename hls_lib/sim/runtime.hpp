@@ -2,8 +2,6 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
-#include <string>
 
 #include "channel.hpp"
 
@@ -35,7 +33,7 @@ void announce_data(Channel& channel, std::uint64_t first, std::uint64_t count);
 void announce_space(Channel& channel);
 
 // Stops the launch with a failed check.
-[[noreturn]] void fail(const std::string& message);
+[[noreturn]] void fail(const char* message);
 
 // The stream `name` of the compute unit in scope; made at its first mention.
 Channel& open_channel(const char* name, std::uint64_t depth, long item_bytes);
@@ -43,9 +41,25 @@ Channel& open_channel(const char* name, std::uint64_t depth, long item_bytes);
 // A process that is being made mentions a stream: it is at one end of it.
 void note_end(Channel& channel);
 
-// Adds a process of the compute unit in scope; it repeats `body` for ever, or runs it once per launch
-// when the host-started kernel adds it.
-void spawn(const char* name, const std::function<void()>& body);
+// A closure of any type: what it is, and how to copy, call and drop it.
+struct Closure {
+  const void* object;
+  void* (*copy)(const void* object);
+  void (*call)(void* object);
+  void (*drop)(void* object);
+};
+
+// Adds a process of the compute unit in scope; it repeats a copy of `body` for ever, or runs it once per
+// launch when the host-started kernel adds it.
+void add_process(const char* name, const Closure& body);
+
+template <typename Body>
+void spawn(const char* name, const Body& body) {
+  add_process(name,
+              {&body, [](const void* object) -> void* { return new Body(*static_cast<const Body*>(object)); },
+               [](void* object) { (*static_cast<Body*>(object))(); },
+               [](void* object) { delete static_cast<Body*>(object); }});
+}
 
 // Gives the processes and streams made in its lifetime the names `unit.process`, `unit.stream`.
 class Unit {
@@ -54,9 +68,6 @@ class Unit {
   ~Unit();
   Unit(const Unit&) = delete;
   Unit& operator=(const Unit&) = delete;
-
- private:
-  std::string outer_;
 };
 
 // The system: defined by the generated system.cpp. `build` calls the compute kernels, `launch` the

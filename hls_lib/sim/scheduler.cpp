@@ -21,7 +21,7 @@ std::uint64_t power_of_two(std::uint64_t least) {
   return size;
 }
 
-void shape(Channel& channel, std::uint64_t depth) {
+void shape(Fifo& channel, std::uint64_t depth) {
   channel.depth = depth;
   channel.mask = channel.own_mask = power_of_two(depth) - 1;
   const std::uint64_t bytes = (channel.mask + 1) * static_cast<std::uint64_t>(channel.item_bytes);
@@ -29,8 +29,10 @@ void shape(Channel& channel, std::uint64_t depth) {
   if (channel.storage == nullptr) throw std::bad_alloc();
   channel.ring = channel.storage;
   if (!kTimed) return;
-  channel.written.assign(channel.mask + 1, 0);
-  channel.freed.assign(channel.mask + 1, 0);
+  channel.write_cycles.assign(channel.mask + 1, 0);
+  channel.read_cycles.assign(channel.mask + 1, 0);
+  channel.written = channel.write_cycles.data();
+  channel.freed = channel.read_cycles.data();
 }
 
 // An empty channel counts from 0 again; whoever waits for data goes on waiting.
@@ -116,7 +118,7 @@ void Scheduler::reset() {
   processes_.clear();
   channels_.clear();
   ready_.clear();
-  unit_.clear();
+  units_.clear();
   running_ = nullptr;
   built_ = launching_ = stopped_ = false;
 }
@@ -141,7 +143,7 @@ void Scheduler::leave() {
   Fiber::change(self->fiber, next);
 }
 
-void Scheduler::block(const Channel& channel, bool to_write, std::uint64_t wanted) {
+void Scheduler::block(const Fifo& channel, bool to_write, std::uint64_t wanted) {
   if (running_ == nullptr) throw std::logic_error("stream " + channel.name + " is used outside of a process");
   running_->waits_for = &channel;
   running_->waits_to_write = to_write;
@@ -163,13 +165,13 @@ void Scheduler::stop(const std::string& message) {
   std::abort();
 }
 
-Channel& Scheduler::open(const std::string& name, std::uint64_t depth, long item_bytes) {
-  std::unique_ptr<Channel>& channel = channels_[name];
+Fifo& Scheduler::open(const std::string& name, std::uint64_t depth, long item_bytes) {
+  std::unique_ptr<Fifo>& channel = channels_[name];
   if (channel != nullptr) {
     if (channel->item_bytes == item_bytes) return *channel;
     throw std::runtime_error("stream " + name + " is used with two types");
   }
-  channel = std::make_unique<Channel>();
+  channel = std::make_unique<Fifo>();
   channel->name = name;
   channel->item_bytes = item_bytes;
   shape(*channel, static_cast<std::uint64_t>(setting("depth." + name, static_cast<double>(depth))));
@@ -186,7 +188,7 @@ bool Scheduler::tap(const std::string& stream, Tap tap) {
   return true;
 }
 
-void Scheduler::apply_tap(Channel& channel) {
+void Scheduler::apply_tap(Fifo& channel) {
   const auto found = taps_.find(channel.name);
   if (found == taps_.end()) return;
   channel.tap = found->second.function;
@@ -206,16 +208,17 @@ double Scheduler::setting(const std::string& key, double otherwise) const {
   return found == settings_.end() ? otherwise : found->second;
 }
 
-void Scheduler::spawn(const std::string& name, const std::function<void()>& body) {
+void Scheduler::spawn(const std::string& name, const Closure& body) {
   if (running_ != nullptr) throw std::logic_error("process " + name + " is started by a process");
   processes_.push_back(std::make_unique<Process>());
   Process& process = *processes_.back();
   process.name = scoped(name);
   process.once = launching_;
   noted_.clear();
-  process.body = body;  // copies the call's streams, which note their new end
+  process.body = {body.copy(body.object), body.drop};  // copies its streams, which note their new end
+  process.call = body.call;
   process.streams = noted_;
-  for (Channel* channel : noted_) channel->ends.push_back(&process);
+  for (Fifo* channel : noted_) channel->ends.push_back(&process);
   const double rate = setting("bytes_per_cycle." + process.name, 64.0);
   process.clock.memory_step = 64.0 / rate;
   process.clock.memory_latency = static_cast<std::uint64_t>(setting("read_latency." + process.name, 0));
@@ -233,7 +236,7 @@ void Scheduler::enter(void* argument) {
   Process& process = *static_cast<Process*>(argument);
   do {
     if (process.home != nullptr) process.home_head = process.home->head;
-    process.body();
+    process.call(process.body.get());
     leave_pipeline();
     process.clock.latency = 0;
   } while (!process.once);

@@ -2,15 +2,13 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <map>
 #include <memory>
 #include <string>
-#include <utility>
 #include <vector>
 
-#include "channel.hpp"
 #include "fiber.hpp"
+#include "fifo.hpp"
 #include "runtime.hpp"
 #include "strict_state.hpp"
 
@@ -19,19 +17,20 @@ namespace sim {
 
 struct Process {
   std::string name;
-  std::function<void()> body;
+  std::unique_ptr<void, void (*)(void*)> body{nullptr, nullptr};
+  void (*call)(void* body) = nullptr;
   bool once = false;  // runs once per launch
   bool done = false;
   Fiber fiber;
   std::unique_ptr<Stack> stack;
   Clock clock;
   Pipeline pipeline;
-  std::vector<Channel*> streams;       // those its call names
-  const Channel* waits_for = nullptr;  // null: it can run
+  std::vector<Fifo*> streams;       // those its call names
+  const Fifo* waits_for = nullptr;  // null: it can run
   bool waits_to_write = false;
-  std::uint64_t wanted = 0;       // tokens or free slots it waits for
-  const Channel* home = nullptr;  // where it waits between launches
-  std::uint64_t home_head = 0;    // what had been read there when its call began
+  std::uint64_t wanted = 0;     // tokens or free slots it waits for
+  const Fifo* home = nullptr;   // where it waits between launches
+  std::uint64_t home_head = 0;  // what had been read there when its call began
 
   void begin_launch() { clock.now = clock.data_wait = clock.space_wait = home_head = 0; }
 };
@@ -52,20 +51,23 @@ class Scheduler {
   bool tap(const std::string& stream, Tap tap);
   void set(const std::string& key, double value);
   double setting(const std::string& key, double otherwise) const;
-  const std::map<std::string, std::unique_ptr<Channel>>& channels() const { return channels_; }
+  const std::map<std::string, std::unique_ptr<Fifo>>& channels() const { return channels_; }
   const std::vector<std::unique_ptr<Process>>& processes() const { return processes_; }
   MemoryLog& memory_log() { return memory_log_; }
 
   Process& running() { return *running_; }
   bool in_process() const { return running_ != nullptr; }
-  void block(const Channel& channel, bool to_write, std::uint64_t wanted);
+  void block(const Fifo& channel, bool to_write, std::uint64_t wanted);
   void wake(Process*& waiting);
   [[noreturn]] void stop(const std::string& message);
-  Channel& open(const std::string& name, std::uint64_t depth, long item_bytes);
-  void note_end(Channel& channel) { noted_.push_back(&channel); }
-  void spawn(const std::string& name, const std::function<void()>& body);
-  std::string change_unit(std::string unit) { return std::exchange(unit_, std::move(unit)); }
-  std::string scoped(const std::string& name) const { return unit_.empty() ? name : unit_ + "." + name; }
+  Fifo& open(const std::string& name, std::uint64_t depth, long item_bytes);
+  void note_end(Fifo& channel) { noted_.push_back(&channel); }
+  void spawn(const std::string& name, const Closure& body);
+  void enter_unit(const std::string& name) { units_.push_back(scoped(name)); }
+  void leave_unit() { units_.pop_back(); }
+  std::string scoped(const std::string& name) const {
+    return units_.empty() ? name : units_.back() + "." + name;
+  }
 
  private:
   static void enter(void* process);
@@ -75,7 +77,7 @@ class Scheduler {
   int judge();
   void end_launch();
   void reset();
-  void apply_tap(Channel& channel);
+  void apply_tap(Fifo& channel);
   Fiber& next_ready();
   void run_ready();
   void leave();
@@ -85,12 +87,12 @@ class Scheduler {
   std::vector<Process*> ready_;
   std::vector<std::unique_ptr<Process>> processes_;
   std::vector<std::unique_ptr<Stack>> spare_stacks_;
-  std::map<std::string, std::unique_ptr<Channel>> channels_;
+  std::map<std::string, std::unique_ptr<Fifo>> channels_;
   std::map<std::string, Tap> taps_;
   std::map<std::string, double> settings_;
-  std::vector<Channel*> noted_;
+  std::vector<Fifo*> noted_;
   MemoryLog memory_log_;
-  std::string unit_;
+  std::vector<std::string> units_;  // those in scope, the innermost last
   std::string message_;
   std::string profile_ = "[]";
   std::uint64_t cycles_ = 0;

@@ -26,7 +26,7 @@ bool room_for_iteration(const Pipeline& mine, std::uint64_t iteration) {
 }
 
 void commit_front(Pipeline& mine) {
-  Channel& channel = *mine.held.front().channel;
+  Fifo& channel = *mine.held.front().channel;
   mine.held.pop_front();
   if (fill(channel) >= channel.depth) wait_space(channel, 1);
   const std::vector<unsigned char>& token = channel.held.front();
@@ -92,8 +92,9 @@ bool holding() { return pipeline().active && !pipeline().flushable; }
 bool hold(Channel& channel, const void* token) {
   if (!holding()) return false;
   const auto* bytes = static_cast<const unsigned char*>(token);
-  channel.held.emplace_back(bytes, bytes + channel.item_bytes);
-  pipeline().held.push_back({&channel, pipeline().iteration});
+  Fifo& fifo = fifo_of(channel);
+  fifo.held.emplace_back(bytes, bytes + fifo.item_bytes);
+  pipeline().held.push_back({&fifo, pipeline().iteration});
   return true;
 }
 

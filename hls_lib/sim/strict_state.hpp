@@ -5,13 +5,13 @@
 #include <deque>
 #include <unordered_set>
 
-#include "channel.hpp"
+#include "fifo.hpp"
 
 namespace stb {
 namespace sim {
 
 struct HeldWrite {
-  Channel* channel;
+  Fifo* channel;
   std::uint64_t iteration;
 };
 

@@ -96,8 +96,7 @@ def close(opened: Session, report: Report, stream: TextIO) -> list[str]:
 
 def summary_lines(opened: Session, label: str) -> list[str]:
     """What a target's summary says of its bundle, its check and its speed."""
-    file = opened.graph.targets[label].summary
-    if file is None:
-        return []
-    summary = json.loads(opened.path(file).read_text())
+    summary: dict[str, str] = {}
+    for file in opened.graph.targets[label].summary:
+        summary.update(json.loads(opened.path(file).read_text()))
     return [f"{name}: {summary[name]}" for name in ("bundle", "check", "speed") if summary.get(name)]

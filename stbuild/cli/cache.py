@@ -8,11 +8,14 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from msgspec import structs
+
 from stbuild import layout
 from stbuild.cli.request import cache_dir, open_workspace
-from stbuild.engine.keys import digest as digests
 from stbuild.engine.store.gc import sweep, usage
+from stbuild.engine.store.lock import exclusive
 from stbuild.engine.store.store import Store
+from stbuild.engine.store.verify import verify
 from stbuild.errors import StbuildError
 
 _SIZES = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
@@ -24,7 +27,7 @@ def declare(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "what",
         choices=("info", "gc", "verify"),
-        help="info: its size; gc: make it smaller; verify: read every file and drop damaged ones",
+        help="info: its size; gc: make it smaller; verify: read it and stbuild-out, and drop damaged files",
     )
     parser.add_argument("--max-size", help="what gc leaves at most, for example 20G")
     parser.add_argument("--max-age", help="what gc drops when it was not used for so long, for example 30d")
@@ -44,7 +47,7 @@ def execute(options: argparse.Namespace) -> int:
         case _:
             row, text = _sweep(root, options)
     print(json.dumps({"cache": str(root), **row}, indent=2) if options.json else text)
-    return 1 if row.get("damaged") else 0
+    return 1 if row.get("damaged") or row.get("mended") else 0
 
 
 def _info(root: Path) -> tuple[dict[str, Any], str]:
@@ -72,15 +75,30 @@ def _sweep(root: Path, options: argparse.Namespace) -> tuple[dict[str, Any], str
 
 
 def _verify(root: Path) -> tuple[dict[str, Any], str]:
-    bad = []
-    for blob in sorted(root.glob("cas/*/*")):
-        digest = blob.name
-        if len(digest) >= 64 and not digest.endswith(".tmp") and digests.hash_file(blob)[:64] != digest[:64]:
-            blob.unlink()
-            bad.append(digest)
-    lines = [f"damaged: {digest}" for digest in bad]
-    end = f"{len(bad)} damaged files removed" if bad else "every file is sound"
-    return {"damaged": bad}, "\n".join([*lines, end])
+    workspace = _workspace_root()
+    if workspace is None or not layout.state_dir(workspace).is_dir():
+        found = verify(root, None)
+    else:
+        with exclusive(layout.state_dir(workspace) / "lock", _tell_waiting):
+            found = verify(root, workspace)
+    lines = [f"damaged: {name}" for name in found.damaged]
+    lines += [f"mode or time put right: {name}" for name in found.mended]
+    end = f"{len(found.damaged)} damaged files removed, {len(found.mended)} put right"
+    if not lines:
+        end = "every file is sound"
+    return structs.asdict(found), "\n".join([*lines, end])
+
+
+def _workspace_root() -> Path | None:
+    """The workspace that we stand in; a cache can be verified from anywhere."""
+    try:
+        return open_workspace().root
+    except StbuildError:
+        return None
+
+
+def _tell_waiting(pid: str) -> None:
+    print(f"another stbuild (process {pid}) builds here; waiting", file=sys.stderr)
 
 
 def _size(text: str | None) -> int | None:

@@ -5,6 +5,7 @@ import shutil
 
 from stbuild import layout
 from stbuild.cli.request import open_workspace
+from stbuild.cli.test import LOGS
 from stbuild.engine.store.lock import exclusive
 from stbuild.engine.store.state import State
 
@@ -25,7 +26,7 @@ def execute(options: argparse.Namespace) -> int:
         state / "lock", lambda pid: print(f"another stbuild (process {pid}) builds here; waiting")
     ):
         for path in sorted(out.iterdir()):
-            if path != state:
+            if path != state and (not out.is_symlink() or _is_built(path.name)):
                 shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
         for name in ("work", "logs"):
             shutil.rmtree(state / name, ignore_errors=True)
@@ -34,3 +35,8 @@ def execute(options: argparse.Namespace) -> int:
         memory.close()
     print(f"done: {out.relative_to(root)} is empty, the cache is as it was")
     return 0
+
+
+def _is_built(name: str) -> bool:
+    """Whether a build makes a folder of this name; where stbuild-out is a link, others lie beside it."""
+    return name == LOGS or any(name.endswith(f"-{target}") for target in layout.TARGETS)

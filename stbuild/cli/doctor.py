@@ -86,7 +86,7 @@ def _sandbox() -> Iterator[Finding]:
         os.close(space)
     text = "none for an action, unless it declares `network`" if spaces else "open to every action"
     yield Finding(name="network", ok=None, text=text)
-    place = cgroup.find_place()
+    place = cgroup.find_parent()
     text = "an action above its memory_mb is stopped; "
     if place is not None:
         text += f"the kernel sees to it (control groups, version {place.version})"

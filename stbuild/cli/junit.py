@@ -13,6 +13,7 @@ from xml.etree import ElementTree
 
 from stbuild.engine.execution.failure import Failure
 from stbuild.engine.graph.label import parse_label
+from stbuild.engine.graph.owned import OwnedFolders
 
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _TAIL = 64_000
@@ -50,12 +51,15 @@ class Case:
 def write_junit(cases: list[Case], folder: Path, aggregate: Path) -> None:
     """`<folder>/<package>/<target>/test.xml` for each target, and `aggregate` for all."""
     suites = []
+    folders = OwnedFolders(str(folder))
     for label, group in groupby(cases, key=lambda case: case.label):
         elements = [element for case in group for element in _elements(case)]
         suites.append(ElementTree.Element("testsuite", {"name": label, **_counts(elements)}))
         suites[-1].extend(elements)
         place = parse_label(label, package="")
-        _write(suites[-1], folder / place.package / place.name / "test.xml")
+        path = folder / place.package / place.name / "test.xml"
+        folders.unlink(str(path))
+        _write(suites[-1], path)
     everything = [element for suite in suites for element in suite]
     top = ElementTree.Element("testsuites", _counts(everything))
     top.extend(suites)

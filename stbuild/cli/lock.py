@@ -5,6 +5,7 @@ import json
 
 from stbuild import layout
 from stbuild.cli.request import open_workspace
+from stbuild.engine.keys.search import search_path
 from stbuild.engine.keys.tools import ToolBox
 
 
@@ -17,8 +18,9 @@ def declare(parser: argparse.ArgumentParser) -> None:
 
 def execute(options: argparse.Namespace) -> int:
     """Ask each tool and write what it says."""
-    root = open_workspace().root
-    box = ToolBox(lambda _: None, lambda _, __: None, {})
+    workspace = open_workspace()
+    root, cache = workspace.root, workspace.cache or layout.default_cache_dir()
+    box = ToolBox(lambda _: None, lambda _, __: None, {}, search_path(root, [cache]))
     versions = {name: box.tool(name).version for name in sorted(options.tools)}
     path = root / layout.LOCK_FILE
     path.write_text(json.dumps({"tools": versions}, indent=2) + "\n")

@@ -10,6 +10,7 @@ from stbuild import layout
 from stbuild.console import Display, make_display
 from stbuild.engine.execution.build import Options
 from stbuild.engine.graph.label import Label, Pattern, default_name, parse_label, parse_pattern
+from stbuild.engine.graph.names import path_problem
 from stbuild.engine.load.workspace import Workspace, default_configuration, find_workspace
 from stbuild.engine.session import Request
 from stbuild.errors import StbuildError
@@ -72,6 +73,8 @@ def pattern_of(workspace: Workspace, text: str) -> Pattern:
         return parse_pattern(text, package=here)
     text = _relative_to_root(workspace, text)
     folder = text.partition(":")[0].removesuffix("...").rstrip("/")
+    if folder and path_problem(folder):
+        return parse_pattern(f"//{text}", package="")  # which refuses it, before it is looked for
     beside = f"{here}/{folder}".strip("/") if here else folder
     if (workspace.root / beside / layout.BUILD_FILE).is_file() or (text.endswith("...") and here):
         return parse_pattern(f"//{here}/{text}" if here else f"//{text}", package="")
@@ -105,7 +108,15 @@ def _override(text: str) -> tuple[Label, str, Any]:
         raise StbuildError(f"--set takes //package:target.attribute=value, got {text!r}")
     import yaml  # Late, as Analysis below: a build of which little has changed needs neither.
 
-    return parse_label(label, package=""), name, yaml.safe_load(value)
+    from stbuild.engine.load.buildfile import refuse_unfit
+
+    try:
+        chosen = yaml.safe_load(value)
+    except yaml.YAMLError as error:
+        problem = str(error).splitlines()[0]
+        raise StbuildError(f"--set {place}: {value!r} is not YAML: {problem}", hint="quote it") from None
+    refuse_unfit(chosen, "--set")
+    return parse_label(label, package=""), name, chosen
 
 
 def _weights(

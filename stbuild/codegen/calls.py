@@ -2,18 +2,9 @@
 
 from dataclasses import dataclass, replace
 
+from stbuild.codegen.identifiers import table
 from stbuild.codegen.named_types import NamedType, attention_types, rotary_types
-from stbuild.ir.design import (
-    Argmax,
-    BlockRuns,
-    Design,
-    FanOut,
-    Fork,
-    LoopHead,
-    LoopTail,
-    Process,
-    TakeLast,
-)  # fmt: skip
+from stbuild.ir.design import BlockRuns, Design, Process
 from stbuild.ir.fixed import attention_scale, norm_epsilon
 from stbuild.ir.graph import (
     Add,
@@ -30,6 +21,7 @@ from stbuild.ir.graph import (
     Rotary,
     Slice,
 )  # fmt: skip
+from stbuild.ir.plumbing import Argmax, FanOut, Fork, LoopHead, LoopTail, TakeLast
 from stbuild.ir.types import ACTIVATION_FRAC, LANES, words_of
 
 ONCE = BlockRuns(name="launch", count=1, head=False)
@@ -102,7 +94,7 @@ def _elementwise_of(process: Process, design: Design, runs: dict[str, int]) -> C
     frac = inputs[0].frac if inputs else ACTIVATION_FRAC
     match op:
         case Map():
-            return replace(_call("map", "map", **runs, WIDTH=whole(op.width)), table=f"k_{process.name}")
+            return replace(_call("map", "map", **runs, WIDTH=whole(op.width)), table=table(process.name))
         case Affine():
             return _call(
                 "pointwise", "affine", **runs, WIDTH=whole(op.width), MULTIPLIER=op.multiplier,

@@ -1,79 +1,123 @@
 """The C++ of the matmul engine: the compute unit with its lanes, and the router around the units."""
 
-from stbuild.codegen.kernel import call_line, ends_of_kernel, fifo, port_parameters, port_pragmas
+from dataclasses import dataclass
+
+from stbuild.codegen.kernel import call_line, fifo
+from stbuild.codegen.ports import ends_of_kernel, parameters, port_pragmas, ports_of
 from stbuild.codegen.writer import cpp_file, function
-from stbuild.ir.design import Collect, Design, Stream
+from stbuild.ir.design import Design, Engine, Kernel, Process
+from stbuild.ir.plumbing import Collect, ComputeUnit, Dispatch
 
 LANE_WORDS = 32
 """Depth of a unit's inner FIFOs, which fit in shift registers."""
+ACT_FAN, MERGE = "act_fan", "merge"
+"""The processes of a unit beside its lanes."""
 
 
-def router_kernel(design: Design) -> str:
-    """The C++ file of `router`."""
-    ends = ends_of_kernel(design, "router")
-    dispatch, collect = design.process("dispatch"), design.process("collect")
-    assert isinstance(collect.op, Collect)
-    sizes = design.sizes
-    sources, results = len(dispatch.reads) - 1, len(collect.writes)
-    head = f"{sources}, {sizes.units}, {sizes.lanes}, {_columns(design)}"
-    tail = f"{sizes.units}, {sizes.lanes}, {results}, {sizes.chunk}, {collect.op.max_tiles}"
-    streams = {p.name: ", ".join((*p.reads, *p.writes)) for p in (dispatch, collect)}
+@dataclass(frozen=True, kw_only=True)
+class Lane:
+    """Names of lane `number` in the C++ of a compute unit: its process, and the FIFOs at its ends."""
+
+    number: int
+
+    @property
+    def process(self) -> str:
+        """The process that multiplies."""
+        return f"mac_lane_{self.number}"
+
+    @property
+    def desc(self) -> str:
+        """The FIFO of its descriptors."""
+        return f"lane_desc_{self.number}"
+
+    @property
+    def act(self) -> str:
+        """The FIFO of its vectors."""
+        return f"lane_act_{self.number}"
+
+    @property
+    def out(self) -> str:
+        """The FIFO of its results."""
+        return f"lane_out_{self.number}"
+
+
+def lanes_of(engine: Engine) -> tuple[Lane, ...]:
+    """The lanes of each compute unit of `engine`."""
+    return tuple(Lane(number=k) for k in range(engine.lanes))
+
+
+def router_kernel(design: Design, kernel: Kernel) -> str:
+    """The C++ file of a router."""
+    ports = ports_of(design, kernel)
+    processes = design.members(kernel.name)
     body = [
-        *port_pragmas(ends.ports),
-        *(fifo(s) for s in ends.inner),
-        call_line("dispatch", f"stb::dispatch<{head}>({streams['dispatch']})"),
-        call_line("collect", f"stb::collect<{tail}>({streams['collect']})"),
+        *port_pragmas(ports),
+        *(fifo(s) for s in ends_of_kernel(design, kernel.name).inner),
+        *(call_line(p.name, _router_call(p, design)) for p in processes),
     ]
-    about = (
-        f"Kernel router of {design.name}: {sources} vectors to {sizes.units} units, {results} results back."
-    )
-    main = function('extern "C" void router', port_parameters(ends.ports), body)
-    return cpp_file(about, ["stb/router.hpp", "stb/stream.hpp"], [main])
+    main = function(f'extern "C" void {kernel.name}', parameters(ports), body)
+    return cpp_file(_about_router(design, kernel), ["stb/router.hpp", "stb/stream.hpp"], [main])
 
 
-def matmul_kernel(design: Design) -> str:
-    """The C++ file of `matmul`, the same for every unit."""
-    sizes = design.sizes
-    lanes = range(sizes.lanes)
-    inner = [name for k in lanes for name in (f"lane_desc_{k}", f"lane_act_{k}", f"lane_out_{k}")]
-    fan = ", ".join(f"lane_desc_{k}, lane_act_{k}" for k in lanes)
-    outs = ", ".join(f"lane_out_{k}" for k in lanes)
-    shape = f"{_columns(design)}, {sizes.chunk}, {sizes.token_lanes}"
+def matmul_kernel(design: Design, kernel: Kernel) -> str:
+    """The C++ file of a compute unit, the same for every unit of an engine."""
+    number, engine = _engine_of(design, kernel)
+    lanes = lanes_of(engine)
+    ports = ports_of(design, kernel)
+    inner = [name for lane in lanes for name in (lane.desc, lane.act, lane.out)]
+    fan = ", ".join(f"{lane.desc}, {lane.act}" for lane in lanes)
+    outs = ", ".join(lane.out for lane in lanes)
+    shape = f"{_columns(design, number)}, {engine.chunk}, {engine.token_lanes}"
     body = [
-        *port_pragmas(_unit_ports(design)),
+        *port_pragmas(ports),
         *(f"STB_FIFO(stb::Word, {name}, {LANE_WORDS})" for name in ("merge_desc", *inner)),
-        call_line("act_fan", f"stb::act_fan<{sizes.lanes}>(desc, act, merge_desc, {fan})"),
-        *(
-            call_line(
-                f"mac_lane_{k}",
-                f"stb::mac_lane<{k}, {shape}>(lane_desc_{k}, lane_act_{k}, weights_{k}, lane_out_{k})",
-            )
-            for k in lanes
-        ),
-        call_line("merge", f"stb::merge<{sizes.lanes}>(merge_desc, {outs}, tiles)"),
+        call_line(ACT_FAN, f"stb::act_fan<{engine.lanes}>(desc, act, merge_desc, {fan})"),
+        *(_lane_call(lane, shape) for lane in lanes),
+        call_line(MERGE, f"stb::merge<{engine.lanes}>(merge_desc, {outs}, tiles)"),
     ]
-    about = f"Kernel matmul of {design.name}: a compute unit of {sizes.lanes} weight channels."
-    main = function('extern "C" void matmul', engine_kernel_parameters(design), body)
+    about = f"Kernel {kernel.name} of {design.name}: a compute unit of {engine.lanes} weight channels."
+    main = function(f'extern "C" void {kernel.name}', parameters(ports), body)
     return cpp_file(about, ["stb/matmul.hpp", "stb/stream.hpp"], [main])
 
 
-def engine_kernel_parameters(design: Design) -> list[str]:
-    """The parameters of `matmul`."""
-    return port_parameters(_unit_ports(design))
+def _lane_call(lane: Lane, shape: str) -> str:
+    streams = f"{lane.desc}, {lane.act}, weights_{lane.number}, {lane.out}"
+    return call_line(lane.process, f"stb::mac_lane<{lane.number}, {shape}>({streams})")
 
 
-def unit_arguments(design: Design, unit: int) -> tuple[str, ...]:
-    """The streams at the ports of compute unit `unit`, in the order of its parameters."""
-    first = unit * design.sizes.lanes
-    weights = (f"weights_{first + k}" for k in range(design.sizes.lanes))
-    return (f"desc_{unit}", f"act_{unit}", *weights, f"tiles_{unit}")
+def _router_call(process: Process, design: Design) -> str:
+    streams = ", ".join((*process.reads, *process.writes))
+    match process.op:
+        case Dispatch(engine=number):
+            engine = design.engines[number]
+            sources = len(process.reads) - 1
+            shape = f"{sources}, {engine.units}, {engine.lanes}, {_columns(design, number)}"
+            return f"stb::dispatch<{shape}>({streams})"
+        case Collect(engine=number, max_tiles=tiles):
+            engine = design.engines[number]
+            shape = f"{engine.units}, {engine.lanes}, {len(process.writes)}, {engine.chunk}, {tiles}"
+            return f"stb::collect<{shape}>({streams})"
+        case op:
+            raise TypeError(f"{type(op).__name__} is not a process of a router")
 
 
-def _unit_ports(design: Design) -> tuple[Stream, ...]:
-    weights = (f"weights_{k}" for k in range(design.sizes.lanes))
-    return tuple(Stream(name=n, source="", sink="", words=1) for n in ("desc", "act", *weights, "tiles"))
+def _about_router(design: Design, kernel: Kernel) -> str:
+    members = design.members(kernel.name)
+    sources = sum(len(p.reads) - 1 for p in members if isinstance(p.op, Dispatch))
+    results = sum(len(p.writes) for p in members if isinstance(p.op, Collect))
+    units = sum(design.engines[p.op.engine].units for p in members if isinstance(p.op, Collect))
+    return (
+        f"Kernel {kernel.name} of {design.name}: {sources} vectors to {units} units, {results} results back."
+    )
 
 
-def _columns(design: Design) -> int:
+def _engine_of(design: Design, kernel: Kernel) -> tuple[int, Engine]:
+    """The engine whose units `kernel` is, with its number."""
+    op = design.members(kernel.name)[0].op
+    assert isinstance(op, ComputeUnit)
+    return op.engine, design.engines[op.engine]
+
+
+def _columns(design: Design, engine: int) -> int:
     """Columns of the widest matrix."""
-    return max(op.cols for op in design.matmuls)
+    return max(op.cols for op in design.engine_ops(engine))

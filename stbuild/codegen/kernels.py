@@ -2,16 +2,19 @@
 
 from stbuild.codegen.control import control_kernel
 from stbuild.codegen.engine import matmul_kernel, router_kernel
+from stbuild.codegen.identifiers import with_identifiers
 from stbuild.codegen.kernel import streaming_kernel
-from stbuild.ir.design import Design
+from stbuild.ir.design import Design, KernelRole
+
+_WRITERS = {
+    KernelRole.CONTROL: control_kernel,
+    KernelRole.MATMUL: matmul_kernel,
+    KernelRole.ROUTER: router_kernel,
+    KernelRole.SEGMENT: streaming_kernel,
+}
 
 
 def kernel_files(design: Design) -> dict[str, str]:
-    """The text of each kernel by its name."""
-    special = {"control": control_kernel, "matmul": matmul_kernel, "router": router_kernel}
-    return {
-        kernel.name: special[kernel.name](design)
-        if kernel.name in special
-        else streaming_kernel(design, kernel.name)
-        for kernel in design.kernels
-    }
+    """The text of each kernel by its name in C++."""
+    named = with_identifiers(design)
+    return {kernel.name: _WRITERS[kernel.role](named, kernel) for kernel in named.kernels}

@@ -8,6 +8,14 @@ from stbuild.ir.fixed import score_cap, score_slope
 from stbuild.ir.graph import Attention, Rotary
 from stbuild.ir.types import LANES
 
+NAMED_PARTS = ("form", "windows", "tables")
+"""What such types tell of a process."""
+
+
+def type_name(process: str, part: str) -> str:
+    """The name of the type that carries `part` of a process."""
+    return f"{process}_{part}"
+
 
 @dataclass(frozen=True, kw_only=True)
 class NamedType:
@@ -25,7 +33,7 @@ class NamedType:
 
 def attention_types(op: Attention, process: str) -> tuple[NamedType, ...]:
     """What happens to the scores of `op`, and the window of each run; nothing for plain attention."""
-    form = NamedType(parameter="FORM", name=f"{process}_form", definition=_form(op))
+    form = NamedType(parameter="FORM", name=type_name(process, "form"), definition=_form(op))
     if op.windows:
         return (form, windows_type(op.windows, process))
     return (form,) if op.cap or op.slopes else ()
@@ -33,7 +41,7 @@ def attention_types(op: Attention, process: str) -> tuple[NamedType, ...]:
 
 def windows_type(windows: tuple[int, ...], owner: str) -> NamedType:
     """The window of each run."""
-    return NamedType(parameter="WINDOWS", name=f"{owner}_windows", definition=_numbers(windows))
+    return NamedType(parameter="WINDOWS", name=type_name(owner, "windows"), definition=_numbers(windows))
 
 
 def rotary_types(op: Rotary, process: str, row_words: int) -> tuple[NamedType, ...]:
@@ -42,7 +50,7 @@ def rotary_types(op: Rotary, process: str, row_words: int) -> tuple[NamedType, .
         return ()
     tables = row_words * LANES // (2 * op.rotary_dim)
     definition = f"stb::Tables<{tables}, {_numbers(op.rows)}>"
-    return (NamedType(parameter="TABLES", name=f"{process}_tables", definition=definition),)
+    return (NamedType(parameter="TABLES", name=type_name(process, "tables"), definition=definition),)
 
 
 def _form(op: Attention) -> str:

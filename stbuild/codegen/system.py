@@ -3,14 +3,15 @@
 from collections.abc import Iterator
 
 from stbuild.codegen.control import SCALARS, control_parameters, pointers
-from stbuild.codegen.engine import engine_kernel_parameters, unit_arguments
-from stbuild.codegen.kernel import element, ends_of_kernel, port_parameters
+from stbuild.codegen.identifiers import connections, with_identifiers
+from stbuild.codegen.ports import arguments, element, ends_of_kernel, parameters, ports_of
 from stbuild.codegen.writer import cpp_file, function, prototype
-from stbuild.ir.design import Design, Stream
+from stbuild.ir.design import Design, KernelRole, Stream
 
 
 def system_file(design: Design) -> str:
     """The file that defines `build` and `launch` of `hls_lib/sim/runtime.hpp`."""
+    design = with_identifiers(design)
     about = f"The network of {design.name}: every compute unit and the streams between them."
     inside = "\n\n".join(
         (
@@ -27,52 +28,36 @@ def system_file(design: Design) -> str:
 _LAUNCH = ("void* const* buffers", "const std::uint64_t* scalars")
 
 
-def connections(design: Design) -> tuple[Stream, ...]:
-    """The streams that join two kernels, in the order of the design."""
-    kernel = {p.name: p.kernel for p in design.processes}
-    return tuple(s for s in design.streams if kernel.get(s.source, s.source) != kernel.get(s.sink, s.sink))
-
-
 def _prototypes(design: Design) -> Iterator[str]:
     for kernel in design.kernels:
-        match kernel.name:
-            case "control":
-                parameters = control_parameters(design)
-            case "matmul":
-                parameters = engine_kernel_parameters(design)
-            case name:
-                parameters = port_parameters(ends_of_kernel(design, name).ports)
-        yield prototype(f'extern "C" void {kernel.name}', parameters)
+        hosted = kernel.role is KernelRole.CONTROL
+        declared = control_parameters(design, kernel) if hosted else parameters(ports_of(design, kernel))
+        yield prototype(f'extern "C" void {kernel.name}', declared)
 
 
 def _build(design: Design) -> Iterator[str]:
     for stream in connections(design):
         yield _open(stream)
     for kernel in design.kernels:
-        if kernel.name == "control":
-            continue
-        for number, unit in enumerate(kernel.units):
-            arguments = (
-                unit_arguments(design, number)
-                if kernel.name == "matmul"
-                else tuple(s.name for s in ends_of_kernel(design, kernel.name).ports)
-            )
-            yield "{"
-            yield f'  const Unit unit("{unit}");'
-            yield f"  {kernel.name}({', '.join(arguments)});"
-            yield "}"
+        if kernel.role is not KernelRole.CONTROL:
+            for unit, streams in zip(kernel.units, arguments(design, kernel), strict=True):
+                yield "{"
+                yield f'  const Unit unit("{unit}");'
+                yield f"  ::{kernel.name}({', '.join(streams)});"
+                yield "}"
 
 
 def _launch(design: Design) -> Iterator[str]:
-    ports = ends_of_kernel(design, "control").ports
-    for stream in ports:
+    (control,) = (k for k in design.kernels if k.role is KernelRole.CONTROL)
+    streams = ends_of_kernel(design, control.name).outer
+    for stream in streams:
         yield _open(stream)
-    yield 'const Unit unit("control");'
+    yield f'const Unit unit("{control.units[0]}");'
     place = {region.name: i for i, region in enumerate(design.regions)}
     memories = [f"static_cast<{p.type}>(buffers[{place[p.region.name]}])" for p in pointers(design)]
     scalars = [f"static_cast<int>(scalars[{i}])" for i in range(len(SCALARS))]
-    arguments = ",\n      ".join((*memories, *scalars, ", ".join(s.name for s in ports)))
-    yield f"control({arguments});"
+    operands = ",\n      ".join((*memories, *scalars, ", ".join(s.name for s in streams)))
+    yield f"::{control.name}({operands});"
 
 
 def _open(stream: Stream) -> str:

@@ -1,7 +1,7 @@
 """One request of a user, from labels to a report: opens what a build needs and closes it again."""
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING, Any
 from stbuild import layout
 from stbuild.engine.execution.build import Build, Options, Report
 from stbuild.engine.execution.evaluate import Evaluator
-from stbuild.engine.execution.flights import Flights
 from stbuild.engine.execution.folders import Folders, PrivateFolders, SharedFolders
 from stbuild.engine.execution.pool import Pool
+from stbuild.engine.execution.running import RunningActions
 from stbuild.engine.execution.sandbox import Sandbox, choose
 from stbuild.engine.execution.units import Units
-from stbuild.engine.graph.action import Template
+from stbuild.engine.graph.action import Node, Template
 from stbuild.engine.graph.graph import Graph
 from stbuild.engine.graph.label import Label, Pattern
-from stbuild.engine.keys.tracker import Tracker
+from stbuild.engine.keys.tracker import TICK_NS, Tracker
 from stbuild.engine.load.configured import Configuration
 from stbuild.engine.load.workspace import Workspace
 from stbuild.engine.local.executor import Executor, LocalExecutor
@@ -27,6 +27,7 @@ from stbuild.engine.record.events import Events
 from stbuild.engine.record.history import Recorder
 from stbuild.engine.repeat import noop
 from stbuild.engine.repeat.delta import Delta, Finished, keep
+from stbuild.engine.store.copies import counts_finely
 from stbuild.engine.store.disk import told_when_full
 from stbuild.engine.store.lease import Leases
 from stbuild.engine.store.lock import exclusive
@@ -83,7 +84,7 @@ class Session:
         self._graph_paths = len(self.tracker.paths) if delta is None else delta.graph_paths
         self.keys: dict[str, str] = {}
         self._cache_dir = cache_dir
-        self.store = Store(cache_dir, lambda message: events.emit("warning", message=message))
+        self.store = Store(cache_dir, self._warn)
         self.evaluator = Evaluator(
             workspace.root,
             layout.out_dir(workspace.root) / self.graph.configuration,
@@ -129,27 +130,34 @@ class Session:
     def build(self, options: Options) -> Report:
         """Build the request."""
         pool = Pool(cpus=options.jobs, units=Units(self._cache_dir), named=options.resources)
-        build = Build(self.graph, self.evaluator, self._flights(options), pool, self.events, options)
+        build = Build(self.graph, self.evaluator, self._running(options), pool, self.events, options)
         try:
             if self._delta is None:
                 return build.run(self.graph.needed(self.roots()))
-            self.evaluator.trust(self.graph.producers)
+            self.evaluator.assume_outputs_unchanged(self.graph.producers)
             touched = [self.graph.nodes[name] for name in self._delta.order if name in self._delta.affected]
             build.report.clean = len(self._delta.order) - len(touched)
             return build.run(touched)
         finally:
             self.keys = build.keys
 
-    def _flights(self, options: Options) -> Flights:
+    def _warn(self, message: str) -> None:
+        self.events.emit("warning", message=message)
+
+    def _running(self, options: Options) -> RunningActions:
         state = layout.state_dir(self.workspace.root)
-        sandbox = Sandbox(choose(options.sandbox), self.evaluator.real, self.evaluator.closures)
+        known = self.evaluator
+        sandbox = Sandbox(choose(options.sandbox), known.real, known.closures, known.tools, self._warn)
         work = f"{state}/work"
+        os.makedirs(work, exist_ok=True)
+        if sandbox.kind != "landlock" and not counts_finely(work):
+            self.evaluator.placed.coarse_ns = TICK_NS
         folders: Folders
         if sandbox.kind == "off" and not options.keep_dirs:
             folders = SharedFolders(f"{work}/{self.graph.configuration}", self.evaluator.real)
         else:
             folders = PrivateFolders(work, self.evaluator.real, keep=options.keep_dirs)
-        return Flights(
+        return RunningActions(
             self.workspace.root,
             f"{state}/logs",
             self.evaluator,
@@ -168,17 +176,22 @@ class Session:
         paths = self.tracker.paths
         if self._delta is not None:
             touched = [self.graph.nodes[name] for name in self._delta.affected]
-            marks = {**self._delta.marks, **self.evaluator.marks(touched)}
-            noop.tell(state, argv, self._delta.token, paths, marks, count, lines)
+            marks = self._marks(touched)
+            if marks is None:
+                return
+            marks = {**self._delta.marks, **marks}
+            noop.save_answer(state, argv, self._delta.token, paths, marks, count, lines)
             return
         nodes = self.graph.needed(self.roots())
         if not all(isinstance(node, Template) or node.policy.cacheable for node in nodes):
             return
         for tool in self.evaluator.tools.known():
             self.tracker.saw(tool.path)
-        marks = self.evaluator.marks(nodes)
+        marks = self._marks(nodes)
+        if marks is None:
+            return
         token = os.urandom(8)
-        place = noop.tell(state, argv, token, paths, marks, count, lines)
+        place = noop.save_answer(state, argv, token, paths, marks, count, lines)
         build = Finished(
             graph=self.graph,
             labels=self.labels,
@@ -189,6 +202,15 @@ class Session:
             real=self.evaluator.real,
         )
         keep(place, token, build)
+
+    def _marks(self, nodes: Sequence[Node]) -> dict[str, tuple[int, int]] | None:
+        """What tells that the outputs do not change; None, with a warning, where one has already."""
+        found = self.evaluator.marks(nodes)
+        if isinstance(found, str):
+            shown = os.path.relpath(found, self.workspace.root)
+            self.events.emit("warning", message=f"{shown} was changed while this build ran; build again")
+            return None
+        return found
 
     def path(self, file: object) -> Path:
         """Where a file of the graph lies."""

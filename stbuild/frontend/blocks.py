@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
+from stbuild.errors import StbuildError
 from stbuild.frontend.naming import Namer, common_origin
 from stbuild.frontend.repeats import BY_RUN, Repeat, Slot, find_repeat
 from stbuild.ir.graph import (
@@ -49,6 +50,7 @@ def graph_of(
 ) -> Graph:
     """The graph whose last block makes the value `logits`."""
     live = _live(ops, logits)
+    _check(live, context)
     rows = {table.name: table.width for table in tables}
     blocks = tuple(
         replace(block, ops=tuple(_plainest(op, context, rows) for op in block.ops))
@@ -66,6 +68,19 @@ def _plainest(op: AnyOp, context: int, widths: Mapping[str, int]) -> AnyOp:
         case Rotary() if widths[op.table] == 2 * op.rotary_dim:
             return replace(op, rows=())
     return op
+
+
+def _check(ops: tuple[AnyOp, ...], context: int) -> None:
+    """Refuse a model without an LM head, and a table of positions that is shorter than the context."""
+    if not any(isinstance(op, Linear) for op in ops):
+        raise StbuildError("the logits depend on no linear layer", hint="end the model with an LM head")
+    for op in ops:
+        if isinstance(op, PositionEmbed) and op.table.shape[0] < context + op.offset:
+            rows = op.table.shape[0] - op.offset
+            raise StbuildError(
+                f"the position embedding {op.table.names[0]!r} has {rows:,} rows, the context is {context:,}",
+                hint=f"set `context` in BUILD.yaml to {rows} or less",
+            )
 
 
 def _live(ops: tuple[AnyOp, ...], logits: str) -> tuple[AnyOp, ...]:

@@ -10,14 +10,13 @@ from stbuild.errors import StbuildError
 from stbuild.frontend import expression
 from stbuild.frontend.values import (
     BASE,
-    Cached,
+    WORDS,
     Centered,
     Expr,
     Index,
     Joined,
     Normed,
     Rotated,
-    Scores,
     Signed,
     Static,
     Turned,
@@ -196,7 +195,7 @@ class Builder:
         if not expression.tabulates(expr):
             raise self.error(
                 "the function cannot be tabulated: it jumps or bends too much between -16 and 16,"
-                " or is no straight line beyond"
+                " or is not a straight line outside"
             )
         values = expression.samples(expr)
         return self.like(base, Map, x=base.source, function=expression.name_of(expr), samples=values)
@@ -215,7 +214,7 @@ class Builder:
             case "div", _ if len(parts) == 2:
                 inverse = Expr(base=parts[1], target=_aten.reciprocal.default, args=(BASE,))
                 if not expression.finite(inverse):
-                    raise self.error("a quotient whose divisor may be 0, and which is no table itself")
+                    raise self.error("a quotient whose divisor may be 0")
                 return self.like(base, Mul, a=parts[0].source, b=self._map(parts[1], inverse).source)
             case "clamp" | "clamp_min" | "clamp_max" | "hardtanh", _:
                 return self._clamped(base, parts[0], expr)
@@ -293,8 +292,9 @@ class Builder:
         odd = [r for _, r in runs if r[0] % 16 or r.size % 16]
         if odd or len(runs) > MAX_PIECES:
             raise self.error(
-                "a token's elements are rearranged in a way that no slices of multiples of 16 elements give",
-                hint="rotary embedding must rotate halves, and heads must be stored one behind the other",
+                "a token's elements are rearranged in a way that slices at multiples of 16 elements cannot"
+                " express",
+                hint="rotary embedding must rotate halves, and heads must be stored one after the other",
             )
         names = [self._slice(v, int(r[0]), r.size) for v, r in runs]
         if len(names) == 1:
@@ -323,12 +323,6 @@ def describe(value: Any) -> str:
             return f"parameter {value.name!r}"
         case Static(on_position=True):
             return "number that depends on the position"
-        case Static():
-            return "constant tensor"
-        case Scores():
-            return "tensor of attention scores"
-        case Cached():
-            return "tensor of cached keys or values"
-        case Vec():
-            return "vector of the token"
-    return type(value).__name__.lower()
+        case None | bool() | int() | float():
+            return f"number {value}"
+    return WORDS.get(type(value), f"value of the type {type(value).__name__}")

@@ -36,7 +36,7 @@ class Lowering:
             value, Weight | Cached | Scores | CacheMemory | Tokens | Static
         ):
             return self.builder.vec(value)
-        raise self.builder.error(f"a {describe(value)} stands where a vector of the token is wanted")
+        raise self.builder.error(f"a {describe(value)} is used where a vector of the token is needed")
 
     def table(self, cos: Static, sin: Static, width: int) -> tuple[str, int]:
         """The name of the position table of rows of `width` cosines, and the row of these values in it."""

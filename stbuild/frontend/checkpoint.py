@@ -7,9 +7,11 @@ from pathlib import Path
 from stbuild.errors import StbuildError
 from stbuild.frontend.float_weights import SafetensorsWeights
 from stbuild.frontend.gguf_file import GgufFile
+from stbuild.frontend.gguf_metadata import check_metadata
 from stbuild.frontend.gguf_weights import GgufWeights
 from stbuild.frontend.renamed import RenamedWeights, renamed_uses
 from stbuild.frontend.synthetic_weights import SyntheticWeights
+from stbuild.frontend.tables import Table
 from stbuild.frontend.unsupported import refuse_folder, refuse_tensors
 from stbuild.frontend.weights import BODY_GROUP, Checkpoint, Uses, checked, uses_of
 from stbuild.ir.graph import Graph
@@ -22,21 +24,28 @@ def open_weights(
     group: int = BODY_GROUP,
     seed: int = 0,
     names: Mapping[str, str] | None = None,
+    tables: Mapping[str, Table] | None = None,
 ) -> Checkpoint:
     """The weights of `graph`: a GGUF file, a safetensors file or folder, or synthetic ones without a path.
 
-    `names` gives the checkpoint's name for parameters that are called otherwise there.
+    `names` gives the checkpoint's name for parameters that are called otherwise there. A GGUF file must agree
+    with the graph and, where they are given, with its position `tables`.
     """
     uses = uses_of(graph, group)
     if path is None:
         return SyntheticWeights.of(graph, uses, seed)
+    file = _gguf(path)
+    if file is not None:
+        check_metadata(file, graph, tables)
     if not names:
-        return checked(_opened(path, uses), uses, where=str(path))
-    inner = _opened(path, renamed_uses(uses, names))
+        return checked(_opened(path, file, uses), uses, where=str(path))
+    inner = _opened(path, file, renamed_uses(uses, names))
     return checked(RenamedWeights(inner=inner, stored=names), uses, where=str(path))
 
 
-def open_checkpoint(graph: Graph, source: str | None, options: Path) -> Checkpoint:
+def open_checkpoint(
+    graph: Graph, source: str | None, options: Path, tables: Mapping[str, Table] | None = None
+) -> Checkpoint:
     """As `open_weights`; the JSON file `options` has group, seed and perhaps names."""
     chosen = json.loads(options.read_text())
     return open_weights(
@@ -45,14 +54,19 @@ def open_checkpoint(graph: Graph, source: str | None, options: Path) -> Checkpoi
         group=int(chosen["group"]),
         seed=int(chosen["seed"]),
         names=chosen.get("names"),
+        tables=tables,
     )
 
 
-def _opened(path: Path, uses: Uses) -> Checkpoint:
+def _gguf(path: Path) -> GgufFile | None:
     if not path.exists():
         raise StbuildError("there are no such weights", where=str(path))
-    if path.suffix == ".gguf":
-        return GgufWeights.of(GgufFile.open(path), uses)
+    return GgufFile.open(path) if path.suffix == ".gguf" else None
+
+
+def _opened(path: Path, file: GgufFile | None, uses: Uses) -> Checkpoint:
+    if file is not None:
+        return GgufWeights.of(file, uses)
     if path.is_dir() or path.suffix == ".safetensors":
         refuse_folder(path)
         weights = SafetensorsWeights.open(path, uses)

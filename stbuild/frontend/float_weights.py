@@ -2,7 +2,7 @@
 
 import json
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,8 @@ from stbuild.ir.graph import Graph
 from stbuild.ir.packed import PackedMatrix
 
 INDEX_FILE, SINGLE_FILE = "model.safetensors.index.json", "model.safetensors"
+FLOATS = ("F64", "F32", "F16", "BF16")
+"""The number formats of safetensors that are weights as they are; integers and 8-bit floats need scales."""
 
 
 def rounded(weight: NDArray[np.float32], *, bits: int, group: int) -> PackedMatrix:
@@ -106,13 +108,14 @@ class SafetensorsWeights(FloatCheckpoint):
         """Read the headers of a file, or of the files of a folder; a damaged one is an error."""
         shapes: dict[str, tuple[int, ...]] = {}
         files: dict[str, Path] = {}
+        used = set(uses.shapes)
         for file, listed in _files(path).items():
-            own = _shapes(file)
+            own = _shapes(file, used)
             names = own.keys() if listed is None else listed
             missing = sorted(set(names) - set(own))
             if missing:
                 raise StbuildError(
-                    f"lacks tensor {missing[0]!r}, which the index places here", where=str(file)
+                    f"the file lacks the tensor {missing[0]!r}, which the index says it has", where=str(file)
                 )
             shapes.update({n: own[n] for n in names})
             files.update(dict.fromkeys(names, file))
@@ -173,13 +176,27 @@ def _places(index: Path) -> dict[str, str]:
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise StbuildError("not an index of safetensors files", where=str(index)) from error
     if outside:
-        raise StbuildError(f"names {outside[0]!r}, which is no file of its own folder", where=str(index))
+        raise StbuildError(
+            f"the index names {outside[0]!r}, which is not a file in its folder", where=str(index)
+        )
     return places
 
 
-def _shapes(file: Path) -> dict[str, tuple[int, ...]]:
+def _shapes(file: Path, used: Set[str]) -> dict[str, tuple[int, ...]]:
+    """The shapes of all tensors; those that are `used` must hold floats."""
+    shapes = {}
     with _opened(file) as opened:
-        return {name: tuple(opened.get_slice(name).get_shape()) for name in opened.keys()}  # noqa: SIM118
+        for name in opened.keys():  # noqa: SIM118
+            view = opened.get_slice(name)
+            kind = view.get_dtype()
+            if name in used and kind not in FLOATS:
+                raise StbuildError(
+                    f"the tensor {name!r} holds {kind} numbers, which are no weights without their scales",
+                    where=str(file),
+                    hint="give the unquantised checkpoint in F32, F16 or BF16, or a GGUF file",
+                )
+            shapes[name] = tuple(view.get_shape())
+    return shapes
 
 
 def _opened(file: Path) -> Any:

@@ -70,7 +70,7 @@ class GgufFile:
         found = self.model_value(key, default)
         if not isinstance(found, int) or not 1 <= found <= most:
             raise StbuildError(
-                f"the GGUF file says {self.architecture}.{key} = {found!r}, not a count of 1 to {most}",
+                f"the GGUF file's {self.architecture}.{key} is {found!r}, must be 1 to {most}",
                 where=str(self.path),
                 hint="its metadata is damaged, or another model's",
             )

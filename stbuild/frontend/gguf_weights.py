@@ -17,7 +17,37 @@ from stbuild.ir.packed import PackedMatrix
 BLOCK = 32
 """Columns of one Q4_0, Q4_1 or Q8_0 block."""
 MOST_HEADS = 1 << 16
-_FLOATS = ("F32", "F16", "BF16")
+NEIGHBOURS = frozenset(
+    (
+        *(
+            "llama",
+            "llama4",
+            "llada",
+            "mistral3",
+            "smollm3",
+            "arcee",
+            "granite",
+            "granitemoe",
+            "granitehybrid",
+        ),
+        *(
+            "olmo",
+            "minicpm",
+            "internlm2",
+            "xverse",
+            "baichuan",
+            "deci",
+            "deepseek",
+            "deepseek2",
+            "arctic",
+            "plm",
+        ),
+        *("command-r", "cohere2", "chatglm", "glm4", "chameleon", "bailingmoe", "ernie4_5", "ernie4_5-moe"),
+    )
+)
+"""Architectures whose rows of q and k are stored for a rotary embedding of neighbours: LLAMA_ROPE_TYPE_NORM
+in llama.cpp's llama_model_rope_type (src/llama-model.cpp)."""
+_FLOATS = ("F64", "F32", "F16", "BF16")
 _SUFFIXES = (".weight", ".bias")
 _CONSTANTS = ("rope_freqs.weight", "rope_factors_long.weight", "rope_factors_short.weight")
 
@@ -37,6 +67,8 @@ class GgufWeights(Checkpoint):
         own = {n: known(n) for n in sorted(uses.shapes)}
         places = {n: p for n, p in own.items() if p in file.tensors}
         taken = set(places.values())
+        for place in taken:
+            _check_format(file.tensors[place], place, file)
         places.update({p: p for p in file.tensors if p not in taken and p not in _CONSTANTS})
         return GgufWeights(file=file, places=places, uses=uses)
 
@@ -94,12 +126,13 @@ class GgufWeights(Checkpoint):
         return self.file.tensors[self.places[name]]
 
     def _heads(self, name: str) -> int:
-        """The heads whose rows llama.cpp interleaves for its rotary embedding; 0 for other tensors.
+        """The heads whose rows are stored as neighbours though the model rotates halves; 0 for other tensors.
 
         Raises StbuildError when the metadata gives heads that do not share the tensor's rows evenly.
         """
         place, rows = self.places[name], self.shape(name)[0]
-        if self.file.architecture != "llama" or not (".attn_q." in place or ".attn_k." in place):
+        stored = self.file.architecture in NEIGHBOURS and not self.uses.neighbours
+        if not stored or not (".attn_q." in place or ".attn_k." in place):
             return 0
         heads = self.file.model_count("attention.head_count", most=MOST_HEADS)
         if ".attn_k." in place:
@@ -138,9 +171,21 @@ def _names(file: GgufFile) -> Callable[[str], str]:
     return name_in_file
 
 
+def _check_format(tensor: GgufTensor, name: str, file: GgufFile) -> None:
+    """Refuse a format that the gguf package cannot turn into floats, such as plain integers."""
+    try:
+        _dequantised(tensor, tensor.data[:1])
+    except NotImplementedError:
+        raise StbuildError(
+            f"the tensor {name!r} is in the format {tensor.format}, which cannot be read",
+            where=str(file.path),
+            hint="convert the model to F16, Q8_0, Q4_1 or Q4_0",
+        ) from None
+
+
 def _dequantised(tensor: GgufTensor, data: NDArray[Any]) -> NDArray[np.float32]:
     """Some rows of a tensor in float32."""
-    if tensor.format in ("F32", "F16"):
+    if tensor.format in ("F64", "F32", "F16"):
         return data.astype(np.float32)
     kind = gguf.GGMLQuantizationType[tensor.format]
     floats: NDArray[np.float32] = gguf.quants.dequantize(data, kind).astype(np.float32)

@@ -8,11 +8,13 @@ import operator
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from types import BuiltinFunctionType
 from typing import Any
 
 import torch
-from torch.export.graph_signature import InputKind, InputSpec
+from torch.export.graph_signature import InputKind, InputSpec, OutputKind
 
+from stbuild.errors import StbuildError
 from stbuild.frontend import (
     lower_attention,
     lower_layout,
@@ -60,6 +62,7 @@ def lower(traced: TracedModel) -> FlatModel:
     low = Lowering(
         builder=Builder(tokens=traced.tokens), statics=Statics(), context=traced.context, names=traced.names
     )
+    _refuse_mutations(traced)
     values: dict[torch.fx.Node, Any] = {}
     specs = iter(traced.program.graph_signature.input_specs)
     positional = _inputs(traced)
@@ -69,7 +72,7 @@ def lower(traced: TracedModel) -> FlatModel:
         elif node.op == "call_function" and node.target not in _IGNORED:
             values[node] = _lower_node(low, node, values)
         elif node.op == "output":
-            return _finished(low, values[node.args[0][0]], node)
+            return _finished(low, values[_first_result(traced, node)])
     raise AssertionError("an exported graph ends with its output")
 
 
@@ -99,7 +102,7 @@ def _lower_node(low: Lowering, node: torch.fx.Node, values: dict[torch.fx.Node, 
     args, kwargs = _resolved(node.args, values), _resolved(node.kwargs, values)
     if node.target is operator.getitem:
         return _item(low, *args)
-    low.builder.place = Place(operator=str(node.target), module=_module(node), line=source_line(node))
+    low.builder.place = Place(operator=_operator(node.target), module=_module(node), line=source_line(node))
     static = _all_static((args, kwargs))
     if _mutates(node.target) and not (static and _counts(node.target)):
         raise no_lowering(low.builder)
@@ -109,6 +112,13 @@ def _lower_node(low: Lowering, node: torch.fx.Node, values: dict[torch.fx.Node, 
     value = _handler(call)(call)
     low.builder.note_origin(value)
     return value
+
+
+def _operator(target: Any) -> str:
+    """`aten.add.Tensor`, or `operator.ge` for a function of Python's."""
+    if not isinstance(target, BuiltinFunctionType):
+        return str(target)
+    return f"{str(target.__module__).strip('_')}.{target.__name__}"
 
 
 def _item(low: Lowering, many: Any, number: int) -> Any:
@@ -133,7 +143,32 @@ def no_lowering(builder: Builder) -> NoLowering:
     return NoLowering(error.message, where=error.where, hint=error.hint)
 
 
-def _finished(low: Lowering, logits: Any, node: torch.fx.Node) -> FlatModel:
+def _refuse_mutations(traced: TracedModel) -> None:
+    """Refuse a model that keeps something from call to call besides the KV cache."""
+    graph = traced.program.graph
+    for spec in traced.program.graph_signature.output_specs:
+        if spec.kind is not OutputKind.USER_OUTPUT:
+            made = next((node for node in graph.nodes if node.name == spec.arg.name), None)
+            what = "buffer" if spec.kind is OutputKind.BUFFER_MUTATION else "input or parameter"
+            name = str(spec.target).removeprefix("model.")
+            raise StbuildError(
+                f"the model writes to its {what} {name!r} when it is called;"
+                " from token to token only the KV cache is kept",
+                where=source_line(made) if made else None,
+                hint="compute it from input_ids and position_ids",
+            )
+
+
+def _first_result(traced: TracedModel, output: torch.fx.Node) -> torch.fx.Node:
+    """The node of the logits, by the signature: what a graph mutates stands before what it returns."""
+    specs = traced.program.graph_signature.output_specs
+    at = next(i for i, spec in enumerate(specs) if spec.kind is OutputKind.USER_OUTPUT)
+    results: Any = output.args[0]
+    node: torch.fx.Node = results[at]
+    return node
+
+
+def _finished(low: Lowering, logits: Any) -> FlatModel:
     low.builder.place.operator = "the logits"
     vec = low.builder.ordered(low.tensor(logits))
     return FlatModel(

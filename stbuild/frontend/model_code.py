@@ -7,19 +7,26 @@ from pathlib import Path
 
 from stbuild.errors import StbuildError
 
-_TRACEABLE = "the model's code must not look at values of tensors, only at shapes"
+_TRACEABLE = "branch on shapes, or use torch.where"
 
 
 @contextmanager
-def model_code(what: str) -> Iterator[None]:
-    """Turn an exception from inside into `StbuildError`: `what` (such as `Net cannot be traced`) and why."""
+def model_code(what: str, where: str | None = None) -> Iterator[None]:
+    """Turn an exception from inside into `StbuildError`: `what` (such as `Net cannot be traced`) and why.
+
+    `where` is told of an exception that came through no line of the model's own.
+    """
     try:
         yield
     except StbuildError:
         raise
     except (Exception, SystemExit) as error:
-        hint = _TRACEABLE if "DataDependent" in type(error).__name__ else None
-        raise StbuildError(f"{what}: {_reason(error)}", where=place_of(error), hint=hint) from error
+        place = place_of(error) or where
+        if "DataDependent" in type(error).__name__:
+            raise StbuildError(
+                f"{what}: it reads the value of a tensor", where=place, hint=_TRACEABLE
+            ) from error
+        raise StbuildError(f"{what}: {reason_of(error)}", where=place) from error
 
 
 def model_line(file: str, line: int | str | None) -> str:
@@ -38,7 +45,10 @@ def is_model_file(file: str) -> bool:
     return "/torch/" not in file and not file.startswith((ours, "<"))
 
 
-def _reason(error: BaseException) -> str:
+def reason_of(error: BaseException) -> str:
+    """The kind of an exception and the first line of what it says."""
+    if isinstance(error, SystemExit):
+        return f"it ends the program (sys.exit({'' if error.code is None else error.code}))"
     lines = str(error).strip().splitlines()
     return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
 

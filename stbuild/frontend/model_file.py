@@ -16,9 +16,8 @@ from torch import nn
 
 from stbuild.errors import StbuildError
 from stbuild.frontend.hollow import hollow_parameters
-from stbuild.frontend.model_code import model_code, place_of
-
-_DECLARE = "a file of the project's own is declared in `srcs`"
+from stbuild.frontend.model_code import model_code, model_line, place_of, reason_of
+from stbuild.frontend.model_source import DECLARE, FUNCTION, check_source, not_python
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,13 +30,17 @@ class LoadedModel:
 
 def load_model(path: Path) -> LoadedModel:
     """Run `model()` of the file at `path` without giving its parameters memory."""
+    check_source(path)
     source = _imported(path)
     with hollow_parameters():
         module = _called(source, "model", path)
-    if not isinstance(module, nn.Module):
-        raise StbuildError(f"model() gives a {type(module).__name__}, not a torch.nn.Module", where=str(path))
+    _check_result(module, "model", nn.Module, "a torch.nn.Module", source, path)
     names = _called(source, "weight_names", path) if hasattr(source, "weight_names") else {}
-    return LoadedModel(module=module.eval(), weight_names=dict(names))
+    _check_result(names, "weight_names", dict, "a dict of texts", source, path)
+    if not all(isinstance(each, str) for pair in names.items() for each in pair):
+        where = _line(source.weight_names, path)
+        raise StbuildError("weight_names() returns a dict that holds more than texts", where=where)
+    return LoadedModel(module=module.eval(), weight_names=names)
 
 
 def load_real_model(path: Path) -> nn.Module:
@@ -48,8 +51,6 @@ def load_real_model(path: Path) -> nn.Module:
 
 
 def _imported(path: Path) -> ModuleType:
-    if not path.is_file():
-        raise StbuildError("there is no such model file", where=str(path))
     spec = importlib.util.spec_from_file_location(f"stbuild_model_{path.stem}", path)
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
@@ -58,10 +59,10 @@ def _imported(path: Path) -> ModuleType:
     try:
         spec.loader.exec_module(module)
     except SyntaxError as error:
-        raise StbuildError(f"not Python: {error.msg}", where=f"{path}:{error.lineno}") from error
+        raise not_python(error, path) from error
     except (Exception, SystemExit) as error:
-        hint = _DECLARE if isinstance(error, ModuleNotFoundError) else None
-        message = f"cannot be imported: {type(error).__name__}: {error}"
+        hint = DECLARE if isinstance(error, ModuleNotFoundError) else None
+        message = f"cannot be imported: {reason_of(error)}"
         raise StbuildError(message, where=place_of(error) or str(path), hint=hint) from error
     return module
 
@@ -69,8 +70,23 @@ def _imported(path: Path) -> ModuleType:
 def _called(source: ModuleType, name: str, path: Path) -> Any:
     function: Callable[[], Any] | None = getattr(source, name, None)
     if function is None:
-        raise StbuildError(
-            f"the file does not define {name}()", where=str(path), hint="write def model() -> torch.nn.Module"
-        )
-    with model_code(f"{name}() failed"):
+        raise StbuildError(f"the file does not define {name}()", where=str(path), hint=f"write {FUNCTION}")
+    with model_code(f"{name}() failed", where=_line(function, path)):
         return function()
+
+
+def _check_result(value: Any, name: str, kind: type, wanted: str, source: ModuleType, path: Path) -> None:
+    if isinstance(value, kind):
+        return
+    if value is None:
+        found = "None"
+    else:
+        found = f"the class {value.__name__}" if isinstance(value, type) else f"a {type(value).__name__}"
+    where = _line(getattr(source, name), path)
+    raise StbuildError(f"{name}() returns {found}, not {wanted}", where=where)
+
+
+def _line(function: Any, path: Path) -> str:
+    """Where a function of the model's file begins."""
+    code = getattr(function, "__code__", None)
+    return model_line(code.co_filename, code.co_firstlineno) if code else str(path)

@@ -15,6 +15,7 @@ def renamed_uses(uses: Uses, names: Mapping[str, str]) -> Uses:
     return Uses(
         shapes={names.get(n, n): s for n, s in uses.shapes.items()},
         matrices={names.get(n, n): m for n, m in uses.matrices.items()},
+        neighbours=uses.neighbours,
     )
 
 

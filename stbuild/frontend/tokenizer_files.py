@@ -70,7 +70,7 @@ def _config(file: GgufFile) -> dict[str, Any]:
         if token is not None:
             if not isinstance(token, int) or not 0 <= token < len(tokens):
                 raise StbuildError(
-                    f"the GGUF file's {key} token {token!r} is none of its {len(tokens)}",
+                    f"the GGUF file's {key} token id {token!r} is outside its vocabulary of {len(tokens)}",
                     where=str(file.path),
                 )
             config[name] = tokens[token]
@@ -78,7 +78,7 @@ def _config(file: GgufFile) -> dict[str, Any]:
     length = file.model_value("context_length", 0)
     if not isinstance(length, int):
         raise StbuildError(
-            f"the GGUF file's context_length {length!r} is no number of tokens", where=str(file.path)
+            f"the GGUF file's context_length {length!r} is not an integer", where=str(file.path)
         )
     config["model_max_length"] = length
     return config

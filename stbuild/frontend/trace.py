@@ -26,6 +26,7 @@ from stbuild.frontend.kvcache import GrowingProbes, Probe, TracedLayer, cache_of
 from stbuild.frontend.model_code import model_code
 from stbuild.frontend.rope import fix_frequencies
 from stbuild.frontend.unsupported import refuse_model
+from stbuild.limits import MAX_CONTEXT
 
 PREFILL_TOKENS = 3
 """Tokens of the traced prefill: any number above one shows how tokens are laid out."""
@@ -58,8 +59,8 @@ class TracedModel:
 
 def trace(model: nn.Module, *, context: int, tokens: int = 1) -> TracedModel:
     """Trace one decode step (or, with `tokens` > 1, a prefill) of `model` at a KV cache of `context`."""
-    if context < tokens or context > 32768:
-        raise StbuildError(f"a context of {context} positions is not between {tokens} and 32,768")
+    if context < tokens or context > MAX_CONTEXT:
+        raise StbuildError(f"a context of {context} positions is not between {tokens} and {MAX_CONTEXT:,}")
     refuse_model(model)
     fix_frequencies(model, context)
     model.eval()
@@ -174,4 +175,5 @@ def _decompositions() -> Any:
 def _tensor(value: object) -> Tensor:
     if isinstance(value, Tensor):
         return value
-    raise StbuildError(f"the model's forward gives a {type(value).__name__}, not the logits")
+    found = "None" if value is None else f"a {type(value).__name__}"
+    raise StbuildError(f"the model's forward returns {found}, not the logits")

@@ -194,3 +194,22 @@ Value = (
     Vec | Centered | Expr | Statistic | Normed | Joined | Signed | Turned | Rotated | Weight | Cached
     | Scores | CacheMemory | Tokens | Static
 )  # fmt: skip
+WORDS: dict[type, str] = {
+    Vec: "vector of the token",
+    Signed: "vector of the token",
+    Centered: "vector minus its mean",
+    Expr: "function of a vector",
+    Joined: "concatenation of vectors",
+    Normed: "norm of a vector",
+    Rotated: "vector after its rotary embedding",
+    Statistic: "mean over the elements of a vector",
+    Turned: "product of a vector with numbers that depend on the position",
+    Scores: "tensor of attention scores",
+    Cached: "tensor of cached keys or values",
+    CacheMemory: "KV cache as a whole",
+    Tokens: "tensor of token ids",
+    Static: "constant tensor",
+    list: "list",
+    tuple: "list",
+}
+"""What a value is called in a message."""

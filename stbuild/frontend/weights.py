@@ -9,9 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stbuild.errors import StbuildError, did_you_mean
-from stbuild.ir.graph import AnyOp, Graph, Linear, Param, params
-from stbuild.ir.packed import GROUPS, PackedMatrix
+from stbuild.ir.graph import AnyOp, Graph, Linear, Param, Rotary, params
+from stbuild.ir.packed import PackedMatrix
 from stbuild.ir.weights import WeightFormat, WeightIndex
+from stbuild.limits import GROUPS
 
 HEAD_BITS, HEAD_GROUP = 8, 32
 """How a floating point LM head is rounded: as finely as the card can."""
@@ -34,10 +35,14 @@ class MatrixUse:
 
 @dataclass(frozen=True, kw_only=True)
 class Uses:
-    """The tensors that a graph uses: `shapes` as its ops see them, `matrices` of the linear ones."""
+    """The tensors that a graph uses: `shapes` as its ops see them, `matrices` of the linear ones.
+
+    `neighbours` says that its rotary embedding rotates pairs of neighbours, not halves.
+    """
 
     shapes: Mapping[str, tuple[int, ...]]
     matrices: Mapping[str, MatrixUse]
+    neighbours: bool = False
 
     def stored_shape(self, name: str) -> tuple[int, ...]:
         """The shape that the checkpoint should have."""
@@ -111,7 +116,8 @@ def uses_of(graph: Graph, group: int = BODY_GROUP) -> Uses:
             bits, most = (HEAD_BITS, HEAD_GROUP) if is_head else (BODY_BITS, group)
             use = MatrixUse(bits=bits, group=group_for(param.shape[1], most), transposed=param.transposed)
             matrices.update(dict.fromkeys(param.names, use))
-    return Uses(shapes=shapes, matrices=matrices)
+    turned = [op for block in graph.blocks for op in block.ops if isinstance(op, Rotary)]
+    return Uses(shapes=shapes, matrices=matrices, neighbours=any(op.interleaved for op in turned))
 
 
 def group_for(cols: int, wanted: int) -> int:
@@ -130,13 +136,13 @@ def checked(checkpoint: Checkpoint, uses: Uses, *, where: str | None = None) -> 
         found = checkpoint.shape(name)
         if [n for n in found if n != 1] != [n for n in wanted if n != 1]:
             raise StbuildError(
-                f"the tensor {name!r} is {list(found)}, the model wants {list(wanted)}", where=where
+                f"the tensor {name!r} is {list(found)}, the model needs {list(wanted)}", where=where
             )
     extra = sorted(n for n in known - set(uses.shapes) if not n.endswith(_UNUSED_ENDINGS))
     if extra:
         count = f", and {len(extra) - 1} more" if len(extra) > 1 else ""
         raise StbuildError(
-            f"the weights have a tensor {extra[0]!r} that the model does not{count}", where=where
+            f"the weights have a tensor {extra[0]!r} that the model does not have{count}", where=where
         )
     return checkpoint
 

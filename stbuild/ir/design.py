@@ -1,178 +1,116 @@
-"""The design: a graph bound to engines, streams, memory and places; what code generation reads."""
+"""The design: a graph bound to engines, streams, memory and places; what code generation reads.
 
+Names of kernels, processes, streams and regions are keys: unique within their kind, free in all else. What
+something is stands in its role, kind or op, never in its name.
+"""
+
+from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
+from enum import Enum
 
 from stbuild.ir.graph import AnyOp, Param
+from stbuild.ir.plumbing import Collect, ComputeUnit, Dispatch, Plumbing, ReadWeights
 from stbuild.ir.types import Itensor, words_of
 
 WORD_BYTES = 64
 """A stream word and a memory word: 512 bits."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Sizes:
-    """The numbers that `partition` chooses for a platform.
+class EngineRole(Enum):
+    """Which linear ops an engine takes."""
 
-    `channels` weight channels in compute units of `lanes` each; `chunk` tokens at most in a launch,
-    of which `token_lanes` share a cycle; `context` positions in the KV cache.
+    ALL = "all"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Engine:
+    """A matmul engine: `units` compute units of `lanes` weight channels each.
+
+    It takes up to `chunk` tokens at once, of which `token_lanes` share a cycle.
     """
 
-    channels: int
+    role: EngineRole = EngineRole.ALL
+    units: int
     lanes: int
-    chunk: int
     token_lanes: int
+    chunk: int
+
+    @property
+    def channels(self) -> int:
+        """The number of weight channels."""
+        return self.units * self.lanes
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sizes:
+    """At most `chunk` tokens in a launch; `context` positions in the KV cache; the target clock."""
+
+    chunk: int
     context: int
     clock_mhz: int
 
-    def __post_init__(self) -> None:
-        if self.channels % self.lanes:
-            raise ValueError(f"{self.channels} channels do not fill compute units of {self.lanes} lanes")
 
-    @property
-    def units(self) -> int:
-        """The number of matmul compute units."""
-        return self.channels // self.lanes
+class KernelRole(Enum):
+    """What a kernel does (docs/machine.md)."""
 
-
-@dataclass(frozen=True, kw_only=True)
-class Fork:
-    """One stream to several readers, or to none; `once` for a stream that is sent once per launch."""
-
-    words: int
-    once: bool = False
+    CONTROL = "control"
+    ROUTER = "router"
+    MATMUL = "matmul"
+    SEGMENT = "segment"
 
 
-@dataclass(frozen=True, kw_only=True)
-class LoopHead:
-    """Takes the block's first input from the block before, later ones from its own tail."""
+class StreamKind(Enum):
+    """What a stream carries; all but commands are words of 512 bits."""
 
-    words: int
-
-
-@dataclass(frozen=True, kw_only=True)
-class LoopTail:
-    """Sends the block's output back to its head, the last one to the block behind."""
-
-    words: int
-
-
-@dataclass(frozen=True, kw_only=True)
-class TakeLast:
-    """Lets only the last token of a launch pass, and only if the head runs."""
-
-    words: int
-
-
-@dataclass(frozen=True, kw_only=True)
-class Argmax:
-    """Logits to memory and their largest one's index as the token."""
-
-    words: int
-
-
-@dataclass(frozen=True, kw_only=True)
-class FanOut:
-    """Commands to the processes of a kernel."""
+    COMMAND = "command"
+    """The launch's command, once."""
+    DESCRIPTOR = "descriptor"
+    """One word for each linear op and run."""
+    WEIGHTS = "weights"
+    """Tiles of one weight channel, from memory."""
+    PARAMS = "params"
+    """Parameters of one op, from memory."""
+    ROWS = "rows"
+    """Embedding or position rows, from memory."""
+    KV_READ = "kv_read"
+    KV_WRITE = "kv_write"
+    VECTOR = "vector"
+    """A quantised vector from a segment to the router."""
+    ACTIVATIONS = "activations"
+    """Quantised vectors from the router to a compute unit."""
+    TILES = "tiles"
+    """Results of a compute unit."""
+    RESULT = "result"
+    """The result of one linear op, from the router to a segment."""
+    LOOP = "loop"
+    """From a loop's tail back to its head."""
+    OUTPUT = "output"
+    """Logits, or the token, to memory."""
+    DATA = "data"
+    """Any other value on its way from process to process."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class ReadWeights:
-    """The weight tiles of one channel: those of all blocks but the head, then the head's."""
+class RegionKind(Enum):
+    """What lies in a memory region."""
 
-    channel: int
-    body_words: int
-    head_words: int
-
-
-@dataclass(frozen=True, kw_only=True)
-class ParamRead:
-    """`words` words of parameters for the op that reads `stream`, in every run of `block`."""
-
-    stream: str
-    op: str
-    block: int
-    words: int
-
-
-@dataclass(frozen=True, kw_only=True)
-class ReadParams:
-    """Parameters in the order of their use: block, run, read."""
-
-    reads: tuple[ParamRead, ...]
-
-
-@dataclass(frozen=True, kw_only=True)
-class RowRead:
-    """A row of `words` words per token from `region` to `stream`, by token id or by position."""
-
-    region: str
-    stream: str
-    words: int
-    by_token: bool
-
-
-@dataclass(frozen=True, kw_only=True)
-class Sequence:
-    """Commands to the kernels, then the rows of every token, then the launch's descriptors."""
-
-    rows: tuple[RowRead, ...] = ()
-
-
-@dataclass(frozen=True, kw_only=True)
-class ReadKv:
-    """The older records of `region`, run after run: those that the launch's first position sees.
-
-    `windows` are the positions that a query sees in each run, its own among them; () is all.
-    """
-
-    region: str
-    block: int
-    record_words: int
-    windows: tuple[int, ...] = ()
-
-    def records(self, run: int, position: int) -> int:
-        """How many records a launch from `position` reads in a run."""
-        return min(position, self.windows[run] - 1) if self.windows else position
-
-
-@dataclass(frozen=True, kw_only=True)
-class WriteKv:
-    """The new records of `region`, run after run."""
-
-    region: str
-    block: int
-    record_words: int
-
-
-@dataclass(frozen=True, kw_only=True)
-class WriteWords:
-    """`words` words to `region` when the head runs."""
-
-    region: str
-    words: int
-
-
-@dataclass(frozen=True, kw_only=True)
-class Dispatch:
-    """Quantised vectors from the segments to the compute units."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Collect:
-    """Result tiles from the compute units to the segments, token-major; rows of at most `max_tiles`."""
-
-    max_tiles: int
-
-
-Plumbing = (
-    Fork | LoopHead | LoopTail | TakeLast | Argmax | FanOut | Sequence | ReadWeights | ReadParams
-    | ReadKv | WriteKv | WriteWords | Dispatch | Collect
-)  # fmt: skip
+    WEIGHTS = "weights"
+    PROGRAM = "program"
+    TOKENS = "tokens"
+    ROWS = "rows"
+    PARAMS = "params"
+    KV = "kv"
+    LOGITS = "logits"
+    TOKEN = "token"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Process:
-    """One call in a kernel's dataflow region; streams in the order of the hls_lib signature."""
+    """One call in a kernel's dataflow region; streams in the order of the hls_lib signature.
+
+    `kernel` is the name of its kernel, or "" until the segments are formed; `command` the name of the stream
+    that brings it the launch's command, None for a process that needs none.
+    """
 
     name: str
     kernel: str
@@ -180,30 +118,40 @@ class Process:
     block: int
     reads: tuple[str, ...] = ()
     writes: tuple[str, ...] = ()
+    command: str | None = None
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """All streams that it reads, the command's first."""
+        return self.reads if self.command is None else (self.command, *self.reads)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Stream:
     """A FIFO of `depth` words; `words` pass per token, of int32 with `frac` fraction bits.
 
-    `source` and `sink` are process names.
+    `source` and `sink` are the names of processes.
     """
 
     name: str
+    kind: StreamKind
     source: str
     sink: str
     words: int
     frac: int = 0
     depth: int = 0
-    command: bool = False
     order: Itensor | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class MatmulOp:
-    """One linear op on the shared engine, in every run of its block."""
+    """One linear op on an engine, in every run of its block.
+
+    `source` counts the vectors that the engine's router takes, `destination` the results that it gives.
+    """
 
     name: str
+    engine: int = 0
     block: int
     weight: Param
     rows: int
@@ -236,9 +184,10 @@ class MatmulOp:
 
 @dataclass(frozen=True, kw_only=True)
 class Region:
-    """A memory region: its size, and the banks `first` to `last` that hold it."""
+    """A memory region: its size, the port of `control` to it, and its banks `first` to `last`."""
 
     name: str
+    kind: RegionKind
     bytes: int
     port: str
     writable: bool = False
@@ -251,6 +200,7 @@ class Kernel:
     """A kernel and its compute units, each with its SLR (None where the card has none)."""
 
     name: str
+    role: KernelRole
     units: tuple[str, ...]
     slrs: tuple[int | None, ...]
 
@@ -266,11 +216,12 @@ class BlockRuns:
 
 @dataclass(frozen=True, kw_only=True)
 class Design:
-    """Everything that is generated, placed and measured for one model on one platform."""
+    """Everything that is generated, placed, packed and measured for one model on one platform."""
 
     name: str
     platform: str
     sizes: Sizes
+    engines: tuple[Engine, ...]
     vocab_size: int
     blocks: tuple[BlockRuns, ...]
     processes: tuple[Process, ...]
@@ -278,6 +229,10 @@ class Design:
     matmuls: tuple[MatmulOp, ...]
     regions: tuple[Region, ...] = ()
     kernels: tuple[Kernel, ...] = ()
+
+    def __post_init__(self) -> None:
+        for fault in design_faults(self):
+            raise ValueError(fault)
 
     @property
     def program_words(self) -> int:
@@ -295,3 +250,49 @@ class Design:
     def region(self, name: str) -> Region:
         """The region called `name`."""
         return next(r for r in self.regions if r.name == name)
+
+    def kernel(self, name: str) -> Kernel:
+        """The kernel called `name`."""
+        return next(k for k in self.kernels if k.name == name)
+
+    def members(self, kernel: str) -> tuple[Process, ...]:
+        """The processes of `kernel`, in the order of the design."""
+        return tuple(p for p in self.processes if p.kernel == kernel)
+
+    def unit_of(self, process: Process) -> str:
+        """The compute unit that `process` runs in."""
+        number = process.op.unit if isinstance(process.op, ComputeUnit) else 0
+        return self.kernel(process.kernel).units[number]
+
+    def engine_ops(self, engine: int) -> tuple[MatmulOp, ...]:
+        """The linear ops of `engine` in the order of its schedule."""
+        return tuple(op for op in self.matmuls if op.engine == engine)
+
+    def router(self, engine: int) -> tuple[Process, Process]:
+        """The processes in front of `engine` and behind it: `Dispatch` and `Collect`."""
+        found = [p for p in self.processes if isinstance(p.op, Dispatch | Collect) and p.op.engine == engine]
+        dispatch, collect = sorted(found, key=lambda p: isinstance(p.op, Collect))
+        return dispatch, collect
+
+    def channels(self, engine: int) -> tuple[ReadWeights, ...]:
+        """The readers of the weight channels of `engine`, by channel."""
+        found = [p.op for p in self.processes if isinstance(p.op, ReadWeights) and p.op.engine == engine]
+        return tuple(sorted(found, key=lambda op: op.channel))
+
+
+def design_faults(design: Design) -> Iterator[str]:
+    """What does not hold together: a name twice, or a reference to nothing."""
+    for values in (design.kernels, design.processes, design.streams, design.regions):
+        for name, count in Counter(value.name for value in values).items():
+            if count > 1:
+                yield f"{count} of the {type(values[0]).__name__} values are called {name!r}"
+    written = [(s, p.name) for p in design.processes for s in p.writes]
+    read = [(s, p.name) for p in design.processes for s in p.inputs]
+    for way, found, wanted in (
+        ("written", written, [(s.name, s.source) for s in design.streams]),
+        ("read", read, [(s.name, s.sink) for s in design.streams]),
+    ):
+        wrong = sorted(set(found) ^ set(wanted))
+        yield from (f"stream {s!r} is not {way} by {p!r}, or not there" for s, p in wrong)
+    known = {"", *(k.name for k in design.kernels)}
+    yield from (f"process {p.name!r} has no kernel" for p in design.processes if p.kernel not in known)

@@ -7,9 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stbuild.errors import StbuildError
+from stbuild.limits import GROUPS
 
-GROUPS = (32, 64, 128)
-"""Columns that may share one scale."""
 FP16_MAX = 65504.0
 
 Half = NDArray[np.float16]

@@ -8,11 +8,12 @@ from types import NoneType, UnionType
 from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
 T = TypeVar("T")
-TAG = "kind"
+TAG = "class"
+"""Never the name of a field, since Python reserves it."""
 
 
 def to_data(value: object) -> Any:
-    """`value` as dicts, lists and scalars; a dataclass carries its class name under "kind"."""
+    """`value` as dicts, lists and scalars; a dataclass carries its class name under `TAG`."""
     if is_dataclass(value) and not isinstance(value, type):
         data = {f.name: to_data(getattr(value, f.name)) for f in fields(value)}
         return {TAG: type(value).__name__, **data}

@@ -1,8 +1,6 @@
 """The bundle: a folder with everything that a device needs to run one model, described by manifest.json."""
 
-import errno
 import os
-import shutil
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path, PurePosixPath
@@ -98,7 +96,7 @@ class Manifest:
         names = [a.buffer if isinstance(a, BufferArgument) else a.scalar for a in self.arguments]
         for name in names:
             if names.count(name) > 1:
-                raise ValueError(f"argument {name!r} stands twice in the manifest")
+                raise ValueError(f"argument {name!r} is given twice in the manifest")
 
     @property
     def buffers(self) -> tuple[BufferArgument, ...]:
@@ -130,11 +128,15 @@ class Bundle:
 
 
 def write_bundle(
-    folder: Path, manifest: Manifest, *, xclbin: Path, weights: Path, texts: tuple[Path, ...] = ()
+    folder: Path, manifest: Manifest, *, xclbin: bytes, weights: Path, texts: tuple[Path, ...] = ()
 ) -> None:
-    """Make the bundle in `folder`: files of `weights` are linked, not copied; `texts` keep their names."""
+    """Make the bundle in `folder`: files of `weights` are linked, not copied; `texts` keep their names.
+
+    The links are symbolic. They lead to inputs of an action, which the build tool neither copies nor reads
+    again when it takes in the bundle.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    link(xclbin, folder / manifest.xclbin)
+    (folder / manifest.xclbin).write_bytes(xclbin)
     for buffer in manifest.buffers:
         if buffer.file is not None:
             link(weights / PurePosixPath(buffer.file).name, folder / buffer.file)
@@ -144,17 +146,12 @@ def write_bundle(
 
 
 def link(source: Path, target: Path) -> None:
-    """Make `target` the same file as `source`; a copy only where two file systems force it."""
+    """Make `target` a symbolic link to `source`, relative to its folder."""
     if not source.is_file():
         raise StbuildError(f"{source.name} is missing", where=str(source.parent), hint="build it again")
     target.parent.mkdir(parents=True, exist_ok=True)
     target.unlink(missing_ok=True)
-    try:
-        os.link(source.resolve(), target)
-    except OSError as error:
-        if error.errno not in (errno.EXDEV, errno.EPERM, errno.EMLINK):
-            raise
-        shutil.copyfile(source, target)
+    target.symlink_to(os.path.relpath(source, target.parent))
 
 
 def load_bundle(folder: Path) -> Bundle:
@@ -188,7 +185,7 @@ def _check_file(folder: Path, buffer: BufferArgument) -> None:
     size = path.stat().st_size
     if size != buffer.bytes:
         raise StbuildError(
-            f"{buffer.file} has {size} bytes, buffer {buffer.buffer!r} wants {buffer.bytes}",
+            f"{buffer.file} has {size} bytes, buffer {buffer.buffer!r} needs {buffer.bytes}",
             where=str(folder),
             hint="build the bundle again",
         )

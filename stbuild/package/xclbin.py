@@ -80,9 +80,9 @@ class Xclbin:
     image: bytes
 
 
-def write(path: Path, xclbin: Xclbin) -> None:
-    """Write the file; the same `xclbin` gives the same bytes."""
-    path.write_bytes(axlf.encode(_axlf(xclbin)))
+def encode(xclbin: Xclbin) -> bytes:
+    """The bytes of the file; the same `xclbin` gives the same bytes."""
+    return axlf.encode(_axlf(xclbin))
 
 
 def kernel_image(path: Path) -> bytes:

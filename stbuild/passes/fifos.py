@@ -5,8 +5,9 @@ from dataclasses import dataclass, replace
 from functools import cache
 from typing import ClassVar
 
-from stbuild.ir.design import Design, Fork, LoopTail, Process, Stream
+from stbuild.ir.design import Design, Process, Stream, StreamKind
 from stbuild.ir.graph import Attention, Concat, Norm, Quantize, Rotary
+from stbuild.ir.plumbing import ComputeUnit, Fork
 from stbuild.ir.types import LANES
 
 SMALL = 32
@@ -56,8 +57,9 @@ class _Potentials:
         self.flow = cache(self._flow)
 
     def _start(self, process: str) -> Lag:
-        reads = [s for s in self._processes[process].reads if not self.goes_back(s)]
-        return max((self._needed(process, s) for s in reads), default=Lag())
+        reads = self._processes[process].reads
+        forward = [s for s in reads if self._streams[s].kind is not StreamKind.LOOP]
+        return max((self._needed(process, s) for s in forward), default=Lag())
 
     def _needed(self, process: str, stream: str) -> Lag:
         """When `process` could begin if `stream` were its only input."""
@@ -76,27 +78,29 @@ class _Potentials:
         if stream in self._engine:
             before = self._engine[stream]
             return Lag(chunks=1 + max(self.flow(s).chunks for s in before))
-        source = self._processes.get(self._streams[stream].source)
-        if source is None or not source.reads:
+        source = self._processes[self._streams[stream].source]
+        if not source.reads:
             return Lag()
         start = self.start(source.name)
         if isinstance(source.op, Attention):
             return Lag(chunks=start.chunks + 1)
         return Lag(chunks=start.chunks, words=start.words + _latency(source, self._streams))
 
-    def goes_back(self, stream: str) -> bool:
-        source = self._processes.get(self._streams[stream].source)
-        return source is not None and isinstance(source.op, LoopTail) and source.writes[0] == stream
+    def sink(self, stream: Stream) -> Process:
+        """The process that reads `stream`."""
+        return self._processes[stream.sink]
 
 
 def _engine_inputs(design: Design) -> Iterator[tuple[str, tuple[str, ...]]]:
     """For each result stream of the engine the streams that must flow before: its vector, the op before."""
-    dispatch, collect = design.process("dispatch"), design.process("collect")
-    for i, op in enumerate(design.matmuls):
-        before = [dispatch.reads[1 + op.source]]
-        if i and design.matmuls[i - 1].block == op.block:
-            before.append(collect.writes[i - 1])
-        yield collect.writes[i], tuple(before)
+    for engine in range(len(design.engines)):
+        dispatch, collect = design.router(engine)
+        ops = design.engine_ops(engine)
+        for op, last in zip(ops, (None, *ops), strict=False):
+            before = [dispatch.reads[1 + op.source]]
+            if last is not None and last.block == op.block:
+                before.append(collect.writes[last.destination])
+            yield collect.writes[op.destination], tuple(before)
 
 
 def _latency(process: Process, streams: Mapping[str, Stream]) -> int:
@@ -111,36 +115,42 @@ def _latency(process: Process, streams: Mapping[str, Stream]) -> int:
 
 
 def _depth(stream: Stream, design: Design, starts: _Potentials) -> int:
-    if stream.command:
-        return COMMANDS
-    if stream.source == "sequence" or (stream.sink in ("collect", "dispatch") and stream.words == 1):
-        return max(DESCRIPTORS, stream.words + MARGIN)
-    if stream.sink == "dispatch" or starts.goes_back(stream.name):
-        return max(SMALL, _chunk_words(stream, design))
-    if stream.source.startswith("read_"):
-        return max(
-            BURST if stream.source != "read_params" else SMALL, stream.words if "param" in stream.name else 0
-        )
-    if stream.sink.startswith(("write_", "matmul_")) or stream.source == "dispatch":
-        return SMALL
-    return max(SMALL, _waiting_words(stream, design, starts))
+    sink = starts.sink(stream)
+    match stream.kind:
+        case StreamKind.COMMAND:
+            return COMMANDS
+        case StreamKind.DESCRIPTOR:
+            return SMALL if isinstance(sink.op, ComputeUnit) else DESCRIPTORS
+        case StreamKind.TILES:
+            return DESCRIPTORS
+        case StreamKind.ROWS:
+            return max(DESCRIPTORS, stream.words + MARGIN)
+        case StreamKind.VECTOR | StreamKind.LOOP:
+            return max(SMALL, _chunk_words(stream, sink, design))
+        case StreamKind.WEIGHTS | StreamKind.KV_READ:
+            return BURST
+        case StreamKind.PARAMS:
+            return max(SMALL, stream.words)
+        case StreamKind.ACTIVATIONS | StreamKind.KV_WRITE | StreamKind.OUTPUT:
+            return SMALL
+        case StreamKind.RESULT | StreamKind.DATA:
+            return max(SMALL, _waiting_words(stream, sink, design, starts))
 
 
-def _waiting_words(stream: Stream, design: Design, starts: _Potentials) -> int:
+def _waiting_words(stream: Stream, sink: Process, design: Design, starts: _Potentials) -> int:
     """Words that gather in `stream` before its reader starts."""
     flow = starts.flow(stream.name)
     start = starts.start(stream.sink)
-    full = _chunk_words(stream, design)
+    full = _chunk_words(stream, sink, design)
     if start.chunks > flow.chunks:
         return full
     wait = start.words + starts.skip(stream.sink, stream.name) - flow.words
     return min(full, wait + MARGIN) if wait > 0 else 0
 
 
-def _chunk_words(stream: Stream, design: Design) -> int:
+def _chunk_words(stream: Stream, sink: Process, design: Design) -> int:
     """Words of one run of a whole chunk, and room for a fork's atomic write."""
-    sink = next((p for p in design.processes if p.name == stream.sink), None)
-    head = sink is not None and sink.block >= 0 and design.blocks[sink.block].head
-    once = sink is not None and isinstance(sink.op, Fork) and sink.op.once
+    head = sink.block >= 0 and design.blocks[sink.block].head
+    once = isinstance(sink.op, Fork) and sink.op.once
     tokens = 1 if head and not once else design.sizes.chunk
     return tokens * stream.words + MARGIN

@@ -6,27 +6,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stbuild.errors import StbuildError
-from stbuild.ir.design import Design, MatmulOp
+from stbuild.ir.design import Design, Engine, MatmulOp
 from stbuild.ir.exponent import fixed_scales
-from stbuild.ir.fixed import PARAM_FRAC, TABLE_FRAC, param_fixed, to_fixed
-from stbuild.ir.graph import (
-    AddParam,
-    AnyOp,
-    Attention,
-    Embed,
-    Graph,
-    MulParam,
-    Norm,
-    Param,
-    PositionEmbed,
-    PositionTable,
-)
+from stbuild.ir.fixed import TABLE_FRAC, param_fixed, to_fixed
+from stbuild.ir.graph import PositionTable
 from stbuild.ir.packed import PackedMatrix
+from stbuild.ir.plumbing import FixedParam, ReadParams, RowRead, Sequence
 from stbuild.ir.tensors import Tensors
 from stbuild.ir.types import GROUP, LANES
-from stbuild.passes.records import rows_of
 
-PROGRAM, PARAMS = "program", "params"
 OPCODE_LINEAR, OPCODE_END = 1, 0
 SCALE_FRAC = 19
 """Fraction bits that the activation scales and the sum bring: docs/numerics.md, Linear."""
@@ -39,18 +27,18 @@ Put = Callable[[str, NDArray[np.generic]], None]
 """Appends words to the region of a name."""
 
 
-def weights_region(channel: int) -> str:
-    """The region of one weight channel."""
-    return f"weights_{channel}"
-
-
 def write_memory(
-    graph: Graph, design: Design, tensors: Tensors, tables: Mapping[str, NDArray[np.float32]], put: Put
+    design: Design, tensors: Tensors, tables: Mapping[str, NDArray[np.float32]], put: Put
 ) -> None:
     """Hand every constant region's words to `put`, one matrix at a time; `tables` by their names."""
-    put(PROGRAM, program_words(design, write_weights(design, tensors, put)))
-    write_params(graph, tensors, put)
-    write_rows(graph, tensors, tables, put)
+    exponents = write_weights(design, tensors, put)
+    for process in design.processes:
+        match process.op:
+            case Sequence():
+                put(process.op.program, program_words(design, exponents))
+                write_rows(process.op, tensors, tables, put)
+            case ReadParams():
+                write_params(process.op, design, tensors, put)
 
 
 def launch_order(design: Design) -> Iterator[tuple[MatmulOp, int]]:
@@ -67,18 +55,24 @@ def write_weights(design: Design, tensors: Tensors, put: Put) -> tuple[int, ...]
 
     A channel without tiles gets one word of zeros, since a buffer cannot be empty.
     """
+    readers = [design.channels(engine) for engine in range(len(design.engines))]
     exponents = []
     for op, run in launch_order(design):
         matrix = _matrix(op, tensors.matrix(op.weight.names[run]), run)
         exponents.append(fixed_scales(matrix).exponent)
         tiles = matrix.with_rows(op.tiles * LANES)
-        for channel in range(design.sizes.channels):
-            words = tile_words(tiles, (channel - op.base) % design.sizes.channels, design.sizes.channels)
-            put(weights_region(channel), words)
-    for channel in range(design.sizes.channels):
-        if not any(op.tiles_in(channel, design.sizes.channels) for op in design.matmuls):
-            put(weights_region(channel), np.zeros((1, LANES), np.uint32))
+        channels = design.engines[op.engine].channels
+        for reader in readers[op.engine]:
+            put(reader.region, tile_words(tiles, (reader.channel - op.base) % channels, channels))
+    for number, engine in enumerate(design.engines):
+        for reader in readers[number]:
+            if not _has_tiles(design, number, engine, reader.channel):
+                put(reader.region, np.zeros((1, LANES), np.uint32))
     return tuple(exponents)
+
+
+def _has_tiles(design: Design, number: int, engine: Engine, channel: int) -> bool:
+    return any(op.tiles_in(channel, engine.channels) for op in design.engine_ops(number))
 
 
 def tile_words(matrix: PackedMatrix, first: int = 0, step: int = 1) -> Words:
@@ -114,43 +108,31 @@ def program_words(design: Design, exponents: tuple[int, ...]) -> Words:
     return words.view(np.uint32)
 
 
-def write_params(graph: Graph, tensors: Tensors, put: Put) -> None:
-    """Parameters in the order of their use: block, run, op, parameter."""
-    for block in graph.blocks:
+def write_params(op: ReadParams, design: Design, tensors: Tensors, put: Put) -> None:
+    """Parameters in the order of their use: block, run, read, parameter."""
+    for number, block in enumerate(design.blocks):
+        reads = [read for read in op.reads if read.block == number]
         for run in range(block.count):
-            for op in block.ops:
-                for param, frac in op_params(op):
-                    values = tensors.array(param.names[run])
-                    put(PARAMS, _whole_words(param_fixed(param, values, frac)))
+            for fixed in (fixed for read in reads for fixed in read.params):
+                values = tensors.array(fixed.param.names[run])
+                put(op.region, _whole_words(param_fixed(fixed.param, values, fixed.frac)))
 
 
-def op_params(op: AnyOp) -> Iterator[tuple[Param, int]]:
-    """The parameters that `op` reads from its stream, with their fraction bits."""
-    match op:
-        case Norm():
-            yield from ((param, PARAM_FRAC) for param in (op.weight, op.bias) if param is not None)
-        case AddParam():
-            yield op.param, op.frac
-        case MulParam():
-            yield op.param, PARAM_FRAC
-        case Attention(sinks=Param() as sinks):
-            yield sinks, PARAM_FRAC
-
-
-def write_rows(graph: Graph, tensors: Tensors, tables: Mapping[str, NDArray[np.float32]], put: Put) -> None:
+def write_rows(op: Sequence, tensors: Tensors, tables: Mapping[str, NDArray[np.float32]], put: Put) -> None:
     """Embedding rows by token, position rows and position tables by position, [rows][width/16] words."""
-    for block in graph.blocks:
-        for op in block.ops:
-            if isinstance(op, Embed | PositionEmbed):
-                _write_embedding(f"{block.name}_{op.name}", op, rows_of(op, graph), tensors, put)
-    for table in graph.tables:
-        put(table.name, _table_words(tables[table.name], table, graph.context))
+    for read in op.rows:
+        if isinstance(read.values, FixedParam):
+            _write_embedding(read, read.values, tensors, put)
+        else:
+            put(read.region, _table_words(tables[read.values.name], read.values, read.rows))
 
 
-def _write_embedding(region: str, op: Embed | PositionEmbed, rows: range, tensors: Tensors, put: Put) -> None:
-    for start in range(rows.start, rows.stop, ROWS_AT_ONCE):
-        values = tensors.rows(op.table.names[0], start, min(start + ROWS_AT_ONCE, rows.stop))
-        put(region, param_fixed(op.table, values, op.frac).reshape(-1, LANES))
+def _write_embedding(read: RowRead, fixed: FixedParam, tensors: Tensors, put: Put) -> None:
+    end = read.first + read.rows
+    for start in range(read.first, end, ROWS_AT_ONCE):
+        stop = min(start + ROWS_AT_ONCE, end)
+        values = tensors.rows(fixed.param.names[0], start, stop)
+        put(read.region, param_fixed(fixed.param, values, fixed.frac).reshape(-1, LANES))
 
 
 def _whole_words(values: NDArray[np.int32]) -> NDArray[np.int32]:

@@ -29,8 +29,8 @@ from stbuild.ir.graph import (
     params,
 )  # fmt: skip
 from stbuild.ir.types import ACTIVATION_FRAC, GROUP, LANES
+from stbuild.limits import MAX_CONTEXT
 
-MAX_CONTEXT = 32768
 MAP_SAMPLES = 257
 MAX_EPS = 1024
 """Keeps a norm's mean of squares below 2^47."""
@@ -135,7 +135,11 @@ def _check_linear(op: Linear, cols: int) -> None:
 def _check_norm(op: Norm) -> None:
     _check_width(op, op.segment, LANES)
     _require(op, 0 <= op.eps <= MAX_EPS, f"its eps {op.eps:g} is not between 0 and {MAX_EPS}")
-    _require(op, op.width % op.segment == 0, f"{op.width} elements are no whole segments of {op.segment}")
+    _require(
+        op,
+        op.width % op.segment == 0,
+        f"its {op.width} elements are not a multiple of its segment of {op.segment}",
+    )
 
 
 def _check_pointwise(op: Add | Mul | AddParam | MulParam, widths: Widths) -> None:
@@ -200,7 +204,7 @@ def _check_width(op: AnyOp, width: int, unit: int, text: str = "its size {} is n
 
 
 def _same(op: AnyOp, width: int, wanted: int) -> None:
-    _require(op, width == wanted, f"{width} elements stand where {wanted} are wanted")
+    _require(op, width == wanted, f"it has {width} elements, needs {wanted}")
 
 
 def _require(op: AnyOp, holds: bool, message: str) -> None:

@@ -9,18 +9,18 @@ from stbuild.passes.fifos import SizeFifos
 from stbuild.passes.network import build_network
 from stbuild.passes.place import PlaceKernels, PlaceMemory
 from stbuild.passes.segments import FormKernels
-from stbuild.passes.sizes import Wishes, choose_sizes
+from stbuild.passes.sizes import Wishes, choose_engine, choose_sizes
 from stbuild.platform import Platform
 
 Pass = Callable[[Design], Design]
 
 
-def design_passes(graph: Graph, platform: Platform) -> tuple[Pass, ...]:
+def design_passes(platform: Platform) -> tuple[Pass, ...]:
     """Every pass on a design, in order."""
     return (
         FormKernels(),
         SizeFifos(),
-        PlaceMemory(graph=graph, platform=platform),
+        PlaceMemory(platform=platform),
         PlaceKernels(platform=platform),
     )
 
@@ -30,7 +30,8 @@ def plan(graph: Graph, index: WeightIndex, platform: Platform, wishes: Wishes) -
 
     Raises StbuildError when a weight is missing, or the model does not fit the card.
     """
-    design = build_network(graph, index, choose_sizes(graph, platform, wishes), platform.name)
-    for step in design_passes(graph, platform):
+    engine = choose_engine(platform, wishes)
+    design = build_network(graph, index, choose_sizes(graph, platform, engine), engine, platform.name)
+    for step in design_passes(platform):
         design = step(design)
     return design

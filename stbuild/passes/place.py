@@ -5,15 +5,15 @@ from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from stbuild.errors import StbuildError
-from stbuild.ir.design import WORD_BYTES, Design, ReadKv, ReadParams, ReadWeights, Region, Sequence
-from stbuild.ir.graph import Embed, Graph, PositionEmbed
-from stbuild.ir.types import words_of
-from stbuild.passes.records import rows_of
+from stbuild.ir.design import WORD_BYTES, Design, Kernel, KernelRole, Region, RegionKind
+from stbuild.ir.plumbing import ReadKv, ReadParams, ReadWeights, Sequence, WriteWords
 from stbuild.platform import Memory, Platform
 
 ALIGN = 4096
 """Bytes that a buffer's address is a multiple of, as XRT allocates."""
 TOKENS_PER_WORD = 16
+PROGRAM, PARAMS = "program", "params"
+"""The memory ports of `control` beside those of the weights and the KV records."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,12 +21,11 @@ class PlaceMemory:
     """Weight channel c to bank c; everything else one behind the other in the banks left over."""
 
     name: ClassVar[str] = "place-memory"
-    graph: Graph
     platform: Platform
 
     def __call__(self, design: Design) -> Design:
         memory = self.platform.memory
-        regions = (*_weight_regions(design), *_shared_regions(design, self.graph))
+        regions = (*_weight_regions(design), *_shared_regions(design))
         if len(memory.tags) == 1:
             _check_total(regions, design, memory.total_bytes, self.platform)
             return replace(design, regions=regions)
@@ -43,66 +42,61 @@ class PlaceKernels:
     def __call__(self, design: Design) -> Design:
         if not self.platform.has_slrs:
             return design
-        count = len(self.platform.slrs)
         home = self.platform.memory.slr_of(0)
         others = [s.index for s in self.platform.slrs if s.index != home]
-        segments = [k.name for k in design.kernels if k.name not in ("control", "router", "matmul")]
+        segments = [k.name for k in design.kernels if k.role is KernelRole.SEGMENT]
         seats = {name: others[i % len(others)] for i, name in enumerate(segments)}
-        seats.update(control=home, router=home)
-        kernels = tuple(
-            replace(k, slrs=tuple(u % count for u in range(len(k.units))))
-            if k.name == "matmul"
-            else replace(k, slrs=(seats[k.name],))
-            for k in design.kernels
-        )
+        kernels = tuple(replace(k, slrs=self._slrs(k, seats.get(k.name, home))) for k in design.kernels)
         return replace(design, kernels=kernels)
+
+    def _slrs(self, kernel: Kernel, seat: int) -> tuple[int, ...]:
+        if kernel.role is KernelRole.MATMUL:
+            return tuple(u % len(self.platform.slrs) for u in range(len(kernel.units)))
+        return (seat,)
 
 
 def _weight_regions(design: Design) -> Iterator[Region]:
-    for process in design.processes:
-        if isinstance(process.op, ReadWeights):
-            words = process.op.body_words + process.op.head_words
-            name = f"weights_{process.op.channel}"
-            bank = process.op.channel
-            yield Region(name=name, bytes=max(words, 1) * WORD_BYTES, port=name, first=bank, last=bank)
+    readers = [p.op for p in design.processes if isinstance(p.op, ReadWeights)]
+    for bank, op in enumerate(readers):
+        words = max(op.body_words + op.head_words, 1)
+        region = _region(op.region, RegionKind.WEIGHTS, words, op.region)
+        yield replace(region, first=bank, last=bank)
 
 
-def _shared_regions(design: Design, graph: Graph) -> Iterator[Region]:
-    chunk = design.sizes.chunk
-    yield _region("program", design.program_words, "program")
-    yield _region("tokens", -(-chunk // TOKENS_PER_WORD), "program")
+def _shared_regions(design: Design) -> Iterator[Region]:
+    """Everything but weights: what `control` reads in the order of its processes, then what it writes."""
     for process in design.processes:
         match process.op:
             case Sequence():
-                for row in process.op.rows:
-                    yield _region(row.region, row.words * _row_count(row.region, graph), "program")
+                yield from _sequenced(process.op, design)
             case ReadParams():
                 words = sum(r.words * design.blocks[r.block].count for r in process.op.reads)
-                yield _region("params", words, "params")
+                yield _region(process.op.region, RegionKind.PARAMS, words, PARAMS)
             case ReadKv():
-                words = design.blocks[process.op.block].count * design.sizes.context * process.op.record_words
-                yield _region(process.op.region, words, process.op.region, writable=True)
-    yield _region("logits", words_of(design.vocab_size), "program", writable=True)
-    yield _region("token", 1, "params", writable=True)
+                op = process.op
+                words = design.blocks[op.block].count * design.sizes.context * op.record_words
+                yield _region(op.region, RegionKind.KV, words, op.region, writable=True)
+    for process in design.processes:
+        if isinstance(process.op, WriteWords):
+            kind, port = (RegionKind.TOKEN, PARAMS) if process.op.token else (RegionKind.LOGITS, PROGRAM)
+            yield _region(process.op.region, kind, process.op.words, port, writable=True)
 
 
-def _row_count(region: str, graph: Graph) -> int:
-    """Rows of an embedding, or positions of a table."""
-    for block in graph.blocks:
-        for op in block.ops:
-            if isinstance(op, Embed | PositionEmbed) and f"{block.name}_{op.name}" == region:
-                return len(rows_of(op, graph))
-    return graph.context
+def _sequenced(op: Sequence, design: Design) -> Iterator[Region]:
+    yield _region(op.program, RegionKind.PROGRAM, design.program_words, PROGRAM)
+    yield _region(op.tokens, RegionKind.TOKENS, -(-design.sizes.chunk // TOKENS_PER_WORD), PROGRAM)
+    for row in op.rows:
+        yield _region(row.region, RegionKind.ROWS, row.words * row.rows, PROGRAM)
 
 
-def _region(name: str, words: int, port: str, writable: bool = False) -> Region:
-    return Region(name=name, bytes=words * WORD_BYTES, port=port, writable=writable)
+def _region(name: str, kind: RegionKind, words: int, port: str, writable: bool = False) -> Region:
+    return Region(name=name, kind=kind, bytes=words * WORD_BYTES, port=port, writable=writable)
 
 
 def _banked(regions: tuple[Region, ...], design: Design, memory: Memory, platform: Platform
             ) -> Iterator[Region]:  # fmt: skip
     bank = memory.bytes_per_bank
-    weights = [r for r in regions if r.name == r.port and r.name.startswith("weights_")]
+    weights = [r for r in regions if r.kind is RegionKind.WEIGHTS]
     heaviest = max(weights, key=lambda r: r.bytes)
     if heaviest.bytes > bank:
         raise StbuildError(
@@ -113,9 +107,9 @@ def _banked(regions: tuple[Region, ...], design: Design, memory: Memory, platfor
         )
     yield from weights
     others = [r for r in regions if r not in weights]
-    spare = (memory.banks - design.sizes.channels) * bank
+    spare = (memory.banks - len(weights)) * bank
     _check_total(tuple(others), design, spare, platform)
-    address = design.sizes.channels * bank
+    address = len(weights) * bank
     for region in others:
         end = address + region.bytes
         yield replace(region, first=address // bank, last=(end - 1) // bank)
@@ -134,7 +128,7 @@ def _check_total(regions: tuple[Region, ...], design: Design, room: int, platfor
     need = sum(-(-r.bytes // ALIGN) * ALIGN for r in regions)
     if need <= room:
         return
-    kv = sum(r.bytes for r in regions if "_kv_" in r.name)
+    kv = sum(r.bytes for r in regions if r.kind is RegionKind.KV)
     fits = (room - need + kv) * design.sizes.context // max(kv, 1)
     hint = f"a context of {fits // 32 * 32} would fit" if fits >= 32 else "no context would fit"
     raise StbuildError(

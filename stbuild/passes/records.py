@@ -1,6 +1,10 @@
-"""What parameters, KV records and embeddings take of memory."""
+"""What parameters and KV records are in memory: their values, and how many words they take."""
 
-from stbuild.ir.graph import AddParam, AnyOp, Attention, Embed, Graph, MulParam, Norm, PositionEmbed
+from collections.abc import Iterator
+
+from stbuild.ir.fixed import PARAM_FRAC
+from stbuild.ir.graph import AddParam, AnyOp, Attention, MulParam, Norm, Param
+from stbuild.ir.plumbing import FixedParam
 from stbuild.ir.types import LANES, words_of
 
 KV_BYTES = 64
@@ -22,11 +26,18 @@ def param_words(op: AnyOp) -> int:
             return 0
 
 
-def rows_of(op: Embed | PositionEmbed, graph: Graph) -> range:
-    """The rows of an embedding's table that lie in memory: by position, those of the context."""
-    if isinstance(op, Embed):
-        return range(op.table.shape[0])
-    return range(op.offset, op.offset + graph.context)
+def fixed_params(op: AnyOp) -> Iterator[FixedParam]:
+    """The parameters that `op` reads from its stream, in order."""
+    match op:
+        case Norm():
+            found = (param for param in (op.weight, op.bias) if param is not None)
+            yield from (FixedParam(param=param, frac=PARAM_FRAC) for param in found)
+        case AddParam():
+            yield FixedParam(param=op.param, frac=op.frac)
+        case MulParam():
+            yield FixedParam(param=op.param, frac=PARAM_FRAC)
+        case Attention(sinks=Param() as sinks):
+            yield FixedParam(param=sinks, frac=PARAM_FRAC)
 
 
 def kv_record_words(op: Attention) -> tuple[int, int]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from stbuild.ir.design import Design
+from stbuild.ir.design import Design, KernelRole, RegionKind, StreamKind
 from stbuild.platform import Platform
 
 MIB = 2**20
@@ -23,8 +23,9 @@ def design_report(design: Design, platform: Platform) -> str:
 def _sizes(design: Design, platform: Platform) -> Iterator[str]:
     sizes = design.sizes
     yield f"{design.name} on {platform.title} (a plan: nothing here has met Vitis or a card)"
-    yield f"  weight channels  {sizes.channels} in {sizes.units} matmul units of {sizes.lanes} lanes"
-    yield f"  tokens           {sizes.chunk} per launch at most, {sizes.token_lanes} in the same cycle"
+    for engine in design.engines:
+        yield f"  weight channels  {engine.channels} in {engine.units} matmul units of {engine.lanes} lanes"
+        yield f"  tokens           {engine.chunk} per launch at most, {engine.token_lanes} in the same cycle"
     yield f"  context          {sizes.context} positions"
     yield f"  clock            {sizes.clock_mhz} MHz (target)"
 
@@ -43,16 +44,18 @@ def _schedule(design: Design) -> Iterator[str]:
 def _kernels(design: Design) -> Iterator[str]:
     yield "kernels"
     for kernel in design.kernels:
-        count = sum(p.kernel == kernel.name for p in design.processes)
+        count = len(design.members(kernel.name))
+        inside = "lanes" if kernel.role is KernelRole.MATMUL else f"{count} processes"
         seats = ", ".join(
             unit + ("" if slr is None else f" in SLR{slr}")
             for unit, slr in zip(kernel.units, kernel.slrs, strict=True)
         )
-        yield f"  {kernel.name:20} {f'{count} processes' if count else 'lanes':14} {seats}"
+        yield f"  {kernel.name:20} {inside:14} {seats}"
 
 
 def _streams(design: Design) -> Iterator[str]:
-    deep = sorted((s for s in design.streams if not s.command), key=lambda s: (-s.depth, s.name))
+    words = [s for s in design.streams if s.kind is not StreamKind.COMMAND]
+    deep = sorted(words, key=lambda s: (-s.depth, s.name))
     kib = sum(s.depth for s in deep) * 64 / 1024
     yield f"streams: {len(deep)} of 512 bits, {kib:.0f} KiB of FIFOs; the deepest"
     for stream in deep[:12]:
@@ -62,7 +65,7 @@ def _streams(design: Design) -> Iterator[str]:
 def _memory(design: Design) -> Iterator[str]:
     total = sum(r.bytes for r in design.regions)
     yield f"memory: {total / MIB:.1f} MiB"
-    weights = [r for r in design.regions if r.name.startswith("weights_")]
+    weights = [r for r in design.regions if r.kind is RegionKind.WEIGHTS]
     sizes = [r.bytes / MIB for r in weights]
     yield f"  weights, {len(weights)} channels: {min(sizes):.2f} to {max(sizes):.2f} MiB each"
     for region in design.regions:

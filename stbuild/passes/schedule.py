@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from stbuild.errors import StbuildError
-from stbuild.ir.design import MatmulOp, Sizes
+from stbuild.ir.design import Engine, MatmulOp
 from stbuild.ir.graph import Block, Graph, Linear, Quantize
 from stbuild.ir.types import GROUP
 from stbuild.ir.weights import WeightIndex
@@ -13,10 +13,10 @@ GROUPS = (32, 64, 128)
 """Weight groups that a tile can have, in columns."""
 
 
-def schedule_matmuls(graph: Graph, index: WeightIndex, sizes: Sizes) -> tuple[MatmulOp, ...]:
+def schedule_matmuls(graph: Graph, index: WeightIndex, engine: Engine) -> tuple[MatmulOp, ...]:
     """All linear ops in engine order; those that read one vector follow each other and load it once.
 
-    Source and destination numbers count through the whole design. Tiles go on round the channels
+    Source and destination numbers count through all its ops. Tiles go on round the channels
     where the op before with the same vector stopped, so that no channel waits longer than one tile.
     """
     ops: list[MatmulOp] = []
@@ -27,7 +27,7 @@ def schedule_matmuls(graph: Graph, index: WeightIndex, sizes: Sizes) -> tuple[Ma
             for op in _readers(block, value):
                 matmul = _matmul(op, block, index, number, source, len(ops), base)
                 ops.append(matmul)
-                base = (base + matmul.tiles) % sizes.channels
+                base = (base + matmul.tiles) % engine.channels
             source += 1
     return tuple(ops)
 

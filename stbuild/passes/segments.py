@@ -1,38 +1,65 @@
-"""Kernels: what hangs together by streams, once the engine is taken away, is one kernel."""
+"""Segments: what hangs together by streams, once the engine is taken away, is one kernel."""
 
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
-from stbuild.ir.design import Argmax, Design, FanOut, Kernel, LoopHead, Process, Stream
+from stbuild.ir.design import Design, Kernel, KernelRole, Process, Stream, StreamKind
 from stbuild.ir.graph import Attention
-from stbuild.passes.frame import CONTROL, LAUNCH, ROUTER, SEGMENT
+from stbuild.ir.plumbing import Argmax, FanOut, Fork, LoopHead, Sequence
+from stbuild.ir.unique import UniqueNames
+from stbuild.passes.frame import LAUNCH
+from stbuild.passes.net import SEGMENT
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Segment:
+    """A kernel to be: its processes, the one that hands out commands, and the command streams."""
+
+    kernel: str
+    members: tuple[Process, ...]
+    fan: str
+    inlet: str
+    commands: tuple[str, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
 class FormKernels:
-    """Give every streaming process its kernel, and every process its command stream."""
+    """Give every streaming process its kernel, and every process of these its command stream."""
 
     name: ClassVar[str] = "form-kernels"
 
     def __call__(self, design: Design) -> Design:
-        kernels = _named(design, _components(design))
-        of = {process: kernel for kernel, members in kernels.items() for process in members}
-        processes = tuple(replace(p, kernel=of.get(p.name, p.kernel)) for p in design.processes)
-        commands = tuple(_commands(design, kernels))
+        segments = tuple(_segments(design))
+        (sequence,) = (p for p in design.processes if isinstance(p.op, Sequence))
         return replace(
             design,
-            processes=_with_commands(processes, kernels),
-            streams=(*design.streams, *commands),
-            kernels=_kernels(design, tuple(kernels)),
+            processes=(*map(_fan, segments), *_with_commands(design, segments)),
+            streams=(*design.streams, *(s for segment in segments for s in _streams(segment, sequence))),
+            kernels=_kernels(design, segments),
         )
 
 
-def _components(design: Design) -> list[list[str]]:
+def _segments(design: Design) -> Iterator[_Segment]:
+    kernels = UniqueNames(name for k in design.kernels for name in (k.name, *k.units))
+    processes = UniqueNames(process.name for process in design.processes)
+    streams = UniqueNames(stream.name for stream in design.streams)
+    for members in _components(design):
+        kernel = kernels.new(_kernel_name(design, members))
+        yield _Segment(
+            kernel=kernel,
+            members=members,
+            fan=processes.new(f"{kernel}_commands"),
+            inlet=streams.new(f"cmd_{kernel}"),
+            commands=tuple(streams.new(f"{member.name}_cmd") for member in members),
+        )
+
+
+def _components(design: Design) -> list[tuple[Process, ...]]:
     """The connected components of the streaming processes, each in the order of the design."""
-    names = [p.name for p in design.processes if p.kernel == SEGMENT]
-    parent = {name: name for name in names}
+    processes = [p for p in design.processes if p.kernel == SEGMENT]
+    parent = {p.name: p.name for p in processes}
 
     def root(name: str) -> str:
         while parent[name] != name:
@@ -42,61 +69,63 @@ def _components(design: Design) -> list[list[str]]:
     for stream in design.streams:
         if stream.source in parent and stream.sink in parent:
             parent[root(stream.sink)] = root(stream.source)
-    groups: dict[str, list[str]] = defaultdict(list)
-    for name in names:
-        groups[root(name)].append(name)
-    return list(groups.values())
+    groups: dict[str, list[Process]] = defaultdict(list)
+    for process in processes:
+        groups[root(process.name)].append(process)
+    return [tuple(group) for group in groups.values()]
 
 
-def _named(design: Design, components: list[list[str]]) -> dict[str, list[str]]:
-    kernels: dict[str, list[str]] = {}
-    for members in components:
-        name = _kernel_name(design, members)
-        kernels[name if name not in kernels else f"{name}_{len(kernels)}"] = members
-    return kernels
-
-
-def _kernel_name(design: Design, members: list[str]) -> str:
-    """A name that says what the kernel is about: its attention, its loop, the sampler, or its first op."""
-    processes = [design.process(name) for name in members]
-    for kind, suffix in ((LoopHead, "residual"), (Attention, "attention")):
-        for process in processes:
+def _kernel_name(design: Design, members: tuple[Process, ...]) -> str:
+    """A name that says what the kernel is about: its loop, its attention, the sampler, or its first op."""
+    for kind, word in ((LoopHead, "residual"), (Attention, "attention")):
+        for process in members:
             if isinstance(process.op, kind):
-                return f"{design.blocks[process.block].name}_{suffix}"
-    if any(isinstance(p.op, Argmax) for p in processes):
+                return f"{design.blocks[process.block].name}_{word}"
+    if any(isinstance(p.op, Argmax) for p in members):
         return "sampler"
-    return next((p.name for p in processes if not p.name.endswith("_fork")), members[0])
+    return next((p.name for p in members if not isinstance(p.op, Fork)), members[0].name)
 
 
-def _commands(design: Design, kernels: dict[str, list[str]]) -> Iterator[Stream]:
-    for kernel, members in kernels.items():
-        yield Stream(
-            name=f"cmd_{kernel}", source="sequence", sink=f"{kernel}_commands", words=0, command=True
-        )
-        for member in members:
-            yield Stream(
-                name=f"{member}_cmd", source=f"{kernel}_commands", sink=member, words=0, command=True
-            )
+def _streams(segment: _Segment, sequence: Process) -> Iterator[Stream]:
+    yield _command(segment.inlet, sequence.name, segment.fan)
+    for name, member in zip(segment.commands, segment.members, strict=True):
+        yield _command(name, segment.fan, member.name)
 
 
-def _with_commands(processes: tuple[Process, ...], kernels: dict[str, list[str]]) -> tuple[Process, ...]:
-    commands = tuple(f"cmd_{kernel}" for kernel in kernels)
-    fans = tuple(
-        Process(
-            name=f"{kernel}_commands",
-            kernel=kernel,
-            op=FanOut(),
-            block=LAUNCH,
-            reads=(f"cmd_{kernel}",),
-            writes=tuple(f"{member}_cmd" for member in members),
-        )
-        for kernel, members in kernels.items()
+def _command(name: str, source: str, sink: str) -> Stream:
+    return Stream(name=name, kind=StreamKind.COMMAND, source=source, sink=sink, words=0)
+
+
+def _fan(segment: _Segment) -> Process:
+    return Process(
+        name=segment.fan,
+        kernel=segment.kernel,
+        op=FanOut(),
+        block=LAUNCH,
+        reads=(segment.inlet,),
+        writes=segment.commands,
     )
-    rest = tuple(replace(p, writes=(*p.writes, *commands)) if p.name == "sequence" else p for p in processes)
-    return (*fans, *rest)
 
 
-def _kernels(design: Design, segments: tuple[str, ...]) -> tuple[Kernel, ...]:
-    units = tuple(f"matmul_{u}" for u in range(design.sizes.units))
-    single = tuple(Kernel(name=name, units=(name,), slrs=(None,)) for name in (CONTROL, ROUTER, *segments))
-    return (*single, Kernel(name="matmul", units=units, slrs=(None,) * len(units)))
+def _with_commands(design: Design, segments: tuple[_Segment, ...]) -> Iterator[Process]:
+    """The processes of `design`, those of the segments with kernel and command."""
+    found = {
+        member.name: replace(member, kernel=segment.kernel, command=command)
+        for segment in segments
+        for member, command in zip(segment.members, segment.commands, strict=True)
+    }
+    inlets = tuple(segment.inlet for segment in segments)
+    for process in design.processes:
+        if isinstance(process.op, Sequence):
+            yield replace(process, writes=(*process.writes, *inlets))
+        else:
+            yield found.get(process.name, process)
+
+
+def _kernels(design: Design, segments: tuple[_Segment, ...]) -> tuple[Kernel, ...]:
+    """The segments between the router and the compute units."""
+    formed = (
+        Kernel(name=s.kernel, role=KernelRole.SEGMENT, units=(s.kernel,), slrs=(None,)) for s in segments
+    )
+    engines = tuple(k for k in design.kernels if k.role is KernelRole.MATMUL)
+    return (*(k for k in design.kernels if k not in engines), *formed, *engines)

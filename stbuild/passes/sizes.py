@@ -3,23 +3,20 @@
 from dataclasses import dataclass
 
 from stbuild.errors import StbuildError
-from stbuild.ir.design import Sizes
+from stbuild.ir.design import Engine, Sizes
 from stbuild.ir.graph import Graph
+from stbuild.limits import CHUNK, OTHER_PORTS, default_channels
 from stbuild.platform import Platform
 
-OTHER_PORTS = 4
-"""m_axi ports beside the weight channels: program with rows, parameters, K and V records."""
 MACS_PER_WORD = 128
 """4-bit weights in a 512-bit word."""
 DSP_SHARE = 0.75
 """Of the DSPs left to kernels; the practical ceiling in public U280 designs is 50 to 75 %."""
-CHUNK = 8
-"""Tokens of a prompt that share one pass over the weights."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Wishes:
-    """Sizes that a project sets itself; 0 leaves the choice to `choose_sizes`."""
+    """Sizes that a project sets itself; 0 leaves the choice to `choose_engine`."""
 
     channels: int = 0
     lanes: int = 0
@@ -27,7 +24,7 @@ class Wishes:
     token_lanes: int = 0
 
 
-def choose_sizes(graph: Graph, platform: Platform, wishes: Wishes) -> Sizes:
+def choose_engine(platform: Platform, wishes: Wishes) -> Engine:
     """Weight channels up to the ports that still route, one compute unit per SLR, tokens by DSPs.
 
     Raises StbuildError when the wishes do not fit together or the card has fewer ports.
@@ -36,20 +33,24 @@ def choose_sizes(graph: Graph, platform: Platform, wishes: Wishes) -> Sizes:
     lanes = wishes.lanes or _lanes(channels, len(platform.slrs))
     _check(channels, lanes, platform)
     chunk = wishes.chunk or CHUNK
-    return Sizes(
-        channels=channels,
+    return Engine(
+        units=channels // lanes,
         lanes=lanes,
-        chunk=chunk,
         token_lanes=wishes.token_lanes or _token_lanes(channels, chunk, platform),
-        context=graph.context,
-        clock_mhz=platform.clocks.target_mhz,
+        chunk=chunk,
     )
+
+
+def choose_sizes(graph: Graph, platform: Platform, engine: Engine) -> Sizes:
+    """A launch takes what the engine takes at once; the context is the graph's."""
+    return Sizes(chunk=engine.chunk, context=graph.context, clock_mhz=platform.clocks.target_mhz)
 
 
 def _channels(platform: Platform) -> int:
     """Channels that the memory and the ports allow, the same number in every SLR."""
-    most = min(platform.memory.banks, platform.axi.practical - OTHER_PORTS)
-    return most - most % len(platform.slrs)
+    return default_channels(
+        banks=platform.memory.banks, ports=platform.axi.practical, slrs=len(platform.slrs)
+    )
 
 
 def _lanes(channels: int, slrs: int) -> int:

@@ -45,6 +45,8 @@ class ChatTemplate:
             )
         except TemplateError as error:
             raise StbuildError(f"the chat template refuses: {error}", where=self._where) from error
+        except Exception as error:  # a template may call anything on what it is given
+            raise StbuildError(f"the chat template failed: {error}", where=self._where) from error
 
 
 def _refuse(message: str) -> None:

@@ -52,7 +52,7 @@ def parse(argv: list[str]) -> argparse.Namespace:
     options = _parser().parse_args(argv)
     Sampling(temperature=options.temperature, seed=options.seed)
     if options.max_tokens < 1:
-        raise StbuildError(f"--max-tokens is {options.max_tokens}", hint="ask for at least one token")
+        raise StbuildError(f"--max-tokens must be 1 or more, got {options.max_tokens}")
     if options.tokens is not None:
         options.tokens = _token_ids(options.tokens)
     return options
@@ -67,14 +67,30 @@ def _parser() -> argparse.ArgumentParser:
     )
     what = parser.add_mutually_exclusive_group(required=True)
     what.add_argument("--prompt", metavar="TEXT", help="answer TEXT, framed by the model's chat template")
-    what.add_argument("--chat", action="store_true", help="hold a conversation, a line a turn, from stdin")
+    what.add_argument(
+        "--chat", action="store_true", help="hold a conversation; each line of stdin is a message"
+    )
     what.add_argument("--tokens", metavar="IDS", help="continue these token ids, and print ids")
     add = parser.add_argument
-    add("--max-tokens", type=int, default=DEFAULT_TOKENS, metavar="N", help=f"at most N ({DEFAULT_TOKENS})")
-    add("--temperature", type=float, default=0.0, metavar="T", help="0 takes the likeliest token (default)")
-    add("--seed", type=int, default=0, metavar="N", help="start of the random draws; equal seeds, equal text")
-    add("--system", metavar="TEXT", help="the system message (default: the project's; '' is the template's)")
-    add("--raw", action="store_true", help="with --prompt: no chat template around TEXT")
+    add(
+        "--max-tokens",
+        type=int,
+        default=DEFAULT_TOKENS,
+        metavar="N",
+        help=f"generate at most N tokens ({DEFAULT_TOKENS})",
+    )
+    add(
+        "--temperature",
+        type=float,
+        default=0.0,
+        metavar="T",
+        help="of sampling; 0 (default) takes the likeliest token",
+    )
+    add(
+        "--seed", type=int, default=0, metavar="N", help="seed of sampling; the same seed gives the same text"
+    )
+    add("--system", metavar="TEXT", help="system message (default: the project's; '': the chat template's)")
+    add("--raw", action="store_true", help="with --prompt: use TEXT as it is, without the chat template")
     return parser
 
 

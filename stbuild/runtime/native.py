@@ -17,7 +17,7 @@ from stbuild.errors import StbuildError, did_you_mean
 from stbuild.package.bundle import BufferArgument, Bundle
 from stbuild.package.xclbin import kernel_image
 from stbuild.runtime.cpu import check_cpu
-from stbuild.runtime.device import Tap
+from stbuild.runtime.device import CacheOwner, Tap
 
 PAGE = 4096
 ELF_MACHINES = {"x86_64": 62, "aarch64": 183, "riscv64": 243, "ppc64le": 21}
@@ -51,6 +51,7 @@ class NativeDevice:
         addresses = [_address(b.buffer, self._buffers) for b in manifest.buffers]
         self._addresses = (ctypes.c_void_p * len(addresses))(*addresses)
         self._callbacks: list[Any] = []
+        self.cache_owner = CacheOwner()
 
     @property
     def description(self) -> str:

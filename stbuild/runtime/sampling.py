@@ -19,10 +19,10 @@ class Sampling:
     def __post_init__(self) -> None:
         if not 0 <= self.temperature < float("inf"):
             raise StbuildError(
-                f"a temperature of {self.temperature} makes no sense", hint="use 0 (greedy) or more"
+                f"--temperature must be 0 or more, got {self.temperature}", hint="0 takes the likeliest token"
             )
         if self.seed < 0:
-            raise StbuildError(f"the seed is {self.seed}", hint="use a whole number from 0 on")
+            raise StbuildError(f"--seed must be 0 or more, got {self.seed}")
 
 
 class Sampler:

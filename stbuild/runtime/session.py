@@ -1,6 +1,7 @@
 """One conversation's state on a device: what lies in the KV cache, and how tokens get there."""
 
 from collections.abc import Sequence
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,9 +18,14 @@ LOGITS_FRAC = 16
 
 
 class Session:
-    """Feeds tokens to a device in launches of at most `chunk`, and keeps count of the context."""
+    """Feeds tokens to a device in launches of at most `chunk`, and keeps count of the context.
+
+    The KV cache is the device's, so that a device has one session at a time: `close` it, or use `with`,
+    before the next one. A session that is no longer referred to counts as closed.
+    """
 
     def __init__(self, device: Device, model: Model) -> None:
+        device.cache_owner.claim(self)
         self._device = device
         self._model = model
         self._tokens = device.buffer(TOKENS).view(np.int32)
@@ -28,6 +34,16 @@ class Session:
         self._history: list[int] = []
         self.launches = 0
         self.cycles = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Leave the device to another session; what is in the KV cache is lost."""
+        self._device.cache_owner.release(self)
 
     @property
     def position(self) -> int:
@@ -46,6 +62,7 @@ class Session:
 
     def prefill(self, tokens: Sequence[int]) -> int:
         """Take in `tokens` and return the greedy next one; the head runs for the last token only."""
+        self._device.cache_owner.check(self)
         self._check(tokens)
         chunk = self._model.chunk
         starts = range(0, len(tokens), chunk)

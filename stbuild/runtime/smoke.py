@@ -50,14 +50,14 @@ def run_prompt(
     device: Device, model: Model, prompt: Sequence[int], max_tokens: int, recorder: Recorder | None = None
 ) -> SmokeRun:
     """Take in `prompt`, then go on greedily up to `max_tokens` tokens or the end of the context."""
-    session = Session(device, model)
-    start = perf_counter()
-    tokens = [session.prefill(prompt)]
-    between = perf_counter()
-    logits = [session.logits()]
-    while len(tokens) < max_tokens and session.room:
-        tokens.append(session.decode(tokens[-1]))
-        logits.append(session.logits())
+    with Session(device, model) as session:
+        start = perf_counter()
+        tokens = [session.prefill(prompt)]
+        between = perf_counter()
+        logits = [session.logits()]
+        while len(tokens) < max_tokens and session.room:
+            tokens.append(session.decode(tokens[-1]))
+            logits.append(session.logits())
     return SmokeRun(
         prompt=tuple(prompt),
         tokens=tuple(tokens),

@@ -1,6 +1,7 @@
 """The text side of a bundle: tokenizer, special tokens and chat template, as far as it has them."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from stbuild.errors import StbuildError
 from stbuild.package.bundle import CHAT_TEMPLATE, TOKENIZER, TOKENIZER_CONFIG, Bundle
@@ -25,14 +26,15 @@ class TextSide:
         """The chat template, which a conversation needs."""
         if self.template is None:
             raise StbuildError(
-                "a conversation needs a chat template, and this bundle has none",
+                f"a {'system message' if self.system else 'conversation'} needs a chat template,"
+                " and this bundle has none",
                 hint=f"put {CHAT_TEMPLATE} beside {TOKENIZER}, or use --prompt with --raw",
             )
         return self.template
 
     def prompt(self, text: str, *, raw: bool) -> tuple[int, ...]:
         """The ids of one question; `raw`, or a bundle without template, leaves the text as it is."""
-        if raw or self.template is None:
+        if raw or (self.template is None and not self.system):
             return self.tokenizer.encode(text, special=True)
         return self.conversation((Message(role="user", content=text),))
 
@@ -42,17 +44,20 @@ def load_text_side(bundle: Bundle, system: str | None = None) -> TextSide:
 
     A StbuildError says what is missing for text.
     """
-    path = bundle.text_file(TOKENIZER)
-    if path is None:
+    if bundle.text_file(TOKENIZER) is None:
         raise StbuildError(
             "text needs a tokenizer, and this bundle has none",
             where=str(bundle.path),
             hint=f'build with weights that have a {TOKENIZER}, or give token ids: --tokens "1 2 3"',
         )
-    config = bundle.text_file(TOKENIZER_CONFIG)
+    return read_text_side(bundle.path, bundle.manifest.model.system if system is None else system)
+
+
+def read_text_side(folder: Path, system: str = "") -> TextSide:
+    """The text side of a folder that has a tokenizer; a file of it that cannot be used is a StbuildError."""
+    config, file = folder / TOKENIZER_CONFIG, folder / CHAT_TEMPLATE
     special = read_special_tokens(config)
-    file = bundle.text_file(CHAT_TEMPLATE)
-    text = file.read_text(encoding="utf-8") if file is not None else read_chat_template(config)
-    template = ChatTemplate(text, special, str(file or config)) if text is not None else None
-    message = bundle.manifest.model.system if system is None else system
-    return TextSide(tokenizer=Tokenizer(path), template=template, system=message)
+    text = file.read_text(encoding="utf-8") if file.is_file() else read_chat_template(config)
+    where = str(file if file.is_file() else config)
+    template = ChatTemplate(text, special, where) if text is not None else None
+    return TextSide(tokenizer=Tokenizer(folder / TOKENIZER), template=template, system=system)

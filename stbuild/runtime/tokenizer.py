@@ -27,7 +27,7 @@ class Tokenizer:
         try:
             self._library: tokenizers.Tokenizer = Library.from_file(str(path))
         except Exception as error:  # the library raises plain Exceptions
-            raise StbuildError(f"this is not a tokenizer file: {error}", where=str(path)) from error
+            raise StbuildError(f"not a tokenizer: {error}", where=str(path)) from error
 
     @property
     def size(self) -> int:
@@ -65,7 +65,7 @@ def read_special_tokens(path: Path | None) -> SpecialTokens:
 
 def read_chat_template(path: Path | None) -> str | None:
     """The chat template inside a tokenizer_config.json, where older checkpoints keep it."""
-    template = None if path is None else _read(path).get("chat_template")
+    template = _read(path).get("chat_template") if path is not None and path.is_file() else None
     if isinstance(template, list):
         named = {entry.get("name"): entry.get("template") for entry in template}
         template = named.get("default")
@@ -78,7 +78,7 @@ def stop_tokens(folder: Path) -> tuple[int, ...]:
     if generation.is_file():
         ids = _read(generation).get("eos_token_id")
         if ids is not None:
-            return tuple(ids) if isinstance(ids, list) else (int(ids),)
+            return _ids(ids, generation)
     eos = read_special_tokens(folder / TOKENIZER_CONFIG).eos
     if eos is None or not (folder / TOKENIZER).is_file():
         return ()
@@ -90,10 +90,17 @@ def _read(path: Path) -> dict[str, Any]:
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise StbuildError(f"this is not a tokenizer's configuration: {error}", where=str(path)) from error
+        raise StbuildError(f"not a tokenizer's configuration: {error}", where=str(path)) from error
     if not isinstance(data, dict):
-        raise StbuildError("this is not a tokenizer's configuration: it is no map", where=str(path))
+        raise StbuildError("not a tokenizer's configuration: not a JSON object", where=str(path))
     return data
+
+
+def _ids(ids: object, where: Path) -> tuple[int, ...]:
+    found = ids if isinstance(ids, list) else [ids]
+    if not all(type(each) is int for each in found):
+        raise StbuildError(f"eos_token_id takes token ids, got {ids!r}", where=str(where))
+    return tuple(found)
 
 
 def _spelling(token: object) -> str | None:

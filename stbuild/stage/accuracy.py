@@ -40,7 +40,9 @@ def main(args: Namespace) -> None:
     Path(args.summary).write_text(json.dumps({"check": found.line()}, indent=1) + "\n")
     sys.stdout.write(text)
     if not found.holds:
-        raise StbuildError("the integers are further from float32 than the gates allow", where=args.report)
+        raise StbuildError(
+            "the integer results differ from float32 by more than the limits", where=args.report
+        )
 
 
 def english_tokens(folder: Path, count: int) -> tuple[int, ...]:
@@ -109,5 +111,7 @@ if __name__ == "__main__":
         report="report to write",
         summary="closing lines to write",
     )
-    parser.add_argument("--source", help="GGUF file or Hugging Face folder; synthetic without")
+    parser.add_argument(
+        "--source", help="GGUF file or Hugging Face folder; without it, weights are synthetic"
+    )
     run_stage(parser, main)

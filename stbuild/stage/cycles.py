@@ -3,16 +3,19 @@
 import json
 from argparse import Namespace
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from math import ceil
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from stbuild.codegen.engine import ACT_FAN, MERGE, lanes_of
+from stbuild.codegen.identifiers import with_identifiers
 from stbuild.errors import StbuildError
 from stbuild.ir import serde
-from stbuild.ir.design import Design
+from stbuild.ir.design import Design, KernelRole, StreamKind
+from stbuild.ir.plumbing import ComputeUnit, ReadWeights
 from stbuild.package.bundle import load_bundle
 from stbuild.platform import Platform
 from stbuild.runtime.native import NativeDevice
@@ -45,14 +48,12 @@ def main(args: Namespace) -> None:
 def simulate(device: NativeDevice, design: Design, platform: Platform, prompt: int = PROMPT) -> CycleEstimate:
     """A prefill, the decode step behind it, and those at the two ends of the context, each once."""
     supply = supply_of(design, platform)
-    found = rates(design, supply)
+    found = control_rates(design, supply)
     set_bandwidth(device, found)
     set_latency(device, dict.fromkeys(found, supply.latency_cycles))
     context = design.sizes.context
     if context < 2:
-        raise StbuildError(
-            "in a context of 1 nothing can be decoded behind a prompt", hint="build with 2 or more"
-        )
+        raise StbuildError("cycles need a context of 2 or more: a prompt, and a token to decode")
     prompt = min(prompt, context - 1)
     ways = {
         PREFILL: launches(prompt, design.sizes.chunk),
@@ -73,17 +74,24 @@ def simulate(device: NativeDevice, design: Design, platform: Platform, prompt: i
     )
 
 
+def control_rates(design: Design, supply: Supply) -> dict[str, float]:
+    """`rates` by the emulator's names of the processes."""
+    named = with_identifiers(design)
+    (control,) = (k for k in named.kernels if k.role is KernelRole.CONTROL)
+    return {f"{control.units[0]}.{process}": rate for process, rate in rates(named, supply).items()}
+
+
 def set_bandwidth(device: NativeDevice, bytes_per_cycle: dict[str, float]) -> None:
     """Give each process of `control` its bytes per cycle."""
     for process, rate in bytes_per_cycle.items():
-        device.set(f"bytes_per_cycle.control.{process}", rate)
+        device.set(f"bytes_per_cycle.{process}", rate)
 
 
 def set_latency(device: NativeDevice, cycles: dict[str, int]) -> None:
     """Give each process of `control` the cycles until the first word of a read, where there are any."""
     for process, count in cycles.items():
         if count:
-            device.set(f"read_latency.control.{process}", count)
+            device.set(f"read_latency.{process}", count)
 
 
 def run_step(device: NativeDevice, design: Design, supply: Supply, name: str, way: Sequence[Launch]) -> Step:
@@ -98,7 +106,7 @@ def run_step(device: NativeDevice, design: Design, supply: Supply, name: str, wa
         memory_bound=sum(ceil(memory_bound(design, supply, launch)) for launch in way),
         engine_bound=sum(engine_bound(design, launch) for launch in way),
         engine=engine_times(design, [p for _, p, _ in seen], [s for _, _, s in seen]),
-        processes=process_times([p for _, p, _ in seen]),
+        processes=process_times(process_groups(design), [p for _, p, _ in seen]),
     )
 
 
@@ -113,23 +121,48 @@ def run_launch(device: NativeDevice, launch: Launch) -> tuple[int, Any, Any]:
     return cycles, json.loads(device.profile()), json.loads(device.streams())
 
 
-def process_times(profiles: Sequence[Any]) -> tuple[Times, ...]:
+def process_groups(design: Design) -> dict[str, str]:
+    """For those of the emulator's processes that have others like them, what they have in common."""
+    named = with_identifiers(design)
+    groups = {}
+    for process in named.processes:
+        unit = named.unit_of(process)
+        match process.op:
+            case ComputeUnit(engine=engine):
+                lanes = dict.fromkeys((lane.process for lane in lanes_of(named.engines[engine])), "lanes")
+                parts = {**lanes, ACT_FAN: ACT_FAN, MERGE: MERGE}
+                groups.update({f"{unit}.{part}": f"{engine} {group}" for part, group in parts.items()})
+            case ReadWeights(engine=engine):
+                groups[f"{unit}.{process.name}"] = f"{engine} weights"
+    return groups
+
+
+def process_times(groups: Mapping[str, str], profiles: Sequence[Any]) -> tuple[Times, ...]:
     """The sums over all launches, by process."""
     busy, data, space = (_sums(profiles, key) for key in ("busy", "data_wait", "space_wait"))
-    return tuple(Times(name=n, busy=busy[n], data_wait=data[n], space_wait=space[n]) for n in sorted(busy))
+    return tuple(
+        Times(name=n, group=groups.get(n, n), busy=busy[n], data_wait=data[n], space_wait=space[n])
+        for n in sorted(busy)
+    )
 
 
 def engine_times(design: Design, profiles: Sequence[Any], streams: Sequence[Any]) -> Engine:
     """What the lanes of the matmul units did, as means over the lanes."""
-    sizes = design.sizes
     waited, worked = _sums(streams, "data_wait"), _sums(profiles, "busy")
     room = _sums(streams, "space_wait")
-    lanes = [(f"matmul_{u}", k) for u in range(sizes.units) for k in range(sizes.lanes)]
+    named = with_identifiers(design)
+    weights = [s.name for s in named.streams if s.kind is StreamKind.WEIGHTS]
+    lanes = [
+        (named.unit_of(process), lane)
+        for process in named.processes
+        if isinstance(process.op, ComputeUnit)
+        for lane in lanes_of(named.engines[process.op.engine])
+    ]
     return Engine(
-        weights_wait=_mean(waited[f"weights_{c}"] for c in range(sizes.channels)),
-        vectors_wait=_mean(waited[f"{u}.lane_act_{k}"] + waited[f"{u}.lane_desc_{k}"] for u, k in lanes),
-        results_wait=_mean(room[f"{u}.lane_out_{k}"] for u, k in lanes),
-        busy=_mean(worked[f"{u}.mac_lane_{k}"] for u, k in lanes),
+        weights_wait=_mean(waited[stream] for stream in weights),
+        vectors_wait=_mean(waited[f"{u}.{lane.act}"] + waited[f"{u}.{lane.desc}"] for u, lane in lanes),
+        results_wait=_mean(room[f"{u}.{lane.out}"] for u, lane in lanes),
+        busy=_mean(worked[f"{u}.{lane.process}"] for u, lane in lanes),
     )
 
 

@@ -4,7 +4,6 @@ import json
 from argparse import Namespace
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 from stbuild.errors import StbuildError
 from stbuild.ir import serde
@@ -21,7 +20,7 @@ def main(args: Namespace) -> None:
         compare(number, device, reference)
     index = serde.read(WeightIndex, Path(args.index))
     params = json.loads(Path(args.params).read_text())
-    summary = {"bundle": params["bundle"], "check": _check(seen, index), "speed": _speed(seen, params)}
+    summary = {"bundle": params["bundle"], "check": _check(seen, index)}
     Path(args.summary).write_text(json.dumps(summary, indent=1) + "\n")
     Path(args.report).write_text("\n".join(_report(seen, summary)) + "\n")
 
@@ -65,17 +64,8 @@ def _check(seen: Sequence[Record], index: WeightIndex) -> str:
     )
 
 
-def _speed(seen: Sequence[Record], params: dict[str, Any]) -> str:
-    decoded = sum(len(r.tokens) - 1 for r in seen)
-    seconds = sum(r.decode_seconds for r in seen)
-    rate = decoded / seconds if seconds else 0.0
-    where = f"the emulated {params['platform']} when it last ran (this host, g++)"
-    return f"{rate:.1f} tok/s decode, measured on {where}"
-
-
 def _report(seen: Sequence[Record], summary: dict[str, str]) -> Iterator[str]:
     yield f"check  {summary['check']}"
-    yield f"speed  {summary['speed']}"
     yield "Nothing here has met Vitis or a card."
     for number, record in enumerate(seen):
         yield f"prompt {number}: {len(record.prompt)} tokens in, {len(record.tokens)} out: {_answer(record)}"
@@ -92,7 +82,7 @@ if __name__ == "__main__":
             index="the index of the weights",
             run="records of the device",
             expected="records of the reference",
-            params="bundle, platform, target",
+            params="the bundle's label",
             report="report to write",
             summary="closing lines to write",
         ),

@@ -19,7 +19,7 @@ def main(args: Namespace) -> None:
     design = serde.read(Design, Path(args.design))
     weights = open_checkpoint(graph, args.source, Path(args.options))
     with RegionFiles(Path(args.memory)) as files:
-        write_memory(graph, design, weights, read_tables(Path(args.tables)), files.append)
+        write_memory(design, weights, read_tables(Path(args.tables)), files.append)
 
 
 if __name__ == "__main__":
@@ -31,5 +31,7 @@ if __name__ == "__main__":
         options="quantisation and seed",
         memory="folder for the memory images",
     )
-    parser.add_argument("--source", help="GGUF file or Hugging Face folder; synthetic without")
+    parser.add_argument(
+        "--source", help="GGUF file or Hugging Face folder; without it, weights are synthetic"
+    )
     run_stage(parser, main)

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from stbuild.codegen.control import SCALARS, pointers
+from stbuild.codegen.identifiers import with_identifiers
 from stbuild.ir import serde
-from stbuild.ir.design import Design
+from stbuild.ir.design import Design, KernelRole
 from stbuild.ir.weights import WeightIndex
 from stbuild.package import xclbin
 from stbuild.package.axlf import Mode
@@ -38,21 +39,19 @@ def main(args: Namespace) -> None:
     params = json.loads(Path(args.params).read_text())
     platform = serde.from_data(Platform, params["platform"])
     image, weights, tokenizer = Path(args.image), Path(args.memory), Path(args.tokenizer)
-    name = f"{design.name}.xclbin"
-    file = Path(args.bundle).with_suffix(".xclbin")
-    xclbin.write(file, _xclbin(design, platform, image.read_bytes()))
+    kernels = xclbin.encode(_xclbin(design, platform, image.read_bytes()))
     manifest = Manifest(
         format=FORMAT,
         name=design.name,
         platform=platform.name,
         target=params["target"],
-        xclbin=name,
+        xclbin=f"{design.name}.xclbin",
         model=_model(design, serde.read(WeightIndex, Path(args.index)), tokenizer, params["system"]),
         arguments=tuple(_arguments(design, weights)),
         cpu_flags=cpu_flags(),
     )
     texts = tuple(tokenizer / t for t in TEXT_FILES if (tokenizer / t).is_file())
-    write_bundle(Path(args.bundle), manifest, xclbin=file, weights=weights, texts=texts)
+    write_bundle(Path(args.bundle), manifest, xclbin=kernels, weights=weights, texts=texts)
 
 
 def _model(design: Design, index: WeightIndex, tokenizer: Path, system: str) -> Model:
@@ -106,8 +105,10 @@ def _banks(design: Design, memory: Memory) -> Iterator[xclbin.MemoryBank]:
 
 
 def _kernels(design: Design) -> Iterator[xclbin.KernelIp]:
-    for kernel in design.kernels:
-        arguments = tuple(_kernel_arguments(design)) if kernel.name == "control" else ()
+    named = with_identifiers(design)
+    for kernel in named.kernels:
+        hosted = kernel.role is KernelRole.CONTROL
+        arguments = tuple(_kernel_arguments(named)) if hosted else ()
         yield xclbin.KernelIp(name=kernel.name, units=kernel.units, arguments=arguments)
 
 

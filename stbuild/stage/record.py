@@ -1,4 +1,4 @@
-"""What a smoke run is compared by: tokens, and digests of hidden states and logits."""
+"""The files of a smoke run: what is compared, what the reference is asked, and what was measured."""
 
 from dataclasses import dataclass
 from hashlib import blake2b
@@ -19,8 +19,43 @@ class Record:
     hidden: dict[str, tuple[tuple[str, ...], ...]]
     logits: tuple[str, ...]
     text: str = ""
-    prompt_seconds: float = 0.0
-    decode_seconds: float = 0.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class PromptTokens:
+    """One prompt and the tokens that the device made."""
+
+    prompt: tuple[int, ...]
+    tokens: tuple[int, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class SmokeTokens:
+    """All that the reference needs of a smoke run."""
+
+    prompts: tuple[PromptTokens, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class PromptTime:
+    """How long one prompt took on this host; `decode_steps` launches made all tokens but the first."""
+
+    prompt_seconds: float
+    decode_seconds: float
+    decode_steps: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Measured:
+    """What differs from run to run, which no action reads; `speed` is a closing line of the build."""
+
+    speed: str
+    prompts: tuple[PromptTime, ...]
+
+
+def hidden_key(block: str, slot: int) -> str:
+    """What a record calls the carried value `slot` that leaves the runs of `block`."""
+    return f"{block}_tail_{slot}"
 
 
 def digest(vector: NDArray[np.int32]) -> str:

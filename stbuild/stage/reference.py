@@ -9,7 +9,7 @@ from stbuild.ir import serde
 from stbuild.ir.graph import Graph
 from stbuild.reference.interpreter import OUTPUTS, Outcome, Reference
 from stbuild.stage.entry import run_stage, stage_parser
-from stbuild.stage.record import Record, digest, record_paths
+from stbuild.stage.record import PromptTokens, Record, SmokeTokens, digest, hidden_key, record_path
 
 
 def main(args: Namespace) -> None:
@@ -19,12 +19,11 @@ def main(args: Namespace) -> None:
     reference = Reference(graph=graph, weights=weights, tables=read_tables(Path(args.tables)))
     out = Path(args.expected)
     out.mkdir(parents=True, exist_ok=True)
-    for path in record_paths(Path(args.run)):
-        seen = serde.read(Record, path)
-        serde.write(out / path.name, expected_record(reference, seen))
+    for number, seen in enumerate(serde.read(SmokeTokens, Path(args.tokens)).prompts):
+        serde.write(record_path(out, number), expected_record(reference, seen))
 
 
-def expected_record(reference: Reference, seen: Record) -> Record:
+def expected_record(reference: Reference, seen: PromptTokens) -> Record:
     """What the reference says to the tokens of `seen`, all taken in at once."""
     tokens = (*seen.prompt, *seen.tokens[:-1])
     outcome = reference.run(tokens, keep=(OUTPUTS,), all_logits=True)
@@ -40,7 +39,7 @@ def expected_record(reference: Reference, seen: Record) -> Record:
 def _hidden(graph: Graph, outcome: Outcome) -> dict[str, tuple[tuple[str, ...], ...]]:
     """Digests [run][token] of what leaves the runs of looping blocks."""
     return {
-        f"{block.name}_tail_{slot}": tuple(
+        hidden_key(block.name, slot): tuple(
             tuple(digest(v.numpy()) for v in outcome.kept[(block.name, run, output)])
             for run in range(block.count)
         )
@@ -56,8 +55,10 @@ if __name__ == "__main__":
         graph="the graph in fixed point",
         tables="position tables",
         options="quantisation and seed",
-        run="records of the device",
+        tokens="prompts and tokens of the device",
         expected="folder for the expected records",
     )
-    parser.add_argument("--source", help="GGUF file or Hugging Face folder; synthetic without")
+    parser.add_argument(
+        "--source", help="GGUF file or Hugging Face folder; without it, weights are synthetic"
+    )
     run_stage(parser, main)

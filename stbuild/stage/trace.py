@@ -4,9 +4,8 @@ import json
 from argparse import Namespace
 from pathlib import Path
 
-from stbuild.frontend.model_file import load_model
-from stbuild.frontend.side_by_side import checked_graph
-from stbuild.frontend.tables import write_tables
+from stbuild.errors import StbuildError
+from stbuild.frontend.model_source import check_source
 from stbuild.ir import serde
 from stbuild.ir.printer import graph_text
 from stbuild.stage.entry import run_stage, stage_parser
@@ -14,8 +13,19 @@ from stbuild.stage.entry import run_stage, stage_parser
 
 def main(args: Namespace) -> None:
     """Trace a decode step and a prefill, check that they are one graph, and write it."""
-    loaded = load_model(Path(args.model))
-    traced = checked_graph(loaded.module, name=args.name, context=int(args.context))
+    check_source(Path(args.model))
+    from stbuild.frontend.context import check_context  # Late: these import torch, which takes seconds.
+    from stbuild.frontend.model_file import load_model
+    from stbuild.frontend.side_by_side import checked_graph
+    from stbuild.frontend.tables import write_tables
+
+    loaded, context = load_model(Path(args.model)), int(args.context)
+    try:
+        check_context(loaded.module, context)
+        traced = checked_graph(loaded.module, name=args.name, context=context)
+    except StbuildError as error:
+        error.where = error.where or args.model
+        raise
     serde.write(Path(args.graph), traced.graph)
     write_tables(Path(args.tables), traced.tables)
     Path(args.names).write_text(json.dumps(dict(sorted(loaded.weight_names.items())), indent=1) + "\n")

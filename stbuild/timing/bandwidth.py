@@ -11,22 +11,11 @@ one: the start of each run of addresses, not each burst, and nothing for the ada
 Refresh beyond what the measured figure holds is not modelled.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from math import ceil
 
-from stbuild.ir.design import (
-    WORD_BYTES,
-    Design,
-    Process,
-    ReadKv,
-    ReadParams,
-    ReadWeights,
-    Region,
-    Sequence,
-    WriteKv,
-    WriteWords,
-)  # fmt: skip
+from stbuild.ir.design import WORD_BYTES, Design
+from stbuild.ir.plumbing import ReadKv, ReadParams, ReadWeights, Sequence, WriteKv, WriteWords
 from stbuild.platform import Memory, Platform
 
 
@@ -85,32 +74,14 @@ def supply_of(design: Design, platform: Platform) -> Supply:
 
 def rates(design: Design, supply: Supply) -> dict[str, float]:
     """Bytes per cycle of each process of `control` that reads or writes memory."""
-    streamed = dict(_streamed(design))
+    streamed = tuple(design.region(p.op.region) for p in design.processes if isinstance(p.op, ReadWeights))
     found = {}
     for process in design.processes:
         if isinstance(process.op, ReadWeights):
-            mine = streamed[process.name]
-            peers = sum(b for n, b in streamed.items() if _shared(design, supply, n, process.name))
-            share = supply.bytes_per_cycle * mine / peers
+            mine = design.region(process.op.region)
+            peers = sum(r.bytes for r in streamed if supply.interleaved or r.first == mine.first)
+            share = supply.bytes_per_cycle * mine.bytes / peers
             found[process.name] = min(share, supply.port_bytes_per_cycle)
         elif isinstance(process.op, ReadParams | ReadKv | Sequence | WriteKv | WriteWords):
             found[process.name] = min(supply.bytes_per_cycle, supply.port_bytes_per_cycle)
     return found
-
-
-def weight_region(design: Design, process: Process) -> Region:
-    """The region of one weight channel."""
-    assert isinstance(process.op, ReadWeights)
-    return design.region(f"weights_{process.op.channel}")
-
-
-def _streamed(design: Design) -> Iterator[tuple[str, int]]:
-    for process in design.processes:
-        if isinstance(process.op, ReadWeights):
-            yield process.name, weight_region(design, process).bytes
-
-
-def _shared(design: Design, supply: Supply, one: str, other: str) -> bool:
-    """Whether two weight channels lie in the same bank."""
-    first = weight_region(design, design.process(one))
-    return supply.interleaved or first.first == weight_region(design, design.process(other)).first

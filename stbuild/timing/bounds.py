@@ -8,13 +8,8 @@ from stbuild.ir.design import (
     WORD_BYTES,
     Design,
     MatmulOp,
-    ReadKv,
-    ReadParams,
-    ReadWeights,
-    Sequence,
-    WriteKv,
-    WriteWords,
 )  # fmt: skip
+from stbuild.ir.plumbing import ReadKv, ReadParams, ReadWeights, Sequence, WriteKv, WriteWords
 from stbuild.timing.bandwidth import Supply
 
 
@@ -63,15 +58,18 @@ def engine_bound(design: Design, launch: Launch) -> int:
     A word takes a cycle; past `token_lanes` tokens, a further pass over its four columns' words takes as
     long. A tile's results take a cycle a token.
     """
-    return max(_channel_cycles(design, channel, launch) for channel in range(design.sizes.channels))
+    return max(
+        _channel_cycles(design, number, channel, launch)
+        for number, engine in enumerate(design.engines)
+        for channel in range(engine.channels)
+    )
 
 
-def _channel_cycles(design: Design, channel: int, launch: Launch) -> int:
+def _channel_cycles(design: Design, engine: int, channel: int, launch: Launch) -> int:
+    channels = design.engines[engine].channels
     return sum(
-        design.blocks[op.block].count
-        * op.tiles_in(channel, design.sizes.channels)
-        * _tile_cycles(design, op, launch)
-        for op in design.matmuls
+        design.blocks[op.block].count * op.tiles_in(channel, channels) * _tile_cycles(design, op, launch)
+        for op in design.engine_ops(engine)
     )
 
 
@@ -81,7 +79,7 @@ def _tile_cycles(design: Design, op: MatmulOp, launch: Launch) -> int:
         return 0
     tokens = 1 if head else launch.tokens
     headers = op.cols // op.group
-    passes = -(-tokens // design.sizes.token_lanes)
+    passes = -(-tokens // design.engines[op.engine].token_lanes)
     return headers + (op.tile_words - headers) * passes + tokens
 
 
@@ -95,11 +93,11 @@ def _traffic(design: Design, launch: Launch) -> Iterator[tuple[str, int]]:
 def _words(design: Design, op: object, launch: Launch) -> Iterator[tuple[str, int]]:
     match op:
         case ReadWeights():
-            yield f"weights_{op.channel}", op.body_words + (op.head_words if launch.head else 0)
+            yield op.region, op.body_words + (op.head_words if launch.head else 0)
         case ReadParams():
-            yield "params", sum(r.words * design.blocks[r.block].count for r in op.reads)
+            yield op.region, sum(r.words * design.blocks[r.block].count for r in op.reads)
         case Sequence():
-            yield "program", design.program_words
+            yield op.program, design.program_words
             yield from ((row.region, row.words * launch.tokens) for row in op.rows)
         case ReadKv():
             runs = range(design.blocks[op.block].count)

@@ -8,9 +8,13 @@ LABEL = "simulated, not calibrated against RTL"
 
 @dataclass(frozen=True, kw_only=True)
 class Times:
-    """Cycles that a process worked, waited for data and waited for space; the rest came after its end."""
+    """Cycles that a process worked, waited for data and waited for space; the rest came after its end.
+
+    Processes of one `group` do the same work: the lanes of an engine, the readers of its channels.
+    """
 
     name: str
+    group: str
     busy: int
     data_wait: int
     space_wait: int

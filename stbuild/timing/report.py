@@ -1,6 +1,5 @@
 """A cycle estimate in words: a table of the steps, and where their cycles went."""
 
-import re
 from collections.abc import Iterator
 
 from stbuild.timing.estimate import CycleEstimate, Step, Times
@@ -70,11 +69,11 @@ def _where(step: Step) -> Iterator[str]:
 
 
 def _busiest(step: Step) -> list[tuple[Times, int]]:
-    """The busiest one of each kind, with the number of others of its kind."""
-    kinds: dict[str, list[Times]] = {}
+    """The busiest one of each group, with the number of others of its group."""
+    groups: dict[str, list[Times]] = {}
     for times in sorted(step.processes, key=lambda t: (-t.busy, t.name)):
-        kinds.setdefault(re.sub(r"\d+", "*", times.name), []).append(times)
-    return [(twins[0], len(twins) - 1) for twins in kinds.values()][:SHOWN_PROCESSES]
+        groups.setdefault(times.group, []).append(times)
+    return [(twins[0], len(twins) - 1) for twins in groups.values()][:SHOWN_PROCESSES]
 
 
 def _percent(part: int, whole: int) -> str:

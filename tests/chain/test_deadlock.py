@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 
 from stbuild.codegen.kernels import kernel_files
 from stbuild.errors import StbuildError
-from stbuild.ir.design import Design, Fork, Stream
+from stbuild.ir.design import Design, Stream
 from stbuild.ir.graph import Add
+from stbuild.ir.plumbing import Fork
 from stbuild.package.bundle import load_bundle
 from stbuild.runtime.native import NativeDevice
 from stbuild.runtime.session import Session

@@ -67,8 +67,8 @@ def test_an_unknown_platform_in_the_workspace(good: WorkspaceFolder) -> None:
         ("genrule: {name: on, outs: [y], cmd: z}", "2: genrule needs a `name`, a text, got true (quote it)"),
         ("genrule: {<<: {name: x}, outs: [y]}", "BUILD.yaml:2: merge keys (`<<`) are not understood"),
         ("genrule: {name: x, ? [k] : v}", "BUILD.yaml:2: an attribute's name is a text"),
-        ("genrule: {name: x, outs: [/tmp/y], cmd: z}", "output '/tmp/y' is no path below its folder"),
-        ("genrule: {name: x, outs: ['.'], cmd: z}", "output '.' is no path below its folder"),
+        ("genrule: {name: x, outs: [/tmp/y], cmd: z}", "2: //p:x: output '/tmp/y' is absolute: it must be"),
+        ("genrule: {name: x, outs: ['.'], cmd: z}", "output '.' has the part '.': it must stay below its"),
         ("genrule: {name: x, outs: [d, d/y], cmd: z}", "2: p/d/y lies in p/d, which is an output too"),
         ('genrule: {name: x, outs: [y], cmd: "z\\0"}', "BUILD.yaml:2: a text here holds the character NUL"),
         ("genrule: {name: x, outs: [y], cmd: z, cpu: .nan}", "cpu takes 0 or more, got nan"),
@@ -96,7 +96,7 @@ def test_an_unknown_platform_in_the_workspace(good: WorkspaceFolder) -> None:
             "genrule: {name: x, outs: [y], cmd: z, env: {A: 1}}",
             "attribute 'env' at 'A' takes a text, got 1; quote it",
         ),
-        ("genrule: {name: x, outs: [../y], cmd: z}", "output '../y' is no path below its folder"),
+        ("genrule: {name: x, outs: [../y], cmd: z}", "output '../y' has the part '..': it must stay"),
         ("genrule: {name: x, outs: [y], cmd: 'cat $<'}", "$< needs exactly one file in `srcs`, there are 0"),
         (
             "genrule: {name: x, outs: [y], cmd: z, outs: [w]}",
@@ -265,6 +265,19 @@ def test_a_full_cache(good: WorkspaceFolder) -> None:
 def test_a_tool_that_is_missing(good: WorkspaceFolder) -> None:
     good.build_file("p", "genrule: {name: t, outs: [x], cmd: 'touch $@', programs: [no-such-tool]}")
     assert "the program 'no-such-tool' is not on this machine" in good.fails("p:t", code=1)
+
+
+def test_a_tool_that_a_later_action_lacks_is_told_before_the_first(good: WorkspaceFolder) -> None:
+    good.build_file(
+        "p",
+        "genrule: {name: a, outs: [a], cmd: 'touch $@'}",
+        "genrule: {name: b, outs: [b], srcs: [':a'], cmd: 'touch $@', programs: [no-such-tool]}",
+    )
+    told = good.fails("p:b", code=1)
+    assert "error: p/BUILD.yaml:3: the program 'no-such-tool' is not on this machine" in told
+    assert not good.output("p/a").exists()
+    good.run("p:b", "--keep-going")
+    assert good.output("p/a").exists()
 
 
 def test_an_unknown_licence(good: WorkspaceFolder) -> None:

@@ -134,7 +134,7 @@ def with_another_shape(state: State) -> State:
         (with_another, "the weights have a tensor 'model.surprise.weight' that the model does not"),
         (
             with_another_shape,
-            "the tensor 'model.layers.1.mlp.up_proj.weight' is [95, 64], the model wants [96, 64]",
+            "the tensor 'model.layers.1.mlp.up_proj.weight' is [95, 64], the model needs [96, 64]",
         ),
     ],
 )

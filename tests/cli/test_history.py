@@ -24,7 +24,7 @@ TOLD = (
 
 def make_tool(workspace: WorkspaceFolder, version: str) -> None:
     """A program `mytool` on PATH that says its version."""
-    tool = workspace.write("bin/mytool", f"#!/bin/sh\necho mytool {version}\n")
+    tool = workspace.write("../bin/mytool", f"#!/bin/sh\necho mytool {version}\n").resolve()
     tool.chmod(0o755)
     workspace.env["PATH"] = f"{tool.parent}:/usr/bin:/bin"
 

@@ -72,8 +72,8 @@ def test_a_saved_model_is_built_checked_and_run(mine: WorkspaceFolder) -> None:
 def test_what_the_model_reads_is_declared(mine: WorkspaceFolder, saved: Path) -> None:
     mine.build_file("mine", "llm_accelerator: {model: model.py}")
     told = mine.fails("mine:trace", code=1)
-    assert "mine/model.py:4: cannot be imported: ModuleNotFoundError: No module named 'sizes'" in told
-    assert "(a file of the project's own is declared in `srcs`)" in told
+    assert "mine/model.py:4: cannot be imported: no module named 'sizes'" in told
+    assert "(declare a file of the project in `srcs`, install a package with pip)" in told
     mine.build_file("mine", "llm_accelerator: {model: model.py, srcs: [sizes.py]}")
     told = mine.fails("mine:trace", code=1)
     assert f"{saved}/config.json is not an input of //mine:trace: declare it, for example in `srcs`" in told
@@ -93,10 +93,19 @@ def test_wrong_arguments_are_refused_before_anything_is_built(mine: WorkspaceFol
     assert not (mine.root / "stbuild-out/u55c-sw_emu").exists()
 
 
+def test_a_missing_compiler_is_told_before_the_trace(mine: WorkspaceFolder) -> None:
+    mine.env["PATH"] = "/nowhere"
+    told = mine.fails("mine", code=1)
+    assert told.endswith(
+        "error: mine/BUILD.yaml:2: the program 'g++' is not on this machine (apt install g++)\n"
+    )
+    assert not (mine.root / "stbuild-out/u55c-sw_emu").exists()
+
+
 def test_a_context_without_room_is_refused_at_its_line(mine: WorkspaceFolder) -> None:
     mine.build_file("mine", "llm_accelerator: {model: model.py, context: 0}")
     told = mine.fails("mine:trace")
-    assert told == "error: mine/BUILD.yaml:2: //mine:trace: a context of 0 positions holds no token\n"
+    assert told == "error: mine/BUILD.yaml:2: //mine:trace: context takes 1 to 32,768 positions, got 0\n"
 
 
 def test_a_long_command_is_cut_in_the_log(workspace: WorkspaceFolder) -> None:

@@ -18,8 +18,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.engine import intruders, trials
 from tests.engine.rig import Rig, wait_for_silence
-from tests.engine.trials import KINDS
 
 TRIALS = int(os.environ.get("STBUILD_CRASH_TRIALS", "32"))
 RIGS = int(os.environ.get("STBUILD_CRASH_RIGS", "1"))
@@ -58,7 +58,7 @@ def test_random_disasters(
     for space in rig.spaces:
         rig.check(space)
     for number in range(TRIALS // RIGS // 2):
-        kind, space = rig.random.choice(KINDS), rig.random.choice(rig.spaces)
+        kind, space = rig.random.choice((*trials.KINDS, *intruders.KINDS)), rig.random.choice(rig.spaces)
         print(f"seed {seed}, trial {number}: {kind.__name__} in {space.root.name}", flush=True)
         kind(rig, space)
         for each in rig.spaces:

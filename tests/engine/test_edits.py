@@ -123,7 +123,7 @@ def test_an_output_that_is_edited_while_it_is_read(
 
     code, err = build_with_edit(workspace, paths, edit)
     assert code == 1
-    assert "p/a.txt was edited while //p:b read it" in err
+    assert "p/a.txt was changed while //p:b read it" in err
     workspace.ok("p/...", "--sandbox=off")
     assert workspace.output("p/a.txt").read_text() == "one"
     assert workspace.output("p/b.txt").read_text() == "one"

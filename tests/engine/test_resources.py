@@ -7,7 +7,7 @@ from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 
-from stbuild.engine.local.cgroup import find_place
+from stbuild.engine.local.cgroup import find_parent
 from tests.conftest import WorkspaceFolder
 from tests.engine.test_build import wait_for
 from tests.engine.test_running import spans
@@ -106,7 +106,7 @@ def test_the_kernel_stops_a_step_that_takes_too_much_for_a_moment(workspace: Wor
     workspace.build_file(
         "p", "genrule: {name: m, srcs: [hog.py], outs: [m], cmd: 'python3 $<', memory_mb: 100}"
     )
-    place = find_place()
+    place = find_parent()
     if place is None:  # Here only a look from time to time can tell.
         assert "looked at four times a second" in workspace.ok("doctor").out
         return

@@ -1,7 +1,9 @@
 """Weights: what is read is what was written, and each kind of damage has its sentence."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import gguf
 import numpy as np
@@ -11,6 +13,8 @@ from safetensors.torch import save_file
 
 from stbuild.errors import StbuildError
 from stbuild.frontend.checkpoint import open_weights
+from stbuild.frontend.gguf_file import GgufFile
+from stbuild.frontend.gguf_weights import GgufWeights
 from stbuild.frontend.model_graph import decode_graph
 from stbuild.frontend.weights import Checkpoint, index_of, uses_of
 from stbuild.ir.graph import Graph
@@ -49,7 +53,7 @@ def test_a_sharded_folder_is_read_tensor_by_tensor(
     ("change", "sentence"),
     [
         ({"model.norm.weight": None}, r"the weights lack the tensor 'model.norm.weight' \[64\]"),
-        ({"model.norm.weight": torch.ones(32)}, r"'model.norm.weight' is \[32\], the model wants \[64\]"),
+        ({"model.norm.weight": torch.ones(32)}, r"'model.norm.weight' is \[32\], the model needs \[64\]"),
         ({"more": torch.ones(2)}, "the weights have a tensor 'more' that the model does not"),
     ],
 )
@@ -74,6 +78,29 @@ def test_a_truncated_safetensors_file_says_so(
     path.write_bytes(path.read_bytes()[:-100])
     with pytest.raises(StbuildError, match="the safetensors file is truncated or damaged"):
         open_weights(path, graph)
+
+
+@pytest.mark.parametrize(
+    ("kind", "told"),
+    [(torch.int8, "I8"), (torch.uint8, "U8"), (torch.int32, "I32"), (torch.float8_e4m3fn, "F8_E4M3")],
+)
+def test_numbers_that_need_scales_are_not_read_as_floats(
+    tmp_path: Path, graph: Graph, state: dict[str, torch.Tensor], kind: torch.dtype, told: str
+) -> None:
+    name = "model.layers.1.mlp.up_proj.weight"
+    save_file({**state, name: (state[name] * 100).to(kind)}, tmp_path / "model.safetensors")
+    with pytest.raises(StbuildError, match=f"the tensor '{name}' holds {told} numbers, which are no weights"):
+        open_weights(tmp_path, graph)
+
+
+def test_integers_in_a_gguf_are_not_read_as_floats(
+    tmp_path: Path, graph: Graph, state: dict[str, torch.Tensor]
+) -> None:
+    write_gguf(tmp_path / "x.gguf", {**state, "model.norm.weight": torch.ones(64, dtype=torch.int32)})
+    with pytest.raises(
+        StbuildError, match=r"the tensor 'output_norm.weight' is in the format I32, which cannot"
+    ):
+        open_weights(tmp_path / "x.gguf", graph)
 
 
 @pytest.mark.parametrize("name", ["model.norm.weight", "model.embed_tokens.weight", "lm_head.weight"])
@@ -103,21 +130,23 @@ def write_safetensors(path: Path, state: dict[str, torch.Tensor]) -> None:
 
 
 def write_gguf(
-    path: Path, state: dict[str, torch.Tensor], *, blocks: int = 2, heads: int = 4, kv_heads: int = 2
-) -> None:
-    """The tiny Llama as llama.cpp keeps it: rows of q and k interleaved, matrices in Q4_1.
+    path: Path, state: dict[str, torch.Tensor], *, blocks: int = 2, heads: int = 4, kv_heads: int = 2,
+    architecture: str = "llama", interleaved: bool = True,
+) -> None:  # fmt: skip
+    """The tiny Llama as llama.cpp keeps it: rows of q and k `interleaved`, matrices in Q4_1.
 
     Other counts than those of `tiny_llama` stand only in the metadata.
     """
-    writer = gguf.GGUFWriter(path, "llama")
+    writer = gguf.GGUFWriter(path, architecture)
     writer.add_block_count(blocks)
     writer.add_head_count(heads)
     writer.add_head_count_kv(kv_heads)
-    table = gguf.get_tensor_name_map(gguf.MODEL_ARCH.LLAMA, 2)
+    kinds = {name: kind for kind, name in gguf.MODEL_ARCH_NAMES.items()}
+    table = gguf.get_tensor_name_map(kinds[architecture], 2)
     for name, tensor in state.items():
-        data = tensor.float().numpy()
+        data = (tensor.float() if tensor.is_floating_point() else tensor).numpy()
         for kind, true_heads in (("q_proj", 4), ("k_proj", 2)):
-            if kind in name:
+            if kind in name and interleaved:
                 pairs = data.reshape(true_heads, 2, data.shape[0] // true_heads // 2, data.shape[1])
                 data = np.ascontiguousarray(pairs.swapaxes(1, 2)).reshape(data.shape)
         kind4 = gguf.GGMLQuantizationType.Q4_1
@@ -144,6 +173,28 @@ def test_gguf_blocks_are_kept_and_rows_put_in_order(
         assert np.abs(matrix.dequantise() - state[name].numpy()).max() < 0.01
 
 
+@pytest.mark.parametrize(
+    ("architecture", "interleaved", "neighbours"),
+    [
+        ("llama", True, False),
+        ("granite", True, False),
+        ("smollm3", True, False),
+        ("ernie4_5", False, True),
+        ("qwen2", False, False),
+    ],
+)
+def test_rows_of_q_and_k_come_in_the_model_s_order(
+    tmp_path: Path, graph: Graph, state: dict[str, torch.Tensor], architecture: str, interleaved: bool,
+    neighbours: bool,
+) -> None:  # fmt: skip
+    """They are stored for llama.cpp's rotary embedding; a model that rotates neighbours has them so too."""
+    write_gguf(tmp_path / "x.gguf", state, architecture=architecture, interleaved=interleaved)
+    uses = replace(uses_of(graph), neighbours=neighbours)
+    weights = GgufWeights.of(GgufFile.open(tmp_path / "x.gguf"), uses)
+    for name in ("model.layers.1.self_attn.q_proj.weight", "model.layers.0.self_attn.k_proj.weight"):
+        assert np.abs(weights.array(name) - state[name].numpy()).max() < 0.01
+
+
 def test_a_truncated_gguf_says_so(tmp_path: Path, graph: Graph, state: dict[str, torch.Tensor]) -> None:
     path = tmp_path / "tiny.gguf"
     write_gguf(path, state)
@@ -158,18 +209,27 @@ def test_a_truncated_gguf_says_so(tmp_path: Path, graph: Graph, state: dict[str,
 @pytest.mark.parametrize(
     ("counts", "sentence"),
     [
-        ({"blocks": 2**31}, "says llama.block_count = 2147483648, not a count of 1 to"),
-        ({"blocks": 0}, "says llama.block_count = 0, not a count"),
-        ({"heads": 0}, "says llama.attention.head_count = 0, not a count"),
-        ({"kv_heads": 5}, "says llama.attention.head_count_kv = 5, not a count of 1 to 4"),
-        ({"heads": 7}, "says 7 heads, which 64 rows of 'blk.0.attn_q.weight' do not share evenly"),
+        (
+            {"blocks": 2**31},
+            r"llama.block_count is 2147483648, the model in model.layers.\*.self_attn has 2 layers",
+        ),
+        ({"blocks": 0}, "llama.block_count is 0, the model in"),
+        (
+            {"heads": 0},
+            r"llama.attention.head_count is 0, the model in model.layers.\*.self_attn has 4 attention heads",
+        ),
+        (
+            {"kv_heads": 5},
+            r"llama.attention.head_count_kv is 5, the model in model.layers.\*.self_attn has 2 heads of",
+        ),
+        ({"heads": 7}, "llama.attention.head_count is 7, the model in"),
     ],
 )
 def test_counts_of_a_gguf_that_cannot_be_are_told(
     tmp_path: Path,
     graph: Graph,
     state: dict[str, torch.Tensor],
-    counts: dict[str, int],
+    counts: dict[str, Any],
     sentence: str,
 ) -> None:
     write_gguf(tmp_path / "tiny.gguf", state, **counts)
@@ -204,8 +264,8 @@ def read_all(weights: Checkpoint, graph: Graph) -> None:
 @pytest.mark.parametrize(
     ("index", "sentence"),
     [
-        ({"weight_map": {"x": "../x.safetensors"}}, "names '../x.safetensors', which is no file of its own"),
-        ({"weight_map": {"x": "/x.safetensors"}}, "names '/x.safetensors', which is no file of its own"),
+        ({"weight_map": {"x": "../x.safetensors"}}, "names '../x.safetensors', which is not a file in"),
+        ({"weight_map": {"x": "/x.safetensors"}}, "names '/x.safetensors', which is not a file in"),
         ({"weight_map": ["x"]}, "not an index of safetensors files"),
         ({"weight_map": {"x": 3}}, "not an index of safetensors files"),
         ([], "not an index of safetensors files"),

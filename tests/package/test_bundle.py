@@ -88,7 +88,7 @@ def changed(path: str, value: object) -> str:
         ("arguments.0.bytes", "64", r"arguments\[0\].bytes is \"64\", not a whole number"),
         ("arguments.0.bytes", 0, "buffer 'kv' has 0 bytes"),
         ("arguments.0.file", "../x", "file '../x' of buffer 'kv' leaves the bundle"),
-        ("arguments.1.scalar", "kv", "argument 'kv' stands twice in the manifest"),
+        ("arguments.1.scalar", "kv", "argument 'kv' is given twice in the manifest"),
     ],
 )
 def test_a_manifest_that_does_not_fit(path: str, value: object, sentence: str) -> None:
@@ -107,12 +107,15 @@ def test_a_manifest_that_is_no_json(tmp_path: Path) -> None:
 
 
 def test_weights_are_linked_not_copied(tmp_path: Path) -> None:
-    (tmp_path / "a").write_bytes(b"x")
-    link(tmp_path / "a", tmp_path / "out/b")
-    link(tmp_path / "a", tmp_path / "out/b")
-    assert (tmp_path / "a").stat().st_ino == (tmp_path / "out/b").stat().st_ino
+    weights = tmp_path / "in/memory"
+    weights.mkdir(parents=True)
+    (weights / "a").write_bytes(b"x")
+    for _ in range(2):
+        link(weights / "a", tmp_path / "out/bundle/weights/a")
+    assert (tmp_path / "out/bundle/weights/a").readlink() == Path("../../../in/memory/a")
+    assert (tmp_path / "out/bundle/weights/a").read_bytes() == b"x"
     with pytest.raises(StbuildError, match="c is missing"):
-        link(tmp_path / "c", tmp_path / "out/d")
+        link(weights / "c", tmp_path / "out/d")
 
 
 def test_region_files_grow_and_are_filled_up(tmp_path: Path) -> None:

@@ -7,11 +7,13 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from stbuild.errors import StbuildError
-from stbuild.ir.design import BlockRuns, Design, MatmulOp, Sizes
+from stbuild.ir.design import BlockRuns, Design, Engine, MatmulOp, Process, Sizes
 from stbuild.ir.exponent import fixed_scales
-from stbuild.ir.graph import AddParam, Block, Embed, Graph, Norm, Param, PositionTable
+from stbuild.ir.graph import AddParam, Norm, Param, PositionTable
 from stbuild.ir.packed import PackedMatrix
+from stbuild.ir.plumbing import FixedParam, ParamRead, ReadParams, ReadWeights, RowRead, Sequence
 from stbuild.passes import layout
+from stbuild.passes.records import fixed_params, param_words
 
 
 def random_matrix(rows: int, cols: int, bits: int, group: int, seed: int) -> PackedMatrix:
@@ -97,12 +99,19 @@ def small_design(channels: int) -> Design:
         op("k", 0, ("k.0", "k.1"), 32, 3 % channels, False),
         op("head", 1, ("head",), 64, 0, True),
     )
-    sizes = Sizes(channels=channels, lanes=1, chunk=8, token_lanes=1, context=4, clock_mhz=250)
+    sizes = Sizes(chunk=8, context=4, clock_mhz=250)
+    engine = Engine(units=channels, lanes=1, token_lanes=1, chunk=8)
     blocks = (BlockRuns(name="layers", count=2, head=False), BlockRuns(name="head", count=1, head=True))
     return Design(
-        name="small", platform="u55c", sizes=sizes, vocab_size=64, blocks=blocks, processes=(), streams=(),
-        matmuls=ops,
+        name="small", platform="u55c", sizes=sizes, engines=(engine,), vocab_size=64, blocks=blocks,
+        processes=tuple(reader(c) for c in reversed(range(channels))), streams=(), matmuls=ops,
     )  # fmt: skip
+
+
+def reader(channel: int) -> Process:
+    """The process that reads one channel, whose region may be called anything."""
+    read = ReadWeights(channel=channel, region=f"bank {channel}", body_words=1, head_words=1)
+    return Process(name=f"reader {channel}", kernel="", op=read, block=-1)
 
 
 def small_tensors() -> FewTensors:
@@ -124,15 +133,15 @@ def test_channels_hold_the_tiles_in_the_order_of_the_schedule(channels: int) -> 
         for r, tile in enumerate(layout.tile_words(tensors.matrices[name])):
             wanted[(design.matmuls[each].base + r) % channels].append(tile.reshape(-1, 16))
     for channel in range(channels):
-        assert np.array_equal(regions.words(f"weights_{channel}"), np.concatenate(wanted[channel]))
+        assert np.array_equal(regions.words(f"bank {channel}"), np.concatenate(wanted[channel]))
     assert exponents == tuple(fixed_scales(m).exponent for m in tensors.matrices.values())
 
 
 def test_a_channel_without_tiles_holds_one_word() -> None:
     regions = Regions()
     layout.write_weights(small_design(7), small_tensors(), regions.put)
-    assert [regions.words(f"weights_{c}").shape for c in (5, 6)] == [(1, 16)] * 2
-    assert all(regions.words(f"weights_{c}").any() for c in range(5))
+    assert [regions.words(f"bank {c}").shape for c in (5, 6)] == [(1, 16)] * 2
+    assert all(regions.words(f"bank {c}").any() for c in range(5))
 
 
 def test_the_program_describes_the_launch() -> None:
@@ -151,22 +160,30 @@ def test_parameters_lie_in_the_order_of_use() -> None:
         name="n", width=16, x="x", segment=16, eps=1e-5, weight=param("w.0", "w.1"), bias=param("b.0", "b.1")
     )
     bias = AddParam(name="y", width=16, frac=12, x="n", param=param("a.0", "a.1"))
-    block = Block(name="layers", count=2, inputs=("x",), outputs=("y",), ops=(norm, bias))
-    graph = Graph(name="g", vocab_size=16, context=4, blocks=(block,))
+    reads = tuple(
+        ParamRead(params=tuple(fixed_params(op)), block=0, words=param_words(op)) for op in (norm, bias)
+    )
     arrays = {
         n: np.full(16, i + 1.0, np.float32) for i, n in enumerate(["w.0", "b.0", "a.0", "w.1", "b.1", "a.1"])
     }
     regions = Regions()
-    layout.write_params(graph, FewTensors({}, arrays), regions.put)
-    lanes = regions.words("params")[:, 0].tolist()
+    read = ReadParams(region="numbers", reads=reads)
+    layout.write_params(read, small_design(1), FewTensors({}, arrays), regions.put)
+    lanes = regions.words("numbers")[:, 0].tolist()
     assert lanes == [1 << 16, 2 << 16, 3 << 12, 4 << 16, 5 << 16, 6 << 12]
 
 
-def embedding_graph() -> Graph:
-    embed = Embed(name="e", width=32, frac=12, table=Param(names=("t",), shape=(5, 32)))
-    block = Block(name="front", count=1, inputs=(), outputs=("e",), ops=(embed,))
-    return Graph(
-        name="g", vocab_size=5, context=4, blocks=(block,), tables=(PositionTable(name="rope", width=16),)
+def rows() -> Sequence:
+    """An embedding of 5 rows by token, and a position table for 4 positions."""
+    embedding = FixedParam(param=Param(names=("t",), shape=(5, 32)), frac=12)
+    table = PositionTable(name="rope", width=16)
+    return Sequence(
+        program="p",
+        tokens="t",
+        rows=(
+            RowRead(region="embedding", words=2, rows=5, by_token=True, values=embedding),
+            RowRead(region="angles", words=1, rows=4, by_token=False, values=table),
+        ),
     )
 
 
@@ -174,19 +191,19 @@ def test_rows_and_tables() -> None:
     values = np.arange(160, dtype=np.float32).reshape(5, 32)
     tables = {"rope": np.ones((4, 16), np.float32)}
     regions = Regions()
-    layout.write_rows(embedding_graph(), FewTensors({}, {"t": values}), tables, regions.put)
+    layout.write_rows(rows(), FewTensors({}, {"t": values}), tables, regions.put)
     assert np.array_equal(
-        regions.words("front_e").view(np.int32).reshape(5, 32), values.astype(np.int32) << 12
+        regions.words("embedding").view(np.int32).reshape(5, 32), values.astype(np.int32) << 12
     )
-    assert regions.words("rope").shape == (4, 16)
-    assert set(regions.words("rope").reshape(-1).tolist()) == {1 << 14}
+    assert regions.words("angles").shape == (4, 16)
+    assert set(regions.words("angles").reshape(-1).tolist()) == {1 << 14}
 
 
 def test_a_table_that_is_too_short() -> None:
     tables = {"rope": np.ones((3, 16), np.float32)}
     tensors = FewTensors({}, {"t": np.ones((5, 32), np.float32)})
     with pytest.raises(StbuildError, match=r"position table 'rope' is \[3, 16\], the graph says \[4, 16\]"):
-        layout.write_rows(embedding_graph(), tensors, tables, Regions().put)
+        layout.write_rows(rows(), tensors, tables, Regions().put)
 
 
 def test_weights_of_another_shape() -> None:

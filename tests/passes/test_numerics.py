@@ -147,7 +147,10 @@ REFUSED = [
     (Linear(name="y", width=64, x="x", weight=weight(64, 64, runs=2)), "it has 2 weights for 1 runs"),
     (Linear(name="x", width=64, x="x", weight=weight(64, 64)), "Linear 'x': its name is taken"),
     (Norm(name="y", width=64, x="x", segment=64, eps=-1.0), "its eps -1 is not between 0 and 1024"),
-    (Norm(name="y", width=64, x="x", segment=48, eps=0.0), "64 elements are no whole segments of 48"),
+    (
+        Norm(name="y", width=64, x="x", segment=48, eps=0.0),
+        "its 64 elements are not a multiple of its segment of 48",
+    ),
     (Map(name="y", width=64, x="x", function="relu", samples=RELU[:9]), "it has 9 samples, not 257"),
     (
         Map(name="y", width=64, x="x", function="exp", samples=(1e6,) * 257),
@@ -156,7 +159,7 @@ REFUSED = [
     (Affine(name="y", width=64, x="x", scale=1.0, offset=4e4), "its offset 40000 is beyond 32,768"),
     (Slice(name="y", width=64, x="x", start=16), "it ends behind 'x'"),
     (Slice(name="y", width=16, x="x", start=8), "its size 8 is not a multiple of 16"),
-    (attention(heads=4), "64 elements stand where 128 are wanted"),
+    (attention(heads=4), "it has 64 elements, needs 128"),
     (attention(scale=1e3), "its scale 1000 is too large for 64-bit scores"),
 ]
 
@@ -176,7 +179,7 @@ def test_a_refusal_names_the_source_line() -> None:
 
 def test_refused_operand_widths() -> None:
     ops = (Slice(name="s", width=32, x="x", start=0), Mul(name="y", width=64, a="x", b="s"))
-    with pytest.raises(StbuildError, match="Mul 'y': 32 elements stand where 64 are wanted"):
+    with pytest.raises(StbuildError, match="Mul 'y': it has 32 elements, needs 64"):
         FixNumerics()(graph_of(*ops))
 
 

@@ -113,7 +113,6 @@ def make_bundle(tmp_path: Path, image: bytes, manifest: Manifest, byte_tokenizer
     def make(manifest: Manifest = manifest, *, text: bool = True, binary: bytes = image) -> Path:
         parts, folder = tmp_path / "parts", tmp_path / "bundle"
         parts.mkdir(exist_ok=True)
-        xclbin.write(parts / "double.xclbin", sample_xclbin(binary))
         with RegionFiles(parts) as files:
             files.append("weights_0", np.arange(4096, dtype=np.uint8))
         byte_tokenizer.save(str(parts / "tokenizer.json"))
@@ -122,7 +121,7 @@ def make_bundle(tmp_path: Path, image: bytes, manifest: Manifest, byte_tokenizer
         (parts / "chat_template.jinja").write_text(TEMPLATE)
         names = ("tokenizer.json", "tokenizer_config.json", "chat_template.jinja") if text else ()
         write_bundle(
-            folder, manifest, xclbin=parts / "double.xclbin", weights=parts,
+            folder, manifest, xclbin=xclbin.encode(sample_xclbin(binary)), weights=parts,
             texts=tuple(parts / name for name in names),
         )  # fmt: skip
         return folder

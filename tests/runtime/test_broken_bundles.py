@@ -31,7 +31,7 @@ def test_a_cut_weights_file(make_bundle: MakeBundle) -> None:
     folder = make_bundle()
     path = folder / "weights/weights_0.bin"
     path.write_bytes(path.read_bytes()[:4000])
-    with pytest.raises(StbuildError, match=r"weights_0.bin has 4000 bytes, buffer 'weights_0' wants 4096"):
+    with pytest.raises(StbuildError, match=r"weights_0.bin has 4000 bytes, buffer 'weights_0' needs 4096"):
         load_bundle(folder)
 
 

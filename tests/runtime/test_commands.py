@@ -189,7 +189,7 @@ def test_a_broken_tokenizer(make_bundle: MakeBundle) -> None:
     folder = make_bundle()
     (folder / "tokenizer.json").unlink()
     (folder / "tokenizer.json").write_text("{}")
-    with pytest.raises(StbuildError, match=r"tokenizer.json: this is not a tokenizer file"):
+    with pytest.raises(StbuildError, match=r"tokenizer.json: not a tokenizer: Model missing"):
         run(folder, ["--prompt", "Hi"])
 
 
@@ -198,7 +198,7 @@ def test_a_broken_tokenizer(make_bundle: MakeBundle) -> None:
     [
         (["--tokens", "1 two"], "'two' is not a token id"),
         (["--tokens", ""], "the prompt is empty"),
-        (["--tokens", "1", "--max-tokens", "0"], "--max-tokens is 0"),
+        (["--tokens", "1", "--max-tokens", "0"], "--max-tokens must be 1 or more, got 0"),
         (["--tokens", "1", "--chat"], r"not allowed with argument --tokens \(`-- --help` "),
         ([], "one of the arguments --prompt --chat --tokens is required"),
         (["--tokens", "1", "--seed", "x"], "argument --seed: invalid int value: 'x'"),

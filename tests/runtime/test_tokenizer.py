@@ -73,5 +73,5 @@ def test_what_ends_an_answer(tmp_path: Path, byte_tokenizer: Library) -> None:
 
 def test_a_broken_configuration(tmp_path: Path) -> None:
     (tmp_path / "tokenizer_config.json").write_text("[]")
-    with pytest.raises(StbuildError, match="this is not a tokenizer's configuration: it is no map"):
+    with pytest.raises(StbuildError, match="not a tokenizer's configuration: not a JSON object"):
         read_special_tokens(tmp_path / "tokenizer_config.json")

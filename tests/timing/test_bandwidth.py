@@ -5,7 +5,8 @@ from functools import cache
 
 import pytest
 
-from stbuild.ir.design import Design, ReadKv, ReadWeights
+from stbuild.ir.design import Design
+from stbuild.ir.plumbing import ReadKv, ReadWeights
 from stbuild.platform import Source
 from stbuild.timing.bandwidth import rates, supply_of
 from stbuild.timing.bounds import Launch, memory_bound, memory_bytes

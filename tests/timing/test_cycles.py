@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from stbuild.ir import serde
-from stbuild.ir.design import ReadWeights
+from stbuild.ir.plumbing import ReadWeights
 from stbuild.runtime.native import NativeDevice
 from stbuild.runtime.session import COUNT, HEAD, POSITION, TOKENS
 from stbuild.stage.cycles import (
@@ -15,12 +15,13 @@ from stbuild.stage.cycles import (
     FIRST,
     LAST,
     PREFILL,
+    control_rates,
     run_launch,
     set_bandwidth,
     set_latency,
     simulate,
 )
-from stbuild.timing.bandwidth import rates, supply_of
+from stbuild.timing.bandwidth import supply_of
 from stbuild.timing.bounds import Launch, engine_bound, launches, memory_bound
 from stbuild.timing.estimate import CycleEstimate
 from tests.accelerator import Accelerator, accelerate, platform
@@ -40,13 +41,13 @@ def card(tmp_path_factory: pytest.TempPathFactory) -> Accelerator:
 @pytest.fixture
 def device(card: Accelerator) -> NativeDevice:
     device = card.device()
-    set_bandwidth(device, rates(card.design, supply_of(card.design, platform("u55c"))))
+    set_bandwidth(device, control_rates(card.design, supply_of(card.design, platform("u55c"))))
     return device
 
 
 def cycles_at(device: NativeDevice, card: Accelerator, bytes_per_cycle: float) -> int:
     """Cycles of a decode step whose weight channels get `bytes_per_cycle` each."""
-    readers = [p.name for p in card.design.processes if isinstance(p.op, ReadWeights)]
+    readers = [f"control.{p.name}" for p in card.design.processes if isinstance(p.op, ReadWeights)]
     set_bandwidth(device, dict.fromkeys(readers, bytes_per_cycle))
     return run_launch(device, DECODE_STEP)[0]
 
@@ -94,7 +95,7 @@ def test_a_launch_waits_for_the_first_words_of_what_nothing_hides(
     device: NativeDevice, card: Accelerator
 ) -> None:
     """Token, embedding row, table row and program follow each other before the engine starts."""
-    names = rates(card.design, supply_of(card.design, platform("u55c")))
+    names = control_rates(card.design, supply_of(card.design, platform("u55c")))
     without = run_launch(device, DECODE_STEP)[0]
     set_latency(device, dict.fromkeys(names, 1000))
     assert run_launch(device, DECODE_STEP)[0] - without >= 3000

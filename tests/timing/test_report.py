@@ -5,10 +5,12 @@ from stbuild.timing.report import estimate_report, speed_line
 from tests.golden_fixture import Golden
 
 LANES = tuple(
-    Times(name=f"matmul_0.mac_lane_{k}", busy=600_000 - k, data_wait=390_000, space_wait=10_000)
-    for k in range(3)
+    Times(name=name, group="lanes", busy=600_000 - k, data_wait=390_000, space_wait=10_000)
+    for k, name in enumerate(("matmul_0.mac_lane_0", "matmul_0.mac_lane_1", "any"))
 )
-ATTENTION = Times(name="layers_attention.layers_attention", busy=250_000, data_wait=700_000, space_wait=0)
+ATTENTION = Times(
+    name="layers_attention.layers_attention", group="own", busy=250_000, data_wait=700_000, space_wait=0
+)
 DECODE = Step(
     name="decode",
     tokens=1,

@@ -1,8 +1,9 @@
 // The router: quantised vectors from the segments to the compute units, result tiles back to them.
 #pragma once
 
+#include "stb/activations.hpp"
+#include "stb/descriptor.hpp"
 #include "stb/ports.hpp"
-#include "stb/tile.hpp"
 
 namespace stb {
 

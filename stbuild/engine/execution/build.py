@@ -7,8 +7,8 @@ from typing import Any
 from stbuild.engine.execution.evaluate import Evaluator, Standing, Verdict
 from stbuild.engine.execution.explain import remember_texts, why
 from stbuild.engine.execution.failure import Failure
-from stbuild.engine.execution.flights import Flights, Landed
 from stbuild.engine.execution.pool import Pool, Start
+from stbuild.engine.execution.running import Ended, RunningActions
 from stbuild.engine.execution.units import variables
 from stbuild.engine.graph.action import Action, Node, Template
 from stbuild.engine.graph.graph import Graph
@@ -53,14 +53,14 @@ class Build:
         self,
         graph: Graph,
         evaluator: Evaluator,
-        flights: Flights,
+        running: RunningActions,
         pool: Pool,
         events: Events,
         options: Options,
     ) -> None:
         self._graph = graph
         self._evaluator = evaluator
-        self._flights = flights
+        self._running = running
         self._pool = pool
         self._events = events
         self._options = options
@@ -81,13 +81,14 @@ class Build:
         self._events.emit("build_started", pending=len(pending), clean=report.clean, cached=report.cached)
         try:
             if pending:
-                self._flights.prepare()
+                self._require_tools(pending)
+                self._running.prepare()
                 from stbuild.engine.execution.runner import run_dirty
 
                 above = self._graph.dependencies
                 report.left_out = tuple(run_dirty(self, pending, above, keep_going=self._options.keep_going))
         finally:
-            self._flights.close()
+            self._running.close()
             self._pool.close()
             self._evaluator.state.commit()
         return report
@@ -95,7 +96,7 @@ class Build:
     @property
     def running(self) -> int:
         """How many actions are under way."""
-        return self._flights.count + len(self._elsewhere)
+        return self._running.count + len(self._elsewhere)
 
     def settled(self, node: Node) -> bool:
         """Whether a node's result is at hand; then it is put in place."""
@@ -144,41 +145,48 @@ class Build:
                 self._wait(action, lack)
             return Start.NO_ROOM
         key = self._keys[action.id]
-        if action.policy.cacheable and not self._flights.leases.take(key.digest):
+        if action.policy.cacheable and not self._running.leases.take(key.digest):
             self._wait(action, "another build that makes the same")
             return Start.HELD
         if action.policy.cacheable and self._evaluator.cache.get(key.digest) and self.settled(action):
-            self._flights.leases.release(key.digest)
+            self._running.leases.release(key.digest)
             self._elsewhere.append(action)
             return Start.BEGUN
         units = self._pool.take(action.id, action.policy.resources)
         if isinstance(units, str):
-            self._flights.leases.release(key.digest)
+            self._running.leases.release(key.digest)
             self._wait(action, f"{units}, which another build has")
             return Start.NO_ROOM
-        self._flights.start(action, self._keys.pop(action.id), self._reasons.pop(action.id), variables(units))
+        self._running.start(action, self._keys.pop(action.id), self._reasons.pop(action.id), variables(units))
         return Start.BEGUN
 
     def finished(self) -> list[tuple[Action, str | None]]:
         """Wait for actions to end; each with what went wrong."""
         ended: list[tuple[Action, str | None]] = [(action, None) for action in self._elsewhere]
         self._elsewhere.clear()
-        for landed in self._flights.landed(0.0 if ended else 0.2):
-            self._pool.release(landed.action.id)
-            ended.append((landed.action, self._book(landed)))
+        for each in self._running.ended(0.0 if ended else 0.2):
+            self._pool.release(each.action.id)
+            ended.append((each.action, self._book(each)))
         return ended
 
-    def _book(self, landed: Landed) -> str | None:
-        if landed.failure is None:
+    def _book(self, ended: Ended) -> str | None:
+        if ended.failure is None:
             self.report.ran += 1
             return None
-        self.report.failures.append(landed.failure)
-        return landed.failure.reason
+        self.report.failures.append(ended.failure)
+        return ended.failure.reason
 
     def _wait(self, action: Action, what: str) -> None:
         if action.id not in self._waiting:
             self._waiting.add(action.id)
             self._events.emit("action_waiting", **naming(action), what=what)
+
+    def _require_tools(self, pending: list[Node]) -> None:
+        """Refuse the build before its first action if a later one needs a program that is not there."""
+        if not self._options.keep_going:
+            for node in pending:
+                for name in node.tools:
+                    self._evaluator.tools.tool(name, node.where)
 
     def _settle_ahead(self, nodes: list[Node]) -> list[Node]:
         pending: list[Node] = []

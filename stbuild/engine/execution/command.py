@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 from stbuild import layout
-from stbuild.engine.execution.folders import Place
+from stbuild.engine.execution.folders import ActionDir
 from stbuild.engine.graph.action import Action
 from stbuild.engine.keys.closure import python_paths
 from stbuild.engine.keys.tools import ToolBox
@@ -42,18 +42,18 @@ BASE_ENV = {
 def job_for(
     number: int,
     action: Action,
-    place: Place,
+    action_dir: ActionDir,
     tools: ToolBox,
     wall: dict[str, object],
     given: dict[str, str],
 ) -> Job:
-    """The job that runs `action` in its place, behind the `wall` of a sandbox, with the variables `given`."""
+    """The job that runs `action` in its folder, behind the `wall` of a sandbox, with variables `given`."""
     return Job(
         id=number,
         argv=real_argv(action, tools),
-        folder=place.folder,
-        env={**environment(action, place.folder), **given},
-        log=place.log,
+        folder=action_dir.folder,
+        env={**environment(action, action_dir.folder, tools), **given},
+        log=action_dir.log,
         timeout_s=action.policy.timeout_s,
         memory_mb=action.policy.resources.memory_mb,
         sandbox=wall,
@@ -67,19 +67,22 @@ def real_argv(action: Action, tools: ToolBox) -> tuple[str, ...]:
         return (sys.executable, "-P", "-s", *rest)
     if first in action.tools:
         return (tools.tool(first, action.where).path, *rest)
+    if "/" not in first:
+        return (tools.search.locate(first) or first, *rest)
     return action.argv
 
 
-def environment(action: Action, folder: str) -> dict[str, str]:
+def environment(action: Action, folder: str, tools: ToolBox) -> dict[str, str]:
     """What an action sees: fixed values, PATH, a home and temp folder of its own, and what it declares."""
     env = {
         **BASE_ENV,
-        "PATH": os.environ.get("PATH", os.defpath),
+        "PATH": tools.search.for_programs(tools.paths(action)),
         "HOME": f"{folder}/tmp",
         "TMPDIR": f"{folder}/tmp",
     }
-    if "LD_LIBRARY_PATH" in os.environ:
-        env["LD_LIBRARY_PATH"] = os.environ["LD_LIBRARY_PATH"]
+    libraries = tools.search.libraries(os.environ.get("LD_LIBRARY_PATH", ""))
+    if libraries:
+        env["LD_LIBRARY_PATH"] = libraries
     passed = (*action.policy.pass_env, *(_NETWORK if action.policy.network else ()))
     env.update((name, os.environ[name]) for name in passed if name in os.environ)
     if action.policy.network:

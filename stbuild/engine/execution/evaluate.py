@@ -8,19 +8,23 @@ from pathlib import Path
 from msgspec import Struct, structs
 
 from stbuild import layout
-from stbuild.engine.execution.reads import changed, files_below, paths_on_disk, tree_matches, untouched
+from stbuild.engine.execution.folders import inputs_of
+from stbuild.engine.execution.placed import Outputs
+from stbuild.engine.execution.reads import changed, files_below, paths_on_disk
 from stbuild.engine.graph.action import Action, Node, Template
 from stbuild.engine.graph.artifact import File, Origin, Tree
 from stbuild.engine.graph.glob import matches
+from stbuild.engine.graph.owned import OwnedFolders
 from stbuild.engine.keys import digest as digests
 from stbuild.engine.keys.closure import ClosureFinder
 from stbuild.engine.keys.digest import Manifest
 from stbuild.engine.keys.includes import IncludeScanner
 from stbuild.engine.keys.key import Key, KeyMaker
+from stbuild.engine.keys.search import search_path
 from stbuild.engine.keys.tools import ToolBox, read_lock
 from stbuild.engine.keys.tracker import Tracker
 from stbuild.engine.store.results import ActionCache, Record
-from stbuild.engine.store.state import State
+from stbuild.engine.store.state import Placed, State
 from stbuild.engine.store.store import Store
 from stbuild.errors import StbuildError
 
@@ -59,15 +63,18 @@ class Evaluator:
         self.cache = cache
         self._root = str(root)
         self._out = str(out)
+        self._folders = OwnedFolders(self._out)
         self._configuration = configuration
         self._tracker = tracker
+        self.placed = Outputs(store)
         self._outputs: dict[str, str] = {}
         self._producers: Mapping[str, str] = {}
         self._read: dict[str, str] = {}
         self._digests: dict[str, str] = {}
         lock_file = root / layout.LOCK_FILE
-        self.tools = ToolBox(state.note, state.take_note, read_lock(lock_file))
-        closures = ClosureFinder(self.sign, state.note, state.take_note)
+        search = search_path(root, (store.root, layout.default_cache_dir()))
+        self.tools = ToolBox(state.note, state.set_note, read_lock(lock_file), search)
+        closures = ClosureFinder(self.sign, state.note, state.set_note)
         self._scanner = IncludeScanner(self.real, self._digest_of_real, tracker.saw)
         self.closures = closures
         self.keys = KeyMaker(closures, self._scanner, self.tools, self.digest)
@@ -131,15 +138,16 @@ class Evaluator:
             self._scanner.forget()
         return paths[0] if paths else None
 
-    def edited_output(self, action: Action, looked: set[str]) -> str | None:
-        """The first output of another action, an input of this one, that somebody has changed in place.
+    def edited_output(self, action: Action, key: Key, since_ns: int, looked: set[str]) -> str | None:
+        """The first output of another action, an input of this one, that was changed since `since_ns`.
 
-        Those in `looked` were seen to be untouched after this action had ended; it takes up what is seen now.
+        Outputs in `looked` were seen to be sound after the action had ended; it takes up what is seen now.
         """
-        for file in (*action.inputs, *action.cxx.sources):
-            if file.origin is Origin.OUTPUT and file.path not in looked:
+        mended = self.store.copies.mended
+        for file in inputs_of(action, key):
+            if file.origin is Origin.OUTPUT and (mended or file.path not in looked):
                 path, digest = self.real(file), self._output(file.path)
-                if not untouched(path, digest, self.store.manifest):
+                if not self.placed.unchanged_since(path, digest, since_ns):
                     return path
                 looked.add(file.path)
         return None
@@ -148,14 +156,13 @@ class Evaluator:
         """Where the result of an action is; its inputs must be settled."""
         key = self.key(action)
         last = self.state.result(self.name(action))
-        if (
-            action.policy.cacheable
-            and last is not None
-            and last.key == key.digest
-            and self._in_place(last.outputs)
-        ):
-            self._outputs.update((path, digest) for path, (digest, _) in last.outputs.items())
-            return Verdict(standing=Standing.CLEAN, key=key)
+        if action.policy.cacheable and last is not None and last.key == key.digest:
+            placed = self._still_placed(last.outputs)
+            if placed is not None:
+                self._outputs.update((path, each.digest) for path, each in placed.items())
+                if placed != last.outputs:
+                    self.state.replace(self.name(action), placed)
+                return Verdict(standing=Standing.CLEAN, key=key)
         record = self.cache.get(key.digest) if action.policy.cacheable else None
         if record is not None and set(record.outputs) == {file.made for file in action.outputs}:
             return Verdict(standing=Standing.HIT, key=key, record=record)
@@ -163,16 +170,15 @@ class Evaluator:
 
     def settle(self, action: Action, key: Key, record: Record, *, ran: bool) -> None:
         """Put an action's outputs in place and remember them."""
-        placed: dict[str, tuple[str, int]] = {}
+        placed: dict[str, Placed] = {}
         for file in action.outputs:
-            digest = record.outputs[file.made]
             target = self.real(file)
-            self.store.checkout(digest, target)
-            placed[file.path] = (digest, os.stat(target).st_ino)
-            self._outputs[file.path] = digest
+            self._folders.unlink(target)
+            placed[file.path] = self.placed.place(target, record.outputs[file.made])
+            self._outputs[file.path] = record.outputs[file.made]
         self.state.record(self.name(action), key.digest, placed, key.parts, record.seconds if ran else None)
 
-    def trust(self, producers: Mapping[str, str]) -> None:
+    def assume_outputs_unchanged(self, producers: Mapping[str, str]) -> None:
         """Take an output that was not looked at in this build to be as its action last left it."""
         self._producers = producers
 
@@ -225,16 +231,18 @@ class Evaluator:
         manifest = {file.path[prefix:]: self._outputs[file.path] for each in actions for file in each.outputs}
         self._outputs[template.out_tree.path] = self.store.put_manifest(manifest)
 
-    def marks(self, nodes: Sequence[Node]) -> dict[str, tuple[int, int]]:
-        """Time and inode of every output of settled nodes, also of the files and folders within trees."""
+    def marks(self, nodes: Sequence[Node]) -> dict[str, tuple[int, int]] | str:
+        """Change time and inode of every output of settled nodes, also of the files and folders within trees.
+
+        The path of the first output instead that somebody has changed since it was settled.
+        """
         found: dict[str, tuple[int, int]] = {}
         for file in (file for node in nodes for file in node.outputs):
             path = self.real(file)
-            found[path] = _mark(path)
-            if isinstance(file, Tree):
-                for place, _, files in os.walk(path):
-                    found[place] = _mark(place)
-                    found.update((f"{place}/{name}", _mark(f"{place}/{name}")) for name in files)
+            marks = self.placed.marks(path, self._output(file.path))
+            if marks is None:
+                return path
+            found.update(marks)
         return found
 
     def name(self, action: Action) -> str:
@@ -249,37 +257,29 @@ class Evaluator:
             if folder in self._outputs:
                 return self.store.manifest(self._outputs[folder])[path[len(folder) + 1 :]]
             folder = folder.rpartition("/")[0]
-        return self._trusted(path)
+        return self._assumed(path)
 
-    def _trusted(self, path: str) -> str:
+    def _assumed(self, path: str) -> str:
         last = self.state.result(f"{self._configuration}/{self._producers[path]}")
         if last is None:
             raise KeyError(path)
-        real, (digest, inode) = f"{self._out}/{path}", last.outputs[path]
-        self._outputs[path] = digest if self._untouched(real, digest, inode) else digests.hash_file(real)
+        real, placed = f"{self._out}/{path}", last.outputs[path]
+        sound = self.placed.again(real, placed) is not None
+        self._outputs[path] = placed.digest if sound else digests.hash_file(real)
         return self._outputs[path]
 
     def _digest_of_real(self, path: str) -> str:
         inside = path.removeprefix(f"{self._out}/")
         return self.sign(path) if inside == path else self._output(inside)
 
-    def _in_place(self, outputs: dict[str, tuple[str, int]]) -> bool:
-        return all(
-            self._untouched(f"{self._out}/{path}", digest, inode) for path, (digest, inode) in outputs.items()
-        )
-
-    def _untouched(self, path: str, digest: str, inode: int) -> bool:
-        try:
-            status = os.stat(path, follow_symlinks=False)
-        except OSError:
-            return False
-        if status.st_ino != inode:
-            return False
-        if digest.endswith(digests.TREE):
-            return self.store.has(digest) and tree_matches(path, self.store.manifest(digest))
-        return status.st_mtime_ns == digests.content_mtime_ns(digest)
-
-
-def _mark(path: str) -> tuple[int, int]:
-    status = os.stat(path)
-    return status.st_mtime_ns, status.st_ino
+    def _still_placed(self, outputs: Mapping[str, Placed]) -> dict[str, Placed] | None:
+        """The outputs of a result as they are now, if all of them are still in place."""
+        found: dict[str, Placed] = {}
+        for path, last in outputs.items():
+            real = f"{self._out}/{path}"
+            self._folders.unlink(real)
+            now = self.placed.again(real, last)
+            if now is None:
+                return None
+            found[path] = now
+        return found

@@ -48,7 +48,7 @@ def remember_texts(state: State, action: Action) -> None:
         if file.origin is Origin.TEXT and file.content is not None and len(file.content) <= _KEPT_TEXT:
             name = _note(hash_bytes(file.content.encode()))
             if state.note(name) is None:
-                state.take_note(name, file.content)
+                state.set_note(name, file.content)
 
 
 def texts(state: State) -> Recall:

@@ -56,6 +56,8 @@ def reason_of(outcome: Outcome, action: Action) -> str:
             return f"was stopped: it used more than its {action.policy.resources.memory_mb} MB of memory"
         case "stopped":
             return "was stopped"
+        case "writing" | "stayed":
+            return f"cannot be trusted: when it ended, {outcome.process}"
     if outcome.code < 0:
         return f"was killed by signal {-outcome.code}"
     return f"failed with exit code {outcome.code}"
@@ -71,6 +73,8 @@ def limit_hint(outcome: Outcome, action: Action) -> str:
             return (
                 f"it had {used} MB of {allowed}; its memory_mb is declared at {action.where}, or by its rule"
             )
+        case "writing":
+            return "let the command wait for what it starts in the background, for example with `wait`"
     return ""
 
 

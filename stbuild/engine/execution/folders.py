@@ -1,6 +1,5 @@
 """The folder in which an action runs: its inputs linked at `in/…`, room for its outputs at `out/…`."""
 
-import errno
 import os
 from collections.abc import Callable, Collection, Sequence
 from typing import Protocol
@@ -22,7 +21,7 @@ Drawn anew for each build, so that no program which sets times to something roun
 """
 
 
-class Place(Struct, frozen=True, kw_only=True):
+class ActionDir(Struct, frozen=True, kw_only=True):
     """Where one action runs, and the file that takes what it prints."""
 
     folder: str
@@ -32,10 +31,13 @@ class Place(Struct, frozen=True, kw_only=True):
 class Folders(Protocol):
     """Makes folders ready and takes them back."""
 
-    def open(self, action: Action, key: Key) -> Place:
+    def open(self, action: Action, key: Key) -> ActionDir:
         """A folder with the inputs of `action`."""
 
-    def close(self, place: Place) -> None:
+    def replaced(self, action_dir: ActionDir, action: Action, key: Key) -> str | None:
+        """The first input in a folder which another action could have replaced, and something has."""
+
+    def close(self, action_dir: ActionDir) -> None:
         """Give back a folder whose outputs were taken out."""
 
 
@@ -48,7 +50,7 @@ class PrivateFolders:
         self._keep = keep
         self._serial = 0
 
-    def open(self, action: Action, key: Key) -> Place:
+    def open(self, action: Action, key: Key) -> ActionDir:
         """A folder with the inputs of `action`."""
         self._serial += 1
         folder = f"{self._work}/{os.getpid()}-{self._serial}"
@@ -61,16 +63,21 @@ class PrivateFolders:
             try:
                 _place(file, target, self._real)
             except FileExistsError:
-                message = f"{action.label} has two inputs named {file.path}"
-                raise StbuildError(message, where=action.where) from None
+                message = f"{action.label} has two inputs at the path {file.path}"
+                hint = "name the folder or files in it, not both"
+                raise StbuildError(message, where=action.where, hint=hint) from None
         _room(folder, action, made)
-        return Place(folder=folder, log=f"{folder}.log")
+        return ActionDir(folder=folder, log=f"{folder}.log")
 
-    def close(self, place: Place) -> None:
+    def replaced(self, action_dir: ActionDir, action: Action, key: Key) -> str | None:
+        """None: the folder is the action's own."""
+        return None
+
+    def close(self, action_dir: ActionDir) -> None:
         """Remove the folder, unless it is to be kept."""
         if not self._keep:
-            remove(place.folder)
-            remove(place.log)
+            remove(action_dir.folder)
+            remove(action_dir.log)
 
 
 class SharedFolders:
@@ -86,40 +93,52 @@ class SharedFolders:
         self._work = work
         self._real = real
         self._forest = f"{work}/forest"
-        self._linked: set[str] = set()
+        self._linked: dict[str, tuple[int, int]] = {}
+        """Inode and change time of each link."""
         self._made: set[str] = set()
-        self._free: list[Place] = []
+        self._free: list[ActionDir] = []
         self._count = 0
 
-    def open(self, action: Action, key: Key) -> Place:
+    def open(self, action: Action, key: Key) -> ActionDir:
         """A folder whose `in` is the common view, with the inputs of `action` in it."""
         files = inputs_of(action, key)
         if any(isinstance(file, Tree) for file in files):
-            place = self._private.open(action, key)
-            self._apart.add(place.folder)
-            return place
+            action_dir = self._private.open(action, key)
+            self._apart.add(action_dir.folder)
+            return action_dir
         for file in files:
             self._link(file)
-        place = self._free.pop() if self._free else self._new()
+        action_dir = self._free.pop() if self._free else self._new()
         for file in action.outputs:
             if "/" in file.made[4:]:
-                os.makedirs(os.path.dirname(f"{place.folder}/{file.made}"), exist_ok=True)
-        return place
+                os.makedirs(os.path.dirname(f"{action_dir.folder}/{file.made}"), exist_ok=True)
+        return action_dir
 
-    def close(self, place: Place) -> None:
+    def replaced(self, action_dir: ActionDir, action: Action, key: Key) -> str | None:
+        """The first input in the common view that is not as it was put there; it will be put there anew."""
+        if action_dir.folder in self._apart:
+            return None
+        for file in inputs_of(action, key):
+            path = f"{self._forest}/{file.path}"
+            if _mark_of(path) != self._linked.get(file.path):
+                self._linked.pop(file.path, None)
+                return path
+        return None
+
+    def close(self, action_dir: ActionDir) -> None:
         """Empty the folder of what the action left behind; one that it has spoilt is not used again."""
-        if place.folder in self._apart:
-            self._apart.remove(place.folder)
-            self._private.close(place)
+        if action_dir.folder in self._apart:
+            self._apart.remove(action_dir.folder)
+            self._private.close(action_dir)
             return
         try:
-            whole = self._reset(place.folder)
+            whole = self._reset(action_dir.folder)
         except OSError:
             whole = False
         if whole:
-            self._free.append(place)
+            self._free.append(action_dir)
         else:
-            remove(place.folder)
+            remove(action_dir.folder)
 
     def _reset(self, folder: str) -> bool:
         """Empty a folder; False when the action has put something else in the place of what is ours."""
@@ -134,7 +153,7 @@ class SharedFolders:
             _empty(tmp)
         return True
 
-    def _new(self) -> Place:
+    def _new(self) -> ActionDir:
         self._count += 1
         folder = f"{self._work}/slot{self._count}"
         remove(folder)
@@ -142,7 +161,7 @@ class SharedFolders:
         os.makedirs(f"{folder}/tmp")
         os.makedirs(f"{folder}/out")
         os.symlink(self._forest, f"{folder}/in")
-        return Place(folder=folder, log=f"{folder}.log")
+        return ActionDir(folder=folder, log=f"{folder}.log")
 
     def _link(self, file: File) -> None:
         if file.path in self._linked:
@@ -154,7 +173,7 @@ class SharedFolders:
         except FileExistsError:
             remove(target)
             _place(file, target, self._real)
-        self._linked.add(file.path)
+        self._linked[file.path] = _mark_of(target) or (0, 0)
 
     def _clear_way(self, target: str) -> None:
         """Make room for a link where a former build may have had a folder's or a file's link."""
@@ -195,20 +214,16 @@ def _place(file: File, target: str, real: Real) -> None:
     if file.origin is Origin.TEXT:
         with open(target, "x") as stream:
             stream.write(file.content or "")
-    elif file.origin is Origin.OUTPUT and not isinstance(file, Tree):
-        _hard_link(real(file), target)
-    else:
+    else:  # A hard link would change the file's change time, and Landlock would let the action write to it.
         os.symlink(real(file), target)
 
 
-def _hard_link(source: str, target: str) -> None:
-    """Link an output: a tenth of a symbolic link's cost. A source's link would change its signature."""
+def _mark_of(path: str) -> tuple[int, int] | None:
     try:
-        os.link(source, target)
-    except OSError as error:
-        if error.errno not in (errno.EXDEV, errno.EMLINK, errno.EPERM, errno.EOPNOTSUPP):
-            raise
-        os.symlink(source, target)
+        status = os.lstat(path)
+    except OSError:
+        return None
+    return status.st_ino, status.st_ctime_ns
 
 
 def _room(folder: str, action: Action, made: set[str]) -> None:

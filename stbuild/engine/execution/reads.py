@@ -5,8 +5,6 @@ from collections.abc import Callable, Iterator, Mapping
 
 from stbuild.engine.graph.action import Action
 from stbuild.engine.graph.artifact import File, Origin, Tree
-from stbuild.engine.keys import digest as digests
-from stbuild.engine.keys.digest import Manifest
 from stbuild.engine.keys.key import Key
 from stbuild.engine.store.state import signature_of
 
@@ -40,29 +38,6 @@ def files_below(folder: str) -> Iterator[tuple[str, str]]:
 def changed(seen: Mapping[str, str]) -> list[str]:
     """The files that do not have the signature any more that they had when the key was made."""
     return [path for path, sig in seen.items() if not _same(path, sig)]
-
-
-def untouched(path: str, digest: str, manifest: Callable[[str], Manifest]) -> bool:
-    """Whether an output in place is still as it was put there."""
-    if digest.endswith(digests.TREE):
-        return tree_matches(path, manifest(digest))
-    try:
-        return os.lstat(path).st_mtime_ns == digests.content_mtime_ns(digest)
-    except OSError:
-        return False
-
-
-def tree_matches(folder: str, manifest: Manifest) -> bool:
-    """Whether a folder holds exactly the untouched files of a manifest."""
-    seen = 0
-    for place, _, files in os.walk(folder):
-        for name in files:
-            path = f"{place}/{name}"
-            digest = manifest.get(os.path.relpath(path, folder))
-            if digest is None or os.stat(path).st_mtime_ns != digests.content_mtime_ns(digest):
-                return False
-            seen += 1
-    return seen == len(manifest)
 
 
 def _same(path: str, sig: str) -> bool:

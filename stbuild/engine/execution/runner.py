@@ -3,7 +3,7 @@
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
-from typing import Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from doit.control import TaskControl
 from doit.dependency import DependencyStatus
@@ -15,42 +15,25 @@ from stbuild.engine.execution.pool import Start
 from stbuild.engine.graph.action import Action, Node, Template
 from stbuild.errors import StbuildError
 
+if TYPE_CHECKING:
+    from stbuild.engine.execution.build import Build
+
 Ready = dict[Any, deque[Any]]
 """doit's nodes that can start, by the resources that they want."""
-
-
-class Workshop(Protocol):
-    """What the runner needs of the engine; ids are those of nodes."""
-
-    def settled(self, node: Node) -> bool:
-        """Whether the result of a node, whose inputs are ready, is at hand; then it is put in place."""
-
-    def expand(self, template: Template) -> list[Action]:
-        """The actions of a template whose tree is ready."""
-
-    def start(self, action: Action) -> Start:
-        """Begin an action, if that is possible now."""
-
-    def finished(self) -> list[tuple[Action, str | None]]:
-        """Wait for actions to end; each with what went wrong."""
-
-    @property
-    def running(self) -> int:
-        """How many actions are running."""
 
 
 class KeyedDependencies:
     """Takes the place of doit's dependency manager: what is up to date is a question of keys."""
 
-    def __init__(self, workshop: Workshop, nodes: dict[str, Node]) -> None:
-        self._workshop = workshop
+    def __init__(self, build: "Build", nodes: dict[str, Node]) -> None:
+        self._build = build
         self._nodes = nodes
 
     def get_status(self, task: Task, tasks: Any, get_log: bool = False) -> DependencyStatus:
         """Whether the task must run."""
         status = DependencyStatus(get_log)
         node = self._nodes[task.name]
-        status.status = "up-to-date" if self._workshop.settled(node) else "run"
+        status.status = "up-to-date" if self._build.settled(node) else "run"
         return status
 
     def get_values(self, name: str) -> dict[str, Any]:
@@ -114,10 +97,10 @@ class Reporter:
 class ActionRunner(Runner):  # type: ignore[misc]  # doit has no types
     """Keeps as many actions running as there is room for; one that must wait holds up no other."""
 
-    def __init__(self, workshop: Workshop, nodes: dict[str, Node], *, keep_going: bool) -> None:
-        self._workshop = workshop
+    def __init__(self, build: "Build", nodes: dict[str, Node], *, keep_going: bool) -> None:
+        self._build = build
         self._nodes = nodes
-        super().__init__(KeyedDependencies(workshop, nodes), Reporter(), continue_=keep_going)
+        super().__init__(KeyedDependencies(build, nodes), Reporter(), continue_=keep_going)
 
     def run_tasks(self, task_dispatcher: Any) -> None:
         """Run everything that the dispatcher knows."""
@@ -128,9 +111,9 @@ class ActionRunner(Runner):  # type: ignore[misc]  # doit has no types
         while True:
             open_end = open_end and self._fill(task_dispatcher, ready, processed, nodes_by_id)
             self._begin(ready)
-            if not self._workshop.running and (self._stop_running or not (open_end or ready)):
+            if not self._build.running and (self._stop_running or not (open_end or ready)):
                 return
-            for action, problem in self._workshop.finished():
+            for action, problem in self._build.finished():
                 node = nodes_by_id[action.id]
                 self.process_task_result(node, TaskFailed(problem) if problem else None)
                 processed.append(node)
@@ -171,7 +154,7 @@ class ActionRunner(Runner):  # type: ignore[misc]  # doit has no types
         for number, node in enumerate(queue):
             action = self._nodes[node.task.name]
             assert isinstance(action, Action)
-            match self._workshop.start(action):
+            match self._build.start(action):
                 case Start.BEGUN:
                     del queue[number]
                     return True
@@ -181,7 +164,7 @@ class ActionRunner(Runner):  # type: ignore[misc]  # doit has no types
 
 
 def run_dirty(
-    workshop: Workshop, pending: list[Node], above: Callable[[Node], list[str]], *, keep_going: bool
+    build: "Build", pending: list[Node], above: Callable[[Node], list[str]], *, keep_going: bool
 ) -> list[str]:
     """Let doit run the nodes that are not settled; the ids of those that had to be left out."""
     names = {node.id: str(number) for number, node in enumerate(pending)}
@@ -190,7 +173,7 @@ def run_dirty(
 
     def children(node: Template) -> Iterator[Task]:
         made = []
-        for action in workshop.expand(node):
+        for action in build.expand(node):
             made.append(str(next(serial)))
             nodes[made[-1]] = action
             yield ActionTask(made[-1], [])
@@ -199,7 +182,7 @@ def run_dirty(
     tasks = [_task(node, names, above(node), children) for node in pending]
     control = TaskControl(tasks)
     control.process(None)
-    runner = ActionRunner(workshop, nodes, keep_going=keep_going)
+    runner = ActionRunner(build, nodes, keep_going=keep_going)
     runner.run_all(control.task_dispatcher())
     return [nodes[name].id for name in runner.reporter.unmet]
 

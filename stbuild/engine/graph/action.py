@@ -105,6 +105,7 @@ class Template(Struct, frozen=True, kw_only=True):
     out_suffix: str
     inputs: tuple[File, ...] = ()
     """What every action of the template reads besides its own file."""
+    tools: tuple[str, ...] = ()
     where: str = ""
 
     @property

@@ -21,7 +21,7 @@ class TargetNode(Struct, frozen=True, kw_only=True):
     deps: tuple[str, ...]
     attrs: tuple[tuple[str, Any], ...] = ()
     tests: tuple[str, ...] = ()
-    summary: File | None = None
+    summary: tuple[File, ...] = ()
     run_argv: tuple[str | File, ...] = ()
 
 

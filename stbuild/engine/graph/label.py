@@ -5,10 +5,11 @@ from functools import lru_cache
 
 from msgspec import Struct
 
+from stbuild.engine.graph.names import path_problem, shortened_path
 from stbuild.errors import StbuildError
 
-_NAME = re.compile(r"[A-Za-z0-9_.+\-][A-Za-z0-9_.+\-/=@~]*\Z")
-_PACKAGE = re.compile(r"(?:[A-Za-z0-9_.+\-@~]+(?:/[A-Za-z0-9_.+\-@~]+)*)?\Z")
+_LETTERS = re.compile(r"[A-Za-z0-9_.+\-@~/]*/[A-Za-z0-9_.+\-/=@~]+")
+_ALLOWED = "labels look like //package:name, :name or //folder/..., in ASCII letters, digits and _.+-@~"
 
 
 class Label(Struct, frozen=True, kw_only=True, order=True):
@@ -50,14 +51,14 @@ def parse_label(text: str, *, package: str, where: str | None = None) -> Label:
     """The label that `text` names inside `package`: `//a/b:c`, `//a/b`, `:c` or `c`."""
     label = _parsed(text, package)
     if label is None:
-        raise _no_label(text, where)
+        raise _no_label(text, *_split(text, package), where)
     return label
 
 
 @lru_cache(maxsize=1 << 16)
 def _parsed(text: str, package: str) -> Label | None:
     folder, name = _split(text, package)
-    return Label(package=folder, name=name) if _valid(folder, name) else None
+    return None if _problem(folder, name) else Label(package=folder, name=name)
 
 
 def parse_pattern(text: str, *, package: str) -> Pattern:
@@ -89,14 +90,23 @@ def _split(text: str, package: str) -> tuple[str, str]:
 
 
 def _check(text: str, folder: str, name: str) -> None:
-    if not _valid(folder, name):
-        raise _no_label(text, None)
+    if _problem(folder, name):
+        raise _no_label(text, folder, name, None)
 
 
-def _valid(folder: str, name: str) -> bool:
-    return bool(_PACKAGE.match(folder) and _NAME.match(name) and ".." not in folder.split("/"))
+def _problem(folder: str, name: str) -> str:
+    """Why a package and a name are no label, as the end of a sentence; '' when they are."""
+    problem = path_problem(folder) if folder else ""
+    if problem:
+        return f"its package {problem}"
+    problem = path_problem(name)
+    if problem:
+        return f"its name {problem}"
+    return "" if _LETTERS.fullmatch(f"{folder}/{name}") else _ALLOWED
 
 
-def _no_label(text: str, where: str | None) -> StbuildError:
-    hint = "labels look like //package:name, :name or //folder/..., in ASCII letters, digits and _.+-@~"
-    return StbuildError(f"{text!r} is not a label", where=where, hint=hint)
+def _no_label(text: str, folder: str, name: str, where: str | None) -> StbuildError:
+    problem, shown = _problem(folder, name), shortened_path(text)
+    if problem == _ALLOWED:
+        return StbuildError(f"{shown} is not a label", where=where, hint=problem)
+    return StbuildError(f"{shown} is not a label: {problem}", where=where)

@@ -3,14 +3,15 @@
 import json
 import os
 import platform
-import shutil
 import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from stbuild import layout
+from stbuild.engine.graph.action import Action
 from stbuild.engine.keys.digest import hash_file
+from stbuild.engine.keys.search import SearchPath
 from stbuild.errors import StbuildError
 
 _PACKAGES = {
@@ -41,7 +42,9 @@ class ToolBox:
         recall: Callable[[str], str | None],
         remember: Callable[[str, str], None],
         locked: Mapping[str, str],
+        search: SearchPath,
     ) -> None:
+        self.search = search
         self._recall = recall
         self._remember = remember
         self._locked = locked
@@ -50,7 +53,7 @@ class ToolBox:
     def tool(self, name: str, where: str = "") -> Tool:
         """The program `name`; its absence is a sentence that names the package which brings it."""
         if name not in self._known:
-            path = shutil.which(name)
+            path = self.search.find(name)
             if path is None:
                 raise missing_tool(name, where)
             found = Tool(name=name, path=path, version=self._version(path))
@@ -60,10 +63,17 @@ class ToolBox:
 
     def identity(self, name: str, argv: Sequence[str], where: str) -> dict[str, str]:
         """The part of a key that stands for a tool: its version, and the processor if code is made for it."""
-        identity = {"version": self.tool(name, where).version}
+        found = self.tool(name, where)
+        identity = {"version": found.version}
+        if self.search.is_private(found.path):
+            identity["content"] = hash_file(found.path)
         if any(text.endswith("=native") for text in argv):
             identity["cpu"] = cpu_model()
         return identity
+
+    def paths(self, action: Action) -> list[str]:
+        """Where the programs lie that an action declares."""
+        return [self.tool(name, action.where).path for name in action.tools]
 
     def known(self) -> list[Tool]:
         """The tools that were asked for so far."""

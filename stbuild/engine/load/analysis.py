@@ -1,6 +1,7 @@
 """Analysis: from labels to the action graph, by calling rules; it reads BUILD files and runs nothing."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -74,6 +75,9 @@ class Analysis:
 
     def provider(self, label: Label) -> Any:
         """The provider of an analysed target."""
+        if label not in self._done:
+            message = f"{label} is named here, but is no dependency of the target"
+            raise StbuildError(message, hint="add it to `srcs` or `tools`")
         return self._done[label].provider
 
     def platform(self) -> Any:
@@ -141,10 +145,11 @@ class Analysis:
             if not declared[name].refers:
                 continue
             place = call.place(name)
-            for text, must in schema.references(declared[name].hint, value):
-                label = self.files.dependency(call, text, must)
-                if label is not None:
-                    found.append((label, place))
+            with _placed(call, name):
+                for text, must in schema.references(declared[name].hint, value):
+                    label = self.files.dependency(call, text, must)
+                    if label is not None:
+                        found.append((label, place))
         return list(dict.fromkeys(found))
 
     def _call(self, label: Label) -> Analyzed:
@@ -191,7 +196,7 @@ class Analysis:
             deps=tuple(dict.fromkeys(str(label) for label, _ in self._dependencies(call))),
             attrs=tuple(sorted(call.attrs.items())),
             tests=tuple(context.tests),
-            summary=context.summary_file,
+            summary=context.summary_files,
             run_argv=context.run_argv,
         )
 
@@ -207,11 +212,8 @@ class Analysis:
         values = {}
         written = self._attrs.pop(call.label, None)
         for name, value in (self._written(call, declared) if written is None else written).items():
-            try:
+            with _placed(call, name):
                 values[name] = schema.convert(declared[name].hint, value, resolver)
-            except schema.Mismatch as problem:
-                message = f"{call.rule} {call.label.name!r}: attribute {name!r} {problem}"
-                raise StbuildError(message, where=call.place(name)) from None
         for name, attribute in declared.items():
             if attribute.required and name not in values:
                 message = f"{call.rule} {call.label.name!r} needs the attribute {name!r}"
@@ -247,3 +249,17 @@ class Analysis:
         attrs = self._attributes(call, macro)
         with told_of_plugin(f"macro {call.rule}", macro.function, call.where):
             return list(macro.function(call.label.name, attrs))
+
+
+@contextmanager
+def _placed(call: TargetCall, name: str) -> Iterator[None]:
+    """Errors from inside point to the line of the attribute `name`."""
+    try:
+        yield
+    except schema.Mismatch as problem:
+        message = f"{call.rule} {call.label.name!r}: attribute {name!r} {problem}"
+        raise StbuildError(message, where=call.place(name)) from None
+    except StbuildError as error:
+        if error.where == call.where:
+            error.where = call.place(name)
+        raise

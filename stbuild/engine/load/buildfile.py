@@ -10,10 +10,12 @@ from msgspec import Struct, field
 
 from stbuild import layout
 from stbuild.engine.graph.label import Label, default_name, parse_label
+from stbuild.engine.graph.names import text_problem
 from stbuild.errors import StbuildError, did_you_mean
 
 _TEXT = "tag:yaml.org,2002:str"
-_NUL = re.compile(r"\\(?:0|x00|u0000|U00000000)")
+_ESCAPED = re.compile(r"\\(?:0|x00|[uU])")
+"""How YAML can write a character that no process can be given."""
 _LIST = "tag:yaml.org,2002:seq"
 
 
@@ -53,26 +55,43 @@ def read_build_file(root: Path, package: str) -> list[TargetCall]:
         raise StbuildError(f"no package //{package}: {shown} does not exist") from None
     except UnicodeDecodeError as error:
         raise StbuildError(f"not UTF-8 text: {error.reason}", where=shown) from None
-    return _calls(text, shown, package)
+    try:
+        return _calls(text, shown, package)
+    except RecursionError:
+        raise StbuildError("lists or maps are nested too deeply", where=shown) from None
 
 
 def calls_of(entries: list[dict[str, dict[str, Any]]], origin: TargetCall) -> list[TargetCall]:
     """The calls that the macro at `origin` expands to; their place is the macro's own."""
     calls = []
     for entry in entries:
-        if not (isinstance(entry, dict) and len(entry) == 1):
+        if not (isinstance(entry, dict) and len(entry) == 1 and isinstance(next(iter(entry.values())), dict)):
             raise StbuildError(
                 f"macro {origin.rule} gave {entry!r}, needs {{rule: {{name: …}}}}", where=origin.where
             )
         ((rule, attrs),) = entry.items()
         attrs = dict(attrs)
-        label = Label(package=origin.label.package, name=str(attrs.pop("name")))
+        name = attrs.pop("name", None)
+        if not isinstance(name, str):
+            raise StbuildError(f"macro {origin.rule} gave a {rule} the name {name!r}", where=origin.where)
+        label = parse_label(f"//{origin.label.package}:{name}", package="", where=origin.where)
         kept = {k: v for k, v in attrs.items() if v is not None}
         lines = {name: origin.lines[name] for name in kept if name in origin.lines}
         calls.append(
             TargetCall(rule=rule, label=label, attrs=kept, where=origin.where, lines=lines, file=origin.file)
         )
     return calls
+
+
+def refuse_unfit(value: Any, where: str) -> None:
+    """Refuse a value with a text in it that no process can be given."""
+    if isinstance(value, dict):
+        value = [*value, *value.values()]
+    if isinstance(value, list):
+        for each in value:
+            refuse_unfit(each, where)
+    elif isinstance(value, str) and (problem := text_problem(value)):
+        raise StbuildError(f"a text here {problem}", where=where)
 
 
 def _calls(text: str, shown: str, package: str) -> list[TargetCall]:
@@ -95,12 +114,12 @@ def _calls(text: str, shown: str, package: str) -> list[TargetCall]:
             raise StbuildError("`targets:` takes a list of `- rule: {name: …}`", where=_at(value, shown))
         nodes = value.value[::-1]
         value.value.clear()
-        may_hold_nul = _NUL.search(text) is not None
+        may_be_unfit = _ESCAPED.search(text) is not None
         while nodes:  # What YAML keeps of a target takes ten times the room of the call, so let go of it.
             calls.append(_call(loader, nodes.pop(), shown, package))
             loader.constructed_objects.clear()
-            if may_hold_nul and _holds_nul(calls[-1].attrs):
-                raise StbuildError("a text here holds the character NUL", where=calls[-1].where)
+            if may_be_unfit:
+                refuse_unfit(calls[-1].attrs, calls[-1].where)
     _refuse_twins(calls)
     return calls
 
@@ -161,14 +180,6 @@ def _value(loader: yaml.SafeLoader, node: yaml.Node) -> Any:
 
 def _is_text(node: yaml.Node) -> bool:
     return isinstance(node, yaml.ScalarNode) and node.tag == _TEXT
-
-
-def _holds_nul(value: Any) -> bool:
-    if isinstance(value, dict):
-        return any(map(_holds_nul, (*value, *value.values())))
-    if isinstance(value, list):
-        return any(map(_holds_nul, value))
-    return isinstance(value, str) and "\0" in value
 
 
 def _refuse_twins(calls: list[TargetCall]) -> None:

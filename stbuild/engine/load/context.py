@@ -3,16 +3,18 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
-from typing import Any, Generic, NoReturn, TypeVar
+from typing import Any, Generic, Literal, NoReturn, TypeVar
 
 from stbuild.engine.graph.action import Action, CxxScan, Node, Policy, Resources
 from stbuild.engine.graph.artifact import File, Folder, Origin, Tree
 from stbuild.engine.graph.canonical import canonical_json, files_within
 from stbuild.engine.graph.label import Label
+from stbuild.engine.graph.names import path_problem, shortened_path
+from stbuild.engine.load.checks import Problem, action_problem
 from stbuild.engine.load.each import Each
 from stbuild.engine.load.render import Argument, render
 from stbuild.engine.load.scope import Scope
-from stbuild.engine.load.shell import Unknown, expand
+from stbuild.engine.load.shell import SHELLS, Unknown, expand, is_idle
 from stbuild.errors import StbuildError
 
 A = TypeVar("A")
@@ -27,7 +29,7 @@ class Context(Generic[A]):
         self.where = where
         self.nodes: list[Node] = []
         self.tests: list[str] = []
-        self.summary_file: File | None = None
+        self.summary_files: tuple[File, ...] = ()
         self.run_argv: tuple[str | File, ...] = ()
         self._scope = scope
         self._made: dict[str, File] = {}
@@ -73,7 +75,7 @@ class Context(Generic[A]):
 
     def params(self, name: str, value: object) -> File:
         """An input that holds `value` as canonical JSON; files in it become inputs with it."""
-        path = f"{self.out_folder}/{name}"
+        path = f"{self.out_folder}/{self._path(name, 'parameter file')}"
         self._mentioned[path] = files_within(value)
         return File(path=path, origin=Origin.TEXT, content=canonical_json(value) + "\n")
 
@@ -83,23 +85,27 @@ class Context(Generic[A]):
 
     def folder(self, path: str) -> Folder:
         """A source folder of this package to search for headers; `.` is the package's own."""
-        return self._scope.source_folder(self.label.package, path)
+        inside = path if path == "." else self._path(path, "folder")
+        return self._scope.source_folder(self.label.package, inside)
 
     def builtin(self, path: str) -> Folder:
         """A folder that comes with stbuild, such as `hls_lib/include`."""
-        return self._scope.builtin(path)
+        return self._scope.builtin(self._path(path, "built-in folder"))
 
     def builtin_file(self, path: str) -> File:
         """A file that comes with stbuild, such as `hls_lib/sim/main.cpp`."""
-        return self._scope.builtin_file(path)
+        return self._scope.builtin_file(self._path(path, "built-in file"))
 
     def external(self, path: str) -> File:
         """A file or directory anywhere on the machine (weights); a relative path starts at the workspace."""
         return self._scope.external(path, self.where)
 
-    def summary(self, file: File) -> None:
-        """`file` holds JSON with the texts `bundle`, `check` and `speed` for the last lines of a build."""
-        self.summary_file = file
+    def summary(self, *files: File) -> None:
+        """JSON files with the texts `bundle`, `check` and `speed`, each in any of them: a build's last lines.
+
+        A file of another target must come of an action that this target's actions need.
+        """
+        self.summary_files = files
 
     def runnable(self, argv: Sequence[str | File]) -> None:
         """What `stbuild run` of this target executes after it is built."""
@@ -170,6 +176,8 @@ class Context(Generic[A]):
 
         `a/b.cpp` becomes `a/b<out_suffix>`. Each file is searched for headers in `include_dirs`.
         """
+        self._check(action_problem((), env, tools, "", ()))
+        self._path(f"x{out_suffix}", "suffix of outputs")
         each = Each(
             id=self._id(mnemonic),
             label=str(self.label),
@@ -187,17 +195,37 @@ class Context(Generic[A]):
         self._claim((out_tree,))
         self.nodes.append(each.template(pattern, out_tree, out_suffix))
 
-    def shell(self, text: str, *, srcs: Sequence[File], outs: Sequence[File], attribute: str) -> str:
-        """A shell command with `$(SRCS)`, `$@`, `$(location x)` and so on replaced by paths."""
+    def shell(
+        self,
+        text: str,
+        *,
+        attribute: str,
+        srcs: Sequence[File] = (),
+        outs: Sequence[File] = (),
+        tools: Sequence[File] = (),
+        shell: Literal["bash", "sh"] = "bash",
+    ) -> tuple[str, ...]:
+        """The argv that runs a user's shell command, which ends at the first command in it that fails.
+
+        `$(SRCS)`, `$@`, `$(location x)` and so on in `text` become paths, of files among
+        `srcs`, `outs` and `tools`.
+        """
+        if is_idle(text):
+            self.fail(f"`{attribute}` has no command", attribute=attribute)
         own = {file.path.rpartition("/")[2]: file for file in outs}
+        own.update((file.made.removeprefix("out/"), file) for file in outs)
+        given = {file.path for file in (*srcs, *outs, *tools)}
 
         def locate(name: str) -> Sequence[File]:
-            return [own[name]] if name in own else self._scope.files(name)
+            files = [own[name]] if name in own else self._scope.files(name)
+            if not all(file.path in given for file in files):
+                raise Unknown(f"$(location {name}) is no input: add it to `srcs` or `tools`")
+            return files
 
         try:
-            return expand(text, srcs, outs, locate)
+            return (*SHELLS[shell], expand(text, srcs, outs, locate))
         except Unknown as problem:
-            self.fail(str(problem), attribute=attribute)
+            self.fail(str(problem), attribute=attribute, hint=problem.hint)
 
     def test(self) -> None:
         """Mark the action that was declared last as a test: `stbuild test` runs it, `build` does not."""
@@ -220,6 +248,7 @@ class Context(Generic[A]):
         made = tuple(dict.fromkeys((*outputs, *rendered.written)))
         paths = {file.path for file in made}
         self._claim(made)
+        self._check(action_problem(rendered.command, env, tools, policy.report, made))
         self.nodes.append(
             Action(
                 id=self._id(mnemonic),
@@ -237,6 +266,10 @@ class Context(Generic[A]):
             )
         )
 
+    def _check(self, problem: Problem | None) -> None:
+        if problem:
+            self.fail(problem.message, attribute=problem.attribute)
+
     def _id(self, mnemonic: str) -> str:
         twins = sum(1 for node in self.nodes if node.mnemonic == mnemonic)
         kind, _, subject = mnemonic.partition(" ")
@@ -244,11 +277,16 @@ class Context(Generic[A]):
         return f"{self.label}#{name}" + (f".{twins + 1}" if twins else "")
 
     def _declare(self, file: File) -> File:
-        inside = file.path[len(file.prefix) + 1 :] if file.prefix else file.path
-        if not {"", ".", ".."}.isdisjoint(inside.split("/")) or "\0" in inside:
-            self.fail(f"output {inside!r} is no path below its folder")
+        self._path(file.path[len(file.prefix) + 1 :] if file.prefix else file.path, "output")
         self._made[file.path] = file
         return file
+
+    def _path(self, path: str, what: str) -> str:
+        problem = path_problem(path)
+        if problem:
+            attribute = "outs" if what == "output" else ""
+            self.fail(f"{what} {shortened_path(path)} {problem}", attribute=attribute)
+        return path
 
     def _claim(self, outputs: Sequence[File]) -> None:
         if not outputs:

@@ -37,6 +37,7 @@ class Each:
             expand=self.action,
             out_suffix=out_suffix,
             inputs=self._shared(),
+            tools=self.tools,
             where=self.where,
         )
 

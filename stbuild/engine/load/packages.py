@@ -128,7 +128,7 @@ class Packages:
 
     def _expanded(self, call: TargetCall) -> list[TargetCall]:
         if call.rule == ALIAS:
-            return [call]
+            return [_checked_alias(call)]
         definition = self._index.rule(call.rule, call.where)
         if not isinstance(definition, Macro):
             return [call]
@@ -139,6 +139,17 @@ class Packages:
         if definition.default and all(each.label != call.label for each in made):
             made.append(structs.replace(call, rule=ALIAS, attrs={"actual": f":{definition.default}"}))
         return made
+
+
+def _checked_alias(call: TargetCall) -> TargetCall:
+    for name in call.attrs:
+        if name != "actual":
+            hint = did_you_mean(name, ["actual"])
+            raise StbuildError(f"alias has no attribute {name!r}", where=call.place(name), hint=hint)
+    if not isinstance(call.attrs.get("actual"), str):
+        message = f"alias {call.label.name!r} needs the attribute 'actual', a label"
+        raise StbuildError(message, where=call.place("actual"))
+    return call
 
 
 def _tell(error: OSError) -> None:

@@ -2,6 +2,7 @@
 
 import os
 import posixpath
+import re
 import stat
 from pathlib import Path
 from typing import Any, Protocol
@@ -16,6 +17,8 @@ from stbuild.engine.load.packages import Packages
 from stbuild.engine.load.rule import default_files
 from stbuild.engine.load.workspace import Workspace
 from stbuild.errors import StbuildError, did_you_mean
+
+_SPELT = re.compile(r"//|/\Z|(?:\A|/)\.(?:/|\Z)")
 
 
 class FileResolver:
@@ -44,6 +47,8 @@ class FileResolver:
     def _find(self, call: TargetCall, text: str) -> Label | None:
         if not is_label(text) and (text.startswith("/") or self.source(call.label.package, text)):
             return None
+        if text.startswith("../"):
+            raise self.missing(call, text)
         label = self.label(call, text)
         if not self._packages.exists(label.package):
             return None if self._is_source(label) else self._packages.call(label, call.where).label
@@ -53,22 +58,25 @@ class FileResolver:
 
     def source(self, package: str, path: str) -> File | None:
         """The source file or directory at `path` of a package, if it exists."""
-        logical = f"{package}/{path}" if package else path
+        logical = _joined(package, path)
         real = f"{self._root}/{logical}"
         kind = _kind(real)
-        if kind is None or ".." in path.split("/"):
+        if kind is None or not path or ".." in path.split("/") or _is_built(logical):
             self._tracker.saw(real)
             return None
         return (Tree if kind == "tree" else File)(path=logical, origin=Origin.SOURCE)
 
     def missing(self, call: TargetCall, text: str) -> StbuildError:
         """The sentence for a text that is neither a file nor a target."""
-        label = self.label(call, text)
         elsewhere = os.path.normpath(f"{call.label.package}/{text}")
         if text.startswith("../") and (self._root / elsewhere).exists():
             package, _, name = elsewhere.rpartition("/")
             hint = f"a file outside of the package is a label, perhaps //{package}:{name}"
             return StbuildError(f"{text!r} leaves the package", where=call.where, hint=hint)
+        if text.removeprefix("//").lstrip(":").startswith(f"{layout.OUT_DIR}/"):
+            hint = "write the label of the target that makes it"
+            return StbuildError(f"{text!r} was made by a build", where=call.where, hint=hint)
+        label = self.label(call, text)
         names = [*self._packages.calls(label.package), *self._outputs(label.package)]
         folder = self._root / label.package
         names += sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
@@ -133,6 +141,8 @@ class CallResolver:
 
     def files(self, text: str) -> list[File]:
         """The files of a path, a label, or one output's name."""
+        if not text.strip():
+            raise StbuildError("an empty text names no file", where=self._call.where)
         if text.startswith("/") and not is_label(text):
             return [self.external(text, self._call.where)]
         files = self._analysis.files
@@ -188,7 +198,20 @@ class CallResolver:
             what = "is neither a file nor a directory" if os.path.exists(real) else "does not exist"
             raise StbuildError(f"{real} {what}", where=where)
         made = Tree if kind == "tree" else File
+        if real.name in ("", ".."):
+            raise StbuildError(f"{path!r} does not end with the name of a file or folder", where=where)
         return made(path=f"external/{real.name}", origin=Origin.EXTERNAL, real=str(real))
+
+
+def _joined(package: str, path: str) -> str:
+    """The path of a package's file from the workspace's root, the same however it is spelt."""
+    logical = f"{package}/{path}" if package else path
+    return logical if _SPELT.search(logical) is None else posixpath.normpath(logical)
+
+
+def _is_built(logical: str) -> bool:
+    """Whether a path is the folder of everything that was built, lies in it or contains it."""
+    return logical.partition("/")[0] == layout.OUT_DIR or logical == "."
 
 
 def _kind(path: Path | str) -> str | None:

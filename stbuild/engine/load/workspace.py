@@ -1,5 +1,6 @@
 """The workspace: the folder whose pyproject.toml has `[tool.stbuild]`, with its defaults."""
 
+import re
 import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,6 +10,7 @@ from stbuild import layout
 from stbuild.engine.load.configured import Configuration
 from stbuild.errors import StbuildError, did_you_mean
 
+_RESOURCE = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _KNOWN = ("builtin", "platform", "target", "cache", "jobs", "sandbox", "resources", "executor")
 
 
@@ -95,7 +97,15 @@ def _jobs(table: dict[str, Any], where: str) -> int | None:
 
 def _resources(table: dict[str, Any], where: str) -> dict[str, int]:
     resources: dict[str, int] = dict(_typed(table, "resources", dict, {}, where))
+    variables: dict[str, str] = {}
     for name, count in resources.items():
+        twin = variables.setdefault(name.replace("-", "_").upper(), name)
+        if twin != name:
+            message = f"[tool.stbuild] resources: {twin!r} and {name!r} have the same variable"
+            raise StbuildError(message, where=where, hint="rename one of them")
+        if not _RESOURCE.fullmatch(name):
+            message = f"[tool.stbuild] resources: {name!r} is no name of a resource"
+            raise StbuildError(message, where=where, hint="use ASCII letters, digits, _ and -, at most 64")
         if not isinstance(count, int) or isinstance(count, bool) or count < 0:
             message = f"[tool.stbuild] resources: {name} takes a whole number, got {count!r}"
             raise StbuildError(message, where=where, hint="for example `resources = { vitis = 2, u55c = 1 }`")

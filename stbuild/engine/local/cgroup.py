@@ -21,7 +21,7 @@ _PEAK = {1: "memory.max_usage_in_bytes", 2: "memory.peak"}
 
 
 @dataclass(frozen=True, kw_only=True)
-class Place:
+class GroupParent:
     """A folder in which groups that limit memory can be made."""
 
     folder: str
@@ -31,19 +31,19 @@ class Place:
 class MemoryGroup:
     """The group of one action; what joins it, and all that descends from it, shares one limit."""
 
-    def __init__(self, place: Place, name: str, limit_mb: int) -> None:
-        self._folder = f"{place.folder}/{_own()}{name}"
-        self._version = place.version
+    def __init__(self, parent: GroupParent, name: str, limit_mb: int) -> None:
+        self._folder = f"{parent.folder}/{_own()}{name}"
+        self._version = parent.version
         self._limit = limit_mb << 20
         os.mkdir(self._folder)
         limit = str(self._limit)
         try:
-            self._write(_LIMIT[place.version], limit)
+            self._write(_LIMIT[parent.version], limit)
         except OSError:
             os.rmdir(self._folder)
             raise
         with contextlib.suppress(OSError):  # Not every kernel counts swap.
-            if place.version == 2:
+            if parent.version == 2:
                 self._write("memory.oom.group", "1")
                 self._write("memory.swap.max", "0")
             else:
@@ -88,12 +88,12 @@ class MemoryGroup:
 
 
 @functools.cache
-def find_place() -> Place | None:
+def find_parent() -> GroupParent | None:
     """Where groups can be made; what a killed build has left there is removed."""
-    for place in _places():
-        if _usable(place):
-            _sweep(place.folder)
-            return place
+    for parent in _parents():
+        if _usable(parent):
+            _sweep(parent.folder)
+            return parent
     return None
 
 
@@ -102,12 +102,12 @@ def _own() -> str:
     return f"{_PREFIX}{os.stat('/proc/self/ns/pid').st_ino}-{os.getpid()}-"
 
 
-def _usable(place: Place) -> bool:
-    probe = f"{place.folder}/{_own()}probe"
+def _usable(parent: GroupParent) -> bool:
+    probe = f"{parent.folder}/{_own()}probe"
     try:
         os.mkdir(probe)
         usable = all(
-            os.access(f"{probe}/{name}", os.W_OK) for name in (_LIMIT[place.version], "cgroup.procs")
+            os.access(f"{probe}/{name}", os.W_OK) for name in (_LIMIT[parent.version], "cgroup.procs")
         )
         os.rmdir(probe)
     except OSError:
@@ -115,7 +115,7 @@ def _usable(place: Place) -> bool:
     return usable
 
 
-def _places() -> Iterator[Place]:
+def _parents() -> Iterator[GroupParent]:
     """Our own group; in version 2 one that hands memory on, which may be the one that ours lies in."""
     mounts = _mounts()
     for line in _lines("/proc/self/cgroup"):
@@ -125,10 +125,10 @@ def _places() -> Iterator[Place]:
                 continue
             own = os.path.normpath(f"{mounted}/{path.removeprefix(root.rstrip('/'))}")
             if controllers:
-                yield Place(folder=own, version=1)
+                yield GroupParent(folder=own, version=1)
                 continue
             above = [own] if own == mounted else [own, os.path.dirname(own)]
-            yield from (Place(folder=each, version=2) for each in above if _hands_on_memory(each))
+            yield from (GroupParent(folder=each, version=2) for each in above if _hands_on_memory(each))
 
 
 def _mounts() -> dict[str, list[tuple[str, str]]]:

@@ -1,4 +1,4 @@
-"""Ends what a former build has left running, should its engine and its spawner both have been killed."""
+"""Kills what an earlier build has left running when its engine, spawner and keepers were all killed."""
 
 import contextlib
 import os

@@ -1,70 +1,140 @@
-"""Processes and what descends from them, as /proc tells it."""
+"""What descends from this process: finding it, looking at it, and ending all of it.
+
+The spawner loads this file by path, so it imports the standard library only.
+"""
 
 import contextlib
+import ctypes
 import os
 import signal
 import time
+from collections.abc import Callable, Collection, Iterator
 
 GRACE_S = 2.0
 """So long is waited for killed processes to be gone."""
 
-
-def kill_tree(top: int) -> None:
-    """Kill a process and all that descend from it, also those that left its session."""
-    for pid in _descendants(top):
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.kill(pid, signal.SIGKILL)
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(top, signal.SIGKILL)
+_PR_SET_CHILD_SUBREAPER = 36
+_MAY_WRITE = os.O_WRONLY | os.O_RDWR
 
 
-def kill_all() -> None:
-    """Kill every descendant of this process until none is left."""
-    end = time.monotonic() + GRACE_S
-    while time.monotonic() < end:
-        below = [pid for pid in _descendants(os.getpid()) if pid != os.getpid()]
-        if not below:
-            return
+def adopt_orphans() -> None:
+    """Become the subreaper: a descendant whose parent has died becomes our child, wherever it has gone."""
+    ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+def waker() -> int:
+    """A handle that can be read whenever a child has ended."""
+    reader, writer = os.pipe()
+    os.set_blocking(reader, False)
+    os.set_blocking(writer, False)
+    signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
+    signal.signal(signal.SIGCHLD, lambda *_: None)
+    return reader
+
+
+def end_descendants(look: Callable[[int], None] | None = None) -> list[int]:
+    """Kill all that descends from this process and wait until it is gone; what is not, after a while.
+
+    `look` is shown every process before it is killed. Where there is none, this costs one system call.
+    """
+    deadline = time.monotonic() + GRACE_S
+    while _have_children():
+        below = _descendants(os.getpid())
         for pid in below:
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.kill(pid, signal.SIGKILL)
-        with contextlib.suppress(ChildProcessError):
-            while os.waitpid(-1, os.WNOHANG)[0]:
-                pass
-        time.sleep(0.005)
+            if look is not None:
+                look(pid)
+        for pid in below:
+            kill(pid)
+        if time.monotonic() > deadline:
+            return below
+        time.sleep(0.001)
+    return []
 
 
-def _processes() -> dict[int, tuple[int, int, int]]:
-    found = {}
-    for name in os.listdir("/proc"):
-        if not name.isdigit():
-            continue
-        try:
-            with open(f"/proc/{name}/stat", "rb") as stream:
-                fields = stream.read().rpartition(b")")[2].split()
-        except OSError:
-            continue
-        found[int(name)] = (int(fields[1]), int(fields[3]), int(fields[21]))
+def orphans(keepers: Collection[int]) -> list[int]:
+    """The descendants of this process that are neither keepers nor descend from one."""
+    below = _children()
+    found: list[int] = []
+    pending = [pid for pid in below.get(os.getpid(), []) if pid not in keepers]
+    while pending:
+        found.append(pending.pop())
+        pending += below.get(found[-1], [])
     return found
+
+
+def kill(pid: int) -> None:
+    """Kill a process, if it is there and ours."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.kill(pid, signal.SIGKILL)
+
+
+def named(pid: int) -> str:
+    """What a user can know a process by."""
+    try:
+        with open(f"/proc/{pid}/comm") as stream:
+            return f"{stream.read().strip()} (process {pid})"
+    except OSError:
+        return f"process {pid}"
+
+
+def writer_below(folder: str, pid: int) -> str:
+    """A file below `folder` that a process has open to write; '' for none, or where we may not look."""
+    try:
+        handles = os.listdir(f"/proc/{pid}/fd")
+    except OSError:
+        return ""
+    for handle in handles:
+        with contextlib.suppress(OSError):
+            path = os.readlink(f"/proc/{pid}/fd/{handle}")
+            if path.startswith(f"{folder}/") and _flags(pid, handle) & _MAY_WRITE:
+                return path
+    return ""
+
+
+def resident_kb() -> int:
+    """The memory that the descendants of this process have now."""
+    pages = 0
+    for pid in _descendants(os.getpid()):
+        with contextlib.suppress(OSError), open(f"/proc/{pid}/statm", "rb") as stream:
+            pages += int(stream.read().split()[1])
+    return pages * (os.sysconf("SC_PAGESIZE") // 1024)
+
+
+def _have_children() -> bool:
+    """Reap what has ended; whether anything is left."""
+    try:
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass
+    except ChildProcessError:
+        return False
+    return True
+
+
+def _flags(pid: int, handle: str) -> int:
+    with open(f"/proc/{pid}/fdinfo/{handle}") as stream:
+        return next(int(line.split()[1], 8) for line in stream if line.startswith("flags:"))
 
 
 def _descendants(top: int) -> list[int]:
-    known = _processes()
-    below: dict[int, list[int]] = {}
-    for pid, (parent, _, _) in known.items():
-        below.setdefault(parent, []).append(pid)
-    found = [top] if top in known else []
-    pending = [top]
+    below = _children()
+    found: list[int] = []
+    pending = list(below.get(top, []))
     while pending:
-        children = below.get(pending.pop(), [])
-        found += children
-        pending += children
-    found += [pid for pid, (_, session, _) in known.items() if session == top and pid not in found]
+        found.append(pending.pop())
+        pending += below.get(found[-1], [])
     return found
 
 
-def resident_kb(top: int) -> int:
-    """The memory that a process and its descendants have now."""
-    known = _processes()
-    pages = sum(known[pid][2] for pid in _descendants(top) if pid in known)
-    return pages * (os.sysconf("SC_PAGESIZE") // 1024)
+def _children() -> dict[int, list[int]]:
+    """From each process of the machine to its children."""
+    found: dict[int, list[int]] = {}
+    for pid, parent in _parents():
+        found.setdefault(parent, []).append(pid)
+    return found
+
+
+def _parents() -> Iterator[tuple[int, int]]:
+    for name in os.listdir("/proc"):
+        if name.isdigit():
+            with contextlib.suppress(OSError), open(f"/proc/{name}/stat", "rb") as stream:
+                yield int(name), int(stream.read().rpartition(b")")[2].split()[1])

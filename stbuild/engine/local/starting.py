@@ -1,4 +1,4 @@
-"""How the spawner makes a request a program: a new process, or the process that it has become already.
+"""Starts the program of a request: in a new process, or in the calling process itself.
 
 The spawner loads this file by path, so it imports the standard library only.
 """

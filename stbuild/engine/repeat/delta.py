@@ -20,7 +20,7 @@ from stbuild.engine.graph.graph import Graph
 from stbuild.engine.graph.label import Label
 from stbuild.engine.keys.tracker import Signature, settled_signature
 from stbuild.engine.repeat import noop
-from stbuild.engine.repeat.shelf import Shelf, pieces, places
+from stbuild.engine.repeat.lazy import LazyNodes, pieces, places
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -128,7 +128,7 @@ def _read(path: str, token: bytes) -> tuple[dict[str, Any], Graph, list[Label]]:
     graph = Graph(
         configuration=extra["configuration"],
         targets=targets,
-        nodes=Shelf(parts, extra["order"], extra["places"][1:]),
+        nodes=LazyNodes(parts, extra["order"], extra["places"][1:]),
         producers=extra["producers"],
     )
     return extra, graph, labels
@@ -183,4 +183,4 @@ def _mark(path: str) -> tuple[int, int] | None:
         status = os.stat(path)
     except OSError:
         return None
-    return status.st_mtime_ns, status.st_ino
+    return status.st_ctime_ns, status.st_ino

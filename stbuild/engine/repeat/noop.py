@@ -59,7 +59,7 @@ def locate(argv: list[str]) -> str | None:
     return None if state is None else _file(state, _question(argv))
 
 
-def tell(
+def save_answer(
     state: str,
     argv: list[str],
     token: bytes,
@@ -68,7 +68,7 @@ def tell(
     count: int,
     lines: list[str],
 ) -> str:
-    """Save what `load` gives, and say where; `outputs` gives modification time and inode of each.
+    """Save what `load` gives, and say where; `outputs` gives change time and inode of each.
 
     `token` names the lists of paths and outputs: what is saved with the same one may count on their order.
     The signatures in `paths` are those of files that had rested before they were read.
@@ -134,9 +134,9 @@ def _unchanged(paths: list[str], sigs: list[Any]) -> bool:
 def _outputs_there(paths: list[str], marks: list[Any]) -> bool:
     stat = os.stat
     try:
-        for path, (mtime_ns, inode) in zip(paths, marks, strict=True):
+        for path, (ctime_ns, inode) in zip(paths, marks, strict=True):
             now = stat(path)
-            if now.st_mtime_ns != mtime_ns or now.st_ino != inode:
+            if now.st_ctime_ns != ctime_ns or now.st_ino != inode:
                 return False
     except OSError:
         return False

@@ -1,4 +1,4 @@
-"""What a full disk or a quota does to our own files: no line is torn for good, and the user is told."""
+"""Appends to our own files and reports a full disk or quota; a line is written whole or can be told apart."""
 
 import errno
 import os

@@ -68,7 +68,7 @@ def sweep(
         live.update(fresh)
         total += sum(fresh.values())
     for shard in root.glob("results/??"):
-        with store.unswept(alone=True):
+        with store.gc_lock(alone=True):
             _rewrite(shard, kept, {key for _, key, _ in records})
     blobs, freed = _remove_blobs(root, store, live, young_s)
     return Swept(records=len(records) - len(kept), blobs=blobs, bytes=freed, kept_bytes=total)
@@ -103,7 +103,7 @@ def _remove_blobs(root: Path, store: Store, live: dict[str, int], young_s: float
     for blob in root.glob("cas/*/*"):
         if blob.name in live:
             continue
-        with store.unswept(alone=True):
+        with store.gc_lock(alone=True):
             size = _remove_old(blob, young_s)
         count += size is not None
         freed += size or 0

@@ -14,7 +14,7 @@ from stbuild.engine.graph.encode import encode
 from stbuild.engine.store.disk import append
 
 _FOLD_LINES = 2000
-_VERSION = b"stbuild state 3\n"
+_VERSION = b"stbuild state 4\n"
 
 Tables = dict[str, dict[str, Any]]
 
@@ -66,7 +66,7 @@ class Journal:
         self._lines = 0
 
     def close(self) -> None:
-        """Let go of the files."""
+        """Close the files."""
         if self._lines > _FOLD_LINES:
             self.fold()
         os.close(self._handle)

@@ -1,7 +1,7 @@
 """Leases on action keys: of those who would make the same result at once, one does and the others wait.
 
-One file holds them all; a lease is a lock on the byte whose number is the key's beginning. The kernel lets go
-of it when the holder dies, and no file is made or removed for an action.
+One file holds them all; a lease is a lock on the byte whose number is the key's beginning. The kernel
+releases it when the holder dies, and no file is made or removed for an action.
 """
 
 import errno
@@ -49,7 +49,7 @@ def lock_byte(handle: int, byte: int) -> bool:
 
 
 def unlock_byte(handle: int, byte: int) -> None:
-    """Let go of one byte of a file."""
+    """Unlock one byte of a file."""
     try:
         _lock(handle, fcntl.F_UNLCK, byte)
     except OSError as error:

@@ -1,4 +1,4 @@
-"""A lock on a folder that the kernel lets go of when its holder dies."""
+"""A lock on a folder that the kernel releases when its holder dies."""
 
 import fcntl
 import os

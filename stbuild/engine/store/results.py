@@ -69,7 +69,7 @@ class Shard:
             os.fsync(self._handle)
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
         if self._handle >= 0:
             os.close(self._handle)
         self._handle = -1
@@ -134,13 +134,13 @@ class ActionCache:
             fields["log"] = record.log
         text = b"%s %s" % (key.encode(), encode(fields))
         try:
-            with self._store.unswept():
+            with self._store.gc_lock():
                 self._shard(key).append(text, sync=sync)
         except OSError as error:
             raise cache_error(self._root, error) from None
 
     def close(self) -> None:
-        """Let go of the files."""
+        """Close the files."""
         for shard in self._shards.values():
             shard.close()
 

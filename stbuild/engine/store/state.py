@@ -3,8 +3,9 @@
 import os
 import time
 import zlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import Any, NamedTuple
 
 from msgspec import Struct
 
@@ -21,20 +22,28 @@ _SMALL_BYTES = 1 << 10
 """What is not larger is kept as it is: compressing it takes longer than writing the rest of a result."""
 
 
+class Placed(NamedTuple):
+    """An output in place: digest, inode and change time, in whose place a tree has a digest of its files'."""
+
+    digest: str
+    inode: int
+    changed: int
+
+
 class Result(Struct, frozen=True, kw_only=True):
-    """How an action last ended: its key, and digest and inode of each output by path."""
+    """How an action last ended: its key, and where each output is by its path."""
 
     key: str
-    outputs: dict[str, tuple[str, int]]
+    outputs: dict[str, Placed]
 
 
 class State:
-    """A memory and no more: whatever of it is lost or torn, the cache has the results."""
+    """What a workspace remembers. Any of it may be lost or damaged: the cache has the results."""
 
     def __init__(self, folder: Path) -> None:
-        self._journal = Journal(folder, ("files", "results", "notes", "parts"))
+        self._journal = Journal(folder, ("files", "actions", "notes", "parts"))
         self._files = self._journal.tables["files"]
-        self._actions = self._journal.tables["results"]
+        self._actions = self._journal.tables["actions"]
         self._places: dict[str, list[int]] = self._journal.tables["parts"]
         for key, _, place, _ in self._actions.values():
             self._places.setdefault(key, place)
@@ -61,26 +70,38 @@ class State:
         row = self._actions.get(name)
         if row is None:
             return None
-        return Result(key=row[0], outputs={path: (digest, inode) for path, digest, inode in row[1]})
+        return Result(key=row[0], outputs={path: Placed(*rest) for path, *rest in row[1]})
+
+    def results(self) -> Iterator[tuple[str, Result]]:
+        """Every action's name with its last result."""
+        for name in sorted(self._actions):
+            result = self.result(name)
+            assert result is not None
+            yield name, result
 
     def knows(self, configuration: str, names: Iterable[str]) -> bool:
         """Whether all these actions have a last result."""
         return all(f"{configuration}/{name}" in self._actions for name in names)
 
     def record(
-        self, name: str, key: str, outputs: dict[str, tuple[str, int]], parts: str, seconds: float | None
+        self, name: str, key: str, outputs: Mapping[str, Placed], parts: str, seconds: float | None
     ) -> None:
         """Remember a result; `seconds` is None when it came from the cache."""
         place = self._places.get(key) or self._write_parts(parts)
         self._places[key] = place
-        rows = [[path, digest, inode] for path, (digest, inode) in outputs.items()]
+        rows = _rows(outputs)
         old = self._actions.get(name)
         if old is not None and old[0] != key:
             self._journal.set("parts", old[0], old[2])
         lasted = round(seconds, 3) if seconds is not None else old[3] if old is not None else None
-        self._journal.set("results", name, [key, rows, place, lasted])
+        self._journal.set("actions", name, [key, rows, place, lasted])
         if (seconds or 0) > _LONG_S or time.monotonic() - self._synced > _SYNC_S:
             self.commit()
+
+    def replace(self, name: str, outputs: Mapping[str, Placed]) -> None:
+        """Remember where the outputs of a result are now."""
+        key, _, place, lasted = self._actions[name]
+        self._journal.set("actions", name, [key, _rows(outputs), place, lasted])
 
     def parts(self, name: str) -> str | None:
         """The parts of the key under which an action last ended, as canonical JSON."""
@@ -107,13 +128,13 @@ class State:
         """A remembered text."""
         return self._notes.get(name)
 
-    def take_note(self, name: str, value: str) -> None:
+    def set_note(self, name: str, value: str) -> None:
         """Remember a text."""
         self._journal.set("notes", name, value)
 
     def forget(self) -> None:
         """Forget every result, as after `clean`."""
-        self._journal.clear("results")
+        self._journal.clear("actions")
 
     def commit(self) -> None:
         """Make everything outlast a power cut."""
@@ -121,7 +142,7 @@ class State:
         self._synced = time.monotonic()
 
     def close(self) -> None:
-        """Let go of the files; when the parts of keys grow too large, old ones are dropped."""
+        """Close the files; when the parts of keys have grown too large, old ones are dropped first."""
         if self._parts_bytes > _PARTS_BYTES:
             self._squeeze()
         os.close(self._parts)
@@ -154,6 +175,10 @@ class State:
         fresh.replace(self._parts_path)
         self._journal.fold()
         self._open_parts()
+
+
+def _rows(outputs: Mapping[str, Placed]) -> list[list[Any]]:
+    return [[path, *placed] for path, placed in outputs.items()]
 
 
 def signature_of(status: os.stat_result) -> str:

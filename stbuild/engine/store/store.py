@@ -11,6 +11,7 @@ from pathlib import Path
 
 from stbuild.engine.keys import digest as digests
 from stbuild.engine.keys.digest import Manifest
+from stbuild.engine.store.copies import Copies, Found, is_sealed, seal
 from stbuild.errors import StbuildError
 
 _FICLONE = 0x40049409
@@ -21,14 +22,14 @@ class Gone(Exception):
 
 
 class Store:
-    """A folder of blobs. What it hands out is checked by one `stat`, and by its hash when that is off."""
+    """A folder of blobs. What it hands out is checked by one `stat`, and read where that tells nothing."""
 
     def __init__(self, root: Path, warn: Callable[[str], None]) -> None:
         self.root = root
+        self.copies = Copies()
         self._cas = str(root / "cas")
         self._warn = warn
         self._made: set[str] = set()
-        self._good: set[str] = set()
         self._manifests: dict[str, Manifest] = {}
         self._serial = itertools.count()
         self._lock = -1
@@ -40,13 +41,23 @@ class Store:
 
     def has(self, digest: str) -> bool:
         """Whether the content is here and untouched; a damaged blob is removed with a warning."""
-        if digest in self._good:
-            return True
         if not self._intact(digest):
             return False
-        if digest.endswith(digests.TREE) and not all(map(self.has, set(self.manifest(digest).values()))):
+        return not digest.endswith(digests.TREE) or all(map(self.has, set(self.manifest(digest).values())))
+
+    def hold(self, digest: str) -> bool:
+        """Whether the content is here; then it counts as new, and no sweep takes it soon."""
+        if not self._intact(digest):
             return False
-        self._good.add(digest)
+        blob = self.path(digest)
+        try:
+            with self.gc_lock():
+                os.chmod(blob, digests.mode_of(digest))
+                status = os.stat(blob)
+        except (FileNotFoundError, PermissionError):
+            return False
+        if is_sealed(status, digest):
+            self.copies.note(status, digest)
         return True
 
     def put_file(self, path: str, *, move: bool = True, sync: bool = False) -> str:
@@ -55,7 +66,7 @@ class Store:
         try:
             status = os.fstat(handle)
             digest = digests.hash_open(handle, status)
-            if not self._hold(digest):
+            if not self.hold(digest):
                 own = move and not linked and status.st_nlink == 1
                 self._take(path, digest, handle if own else None, sync)
         finally:
@@ -65,25 +76,24 @@ class Store:
     def put_bytes(self, data: bytes, digest: str) -> None:
         """Take in a content that is in memory."""
         blob = self.path(digest)
-        if self._hold(digest):
+        if self.hold(digest):
             return
         self._folder(blob)
         temporary = self._unique(blob)
         try:
             Path(temporary).write_bytes(data)
-            self._seal(temporary, digest)
+            seal(temporary, digest)
             os.rename(temporary, blob)
         except OSError as error:
             raise self._error(error) from None
-        self._good.add(digest)
 
-    def put_tree(self, folder: str, *, sync: bool = False) -> str:
-        """Take in every file below `folder`; the digest of the tree."""
+    def put_tree(self, folder: str, put: Callable[[str], str]) -> str:
+        """Take in every file below `folder` by `put`, which gives its digest; the digest of the tree."""
         manifest: Manifest = {}
         for place, _, files in os.walk(folder):
             for name in files:
                 path = f"{place}/{name}"
-                manifest[os.path.relpath(path, folder)] = self.put_file(path, sync=sync)
+                manifest[os.path.relpath(path, folder)] = put(path)
         return self.put_manifest(manifest)
 
     def put_manifest(self, manifest: Manifest) -> str:
@@ -93,6 +103,10 @@ class Store:
         self.put_bytes(text, digest)
         self._manifests[digest] = manifest
         return digest
+
+    def sound_manifest(self, digest: str) -> Manifest | None:
+        """The files of a tree; None when its blob is gone or damaged."""
+        return self.manifest(digest) if digest in self._manifests or self._intact(digest) else None
 
     def manifest(self, digest: str) -> Manifest:
         """The files of a tree."""
@@ -104,20 +118,22 @@ class Store:
         """The content of a blob."""
         return Path(self.path(digest)).read_bytes()
 
-    def checkout(self, digest: str, target: str) -> None:
-        """Make `target` show the content, in place of whatever is there; `Gone` when a sweep was faster."""
+    def checkout(self, digest: str, target: str) -> os.stat_result:
+        """Make `target` show the content, in place of whatever is there; its status.
+
+        `Gone` when a sweep was faster, or somebody has changed the blob in this very moment.
+        """
         try:
-            if digest.endswith(digests.TREE):
-                self._checkout_tree(digest, target)
-            else:
-                self._link(digest, target)
+            if not digest.endswith(digests.TREE):
+                return self._link(digest, target)
+            self._checkout_tree(digest, target)
+            return os.stat(target)
         except FileNotFoundError:
-            self._good.clear()
             raise Gone(digest) from None
 
     @contextmanager
-    def unswept(self, *, alone: bool = False) -> Iterator[None]:
-        """While this lasts no sweep removes anything; a sweep removes while it has the store `alone`."""
+    def gc_lock(self, *, alone: bool = False) -> Iterator[None]:
+        """Hold the lock that keeps builds and gc apart; `alone`, as gc does while it removes, or shared."""
         if self._locked:
             yield
             return
@@ -135,23 +151,10 @@ class Store:
             fcntl.flock(self._lock, fcntl.LOCK_UN)
 
     def close(self) -> None:
-        """Let go of the file by which builds and sweeps keep apart."""
+        """Close the lock file."""
         if self._lock >= 0:
             os.close(self._lock)
         self._lock = -1
-
-    def _hold(self, digest: str) -> bool:
-        """Whether the content is here; then it counts as new, and no sweep takes it soon."""
-        if not self._intact(digest):
-            self._good.discard(digest)
-            return False
-        try:
-            with self.unswept():
-                os.chmod(self.path(digest), digests.mode_of(digest))
-        except (FileNotFoundError, PermissionError):
-            return False
-        self._good.add(digest)
-        return True
 
     def _checkout_tree(self, digest: str, target: str) -> None:
         staging = self._unique(target)
@@ -169,7 +172,15 @@ class Store:
         remove(target)
         os.rename(staging, target)
 
-    def _link(self, digest: str, target: str) -> None:
+    def _link(self, digest: str, target: str) -> os.stat_result:
+        self._make_link(digest, target)
+        status = os.stat(target)
+        if not is_sealed(status, digest):
+            raise Gone(digest)
+        self.copies.note(status, digest)
+        return status
+
+    def _make_link(self, digest: str, target: str) -> None:
         blob = self.path(digest)
         for _ in range(3):
             try:
@@ -186,7 +197,7 @@ class Store:
                     raise
                 break
         self._copy(blob, target)
-        self._seal(target, digest)
+        seal(target, digest)
 
     def _take(self, path: str, digest: str, handle: int | None, sync: bool) -> None:
         """Move the file behind the open `handle` to its place, or copy the one at `path` there."""
@@ -197,13 +208,12 @@ class Store:
                 self._copy_in(path, blob, digest, sync)
         except OSError as error:
             raise self._error(error) from None
-        self._good.add(digest)
 
     def _move(self, path: str, blob: str, digest: str, handle: int, sync: bool) -> bool:
         """Move a file; False when it lies on another file system."""
         if sync:
             os.fsync(handle)
-        self._seal(handle, digest)
+        seal(handle, digest)
         try:
             os.rename(path, blob)
         except OSError as error:
@@ -217,13 +227,8 @@ class Store:
         self._copy(path, temporary)
         if sync:
             _fsync(temporary)
-        self._seal(temporary, digest)
+        seal(temporary, digest)
         os.rename(temporary, blob)
-
-    def _seal(self, path: str | int, digest: str) -> None:
-        os.chmod(path, digests.mode_of(digest))
-        stamp = digests.content_mtime_ns(digest)
-        os.utime(path, ns=(stamp, stamp))
 
     def _copy(self, source: str, target: str) -> None:
         remove(target)
@@ -234,18 +239,11 @@ class Store:
 
     def _intact(self, digest: str) -> bool:
         blob = self.path(digest)
-        try:
-            status = os.stat(blob)
-        except (FileNotFoundError, NotADirectoryError):
-            return False
-        if status.st_mtime_ns == digests.content_mtime_ns(digest):
-            return True
-        if digests.hash_file(blob)[:64] == digest[:64]:
-            self._seal(blob, digest)
-            return True
-        self._warn(f"cache: the blob {digest[:12]} was damaged and is not used")
-        remove(blob)
-        return False
+        found = self.copies.check(blob, digest)
+        if found is Found.DAMAGED:
+            self._warn(f"cache: the blob {digest[:12]} was damaged and is not used")
+            remove(blob)
+        return found in (Found.SOUND, Found.MENDED)
 
     def _folder(self, blob: str) -> None:
         folder = os.path.dirname(blob)

@@ -57,31 +57,31 @@ void build(
   Port<stb::Cmd> cmd_sampler = open_port<stb::Cmd>("cmd_sampler", 2);
   {
     const Unit unit("router");
-    router(desc, tiles_0, tiles_1, layers_input_layernorm_q, layers_attention_q, layers_post_attention_layernorm_q, layers_mul_q, head_norm_q, desc_0, act_0, desc_1, act_1, layers_q_proj, layers_k_proj, layers_v_proj, layers_o_proj, layers_gate_proj, layers_up_proj, layers_down_proj, head_lm_head);
+    ::router(desc, tiles_0, tiles_1, layers_input_layernorm_q, layers_attention_q, layers_post_attention_layernorm_q, layers_mul_q, head_norm_q, desc_0, act_0, desc_1, act_1, layers_q_proj, layers_k_proj, layers_v_proj, layers_o_proj, layers_gate_proj, layers_up_proj, layers_down_proj, head_lm_head);
   }
   {
     const Unit unit("layers_residual");
-    layers_residual(prologue_embed_tokens, layers_o_proj, layers_down_proj, layers_input_layernorm_params, layers_post_attention_layernorm_params, head_norm_params, cmd_layers_residual, layers_input_layernorm_q, layers_post_attention_layernorm_q, head_norm_q);
+    ::layers_residual(prologue_embed_tokens, layers_o_proj, layers_down_proj, layers_input_layernorm_params, layers_post_attention_layernorm_params, head_norm_params, cmd_layers_residual, layers_input_layernorm_q, layers_post_attention_layernorm_q, head_norm_q);
   }
   {
     const Unit unit("layers_attention");
-    layers_attention(layers_q_proj, layers_k_proj, layers_v_proj, rotary, layers_attention_kv_k_in, layers_attention_kv_v_in, cmd_layers_attention, layers_attention_q, layers_attention_kv_k_out, layers_attention_kv_v_out);
+    ::layers_attention(layers_q_proj, layers_k_proj, layers_v_proj, rotary, layers_attention_kv_k_in, layers_attention_kv_v_in, cmd_layers_attention, layers_attention_q, layers_attention_kv_k_out, layers_attention_kv_v_out);
   }
   {
     const Unit unit("layers_silu");
-    layers_silu(layers_gate_proj, layers_up_proj, cmd_layers_silu, layers_mul_q);
+    ::layers_silu(layers_gate_proj, layers_up_proj, cmd_layers_silu, layers_mul_q);
   }
   {
     const Unit unit("sampler");
-    sampler(head_lm_head, cmd_sampler, logits, token);
+    ::sampler(head_lm_head, cmd_sampler, logits, token);
   }
   {
     const Unit unit("matmul_0");
-    matmul(desc_0, act_0, weights_0, weights_1, tiles_0);
+    ::matmul(desc_0, act_0, weights_0, weights_1, tiles_0);
   }
   {
     const Unit unit("matmul_1");
-    matmul(desc_1, act_1, weights_2, weights_3, tiles_1);
+    ::matmul(desc_1, act_1, weights_2, weights_3, tiles_1);
   }
 }
 
@@ -109,7 +109,7 @@ void launch(
   Port<stb::Cmd> cmd_layers_silu = open_port<stb::Cmd>("cmd_layers_silu", 2);
   Port<stb::Cmd> cmd_sampler = open_port<stb::Cmd>("cmd_sampler", 2);
   const Unit unit("control");
-  control(static_cast<const stb::Word*>(buffers[0]),
+  ::control(static_cast<const stb::Word*>(buffers[0]),
         static_cast<const stb::Word*>(buffers[1]),
         static_cast<const stb::Word*>(buffers[2]),
         static_cast<const stb::Word*>(buffers[3]),

@@ -26,7 +26,7 @@ def places(parts: Sequence[bytes], start: int) -> Places:
     return found
 
 
-class Shelf(Mapping[str, Node]):
+class LazyNodes(Mapping[str, Node]):
     """The nodes by id, in the order of `names`; the places count from the beginning of `text`."""
 
     def __init__(self, text: memoryview, names: Sequence[str], at: Places) -> None:

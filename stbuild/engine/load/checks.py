@@ -1,0 +1,57 @@
+"""What an action must not ask of the operating system, found before anything runs."""
+
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+from stbuild.engine.graph.artifact import File
+from stbuild.engine.graph.names import shortened_path, text_problem
+
+
+class Problem(NamedTuple):
+    """A sentence, and the attribute that it is about as most rules call it."""
+
+    message: str
+    attribute: str
+
+
+def action_problem(
+    argv: Iterable[str],
+    env: Mapping[str, str] | None,
+    tools: Iterable[str],
+    report: str,
+    outputs: Iterable[File],
+) -> Problem | None:
+    """The first thing that no process could be started with, or None."""
+    for text in argv:
+        if problem := text_problem(text):
+            return Problem(f"the argument {shortened_path(text)} {problem}", "cmd")
+    for name, value in (env or {}).items():
+        if problem := variable_problem(name, value):
+            return Problem(problem, "env")
+    for tool in tools:
+        if problem := _program_problem(tool):
+            return Problem(f"program {tool!r} {problem}", "programs")
+    if report and all(file.made != report for file in outputs):
+        return Problem(f"the report {report!r} is no output of the action", "")
+    return None
+
+
+def variable_problem(name: str, value: str) -> str:
+    """Why there is no such environment variable, as a sentence; '' when there can be."""
+    if not isinstance(name, str) or not isinstance(value, str):
+        return f"environment variable {name!r} takes a text, got {value!r}"
+    if not name:
+        return "an environment variable has an empty name"
+    if "=" in name:
+        return f"the name of environment variable {name!r} holds '='"
+    problem = text_problem(name)
+    if problem:
+        return f"the name of environment variable {name!r} {problem}"
+    problem = text_problem(value)
+    return f"the value of environment variable {name!r} {problem}" if problem else ""
+
+
+def _program_problem(name: str) -> str:
+    if "/" in name and not name.startswith("/"):
+        return "is a relative path: name a program on PATH, or put the file into `tools`"
+    return text_problem(name) if name else "has an empty name"

@@ -1,0 +1,182 @@
+"""The processes of a design that are no ops of the graph: they move words, or send them to the engine."""
+
+from dataclasses import dataclass
+
+from stbuild.ir.graph import Param, PositionTable
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fork:
+    """One stream to several readers, or to none; `once` for a stream that is sent once per launch."""
+
+    words: int
+    once: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class LoopHead:
+    """Takes the block's input `slot` from the block before, later ones from its own tail."""
+
+    slot: int
+    words: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class LoopTail:
+    """Sends the block's output `slot` back to its head, the last one to the block behind."""
+
+    slot: int
+    words: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class TakeLast:
+    """Lets only the last token of a launch pass, and only if the head runs."""
+
+    words: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Argmax:
+    """Logits to memory and their largest one's index as the token."""
+
+    words: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class FanOut:
+    """Commands to the processes of a kernel."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReadWeights:
+    """The weight tiles of one channel of an engine, from `region`: all blocks but the head, then the head."""
+
+    engine: int = 0
+    channel: int
+    region: str
+    body_words: int
+    head_words: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class FixedParam:
+    """A parameter of the model as integers with `frac` fraction bits."""
+
+    param: Param
+    frac: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class ParamRead:
+    """`words` words with the values of `params`, in every run of `block`."""
+
+    params: tuple[FixedParam, ...]
+    block: int
+    words: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReadParams:
+    """Parameters from `region` in the order of their use (block, run, read); read `i` goes to stream `i`."""
+
+    region: str
+    reads: tuple[ParamRead, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class RowRead:
+    """A row of `words` words per token from `region`, one of `rows`, by token id or by position.
+
+    The region begins with row `first` of the model's table.
+    """
+
+    region: str
+    words: int
+    rows: int
+    first: int = 0
+    by_token: bool
+    values: FixedParam | PositionTable
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sequence:
+    """Commands to the kernels, then the rows of every token, then the descriptors in `program`.
+
+    Row read `i` goes to the `i`-th of its streams that carry rows; token ids lie in `tokens`.
+    """
+
+    program: str
+    tokens: str
+    rows: tuple[RowRead, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReadKv:
+    """The older records of `region`, run after run: those that the launch's first position sees.
+
+    `windows` are the positions that a query sees in each run, its own among them; () is all.
+    """
+
+    region: str
+    block: int
+    record_words: int
+    windows: tuple[int, ...] = ()
+
+    def records(self, run: int, position: int) -> int:
+        """How many records a launch from `position` reads in a run."""
+        return min(position, self.windows[run] - 1) if self.windows else position
+
+
+@dataclass(frozen=True, kw_only=True)
+class WriteKv:
+    """The new records of `region`, run after run."""
+
+    region: str
+    block: int
+    record_words: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class WriteWords:
+    """`words` words to `region` when the head runs: the logits, or the token that they choose."""
+
+    region: str
+    words: int
+    token: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Dispatch:
+    """Quantised vectors from the segments to the compute units of an engine.
+
+    Reads the descriptors and then the vectors, by `MatmulOp.source`; writes the descriptors for `Collect`,
+    then descriptors and vectors for each unit in turn.
+    """
+
+    engine: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Collect:
+    """Result tiles from the compute units to the segments, token-major; rows of at most `max_tiles`.
+
+    Reads the descriptors and then the tiles of each unit; writes the results, by `MatmulOp.destination`.
+    """
+
+    engine: int = 0
+    max_tiles: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class ComputeUnit:
+    """Unit `unit` of an engine: reads descriptors, vectors and one stream of weights a lane; writes tiles."""
+
+    engine: int = 0
+    unit: int
+
+
+Plumbing = (
+    Fork | LoopHead | LoopTail | TakeLast | Argmax | FanOut | Sequence | ReadWeights | ReadParams
+    | ReadKv | WriteKv | WriteWords | Dispatch | Collect | ComputeUnit
+)  # fmt: skip

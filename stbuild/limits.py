@@ -1,0 +1,16 @@
+"""The numbers that a project may choose from: analysis refuses others, and the steps rely on it."""
+
+MAX_CONTEXT = 32768
+"""Positions of the KV cache: the sums of attention stay within 64 bits."""
+GROUPS = (32, 64, 128)
+"""Columns of a weight matrix that share a scale."""
+OTHER_PORTS = 4
+"""m_axi ports beside the weight channels: program with rows, parameters, K and V records."""
+CHUNK = 8
+"""Tokens of a prompt that share one pass over the weights, where a project does not say."""
+
+
+def default_channels(*, banks: int, ports: int, slrs: int) -> int:
+    """Weight channels that the memory and the ports allow, the same number in every SLR."""
+    most = min(banks, ports - OTHER_PORTS)
+    return most - most % slrs

@@ -1,0 +1,74 @@
+"""An output that is a symbolic link to an input is that input: its bytes are not read again."""
+
+from pathlib import Path
+
+import pytest
+
+from stbuild.engine.execution.collect import collect
+from stbuild.engine.execution.folders import ActionDir
+from stbuild.engine.graph.action import Action
+from stbuild.engine.graph.artifact import File, Origin, Tree
+from stbuild.engine.keys import digest as digests
+from stbuild.engine.store.store import Store
+from tests.conftest import WorkspaceFolder
+
+KNOWN, OTHER = b"as it was put there", b"what reading it again would find"
+SOURCE = File(path="p/a")
+TREE = Tree(path="p/t", origin=Origin.OUTPUT)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    """A store with one content, the digest of both inputs below."""
+    store = Store(tmp_path / "cache", pytest.fail)
+    store.put_bytes(KNOWN, digests.hash_bytes(KNOWN))
+    return store
+
+
+def taken_in(store: Store, folder: Path, target: str, *inputs: File) -> str:
+    """The digest of an output that is a link to `target`, where all files hold OTHER."""
+    known = digests.hash_bytes(KNOWN)
+    tree = store.put_manifest({"x/y": known})
+    for file in ("in/p/a", "in/p/t/x/y", "in/p/t/x/new"):
+        (folder / file).parent.mkdir(parents=True, exist_ok=True)
+        (folder / file).write_bytes(OTHER)
+    out = File(path="p/g/o", origin=Origin.OUTPUT, prefix="p/g")
+    (folder / "out").mkdir()
+    (folder / "out/o").symlink_to(target)
+    (folder / "log").touch()
+    action = Action(id="g", label="//p:g", mnemonic="Link", argv=(), inputs=inputs, outputs=(out,))
+    place = ActionDir(folder=str(folder), log=str(folder / "log"))
+    digest_of = {SOURCE.path: known, TREE.path: tree}
+    outputs, _ = collect(place, action, inputs, lambda f: digest_of[f.path], store, sync=False)
+    return outputs["out/o"]
+
+
+@pytest.mark.parametrize("target", ["../in/p/a", "../in/p/t/x/y", "./../out/../in/p/t/x/y"])
+def test_a_link_to_an_input_is_not_read(store: Store, tmp_path: Path, target: str) -> None:
+    assert taken_in(store, tmp_path / "work", target, SOURCE, TREE) == digests.hash_bytes(KNOWN)
+
+
+@pytest.mark.parametrize("target", ["../in/p/a", "../in/p/t/x/y"])
+def test_a_link_to_what_is_no_input_is_read(store: Store, tmp_path: Path, target: str) -> None:
+    assert taken_in(store, tmp_path / "work", target) == digests.hash_bytes(OTHER)
+
+
+def test_a_link_to_what_the_tree_did_not_have_is_read(store: Store, tmp_path: Path) -> None:
+    assert taken_in(store, tmp_path / "work", "../in/p/t/x/new", TREE) == digests.hash_bytes(OTHER)
+
+
+def test_an_input_that_the_store_does_not_hold_is_read(tmp_path: Path) -> None:
+    empty = Store(tmp_path / "empty", pytest.fail)
+    assert taken_in(empty, tmp_path / "work", "../in/p/a", SOURCE) == digests.hash_bytes(OTHER)
+
+
+@pytest.mark.parametrize("kind", ["auto", "staged", "off"])
+def test_the_output_is_the_same_file_as_the_input(workspace: WorkspaceFolder, kind: str) -> None:
+    workspace.build_file(
+        "p",
+        "genrule: {name: a, outs: [a], cmd: 'echo 1 > $@'}",
+        "genrule: {name: g, srcs: [':a'], outs: [g], cmd: 'ln -s ../$< $@'}",
+    )
+    workspace.ok("p:g", f"--sandbox={kind}")
+    made = workspace.output("p/g")
+    assert not made.is_symlink() and made.samefile(workspace.output("p/a"))

@@ -1,0 +1,88 @@
+"""FIFO depths follow from what a stream carries and from the way that its words wait for."""
+
+from dataclasses import replace
+
+import pytest
+
+from stbuild.ir.design import Design, Stream, StreamKind
+from stbuild.ir.graph import Add
+from stbuild.ir.plumbing import ComputeUnit, Fork, Sequence
+from stbuild.passes.fifos import BURST, COMMANDS, DESCRIPTORS, MARGIN, SMALL, SizeFifos
+from stbuild.passes.sizes import Wishes
+from tests.passes.designs import design_of, finished, graph_of, network_of
+from tests.reference.small import Variant
+
+FULL = Variant(scaled=True, positions=True, head_norm=True, center=True, bias=True)
+CHUNKS = (1, 4, 16)
+
+
+def of_kind(design: Design, *kinds: StreamKind) -> list[Stream]:
+    return [s for s in design.streams if s.kind in kinds]
+
+
+def with_chunk(chunk: int) -> Design:
+    return finished(network_of(graph_of(FULL), wishes=Wishes(channels=4, lanes=2, chunk=chunk)))
+
+
+def residuals(design: Design) -> list[Stream]:
+    """What a fork keeps for an addition, while its other copy goes through the engine."""
+    op = {p.name: p.op for p in design.processes}
+    return [s for s in design.streams if isinstance(op[s.source], Fork) and isinstance(op[s.sink], Add)]
+
+
+def test_streams_of_the_frame_have_the_depths_of_their_kinds() -> None:
+    design = design_of(FULL)
+    op = {p.name: p.op for p in design.processes}
+    assert {s.depth for s in of_kind(design, StreamKind.COMMAND)} == {COMMANDS}
+    assert {s.depth for s in of_kind(design, StreamKind.WEIGHTS, StreamKind.KV_READ)} == {BURST}
+    assert {s.depth for s in of_kind(design, StreamKind.TILES)} == {DESCRIPTORS}
+    assert {s.depth for s in of_kind(design, StreamKind.KV_WRITE, StreamKind.OUTPUT)} == {SMALL}
+    for stream in of_kind(design, StreamKind.DESCRIPTOR):
+        assert stream.depth == (SMALL if isinstance(op[stream.sink], ComputeUnit) else DESCRIPTORS)
+
+
+def test_a_launch_s_parameters_and_rows_fit() -> None:
+    design = design_of(FULL)
+    assert all(s.depth >= s.words for s in of_kind(design, StreamKind.PARAMS))
+    assert all(s.depth >= s.words + MARGIN for s in of_kind(design, StreamKind.ROWS))
+
+
+@pytest.mark.parametrize("chunk", CHUNKS)
+def test_what_waits_for_the_engine_holds_a_whole_chunk(chunk: int) -> None:
+    design = with_chunk(chunk)
+    assert len(residuals(design)) == 2
+    looped = of_kind(design, StreamKind.LOOP)
+    assert looped
+    for stream in (*residuals(design), *looped):
+        assert stream.depth == max(SMALL, chunk * stream.words + MARGIN)
+
+
+def test_the_head_s_vector_holds_one_token() -> None:
+    design = with_chunk(16)
+    blocks = {p.name: p.block for p in design.processes}
+    vectors = of_kind(design, StreamKind.VECTOR)
+    head = [s for s in vectors if design.blocks[blocks[s.source]].head]
+    assert len(head) == 1
+    assert all(s.depth == max(SMALL, 16 * s.words + MARGIN) for s in vectors)
+
+
+def test_a_vector_of_one_word_is_no_descriptor() -> None:
+    """A quantised vector of 32 elements is one word for each token, like a descriptor for each op."""
+    network = network_of(graph_of(FULL), wishes=Wishes(channels=4, lanes=2, chunk=64))
+    narrow = tuple(replace(s, words=1) if s.kind is StreamKind.VECTOR else s for s in network.streams)
+    sized = SizeFifos()(replace(network, streams=narrow))
+    assert {s.depth for s in of_kind(sized, StreamKind.VECTOR)} == {64 + MARGIN}
+
+
+def test_sizing_twice_changes_nothing() -> None:
+    design = design_of(FULL)
+    assert SizeFifos()(design) == design
+
+
+def test_rows_come_from_the_sequencer() -> None:
+    design = design_of(FULL)
+    rows = of_kind(design, StreamKind.ROWS)
+    assert len({s.source for s in rows}) == 1
+    sequence = design.process(rows[0].source).op
+    assert isinstance(sequence, Sequence)
+    assert len(rows) == len(sequence.rows) == 3

@@ -1,0 +1,94 @@
+"""Memory and SLRs: weights first, each channel in its bank, everything else behind; refusals with figures."""
+
+from dataclasses import replace
+
+import pytest
+
+from stbuild.errors import StbuildError
+from stbuild.ir.design import Design, KernelRole, Region, RegionKind
+from stbuild.ir.plumbing import ReadKv, ReadWeights
+from stbuild.passes.place import PlaceMemory
+from tests.accelerator import platform
+from tests.passes.designs import design_of
+from tests.reference.small import Variant
+
+FULL = Variant(scaled=True, positions=True, head_norm=True)
+
+
+def regions(design: Design, kind: RegionKind) -> list[Region]:
+    return [r for r in design.regions if r.kind is kind]
+
+
+def test_each_weight_channel_has_its_bank() -> None:
+    design = design_of(FULL)
+    weights = regions(design, RegionKind.WEIGHTS)
+    assert [(r.first, r.last) for r in weights] == [(c, c) for c in range(4)]
+    readers = [p.op for p in design.processes if isinstance(p.op, ReadWeights)]
+    assert [r.name for r in weights] == [op.region for op in readers]
+    assert [r.bytes for r in weights] == [64 * (op.body_words + op.head_words) for op in readers]
+
+
+def test_everything_else_lies_behind_the_weights() -> None:
+    design = design_of(FULL)
+    others = [r for r in design.regions if r.kind is not RegionKind.WEIGHTS]
+    assert all(4 <= r.first <= r.last < platform("u55c").memory.banks for r in others)
+
+
+def test_a_large_region_takes_the_banks_that_it_needs() -> None:
+    design, card = design_of(FULL), platform("u55c")
+    context = card.memory.bytes_per_bank // 64
+    placed = PlaceMemory(platform=card)(replace(design, sizes=replace(design.sizes, context=context)))
+    for region in regions(placed, RegionKind.KV):
+        assert region.last - region.first >= region.bytes // card.memory.bytes_per_bank
+    addresses = [r.first for r in placed.regions if r.kind is not RegionKind.WEIGHTS]
+    assert addresses == sorted(addresses)
+
+
+def test_what_is_no_weight_lies_in_the_first_bank_where_all_are_interleaved() -> None:
+    others = [r for r in design_of(FULL, "vck5000").regions if r.kind is not RegionKind.WEIGHTS]
+    assert {(r.first, r.last) for r in others} == {(0, 0)}
+
+
+@pytest.mark.parametrize("card", ["u55c", "vck5000"])
+def test_a_cache_that_is_too_large_is_told_with_the_context_that_fits(card: str) -> None:
+    design = design_of(FULL)
+    huge = replace(design, sizes=replace(design.sizes, context=2**28))
+    with pytest.raises(StbuildError, match=r"with a context of 268435456 needs .* \(KV cache ") as refused:
+        PlaceMemory(platform=platform(card))(huge)
+    hint = str(refused.value.hint)
+    fits = int(hint.split()[3])
+    place = PlaceMemory(platform=platform(card))
+    assert place(replace(design, sizes=replace(design.sizes, context=fits))).regions
+    with pytest.raises(StbuildError, match="KV cache"):
+        place(replace(design, sizes=replace(design.sizes, context=fits + fits // 100 + 64)))
+
+
+def test_weights_that_overrun_a_bank_are_named() -> None:
+    design = design_of(FULL)
+    full = platform("u55c").memory.bytes_per_bank // 64
+    processes = tuple(
+        replace(p, op=replace(p.op, body_words=full)) if isinstance(p.op, ReadWeights) else p
+        for p in design.processes
+    )
+    with pytest.raises(StbuildError, match=r"does not fit u55c: weights_0 needs .*, a memory bank holds"):
+        PlaceMemory(platform=platform("u55c"))(replace(design, processes=processes))
+
+
+def test_every_kv_region_is_read_and_written() -> None:
+    design = design_of(FULL)
+    read = {p.op.region for p in design.processes if isinstance(p.op, ReadKv)}
+    assert read == {r.name for r in regions(design, RegionKind.KV)}
+    assert all(r.writable for r in regions(design, RegionKind.KV))
+
+
+def test_seats() -> None:
+    design, card = design_of(FULL), platform("u55c")
+    home = card.memory.slr_of(0)
+    for kernel in design.kernels:
+        match kernel.role:
+            case KernelRole.MATMUL:
+                assert kernel.slrs == (0, 1)
+            case KernelRole.SEGMENT:
+                assert kernel.slrs[0] != home
+            case _:
+                assert kernel.slrs == (home,)
