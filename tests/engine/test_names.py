@@ -79,7 +79,7 @@ def test_an_accepted_label_and_its_outputs_stay_in_their_folders(text: str, pack
         folder = posixpath.normpath(f"/out/{found.package}/{found.name or 'x'}")
         assert folder == f"/out/{found.package}/{found.name or 'x'}".replace("//", "/")
         file = File(path=f"{found.package}/{found.name}/o", origin=Origin.OUTPUT)
-        assert posixpath.normpath(f"/work/{file.staged}").startswith("/work/in/")
+        assert posixpath.normpath(f"/action/{file.staged}").startswith("/action/in/")
 
 
 @pytest.mark.parametrize(
