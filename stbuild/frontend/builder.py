@@ -206,7 +206,7 @@ class Builder:
             case "sub", _ if len(parts) == 2 and not expr.kwargs:
                 minus = self.like(base, Affine, x=parts[1].source, scale=-1.0)
                 return self.like(base, Add, a=parts[0].source, b=minus.source)
-            case "div", _ if len(parts) == 2:
+            case "div", _ if len(parts) == 2 and not expr.kwargs:
                 inverse = Expr(base=parts[1], target=_aten.reciprocal.default, args=(BASE,))
                 if not expression.finite(inverse):
                     raise self.error("a quotient whose divisor may be 0")

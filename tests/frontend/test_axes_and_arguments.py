@@ -79,6 +79,11 @@ REFUSED: dict[str, tuple[Any, tuple[int, ...], str]] = {
         (),
         "jumps or bends too much",
     ),
+    "floor of a quotient of one vector": (
+        lambda x, _: torch.div(x, 2 + x.sigmoid(), rounding_mode="floor"),
+        (),
+        "a function of several values",
+    ),
     "floor of a quotient of two": (
         lambda x, w: torch.div(x, (x.flip(-1) @ w).sigmoid() + 1, rounding_mode="floor"),
         (256, 256),
