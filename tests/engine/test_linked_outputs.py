@@ -1,5 +1,6 @@
 """An output that is a symbolic link to an input is that input: its bytes are not read again."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from stbuild.engine.execution.folders import ActionDir
 from stbuild.engine.graph.action import Action
 from stbuild.engine.graph.artifact import File, Origin, Tree
 from stbuild.engine.keys import digest as digests
+from stbuild.engine.store.state import State
 from stbuild.engine.store.store import Store
 from tests.conftest import WorkspaceFolder
 
@@ -72,3 +74,37 @@ def test_the_output_is_the_same_file_as_the_input(workspace: WorkspaceFolder, ki
     workspace.ok("p:g", f"--sandbox={kind}")
     made = workspace.output("p/g")
     assert not made.is_symlink() and made.samefile(workspace.output("p/a"))
+
+
+def test_a_blob_that_gets_and_loses_names_is_still_known(store: Store, tmp_path: Path) -> None:
+    known = digests.hash_bytes(KNOWN)
+    other = digests.hash_bytes(OTHER)
+    store.put_bytes(OTHER, other)
+    tree = store.put_manifest({"y": known})
+    one, two, folder = (str(tmp_path / name) for name in ("one", "two", "folder"))
+    for digest, target in ((known, one), (known, two), (tree, folder), (tree, folder), (other, two)):
+        store.checkout(digest, target)
+        assert store.copies.knows(os.lstat(one), known)
+    store.checkout(store.put_manifest({"z": other}), folder)
+    assert store.copies.knows(os.lstat(one), known)
+    os.utime(one, ns=(0, digests.content_mtime_ns(known)))
+    store.checkout(other, one)
+    assert not store.copies.knows(os.lstat(store.path(known)), known)
+
+
+def test_a_new_name_of_a_blob_makes_no_build_read_it(workspace: WorkspaceFolder) -> None:
+    def build(command: str) -> None:
+        workspace.build_file(
+            "p",
+            "genrule: {name: a, outs: [a], cmd: 'echo 1 > $@'}",
+            f"genrule: {{name: g, srcs: [':a'], outs: [g], cmd: '{command}'}}",
+        )
+        workspace.ok("p:g")
+
+    for command in ("ln -s ../$< $@", "ln -s ../$<  $@", "echo 2 > $@"):
+        build(command)
+        state = State(workspace.root / "stbuild-out/.stbuild")
+        placed = {path: each for _, result in state.results() for path, each in result.outputs.items()}
+        state.close()
+        times = {path: os.lstat(workspace.output(path)).st_ctime_ns for path in ("p/a", "p/g")}
+        assert {path: each.changed for path, each in placed.items()} == times

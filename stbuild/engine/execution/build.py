@@ -1,6 +1,6 @@
 """One build: settles what is at hand, and lets doit run the rest."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -90,8 +90,13 @@ class Build:
         finally:
             self._running.close()
             self._pool.close()
+            self._evaluator.update_change_times(self._actions_of(nodes))
             self._evaluator.state.commit()
         return report
+
+    def _actions_of(self, nodes: list[Node]) -> Iterator[Action]:
+        for node in nodes:
+            yield from self._children.get(node.id, ()) if isinstance(node, Template) else (node,)
 
     @property
     def running(self) -> int:

@@ -1,7 +1,7 @@
 """Says of each action whether its result is at hand: still in place, in the cache, or to be made."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from enum import Enum
 from pathlib import Path
 
@@ -177,6 +177,17 @@ class Evaluator:
             placed[file.path] = self.placed.place(target, record.outputs[file.made])
             self._outputs[file.path] = record.outputs[file.made]
         self.state.record(self.name(action), key.digest, placed, key.parts, record.seconds if ran else None)
+
+    def update_change_times(self, actions: Iterable[Action]) -> None:
+        """Remember the change times of outputs whose blobs got or lost a name: the next build reads none."""
+        for action in actions if self.store.copies.moved else ():
+            last = self.state.result(self.name(action))
+            if last is None or not all(map(self.knows, action.outputs)):
+                continue
+            moved = any(self.placed.moved(each.digest) for each in last.outputs.values())
+            now = self._still_placed(last.outputs) if moved else None
+            if now is not None and now != last.outputs:
+                self.state.replace(self.name(action), now)
 
     def assume_outputs_unchanged(self, producers: Mapping[str, str]) -> None:
         """Take an output that was not looked at in this build to be as its action last left it."""

@@ -40,6 +40,13 @@ class Outputs:
         except OSError:
             return None
 
+    def moved(self, digest: str) -> bool:
+        """Whether this build gave the blob of an output another name, or took one: its change time is new."""
+        moved = self._store.copies.moved
+        if not moved or not digest.endswith(digests.TREE):
+            return digest in moved
+        return not moved.isdisjoint((self._store.sound_manifest(digest) or {}).values())
+
     def sound(self, path: str, digest: str, *, doubt_ns: int | None = None) -> bool:
         """Whether an output shows what it should; mode and time of a file are put right."""
         if not digest.endswith(digests.TREE):

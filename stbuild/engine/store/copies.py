@@ -9,6 +9,7 @@ import os
 import stat
 import tempfile
 import time
+from collections.abc import Iterator
 from enum import Enum
 
 from stbuild.engine.keys import digest as digests
@@ -33,10 +34,33 @@ class Copies:
         self._known: dict[int, tuple[str, int]] = {}
         self.mended: dict[str, int] = {}
         """When the mode or time of a copy was put right, by digest."""
+        self.moved: set[str] = set()
+        """Contents whose change time this process has changed while other outputs showed them."""
 
     def note(self, status: os.stat_result, digest: str) -> None:
         """Take a copy as sound: it has just been made, or its change time is that of a sound one."""
         self._known[status.st_ino] = (digest, status.st_ctime_ns)
+
+    def note_own_change(self, status: os.stat_result, digest: str, *, names: int) -> None:
+        """Take a sound copy as sound still after this process has touched it, or given or taken a name of it.
+
+        A file with more than `names` names is shown by other outputs too, which have a new change time now.
+        """
+        if not is_sealed(status, digest):
+            return
+        self.note(status, digest)
+        if status.st_nlink > names:
+            self.moved.add(digest)
+
+    def shown_at(self, target: str) -> dict[str, int]:
+        """The inodes of known sound copies at an output's path, a file or a folder, by digest."""
+        shown = {}
+        for path in _files_at(target):
+            status = os.lstat(path)
+            digest, _ = self._known.get(status.st_ino, ("", 0))
+            if digest and self.knows(status, digest):
+                shown[digest] = status.st_ino
+        return shown
 
     def knows(self, status: os.stat_result, digest: str) -> bool:
         """Whether a copy with this status is sound without being read."""
@@ -73,6 +97,13 @@ class Copies:
             status = os.lstat(path)
         self.note(status, digest)
         return Found.SOUND if was_sealed else Found.MENDED
+
+
+def _files_at(target: str) -> Iterator[str]:
+    if os.path.isdir(target) and not os.path.islink(target):
+        yield from (f"{place}/{name}" for place, _, names in os.walk(target) for name in names)
+    elif os.path.lexists(target):
+        yield target
 
 
 def counts_finely(folder: str) -> bool:

@@ -6,7 +6,7 @@ import itertools
 import os
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from stbuild.engine.keys import digest as digests
@@ -56,8 +56,7 @@ class Store:
                 status = os.stat(blob)
         except (FileNotFoundError, PermissionError):
             return False
-        if is_sealed(status, digest):
-            self.copies.note(status, digest)
+        self.copies.note_own_change(status, digest, names=1)
         return True
 
     def put_file(self, path: str, *, move: bool = True, sync: bool = False) -> str:
@@ -169,7 +168,7 @@ class Store:
                 os.makedirs(folder, exist_ok=True)
                 made.add(folder)
             self._link(member, path)
-        remove(target)
+        self._unplace(target)
         os.rename(staging, target)
 
     def _link(self, digest: str, target: str) -> os.stat_result:
@@ -177,8 +176,18 @@ class Store:
         status = os.stat(target)
         if not is_sealed(status, digest):
             raise Gone(digest)
-        self.copies.note(status, digest)
+        self.copies.note_own_change(status, digest, names=2)
         return status
+
+    def _unplace(self, target: str) -> None:
+        """Remove what is in the place of an output; the blobs that it showed lose a name, and stay sound."""
+        shown = self.copies.shown_at(target)
+        remove(target)
+        for digest, inode in shown.items():
+            with suppress(FileNotFoundError):
+                status = os.lstat(self.path(digest))
+                if status.st_ino == inode:
+                    self.copies.note_own_change(status, digest, names=1)
 
     def _make_link(self, digest: str, target: str) -> None:
         blob = self.path(digest)
@@ -187,7 +196,7 @@ class Store:
                 os.link(blob, target)
                 return
             except FileExistsError:
-                remove(target)
+                self._unplace(target)
             except (FileNotFoundError, NotADirectoryError):
                 _make_way(target)
                 if not os.path.exists(blob):
