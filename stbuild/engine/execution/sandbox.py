@@ -65,13 +65,14 @@ class Sandbox:
             lists += [str(layout.package_root()), *python_paths(action.module), *_own_package(action)]
             for path in self._closures.closure(action.module, action.where).paths:
                 read += [path, _compiled(path)]
-        write = [place.folder, *self._roots.devices]
+        write = [place.folder]
         if action.policy.network:
             write.append(str(layout.downloads_dir()))
             os.makedirs(write[-1], exist_ok=True)
         return {
             "kind": self.kind,
             "system": [*self._roots.system, *map(self._roots.of_program, self._tools.paths(action))],
+            "devices": self._roots.devices,
             "read": read,
             "list": lists,
             "write": write,

@@ -200,6 +200,7 @@ class Keeper:
     def _wall_in(self, wall: dict[str, Any]) -> None:
         landlock.confine(
             system=wall["system"],
+            devices=wall["devices"],
             read=wall["read"],
             listed=wall["list"],
             write=wall["write"],

@@ -36,6 +36,7 @@ def version() -> int:
 def confine(
     *,
     system: Iterable[str],
+    devices: Iterable[str],
     read: Iterable[str],
     listed: Iterable[str],
     write: Iterable[str],
@@ -51,6 +52,8 @@ def confine(
     see = _EXECUTE | _READ_FILE | _READ_DIR
     for path in system:
         _allow_held(ruleset, path, see)
+    for path in devices:
+        _allow_held(ruleset, path, handled)
     for paths, rights in ((read, see), (listed, _READ_DIR), (write, handled)):
         for path in paths:
             _allow(ruleset, path, rights)
