@@ -29,11 +29,12 @@ from stbuild.engine.repeat import noop
 from stbuild.engine.repeat.delta import Delta, Finished, keep
 from stbuild.engine.store.copies import counts_finely
 from stbuild.engine.store.disk import told_when_full
+from stbuild.engine.store.files import cache_error
 from stbuild.engine.store.lease import Leases
 from stbuild.engine.store.lock import exclusive
 from stbuild.engine.store.results import ActionCache
 from stbuild.engine.store.state import State
-from stbuild.engine.store.store import Store, cache_error
+from stbuild.engine.store.store import Store
 from stbuild.errors import StbuildError, did_you_mean
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from msgspec import Struct
 from stbuild.engine.graph.action import Action
 from stbuild.engine.graph.artifact import File, Origin, Tree
 from stbuild.engine.keys.key import Key
-from stbuild.engine.store.store import remove
+from stbuild.engine.store.files import remove
 from stbuild.errors import StbuildError
 
 Real = Callable[[File], str]

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from stbuild.engine.keys import digest as digests
+from stbuild.engine.store.files import remove
 from stbuild.engine.store.results import Record, is_whole, records_in
-from stbuild.engine.store.store import Store, remove
+from stbuild.engine.store.store import Store
 
 _YOUNG_S = 600
 """A blob without a record that is younger than this may belong to an action that is ending right now."""

@@ -17,7 +17,8 @@ from msgspec import Struct
 
 from stbuild.engine.graph.encode import encode
 from stbuild.engine.store.disk import append
-from stbuild.engine.store.store import Store, cache_error
+from stbuild.engine.store.files import cache_error
+from stbuild.engine.store.store import Store
 
 _TOUCH_S = 86_400
 _KEY = 64

@@ -12,9 +12,8 @@ from pathlib import Path
 from stbuild.engine.keys import digest as digests
 from stbuild.engine.keys.digest import Manifest
 from stbuild.engine.store.copies import Copies, Found, is_sealed, seal
+from stbuild.engine.store.files import cache_error, fsync_file, make_way, open_source, reflink, remove
 from stbuild.errors import StbuildError
-
-_FICLONE = 0x40049409
 
 
 class Gone(Exception):
@@ -61,7 +60,7 @@ class Store:
 
     def put_file(self, path: str, *, move: bool = True, sync: bool = False) -> str:
         """Take in the file at `path`, and give its digest; `move` gives the file away."""
-        handle, linked = _open(path)
+        handle, linked = open_source(path)
         try:
             status = os.fstat(handle)
             digest = digests.hash_open(handle, status)
@@ -158,7 +157,7 @@ class Store:
     def _checkout_tree(self, digest: str, target: str) -> None:
         staging = self._unique(target)
         remove(staging)
-        _make_way(staging)
+        make_way(staging)
         os.makedirs(staging)
         made = {staging}
         for relative, member in self.manifest(digest).items():
@@ -198,7 +197,7 @@ class Store:
             except FileExistsError:
                 self._unplace(target)
             except (FileNotFoundError, NotADirectoryError):
-                _make_way(target)
+                make_way(target)
                 if not os.path.exists(blob):
                     raise FileNotFoundError(blob) from None
             except OSError as error:
@@ -235,14 +234,14 @@ class Store:
         temporary = self._unique(blob)
         self._copy(path, temporary)
         if sync:
-            _fsync(temporary)
+            fsync_file(temporary)
         seal(temporary, digest)
         os.rename(temporary, blob)
 
     def _copy(self, source: str, target: str) -> None:
         remove(target)
         try:
-            _reflink(source, target)
+            reflink(source, target)
         except OSError:
             shutil.copyfile(source, target)
 
@@ -269,60 +268,3 @@ class Store:
 
     def _error(self, error: OSError) -> StbuildError:
         return cache_error(self.root, error)
-
-
-def cache_error(root: Path, error: OSError) -> StbuildError:
-    """The sentence for a cache that cannot be written."""
-    hint = "choose another folder with --cache-dir or STBUILD_CACHE"
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        hint = "what finished is kept; make room, run `stbuild cache gc`, or choose another --cache-dir"
-        return StbuildError(f"the cache {root} is full", hint=hint, exit_code=1)
-    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST):
-        return StbuildError(
-            f"the cache {root} cannot be written ({os.strerror(error.errno)})", hint=hint, exit_code=1
-        )
-    return StbuildError(f"the cache {root}: {os.strerror(error.errno or 0)}", hint=hint, exit_code=1)
-
-
-def remove(path: str) -> None:
-    """Remove a file, link or folder, if it is there."""
-    try:
-        os.unlink(path)
-    except FileNotFoundError:
-        return
-    except (IsADirectoryError, PermissionError):
-        shutil.rmtree(path)
-
-
-def _make_way(target: str) -> None:
-    """Make the folders above an output, where a former build may have put a file."""
-    above = os.path.dirname(target)
-    while not os.path.lexists(above):
-        above = os.path.dirname(above)
-    if not os.path.isdir(above):
-        os.unlink(above)
-    os.makedirs(os.path.dirname(target), exist_ok=True)
-
-
-def _open(path: str) -> tuple[int, bool]:
-    """A handle to read a file, and whether `path` is a symbolic link to it."""
-    flags = os.O_RDONLY | os.O_CLOEXEC
-    try:
-        return os.open(path, flags | os.O_NOFOLLOW), False
-    except OSError as error:
-        if error.errno != errno.ELOOP:
-            raise
-    return os.open(path, flags), True
-
-
-def _reflink(source: str, target: str) -> None:
-    with open(source, "rb") as reader, open(target, "wb") as writer:
-        fcntl.ioctl(writer.fileno(), _FICLONE, reader.fileno())
-
-
-def _fsync(path: str) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

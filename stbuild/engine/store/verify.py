@@ -9,8 +9,8 @@ from msgspec import Struct, field
 from stbuild import layout
 from stbuild.engine.keys import digest as digests
 from stbuild.engine.store.copies import Copies, Found
+from stbuild.engine.store.files import remove
 from stbuild.engine.store.state import State
-from stbuild.engine.store.store import remove
 
 
 class Verified(Struct, frozen=True, kw_only=True):
