@@ -51,15 +51,16 @@ Request = dict[str, Any]
 class Running:
     """The action under way."""
 
-    def __init__(self, request: Request, pid: int, group: "cgroup.MemoryGroup | None") -> None:
+    def __init__(
+        self, request: Request, pid: int, group: "cgroup.MemoryGroup | None", started: float
+    ) -> None:
         self.pid = pid
         self.group = group
-        self.started = time.monotonic()
+        self.started = started
         self.limit_kb = request["memory_mb"] * 1024
         self.peak_kb = 0
         self.fate = ""
-        self.process = ""
-        """The process that `fate` tells of, and what it did."""
+        self.process = ""  # The one that `fate` tells of, and what it did.
         self.deadline = self.started + request["timeout"] if request["timeout"] else None
 
     def overrun(self) -> bool:
@@ -100,8 +101,9 @@ class Keeper:
 
     def _perform(self, request: Request) -> None:
         group = _memory_group(request)
+        started = time.monotonic()  # Before the process: the action may run long before we do again.
         try:
-            running = Running(request, self._begin(request, group), group)
+            running = Running(request, self._begin(request, group), group, started)
         except OSError as error:
             self._left += [group] if group else []
             with contextlib.suppress(OSError), open(request["log"], "w") as stream:
@@ -115,9 +117,8 @@ class Keeper:
         running.note_group()
         self._left += [group] if group else []
         self._remove_groups()
-        peak_kb = max(peak_kb, running.peak_kb)
         self._answer({
-            "id": request["id"], "code": code, "seconds": seconds, "peak_kb": peak_kb,
+            "id": request["id"], "code": code, "seconds": seconds, "peak_kb": max(peak_kb, running.peak_kb),
             "fate": running.fate, "process": running.process,
         })  # fmt: skip
 
