@@ -31,9 +31,13 @@ def taken_in(store: Store, folder: Path, target: str, *inputs: File) -> str:
     """The digest of an output that is a link to `target`, where all files hold OTHER."""
     known = digests.hash_bytes(KNOWN)
     tree = store.put_manifest({"x/y": known})
-    for file in ("in/p/a", "in/p/t/x/y", "in/p/t/x/new"):
-        (folder / file).parent.mkdir(parents=True, exist_ok=True)
-        (folder / file).write_bytes(OTHER)
+    real = folder.parent / "real"
+    for file in ("p/a", "p/t/x/y", "p/t/x/new"):
+        (real / file).parent.mkdir(parents=True, exist_ok=True)
+        (real / file).write_bytes(OTHER)
+    (folder / "in/p").mkdir(parents=True)
+    for name in ("a", "t"):
+        (folder / f"in/p/{name}").symlink_to(real / f"p/{name}")
     out = File(path="p/g/o", origin=Origin.OUTPUT, prefix="p/g")
     (folder / "out").mkdir()
     (folder / "out/o").symlink_to(target)
@@ -41,7 +45,9 @@ def taken_in(store: Store, folder: Path, target: str, *inputs: File) -> str:
     action = Action(id="g", label="//p:g", mnemonic="Link", argv=(), inputs=inputs, outputs=(out,))
     place = ActionDir(folder=str(folder), log=str(folder / "log"))
     digest_of = {SOURCE.path: known, TREE.path: tree}
-    outputs, _ = collect(place, action, inputs, lambda f: digest_of[f.path], store, sync=False)
+    outputs, _ = collect(
+        place, action, inputs, lambda f: str(real / f.path), lambda f: digest_of[f.path], store, sync=False
+    )
     return outputs["out/o"]
 
 
@@ -62,6 +68,20 @@ def test_a_link_to_what_the_tree_did_not_have_is_read(store: Store, tmp_path: Pa
 def test_an_input_that_the_store_does_not_hold_is_read(tmp_path: Path) -> None:
     empty = Store(tmp_path / "empty", pytest.fail)
     assert taken_in(empty, tmp_path / "work", "../in/p/a", SOURCE) == digests.hash_bytes(OTHER)
+
+
+@pytest.mark.parametrize("way", ["rm -f $<; echo own > $<", "mv in/p in/q; mkdir in/p; echo own > $<"])
+@pytest.mark.parametrize("kind", ["auto", "staged", "off"])
+def test_what_an_action_puts_in_the_place_of_an_input_is_not_the_input(
+    workspace: WorkspaceFolder, kind: str, way: str
+) -> None:
+    workspace.build_file(
+        "p",
+        "genrule: {name: a, outs: [a], cmd: 'echo first > $@'}",
+        f"genrule: {{name: b, srcs: [':a'], outs: [b], cmd: '{way}; ln -s ../$< $@'}}",
+    )
+    done = workspace.run("p:b", f"--sandbox={kind}")
+    assert done.code == 1 or workspace.output("p/b").read_text() == "own\n", done.err
 
 
 @pytest.mark.parametrize("kind", ["auto", "staged", "off"])

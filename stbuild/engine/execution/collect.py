@@ -1,7 +1,7 @@
 """Takes what an action made into the store."""
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from stbuild.engine.execution.folders import ActionDir
 from stbuild.engine.graph.action import Action
@@ -9,12 +9,14 @@ from stbuild.engine.graph.artifact import File, Origin, Tree
 from stbuild.engine.store.store import Store
 
 DigestOf = Callable[[File], str]
+Real = Callable[[File], str]
 
 
 def collect(
     action_dir: ActionDir,
     action: Action,
     inputs: Sequence[File],
+    real: Real,
     digest_of: DigestOf,
     store: Store,
     *,
@@ -24,10 +26,16 @@ def collect(
 
     An output that is a symbolic link to one of `inputs` has that input's digest: it is not read again.
     """
+    places: dict[str, File] = {}
 
     def put(path: str) -> str:
-        linked = os.path.islink(path) and _linked_digest(path, action_dir.folder, inputs, digest_of, store)
-        return linked if linked and store.hold(linked) else store.put_file(path, sync=sync)
+        if os.path.islink(path):
+            if not places:
+                places.update((os.path.realpath(real(f)), f) for f in inputs if f.origin is not Origin.TEXT)
+            linked = _linked_digest(os.path.realpath(path), places, digest_of, store)
+            if linked and store.hold(linked):
+                return linked
+        return store.put_file(path, sync=sync)
 
     outputs = {}
     for file in action.outputs:
@@ -36,18 +44,17 @@ def collect(
     return outputs, _log(action_dir.log, store)
 
 
-def _linked_digest(
-    link: str, folder: str, inputs: Sequence[File], digest_of: DigestOf, store: Store
-) -> str | None:
-    """The digest of the input, or of the file in a tree that another action made, to which a link leads."""
-    target = os.path.normpath(os.path.join(os.path.dirname(link), os.readlink(link)))
-    staged = os.path.relpath(target, folder)
-    for file in inputs:
-        if not isinstance(file, Tree):
-            if staged == file.staged:
-                return digest_of(file)
-        elif file.origin is Origin.OUTPUT and staged.startswith(f"{file.staged}/"):
-            return store.manifest(digest_of(file)).get(staged[len(file.staged) + 1 :])
+def _linked_digest(target: str, places: Mapping[str, File], digest_of: DigestOf, store: Store) -> str | None:
+    """The digest of the input, or of the file in a tree that another action made, that lies at `target`.
+
+    The place counts, not the path in the action's folder: there the action may have put a file of its own.
+    """
+    if target in places:
+        file = places[target]
+        return None if isinstance(file, Tree) else digest_of(file)
+    for place, file in places.items():
+        if isinstance(file, Tree) and file.origin is Origin.OUTPUT and target.startswith(f"{place}/"):
+            return store.manifest(digest_of(file)).get(target[len(place) + 1 :])
     return None
 
 

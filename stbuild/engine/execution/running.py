@@ -195,7 +195,8 @@ class RunningActions:
         action = run.action
         sync = outcome.seconds > _LONG_S
         inputs, store = inputs_of(action, run.key), self._evaluator.store
-        outputs, log = collect(run.action_dir, action, inputs, self._evaluator.digest, store, sync=sync)
+        known = self._evaluator
+        outputs, log = collect(run.action_dir, action, inputs, known.real, known.digest, store, sync=sync)
         record = Record(outputs=outputs, log=log, seconds=outcome.seconds)
         if action.policy.cacheable:
             self._evaluator.cache.put(run.key.digest, record, sync=sync)
