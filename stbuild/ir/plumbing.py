@@ -86,18 +86,31 @@ class ReadParams:
 
 @dataclass(frozen=True, kw_only=True)
 class RowRead:
-    """A row of `words` words per token from `region`, one of `rows`, by token id or by position."""
+    """A row of `words` words per token from `region`, by token id or by position.
+
+    The rows of `block` are sent in each of its runs, before the run's descriptors; position tables, which
+    stay on chip, once with those of block 0. The region holds `tables`, of `rows` rows each.
+    """
 
     region: str
+    block: int
     words: int
     rows: int
     by_token: bool
     values: FixedParam | PositionTable
 
+    @property
+    def tables(self) -> tuple[str, ...]:
+        """The tables by name: one for each run, or one if all runs read the same."""
+        if isinstance(self.values, PositionTable):
+            return (self.values.name,)
+        names = self.values.param.names
+        return names[:1] if len(set(names)) == 1 else names
+
 
 @dataclass(frozen=True, kw_only=True)
 class Sequence:
-    """Commands to the kernels, then the rows of every token, then the descriptors in `program`.
+    """Commands to the kernels; then, for every run of a block, its rows and its descriptors in `program`.
 
     Row read `i` goes to the `i`-th of its streams that carry rows; token ids lie in `tokens`.
     """

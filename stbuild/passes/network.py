@@ -87,6 +87,7 @@ def _value(net: Net, block: int, op: AnyOp) -> str:
     if isinstance(op, Embed | PositionEmbed):
         read = RowRead(
             region=net.regions.new(net.label(block, op.name)),
+            block=block,
             words=op.width // LANES,
             rows=op.table.shape[0],
             by_token=isinstance(op, Embed),
@@ -181,7 +182,7 @@ def _tables(net: Net) -> list[tuple[str, RowRead]]:
                 table.name, source, Flow(words), ends[0].block, ends, StreamKind.ROWS, once=True
             )
             region, rows = net.regions.new(table.name), net.graph.context
-            read = RowRead(region=region, words=words, rows=rows, by_token=False, values=table)
+            read = RowRead(region=region, block=0, words=words, rows=rows, by_token=False, values=table)
             found.append((name, read))
     return found
 

@@ -181,8 +181,8 @@ def rows() -> Sequence:
         program="p",
         tokens="t",
         rows=(
-            RowRead(region="embedding", words=2, rows=5, by_token=True, values=embedding),
-            RowRead(region="angles", words=1, rows=4, by_token=False, values=table),
+            RowRead(region="embedding", block=0, words=2, rows=5, by_token=True, values=embedding),
+            RowRead(region="angles", block=0, words=1, rows=4, by_token=False, values=table),
         ),
     )
 

@@ -50,12 +50,12 @@ inline std::int32_t token_at(const Word* tokens, int index) {
   return lane(tokens[index / kLanes], index % kLanes);
 }
 
-// The descriptors of a launch of n tokens, without those of the head if it does not run. The last of
-// `words` words ends the launch.
-inline void sequence(const Word* program, int words, int n, int head, Port<Word>& desc) {
-  STB_READ_BEGINS(words)
+// Descriptors `first` to `end` of a launch of n tokens, without those of the head if it does not run. The
+// last of them all ends the launch.
+inline void sequence(const Word* program, int first, int end, int n, int head, Port<Word>& desc) {
+  STB_READ_BEGINS(end - first)
 program_words:
-  for (int i = 0; i < words; ++i) {
+  for (int i = first; i < end; ++i) {
     Word word = program[i];
     const bool head_only = lane(word, kHeadOnlyLane) == 1;
     set_lane(word, kHeadOnlyLane, head_only ? 1 : n);
