@@ -8,6 +8,8 @@ import torch
 
 from stbuild.errors import StbuildError
 from stbuild.frontend import expression
+from stbuild.frontend.formula import text_of
+from stbuild.frontend.parameters import is_per_element
 from stbuild.frontend.values import (
     BASE,
     WORDS,
@@ -63,7 +65,8 @@ class Builder:
     def emit(self, kind: Any, width: int, shape: tuple[int, ...] | None = None, **fields: Any) -> Vec:
         """Append an op; its value as a tensor of `shape`, token after token."""
         name = f"%{len(self.ops)}"
-        self.ops.append(kind(name=name, width=width, origin=self.place.module, **fields))
+        place = {"origin": self.place.module, "line": self.place.line or ""}
+        self.ops.append(kind(name=name, width=width, **place, **fields))
         return self.plain(name, width, shape or (self.tokens, width))
 
     def plain(self, name: str, width: int, shape: tuple[int, ...]) -> Vec:
@@ -150,19 +153,20 @@ class Builder:
 
     def _norm(self, value: Normed) -> Vec:
         gain = value.gain
-        weight = self._segment_param(value.weight, value.segment, gain)
+        weight = self._segment_param(value.weight, value, gain)
         normed = self.like(
             value.x, Norm, x=value.x.source, segment=value.segment, eps=value.eps, center=value.center,
-            weight=weight, bias=self._segment_param(value.bias, value.segment, 1.0),
+            weight=weight, bias=self._segment_param(value.bias, value, 1.0), exact=value.exact,
         )  # fmt: skip
         if value.weight is None and abs(gain - 1) > 1e-9:
             return self.like(normed, Affine, x=normed.source, scale=gain)
         return normed
 
-    def _segment_param(self, weight: Weight | None, segment: int, gain: float) -> Param | None:
+    def _segment_param(self, weight: Weight | None, value: Normed, gain: float) -> Param | None:
         if weight is None:
             return None
-        if int(np.prod(weight.shape)) != segment:
+        segment = value.segment
+        if not is_per_element(weight, value.x.index, segment):
             raise self.error(f"a norm over {segment} elements with a parameter of shape {list(weight.shape)}")
         return param(replace(weight, scale=weight.scale * gain, offset=weight.offset * gain), (segment,))
 
@@ -187,7 +191,9 @@ class Builder:
                 " or is not a straight line outside"
             )
         values = expression.samples(expr)
-        return self.like(base, Map, x=base.source, function=expression.name_of(expr), samples=values)
+        return self.like(
+            base, Map, x=base.source, function=expression.name_of(expr), samples=values, formula=text_of(expr)
+        )
 
     def _by_parts(self, base: Vec, expr: Expr) -> Vec:
         """Operators one by one: products and sums as such, the others as tables of their own."""

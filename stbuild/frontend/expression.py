@@ -11,6 +11,9 @@ from stbuild.frontend.values import BASE, Expr, Function
 
 GRID = torch.linspace(-16.0, 16.0, 257, dtype=torch.float64)
 """Where a Map is sampled."""
+_STEPS = (torch.arange(771, dtype=torch.float64) * 0.6180339887498949) % 1
+BETWEEN = torch.linspace(-16.0, 16.0, 772, dtype=torch.float64)[:-1] + _STEPS * (32 / 771)
+"""Three points or so in every segment, each at another place of it, so that no ripple passes unseen."""
 _FAR = torch.tensor([-1000.0, -300.0, -100.0, -32.0, 32.0, 100.0, 300.0, 1000.0], dtype=torch.float64)
 _EXTRAPOLATION = 1e-3
 _INTERPOLATION = 1e-2
@@ -46,7 +49,7 @@ def finite(expr: Expr) -> bool:
 
 def line(expr: Expr) -> Line | None:
     """The straight line that the expression is, if it is one."""
-    x = torch.cat([GRID, _FAR])
+    x = torch.cat([GRID, BETWEEN, _FAR])
     y = evaluate(expr, x).expand(x.shape)
     if not bool(torch.isfinite(y).all()):
         return None
@@ -61,7 +64,8 @@ def line(expr: Expr) -> Line | None:
 
 def is_square(expr: Expr) -> bool:
     """True if the expression is x * x."""
-    return bool(torch.allclose(evaluate(expr, GRID).expand(257), GRID * GRID))
+    x = torch.cat([GRID, BETWEEN])
+    return bool(torch.allclose(evaluate(expr, x).expand(x.shape), x * x))
 
 
 def tabulates(expr: Expr) -> bool:
@@ -75,9 +79,12 @@ def tabulates(expr: Expr) -> bool:
     scale = exact.abs().clamp(min=float(y.abs().max()) * 0.1 + 1e-9)
     if not bool(((ends - exact).abs() <= _EXTRAPOLATION * scale).all()):
         return False
-    middle = evaluate(expr, (GRID[1:] + GRID[:-1]) / 2)
-    error = (middle - (y[1:] + y[:-1]) / 2).abs()
-    return bool((error <= _INTERPOLATION * middle.abs().clamp(min=1.0)).all())
+    x = torch.cat([(GRID[1:] + GRID[:-1]) / 2, BETWEEN])
+    between = evaluate(expr, x).expand(x.shape)
+    segment = ((x + 16) * 8).floor().long().clamp(0, 255)
+    straight = y[segment] + (y[segment + 1] - y[segment]) * ((x + 16) * 8 - segment)
+    floor = min(1.0, float(y.abs().max()))
+    return bool(((straight - between).abs() <= _INTERPOLATION * between.abs().clamp(min=floor)).all())
 
 
 def name_of(expr: Expr) -> str:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from types import BuiltinFunctionType
 from typing import Any
 
+import numpy as np
 import torch
 from torch.export.graph_signature import InputKind, InputSpec, OutputKind
 
@@ -23,6 +24,7 @@ from stbuild.frontend import (
     lower_pointwise,
     lower_scores,
 )
+from stbuild.frontend.arguments import check_arguments, check_shape
 from stbuild.frontend.builder import Builder, NoLowering, Place
 from stbuild.frontend.call import Call, Lowering
 from stbuild.frontend.model_code import model_line
@@ -80,7 +82,8 @@ def _inputs(traced: TracedModel) -> dict[str, Any]:
     """What the inputs of a call are, by the order in which the wrapper takes them."""
     names = [s.arg.name for s in traced.program.graph_signature.input_specs if s.kind is InputKind.USER_INPUT]
     memory = [CacheMemory(name=n) for n in names[2:]]
-    return dict(zip(names, [Tokens(), "positions", *memory], strict=True))
+    tokens = Tokens(index=np.arange(traced.tokens)[None])
+    return dict(zip(names, [tokens, "positions", *memory], strict=True))
 
 
 def _input(low: Lowering, spec: InputSpec, traced: TracedModel, positional: dict[str, Any]) -> Value:
@@ -108,7 +111,11 @@ def _lower_node(low: Lowering, node: torch.fx.Node, values: dict[torch.fx.Node, 
     if _all_static((args, kwargs)):
         return low.statics.apply(node.target, args, kwargs)  # type: ignore[arg-type]
     call = Call(low=low, target=node.target, args=args, kwargs=kwargs, shape=_shape(node))
-    value = _handler(call)(call)
+    handler = _handler(call)
+    if call.target in TABLE:
+        check_arguments(call)
+    value = handler(call)
+    check_shape(call, value)
     low.builder.note_origin(value)
     return value
 

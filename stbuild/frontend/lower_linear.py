@@ -9,6 +9,7 @@ import torch
 from stbuild.frontend import lower_scores, static
 from stbuild.frontend.builder import describe, param
 from stbuild.frontend.call import Call
+from stbuild.frontend.parameters import is_per_element
 from stbuild.frontend.values import Static, Tokens, Value, Vec, Weight
 from stbuild.ir.graph import AddParam, Embed, Linear, PositionEmbed
 
@@ -30,8 +31,6 @@ def product(call: Call) -> Value:
 
 def sum_and_product(call: Call) -> Vec:
     """`aten.addmm`: bias, x, weight [K, N]."""
-    if call.kwargs.get("beta", 1) != 1 or call.kwargs.get("alpha", 1) != 1:
-        raise call.error("only beta = alpha = 1 has a lowering")
     return _linear(call, call.args[1], _turned(call, call.args[2]), call.args[0])
 
 
@@ -73,7 +72,7 @@ def _linear(call: Call, x: Any, weight: Any, bias: Any) -> Vec:
 
 def plus_parameter(call: Call, x: Vec, bias: Any) -> Vec:
     """`x` plus a parameter of the same width."""
-    if not isinstance(bias, Weight) or int(np.prod(bias.shape)) != x.width or call.shape[-1] != x.width:
+    if not isinstance(bias, Weight) or not is_per_element(bias, x.index, x.width):
         raise call.error(f"a vector of {x.width} elements plus a {describe(bias)}, which is not as wide")
     return call.builder.like(x, AddParam, x=x.source, param=param(bias, (x.width,)))
 

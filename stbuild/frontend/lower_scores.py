@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 from stbuild.frontend import expression
+from stbuild.frontend.arguments import check_keywords
 from stbuild.frontend.builder import describe
 from stbuild.frontend.call import Call
 from stbuild.frontend.expression import target_name
@@ -40,6 +41,7 @@ def function(call: Call) -> Scores:
     """A pointwise operator on scores: a factor, a mask, or a step of a softmax written out."""
     name, values = target_name(call.target), [a for a in call.args if isinstance(a, Value)]
     scores: Scores = next(v for v in values if isinstance(v, Scores))
+    check_keywords(call)
     others, at = [a for a in call.args if a is not scores], call.args.index(scores)
     match name, others:
         case "mul" | "div", [int() | float() as number] if name == "mul" or at == 0:
@@ -82,6 +84,7 @@ def total(call: Call) -> Scores:
 def scaled_keys(call: Call) -> Cached:
     """Cached keys times a number."""
     numbers = [a for a in call.args if isinstance(a, _CONSTANTS)]
+    check_keywords(call)
     name = target_name(call.target)
     inverse = name == "div" and numbers[:1] == [*call.args[1:]]
     if len(call.args) == 2 and len(numbers) == 1 and (name == "mul" or inverse):

@@ -51,7 +51,7 @@ def find_repeat(ops: tuple[AnyOp, ...]) -> Repeat | None:
 
 def signature(op: AnyOp) -> tuple[Any, ...]:
     """Everything about an op but its name, its source and the names of what it reads."""
-    known = (f for f in fields(op) if f.name not in ("name", "origin", *_WIRES))
+    known = (f for f in fields(op) if f.name not in ("name", "origin", "line", *_WIRES))
     values = (getattr(op, f.name) for f in known)
     plain = tuple(replace(v, names=()) if isinstance(v, Param) else v for v in values)
     return (type(op).__name__, len(operands(op)), *plain)

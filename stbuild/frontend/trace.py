@@ -61,7 +61,7 @@ def trace(model: nn.Module, *, context: int, tokens: int = 1) -> TracedModel:
         raise StbuildError(f"a context of {context} positions is not between {tokens} and {MAX_CONTEXT:,}")
     model.eval()
     if isinstance(model, PreTrainedModel):
-        _use_sdpa(model)
+        use_sdpa(model)
     with without_storage(model) as names, torch.no_grad(), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         shapes = _cache_shapes(model, context, tokens)
@@ -119,7 +119,7 @@ def call(model: nn.Module, input_ids: Tensor, position_ids: Tensor, cache: Cache
     return _tensor(model(**arguments))
 
 
-def _use_sdpa(model: PreTrainedModel) -> None:
+def use_sdpa(model: PreTrainedModel) -> None:
     """SDPA, else attention written out."""
     try:
         model.set_attn_implementation("sdpa")

@@ -56,23 +56,31 @@ BASE = Base()
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Statistic:
-    """`function` of one number per `segment` elements of `x`: its mean, mean square or variance."""
+    """`function` of one number per `segment` elements of `x`: its mean, mean square or variance.
+
+    `function` is `BASE` or an `Expr` of the number; `index` holds the number of the segment.
+    """
 
     x: Vec
     segment: int
     kind: str
-    function: Function
+    index: Index
+    function: "Base | Expr"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Normed:
-    """`gain` times the norm of `x`, times `weight`, plus `bias`."""
+    """`gain` times the norm of `x`, times `weight`, plus `bias`.
+
+    `exact` is the formula of the factor for which 1 / sqrt(mean + eps) stands, if it is another.
+    """
 
     x: Vec
     segment: int
     eps: float
     center: bool
     gain: float = 1.0
+    exact: str = ""
     weight: "Weight | None" = None
     bias: "Weight | None" = None
 
@@ -172,7 +180,9 @@ class CacheMemory:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Tokens:
-    """The token ids."""
+    """The token ids; `index` holds the number of the token."""
+
+    index: Index
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

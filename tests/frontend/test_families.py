@@ -14,6 +14,7 @@ from stbuild.frontend.weights import uses_of
 from stbuild.passes.numerics import FixNumerics
 from stbuild.reference.floats import FloatReference
 from stbuild.reference.interpreter import Reference
+from tests.floats import float_check
 from tests.frontend.test_lowering import Rounded
 
 SIZES: dict[str, Any] = {
@@ -78,7 +79,8 @@ def test_the_graph_computes_what_the_class_computes(family: str) -> None:
                 weights.state[name] = weights.state[name].T
     ours = FloatReference(graph=traced.graph, weights=weights, tables=traced.tables).run(TOKENS)
     theirs = _logits(model)
-    assert torch.allclose(ours, theirs, rtol=0.02, atol=0.02)
+    assert torch.allclose(ours, theirs, rtol=1e-4, atol=1e-4)
+    float_check(model, traced)
     _check_near(model, traced)
 
 

@@ -14,6 +14,7 @@ from stbuild.frontend.kvcache import TracedLayer, cache_of
 from stbuild.frontend.model_graph import check_prefill, decode_graph, prefill_ops
 from stbuild.frontend.trace import call
 from stbuild.reference.floats import FloatReference
+from tests.floats import float_check
 from tests.models import ATTENTION_FORMS, decoder, tiny_llama
 
 CONTEXT = 32
@@ -87,7 +88,8 @@ def test_the_graph_computes_what_the_module_computes(changes: dict[str, Any]) ->
     tokens = [3, 1, 4, 1, 5, 9, 2, 6]
     ours = FloatReference(graph=traced.graph, weights=Rounded(model), tables=traced.tables).run(tokens)
     theirs = logits_of(model, tokens, model.shape.kv_heads, model.shape.layers)
-    assert torch.allclose(ours, theirs, rtol=0.02, atol=0.02)
+    assert torch.allclose(ours, theirs, rtol=1e-4, atol=1e-4)
+    float_check(model, traced, context=CONTEXT)
     flat = prefill_ops(model, context=CONTEXT)
     check_prefill(traced.graph, flat.ops, flat.logits)
 
