@@ -1,7 +1,7 @@
 """Functions of one variable: evaluated in float64, and judged by how they can be tabulated."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -15,6 +15,9 @@ _STEPS = (torch.arange(771, dtype=torch.float64) * 0.6180339887498949) % 1
 BETWEEN = torch.linspace(-16.0, 16.0, 772, dtype=torch.float64)[:-1] + _STEPS * (32 / 771)
 """Three points or so in every segment, each at another place of it, so that no ripple passes unseen."""
 _FAR = torch.tensor([-1000.0, -300.0, -100.0, -32.0, 32.0, 100.0, 300.0, 1000.0], dtype=torch.float64)
+CLAMPS = ("clamp", "clamp_min", "clamp_max", "hardtanh")
+"""Operators that bound a value from below, above or both."""
+_ENDLESS = 1e300
 _EXTRAPOLATION = 1e-3
 _INTERPOLATION = 1e-2
 
@@ -70,7 +73,7 @@ def is_square(expr: Expr) -> bool:
 
 def tabulates(expr: Expr) -> bool:
     """True if 256 segments and their continuation stand for the expression everywhere."""
-    if not finite(expr):
+    if not finite(expr) or not _on_grid(expr):
         return False
     y = evaluate(expr, GRID)
     low, high = _slope(y[0], y[1]), _slope(y[255], y[256])
@@ -87,6 +90,13 @@ def tabulates(expr: Expr) -> bool:
     return bool(((straight - between).abs() <= _INTERPOLATION * between.abs().clamp(min=floor)).all())
 
 
+def bounds(expr: Expr) -> tuple[float | None, float | None]:
+    """The least and the greatest value of a clamp, each None if there is none."""
+    alone = replace(expr, args=(BASE, *expr.args[1:]))
+    low, high = evaluate(alone, torch.tensor([-_ENDLESS, _ENDLESS], dtype=torch.float64)).tolist()
+    return (None if low == -_ENDLESS else low), (None if high == _ENDLESS else high)
+
+
 def name_of(expr: Expr) -> str:
     """The function's usual name, or that of its outermost operator."""
     y = torch.tensor(samples(expr), dtype=torch.float64)
@@ -99,6 +109,20 @@ def name_of(expr: Expr) -> str:
 def target_name(target: Any) -> str:
     """`silu` for `aten.silu.default`."""
     return str(getattr(target, "__name__", target)).split(".")[0].strip("_")
+
+
+def _on_grid(expr: Any) -> bool:
+    """False if a clamp has a corner between the points of the grid, which would round it off."""
+    if not isinstance(expr, Expr):
+        return True
+    inner = expr.args[0]
+    if target_name(expr.target) in CLAMPS:
+        straight = line(inner) if isinstance(inner, Expr) else Line(scale=1.0, offset=0.0)
+        if straight is not None and straight.scale != 0:
+            corners = [(b - straight.offset) / straight.scale for b in bounds(expr) if b is not None]
+            if any(abs(c) > 16 or not (8 * c).is_integer() for c in corners):
+                return False
+    return all(map(_on_grid, expr.args))
 
 
 def _as_declared(target: Any, args: list[Any]) -> list[Any]:

@@ -110,13 +110,13 @@ class Turned:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Rotated:
-    """The first `half * 2` elements of heads, `x`, after the rotary embedding by `table`.
+    """The first `half * 2` elements of heads, `x`, after the rotary embedding by a row of a `table`.
 
     Pairs are neighbours if `interleaved`, and stand along a last dimension of 2 until they are flattened.
     """
 
     x: Vec
-    table: str
+    table: tuple[str, int]
     half: int
     interleaved: bool = False
 
@@ -156,8 +156,9 @@ class Stage(Enum):
 class Scores:
     """Products of the queries `q` with the cached keys `k`, times `scale`, plus `mask`, and their softmax.
 
-    `index` holds (token * heads + head) * context + position. What a softmax that is written out takes
-    from the same scores shares `of`.
+    `index` holds (token * heads + head) * context + position, or -1 for a sink. Behind a soft cap, scores
+    are `scale * tanh(capped * products)`. What a softmax that is written out takes from the same scores
+    shares `of`.
     """
 
     q: Vec
@@ -169,6 +170,8 @@ class Scores:
     mask: "Static | None"
     of: object
     stage: Stage = Stage.SCORES
+    capped: float = 0.0
+    sinks: Weight | None = None
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

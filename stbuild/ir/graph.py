@@ -52,9 +52,10 @@ class Embed(Op):
 
 @dataclass(frozen=True, kw_only=True)
 class PositionEmbed(Op):
-    """Row `position` of `table` [positions, width]."""
+    """Row `position + offset` of `table` [rows, width]."""
 
     table: Param
+    offset: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -163,7 +164,8 @@ class Rotary(Op):
 
     The table's row is cos[rotary_dim] then sin[rotary_dim]; out = x * cos + r * sin. Halves are rotated,
     r = (-x2, x1), as in GPT-NeoX and Llama; `interleaved`: neighbours, r = (-x[1], x[0], -x[3], x[2], ...),
-    as in GPT-J.
+    as in GPT-J. A table may hold several rows side by side: `rows` is which of them each run uses, () the
+    only one.
     """
 
     x: str
@@ -172,11 +174,17 @@ class Rotary(Op):
     rotary_dim: int
     table: str
     interleaved: bool = False
+    rows: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
 class Attention(Op):
-    """Causal attention of `q` over the KV cache and this token's `k` and `v`; `scale` times q.k."""
+    """Causal attention of `q` over the KV cache and this token's `k` and `v`.
+
+    A score is `scale` times q.k, then `cap * tanh(score / cap)` if there is a cap, then minus the head's
+    slope times the distance (ALiBi). Each query sees the last `windows[run]` positions, its own among them;
+    () is all. `sinks` [heads] are scores in base 2 that take part in the softmax without a value.
+    """
 
     q: str
     k: str
@@ -185,6 +193,14 @@ class Attention(Op):
     kv_heads: int
     head_dim: int
     scale: float
+    cap: float = 0.0
+    slopes: tuple[float, ...] = ()
+    windows: tuple[int, ...] = ()
+    sinks: Param | None = None
+
+    def older(self, run: int, position: int) -> int:
+        """How many positions before `position` a query there sees in a run."""
+        return min(position, self.windows[run] - 1) if self.windows else position
 
 
 @dataclass(frozen=True, kw_only=True)

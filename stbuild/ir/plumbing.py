@@ -89,13 +89,15 @@ class RowRead:
     """A row of `words` words per token from `region`, by token id or by position.
 
     The rows of `block` are sent in each of its runs, before the run's descriptors; position tables, which
-    stay on chip, once with those of block 0. The region holds `tables`, of `rows` rows each.
+    stay on chip, once with those of block 0. The region holds `tables`, of `rows` rows each, from row `first`
+    of the model's tables on.
     """
 
     region: str
     block: int
     words: int
     rows: int
+    first: int = 0
     by_token: bool
     values: FixedParam | PositionTable
 
@@ -122,11 +124,19 @@ class Sequence:
 
 @dataclass(frozen=True, kw_only=True)
 class ReadKv:
-    """The older records of `region`, run after run."""
+    """The older records of `region`, run after run: those that the launch's first position sees.
+
+    `windows` are the positions that a query sees in each run, its own among them; () is all.
+    """
 
     region: str
     block: int
     record_words: int
+    windows: tuple[int, ...] = ()
+
+    def records(self, run: int, position: int) -> int:
+        """How many records a launch from `position` reads in a run."""
+        return min(position, self.windows[run] - 1) if self.windows else position
 
 
 @dataclass(frozen=True, kw_only=True)

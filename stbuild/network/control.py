@@ -11,7 +11,7 @@ from stbuild.ir.plumbing import (
     WriteKv,
     WriteWords,
 )  # fmt: skip
-from stbuild.network.program import Launch, Program, Repeat, Write, reads, writes
+from stbuild.network.program import Launch, Program, Repeat, Write, in_a_row, reads, writes
 
 Node = Repeat | Write
 
@@ -27,17 +27,22 @@ def control_program(process: Process, design: Design, launch: Launch) -> Program
         case ReadWeights():
             return (writes(process.writes[0], op.body_words + (op.head_words if launch.head else 0)),)
         case ReadKv():
-            return _records(writes(process.writes[0], launch.position * op.record_words), op.block, design)
+            return _older_records(process, op, design, launch)
         case WriteKv():
-            return _records(reads(process.reads[0], launch.tokens * op.record_words), op.block, design)
+            run = reads(process.reads[0], launch.tokens * op.record_words)
+            return (Repeat(design.blocks[op.block].count, (run,), runs_of=op.block),)
         case WriteWords():
             return (reads(process.reads[0], op.words if launch.head else 0),)
         case _:
             raise TypeError(f"{type(op).__name__} is not a process of control")
 
 
-def _records(run: Repeat, block: int, design: Design) -> Program:
-    return (Repeat(design.blocks[block].count, (run,), runs_of=block),)
+def _older_records(process: Process, op: ReadKv, design: Design, launch: Launch) -> Program:
+    records = [op.records(run, launch.position) for run in range(design.blocks[op.block].count)]
+    return tuple(
+        Repeat(runs, (writes(process.writes[0], count * op.record_words),), runs_of=op.block)
+        for count, runs in in_a_row(records)
+    )
 
 
 def _sequence(process: Process, op: Sequence, design: Design, launch: Launch) -> Iterator[Node]:

@@ -5,8 +5,9 @@ loops over reads and writes, without values. It says what the process's C++ in h
 """
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import groupby
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,6 +59,11 @@ def writes(stream: str, words: int) -> Repeat:
 def moves(source: str, target: str, words: int) -> Repeat:
     """`words` words from `source` to `target`, one by one."""
     return Repeat(words, (Read(source), Write((target,))))
+
+
+def in_a_row(numbers: Iterable[int]) -> list[tuple[int, int]]:
+    """The numbers, each with how often it follows itself: of runs, those that are alike are one loop."""
+    return [(number, len(list(group))) for number, group in groupby(numbers)]
 
 
 @dataclass(frozen=True)

@@ -22,13 +22,9 @@ from stbuild.ir.graph import (
     Slice,
 )  # fmt: skip
 from stbuild.ir.plumbing import Argmax, FanOut, Fork, LoopHead, LoopTail, TakeLast
+from stbuild.ir.records import kv_record_words
 from stbuild.ir.types import GROUP, LANES, words_of
-from stbuild.network.program import Launch, Program, Read, Repeat, Write, moves, reads, writes
-
-KV_BYTES = 64
-"""int8 elements in one word of a KV record."""
-SCALES = 16
-"""Heads whose scales share one word of a key record."""
+from stbuild.network.program import Launch, Program, Read, Repeat, Write, in_a_row, moves, reads, writes
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,7 +66,7 @@ def streaming_program(process: Process, design: Design, launch: Launch) -> Progr
         case LoopHead() | LoopTail() | TakeLast() | Argmax():
             return _plumbing(op, here)
         case Attention():
-            return (here.each_run(*_attention(op, here)),)
+            return _attention(op, here)
         case Rotary():
             return _rotary(op, here)
         case _:
@@ -114,23 +110,31 @@ def _rotary(op: Rotary, here: Streaming) -> Program:
     x, table = here.reads
     head = op.head_dim // LANES
     heads = Repeat(here.tokens * op.heads, (reads(x, head), writes(here.writes[0], head)))
-    return reads(table, here.tokens * (2 * op.rotary_dim // LANES)), here.each_run(heads)
+    return reads(table, here.tokens * here.words[1]), here.each_run(heads)
 
 
 def _attention(op: Attention, here: Streaming) -> Program:
-    """One run: q, k and v of the launch, their records out, the older records in, the results."""
-    q, k, v, k_in, v_in = here.reads
+    """The runs one after the other; those that see equally many older positions are alike."""
+    older = [op.older(run, here.launch.position) for run in range(here.runs)]
+    return tuple(
+        Repeat(runs, _attention_run(op, here, count), runs_of=here.block) for count, runs in in_a_row(older)
+    )
+
+
+def _attention_run(op: Attention, here: Streaming, older: int) -> Program:
+    """Sinks; q, k and v of the launch, their records out, `older` records in, the results."""
+    q, k, v, k_in, v_in, *sinks = here.reads
     k_out, v_out, y = here.writes
     tokens, inside = here.tokens, op.head_dim // LANES
-    values = op.kv_heads * -(-op.head_dim // KV_BYTES)
-    keys = values + -(-op.kv_heads // SCALES)
+    keys, values = kv_record_words(op)
     return (
+        *(reads(sink, words_of(op.heads)) for sink in sinks),
         reads(q, tokens * op.heads * inside),
         reads(k, tokens * op.kv_heads * inside),
         reads(v, tokens * op.kv_heads * inside),
         Repeat(tokens, (writes(k_out, keys), writes(v_out, values))),
-        reads(k_in, here.launch.position * keys),
-        reads(v_in, here.launch.position * values),
+        reads(k_in, older * keys),
+        reads(v_in, older * values),
         writes(y, tokens * op.heads * inside),
     )
 

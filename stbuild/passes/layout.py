@@ -129,9 +129,12 @@ def write_rows(op: Sequence, tensors: Tensors, tables: Mapping[str, NDArray[np.f
 
 def _write_embedding(read: RowRead, fixed: FixedParam, tensors: Tensors, put: Put) -> None:
     for name in read.tables:
-        for start in range(0, read.rows, ROWS_AT_ONCE):
-            values = tensors.rows(name, start, min(start + ROWS_AT_ONCE, read.rows))
-            put(read.region, param_fixed(fixed.param, values, fixed.frac).reshape(-1, LANES))
+        for start in range(read.first, read.first + read.rows, ROWS_AT_ONCE):
+            stop = min(start + ROWS_AT_ONCE, read.first + read.rows)
+            put(
+                read.region,
+                param_fixed(fixed.param, tensors.rows(name, start, stop), fixed.frac).reshape(-1, LANES),
+            )
 
 
 def _whole_words(values: NDArray[np.int32]) -> NDArray[np.int32]:

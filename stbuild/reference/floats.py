@@ -1,5 +1,6 @@
 """The tensor graph in float32: what the integers approximate, and what a traced model must equal."""
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -8,7 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.nn.functional import layer_norm, rms_norm, scaled_dot_product_attention
+from torch.nn.functional import layer_norm, rms_norm
 
 from stbuild.ir.graph import (
     Add,
@@ -30,7 +31,8 @@ from stbuild.ir.graph import (
 )
 from stbuild.ir.tensors import Tensors
 from stbuild.reference.formula import evaluate
-from stbuild.reference.pointwise import turned_pairs
+from stbuild.reference.pointwise import table_row, turned_pairs
+from stbuild.reference.score import seen_from
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -157,7 +159,7 @@ def _interpolated(op: Map, x: Tensor) -> Tensor:
 
 def _rotary(site: FloatSite, op: Rotary) -> Tensor:
     x = site.values[op.x]
-    table = torch.from_numpy(site.tables[op.table][site.positions][:, None])
+    table = torch.from_numpy(table_row(op, site.run, site.tables[op.table][site.positions]))[:, None]
     heads = x.reshape(len(x), op.heads, op.head_dim)
     turned, rest = heads[:, :, : op.rotary_dim], heads[:, :, op.rotary_dim :]
     cos, sin = table.chunk(2, dim=2)
@@ -166,7 +168,7 @@ def _rotary(site: FloatSite, op: Rotary) -> Tensor:
 
 
 def _attention(site: FloatSite, op: Attention) -> Tensor:
-    return torch.cat([_attended(op, *parts) for parts in _by_sequence(site, op)])
+    return torch.cat([_attended(site, op, *parts) for parts in _by_sequence(site, op)])
 
 
 def _by_sequence(site: FloatSite, op: Attention) -> Iterator[tuple[range, Tensor, Tensor, Tensor]]:
@@ -178,14 +180,28 @@ def _by_sequence(site: FloatSite, op: Attention) -> Iterator[tuple[range, Tensor
         yield sequence.positions, q, k, v
 
 
-def _attended(op: Attention, positions: range, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+def _attended(site: FloatSite, op: Attention, positions: range, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
     """Attention of the tokens at `positions` to themselves and to what the cache has before them."""
     place = (torch.arange(positions.stop) - positions.start) % len(positions)
     k, v = k[place], v[place]
-    seen = torch.arange(positions.stop) <= torch.tensor(positions)[:, None]
-    q, k, v = (t.transpose(0, 1)[None] for t in (q, k, v))
-    y = scaled_dot_product_attention(q, k, v, attn_mask=seen, scale=op.scale, enable_gqa=True)
-    return y[0].transpose(0, 1).reshape(len(positions), -1)
+    q, k, v = (t.transpose(0, 1) for t in (q, k, v))
+    k, v = (t.repeat_interleave(op.heads // op.kv_heads, 0) for t in (k, v))
+    weights = _softmax(site, op, positions, q @ k.mT * op.scale)
+    return (weights @ v).transpose(0, 1).reshape(len(positions), -1)
+
+
+def _softmax(site: FloatSite, op: Attention, positions: range, scores: Tensor) -> Tensor:
+    """The weights of scores [heads, T, positions] of the queries at `positions`."""
+    if op.cap:
+        scores = op.cap * torch.tanh(scores / op.cap)
+    if op.slopes:
+        distance = torch.tensor(positions)[:, None] - torch.arange(positions.stop)
+        scores = scores - torch.tensor(op.slopes)[:, None, None] * distance
+    scores = scores.masked_fill(~seen_from(op, site.run, positions, positions.stop), -torch.inf)
+    if op.sinks is None:
+        return scores.softmax(-1)
+    sinks = (site.vector(op.sinks) * math.log(2)).reshape(-1, 1, 1).expand(-1, len(positions), 1)
+    return torch.cat((scores, sinks), dim=-1).softmax(-1)[..., :-1]
 
 
 def _unchanged(site: FloatSite, op: Any) -> Tensor:
@@ -195,7 +211,7 @@ def _unchanged(site: FloatSite, op: Any) -> Tensor:
 
 _FUNCTIONS: Mapping[type, Callable[[FloatSite, Any], Tensor]] = {
     Embed: lambda site, op: site.rows(op.table, site.tokens),
-    PositionEmbed: lambda site, op: site.rows(op.table, site.positions),
+    PositionEmbed: lambda site, op: site.rows(op.table, [p + op.offset for p in site.positions]),
     Linear: _linear,
     Norm: _norm,
     Map: _map,

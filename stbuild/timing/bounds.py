@@ -106,7 +106,8 @@ def _words(design: Design, op: object, launch: Launch) -> Iterator[tuple[str, in
             yield op.program, design.program_words
             yield from ((row.region, row.words * _rows_read(row, design, launch)) for row in op.rows)
         case ReadKv():
-            yield op.region, design.blocks[op.block].count * op.record_words * launch.position
+            runs = range(design.blocks[op.block].count)
+            yield op.region, sum(op.records(run, launch.position) for run in runs) * op.record_words
         case WriteKv():
             yield op.region, design.blocks[op.block].count * op.record_words * launch.tokens
         case WriteWords():

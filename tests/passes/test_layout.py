@@ -12,8 +12,8 @@ from stbuild.ir.exponent import fixed_scales
 from stbuild.ir.graph import AddParam, Norm, Param, PositionTable
 from stbuild.ir.packed import PackedMatrix
 from stbuild.ir.plumbing import FixedParam, ParamRead, ReadParams, ReadWeights, RowRead, Sequence
+from stbuild.ir.records import fixed_params, param_words
 from stbuild.passes import layout
-from stbuild.passes.records import fixed_params, param_words
 
 
 def random_matrix(rows: int, cols: int, bits: int, group: int, seed: int) -> PackedMatrix:
