@@ -32,7 +32,7 @@ def xclbin_package(ctx: Context[XclbinPackage]) -> BundleInfo:
     source = ("--source", weights.source) if weights.source else ()
     ctx.stage(
         "stbuild.stage.pack",
-        ("--graph", plan.graph, "--design", plan.design, "--tables", plan.trace.tables,
+        ("--design", plan.design, "--tables", plan.trace.tables,
          "--options", weights.options, *source, "--memory", memory),
         resources=Resources(cpu=2, memory_mb=2500),
     )  # fmt: skip

@@ -22,9 +22,9 @@ from stbuild.frontend.weights import Checkpoint, index_of, uses_of
 from stbuild.ir import serde
 from stbuild.ir.design import Design
 from stbuild.ir.graph import Graph
+from stbuild.pack.files import RegionFiles
+from stbuild.pack.images import write_memory
 from stbuild.package.bundle import load_bundle
-from stbuild.package.pack import RegionFiles
-from stbuild.passes.layout import write_memory
 from stbuild.passes.numerics import FixNumerics
 from stbuild.passes.pipeline import plan
 from stbuild.passes.sizes import Wishes

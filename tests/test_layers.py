@@ -19,13 +19,14 @@ ALLOWED: dict[str, set[str]] = {
     "reference": {"ir", "errors"},
     "network": {"ir", "errors"},
     "passes": {"ir", "network", "platform", "errors", "limits", "timing"},
+    "pack": {"ir", "errors"},
     "codegen": {"ir", "platform", "errors"},
     "timing": {"ir", "platform", "errors"},
     "toolchain": {"platform", "errors"},
     "runtime": {"package", "errors"},
     "engine": {"errors", "layout", "platform"},
     "stage": {
-        *("frontend", "reference", "ir", "passes", "codegen", "timing"),
+        *("frontend", "reference", "ir", "passes", "codegen", "timing", "pack"),
         *("toolchain", "package", "runtime", "platform", "errors", "limits"),
     },
     "providers": {"platform", "errors", "engine"},  # of the engine only File and Tree, which rules hand on

@@ -1,4 +1,4 @@
-"""Opens whatever weights a path names, checked against the graph that they are for."""
+"""Opens whatever weights a path names, checked against the model that they are for."""
 
 import json
 from collections.abc import Mapping
@@ -14,29 +14,31 @@ from stbuild.frontend.synthetic_weights import SyntheticWeights
 from stbuild.frontend.tables import Table
 from stbuild.frontend.unsupported import refuse_folder, refuse_tensors
 from stbuild.frontend.weights import BODY_GROUP, Checkpoint, Uses, checked, uses_of
+from stbuild.ir.design import Design
 from stbuild.ir.graph import Graph
 
 
 def open_weights(
     path: Path | None,
-    graph: Graph,
+    model: Graph | Design,
     *,
     group: int = BODY_GROUP,
     seed: int = 0,
     names: Mapping[str, str] | None = None,
     tables: Mapping[str, Table] | None = None,
 ) -> Checkpoint:
-    """The weights of `graph`: a GGUF file, a safetensors file or folder, or synthetic ones without a path.
+    """The weights of `model`: a GGUF file, a safetensors file or folder, or synthetic ones without a path.
 
     `names` gives the checkpoint's name for parameters that are called otherwise there. A GGUF file must agree
-    with the graph and, where they are given, with its position `tables`.
+    with a graph and, where they are given, with its position `tables`; that of a design has been compared
+    with its graph when the index was read.
     """
-    uses = uses_of(graph, group)
+    uses = uses_of(model, group)
     if path is None:
-        return SyntheticWeights.of(graph, uses, seed)
+        return SyntheticWeights.of(uses, seed)
     file = _gguf(path)
-    if file is not None:
-        check_metadata(file, graph, tables)
+    if file is not None and isinstance(model, Graph):
+        check_metadata(file, model, tables)
     if not names:
         return checked(_opened(path, file, uses), uses, where=str(path))
     inner = _opened(path, file, renamed_uses(uses, names))
@@ -44,13 +46,13 @@ def open_weights(
 
 
 def open_checkpoint(
-    graph: Graph, source: str | None, options: Path, tables: Mapping[str, Table] | None = None
+    model: Graph | Design, source: str | None, options: Path, tables: Mapping[str, Table] | None = None
 ) -> Checkpoint:
     """As `open_weights`; the JSON file `options` has group, seed and perhaps names."""
     chosen = json.loads(options.read_text())
     return open_weights(
         Path(source) if source else None,
-        graph,
+        model,
         group=int(chosen["group"]),
         seed=int(chosen["seed"]),
         names=chosen.get("names"),

@@ -1,4 +1,4 @@
-"""Seeded random weights for a graph, drawn in packed form, of sizes that keep activations sane."""
+"""Seeded random weights for a model, drawn in packed form, of sizes that keep activations sane."""
 
 import hashlib
 import math
@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from stbuild.frontend.weights import Checkpoint, Uses, parameters
-from stbuild.ir.graph import AddParam, AnyOp, Embed, Graph, MulParam, Norm, Param, PositionEmbed
+from stbuild.frontend.weights import Checkpoint, ParamUse, Uses
+from stbuild.ir.graph import ParamRole
 from stbuild.ir.packed import PackedMatrix
 
 _SPREAD_4 = math.sqrt((16 * 16 - 1) / 12)
@@ -42,13 +42,9 @@ class SyntheticWeights(Checkpoint):
     synthetic = True
 
     @staticmethod
-    def of(graph: Graph, uses: Uses, seed: int = 0) -> "SyntheticWeights":
-        """Weights for `graph`: matrices of deviation 1 / sqrt(columns), gains around 1, biases around 0."""
-        spreads: dict[str, Spread] = {}
-        for op, field, param in parameters(graph):
-            spread = _spread(op, field, param)
-            for name in param.names:
-                spreads.setdefault(name, spread)
+    def of(uses: Uses, seed: int = 0) -> "SyntheticWeights":
+        """Weights for `uses`: matrices of deviation 1 / sqrt(columns), gains around 1, biases around 0."""
+        spreads = {name: _spread(use) for name, use in uses.params.items()}
         return SyntheticWeights(seed=seed, uses=uses, spreads=spreads)
 
     @property
@@ -122,14 +118,16 @@ class SyntheticWeights(Checkpoint):
         return numbers[start % each :][: stop - start]
 
 
-def _spread(op: AnyOp, field: str, param: Param) -> Spread:
-    """How the parameter of an op is drawn, so that it is of its usual size as the op uses it."""
-    if isinstance(op, Embed | PositionEmbed):
+def _spread(use: ParamUse) -> Spread:
+    """How a parameter is drawn, so that it is of its usual size as its op uses it."""
+    if use.role is ParamRole.ROWS:
         return Spread(deviation=1.0)
-    if isinstance(op, Norm | MulParam | AddParam):
-        centre = 1.0 if isinstance(op, Norm | MulParam) and field != "bias" else 0.0
-        size = abs(param.scale) or 1.0
+    if use.role in (ParamRole.GAIN, ParamRole.BIAS):
+        centre = 1.0 if use.role is ParamRole.GAIN else 0.0
+        size = abs(use.param.scale) or 1.0
         return Spread(
-            centre=(centre - param.offset) / (param.scale or 1.0), deviation=0.1 / size, gap=GAP / size
+            centre=(centre - use.param.offset) / (use.param.scale or 1.0),
+            deviation=0.1 / size,
+            gap=GAP / size,
         )
     return Spread()

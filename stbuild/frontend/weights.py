@@ -3,14 +3,17 @@
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from stbuild.errors import StbuildError, did_you_mean
-from stbuild.ir.graph import AnyOp, Graph, Linear, Param, Rotary, params
+from stbuild.ir.design import Design
+from stbuild.ir.graph import AnyOp, Graph, Op, Param, ParamRole, Rotary, params
 from stbuild.ir.packed import PackedMatrix
+from stbuild.ir.plumbing import FixedParam, Sequence
 from stbuild.ir.weights import WeightFormat, WeightIndex
 from stbuild.limits import GROUPS
 
@@ -34,20 +37,35 @@ class MatrixUse:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ParamUse:
+    """A parameter, what it is to its op, and whether that op makes logits."""
+
+    param: Param
+    role: ParamRole
+    head: bool
+
+
+@dataclass(frozen=True, kw_only=True)
 class Uses:
-    """The tensors that a graph uses: `shapes` as its ops see them, `matrices` of the linear ones.
+    """The tensors that a model uses: `params` as its ops see them, `matrices` of the linear ones.
 
     `neighbours` says that its rotary embedding rotates pairs of neighbours, not halves.
     """
 
-    shapes: Mapping[str, tuple[int, ...]]
+    params: Mapping[str, ParamUse]
     matrices: Mapping[str, MatrixUse]
     neighbours: bool = False
 
+    @cached_property
+    def shapes(self) -> Mapping[str, tuple[int, ...]]:
+        """The shape of each tensor as its op sees it."""
+        return {name: use.param.shape for name, use in self.params.items()}
+
     def stored_shape(self, name: str) -> tuple[int, ...]:
         """The shape that the checkpoint should have."""
+        shape = self.params[name].param.shape
         turned = name in self.matrices and self.matrices[name].transposed
-        return self.shapes[name][::-1] if turned else self.shapes[name]
+        return shape[::-1] if turned else shape
 
 
 class Checkpoint(ABC):
@@ -102,22 +120,69 @@ def parameters(graph: Graph) -> Iterator[tuple[AnyOp, str, Param]]:
                 yield op, field, param
 
 
-def uses_of(graph: Graph, group: int = BODY_GROUP) -> Uses:
-    """What `graph` wants of a checkpoint; body matrices in groups of up to `group` columns."""
+def uses_of(model: Graph | Design, group: int = BODY_GROUP) -> Uses:
+    """What a graph, or a design made of it, wants of a checkpoint: of both it is the same.
+
+    Body matrices are in groups of up to `group` columns. A tensor with several roles is drawn, where it is
+    synthetic, by the first of them in the order of `ParamRole`.
+    """
     if group not in GROUPS:
         raise StbuildError(f"a weight group of {group} columns is not supported", hint="use 32, 64 or 128")
-    heads = {n for op in graph.blocks[-1].ops if isinstance(op, Linear) for n in op.weight.names}
-    shapes: dict[str, tuple[int, ...]] = {}
-    matrices: dict[str, MatrixUse] = {}
-    for op, _, param in parameters(graph):
-        shapes.update(dict.fromkeys(param.names, param.shape))
-        if isinstance(op, Linear):
-            is_head = bool(heads.intersection(param.names))
-            bits, most = (HEAD_BITS, HEAD_GROUP) if is_head else (BODY_BITS, group)
-            use = MatrixUse(bits=bits, group=group_for(param.shape[1], most), transposed=param.transposed)
-            matrices.update(dict.fromkeys(param.names, use))
-    turned = [op for block in graph.blocks for op in block.ops if isinstance(op, Rotary)]
-    return Uses(shapes=shapes, matrices=matrices, neighbours=any(op.interleaved for op in turned))
+    found = list(_of_graph(model) if isinstance(model, Graph) else _of_design(model))
+    named = [(name, use) for use in found for name in use.param.names]
+    rank = {role: i for i, role in enumerate(ParamRole)}
+    params: dict[str, ParamUse] = {}
+    for name, use in named:
+        if name not in params or rank[use.role] < rank[params[name].role]:
+            params[name] = use
+    heads = {name for name, use in named if use.head and use.role is ParamRole.MATRIX}
+    matrices = {
+        name: _matrix_use(use.param, name in heads, group)
+        for name, use in named
+        if use.role is ParamRole.MATRIX
+    }
+    return Uses(params=params, matrices=matrices, neighbours=_interleaved(model))
+
+
+def _of_graph(graph: Graph) -> Iterator[ParamUse]:
+    for block in graph.blocks:
+        for op in block.ops:
+            yield from _of_op(op, block is graph.blocks[-1])
+
+
+def _of_op(op: Op, head: bool) -> Iterator[ParamUse]:
+    for field, param in params(op):
+        yield ParamUse(param=param, role=op.roles.get(field, ParamRole.OTHER), head=head)
+
+
+def _of_design(design: Design) -> Iterator[ParamUse]:
+    """Rows are read by `Sequence`, matrices by the engines, everything else by the ops themselves."""
+    for process in design.processes:
+        head = process.block >= 0 and design.blocks[process.block].head
+        if isinstance(process.op, Op):
+            yield from _of_op(process.op, head)
+        elif isinstance(process.op, Sequence):
+            for row in process.op.rows:
+                if isinstance(row.values, FixedParam):
+                    yield ParamUse(
+                        param=row.values.param, role=ParamRole.ROWS, head=design.blocks[row.block].head
+                    )
+    for matmul in design.matmuls:
+        yield ParamUse(param=matmul.weight, role=ParamRole.MATRIX, head=design.blocks[matmul.block].head)
+
+
+def _matrix_use(param: Param, head: bool, group: int) -> MatrixUse:
+    bits, most = (HEAD_BITS, HEAD_GROUP) if head else (BODY_BITS, group)
+    return MatrixUse(bits=bits, group=group_for(param.shape[1], most), transposed=param.transposed)
+
+
+def _interleaved(model: Graph | Design) -> bool:
+    """Whether a rotary embedding rotates neighbours."""
+    if isinstance(model, Design):
+        ops = [process.op for process in model.processes]
+    else:
+        ops = [op for block in model.blocks for op in block.ops]
+    return any(isinstance(op, Rotary) and op.interleaved for op in ops)
 
 
 def group_for(cols: int, wanted: int) -> int:

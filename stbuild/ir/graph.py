@@ -5,8 +5,10 @@ the op. A block runs `count` times; the outputs of one run are the inputs of the
 outputs of its last run are the inputs of the block behind it. docs/numerics.md fixes the arithmetic.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
+from enum import Enum
+from typing import ClassVar
 
 from stbuild.ir.types import ACTIVATION_FRAC
 
@@ -28,13 +30,30 @@ class Param:
     transposed: bool = False
 
 
+class ParamRole(Enum):
+    """What a parameter is to its op, and so of what size its numbers usually are."""
+
+    MATRIX = "matrix"
+    """Multiplied with a vector, packed in few bits."""
+    ROWS = "rows"
+    """One row of it is a value."""
+    GAIN = "gain"
+    """Multiplied element by element, around 1."""
+    BIAS = "bias"
+    """Added element by element, around 0."""
+    OTHER = "other"
+
+
 @dataclass(frozen=True, kw_only=True)
 class Op:
     """What all ops have: a name, the width of the value made, its fraction bits, and its source.
 
     `origin` is the module's path; `line`, the model's source line, is not part of the graph's file, so
-    that an edit of the model's text that changes no op changes no graph.
+    that an edit of the model's text that changes no op changes no graph. `roles` are those of the parameters
+    by their fields.
     """
+
+    roles: ClassVar[Mapping[str, ParamRole]] = {}
 
     name: str
     width: int
@@ -47,12 +66,16 @@ class Op:
 class Embed(Op):
     """Row `token` of `table` [vocabulary, width]."""
 
+    roles: ClassVar[Mapping[str, ParamRole]] = {"table": ParamRole.ROWS}
+
     table: Param
 
 
 @dataclass(frozen=True, kw_only=True)
 class PositionEmbed(Op):
     """Row `position + offset` of `table` [rows, width]."""
+
+    roles: ClassVar[Mapping[str, ParamRole]] = {"table": ParamRole.ROWS}
 
     table: Param
     offset: int = 0
@@ -61,6 +84,8 @@ class PositionEmbed(Op):
 @dataclass(frozen=True, kw_only=True)
 class Linear(Op):
     """`weight` [width, K] times `x` [K]; after the numerics pass `x` is a `Quantize`."""
+
+    roles: ClassVar[Mapping[str, ParamRole]] = {"weight": ParamRole.MATRIX}
 
     x: str
     weight: Param
@@ -73,6 +98,8 @@ class Norm(Op):
     `exact` is the model's own factor as a formula of the mean of squares `x`, where 1 / sqrt(x + eps)
     only stands for it.
     """
+
+    roles: ClassVar[Mapping[str, ParamRole]] = {"weight": ParamRole.GAIN, "bias": ParamRole.BIAS}
 
     x: str
     segment: int
@@ -131,6 +158,8 @@ class Mul(Op):
 class AddParam(Op):
     """`x + param` (a bias)."""
 
+    roles: ClassVar[Mapping[str, ParamRole]] = {"param": ParamRole.BIAS}
+
     x: str
     param: Param
 
@@ -138,6 +167,8 @@ class AddParam(Op):
 @dataclass(frozen=True, kw_only=True)
 class MulParam(Op):
     """`x * param` (a scale per channel)."""
+
+    roles: ClassVar[Mapping[str, ParamRole]] = {"param": ParamRole.GAIN}
 
     x: str
     param: Param
@@ -272,7 +303,7 @@ def operands(op: AnyOp) -> tuple[str, ...]:
             return (op.x,)
 
 
-def params(op: AnyOp) -> Iterator[tuple[str, Param]]:
+def params(op: Op) -> Iterator[tuple[str, Param]]:
     """The weights of `op` with the names of their fields."""
     for each in fields(op):
         value = getattr(op, each.name)

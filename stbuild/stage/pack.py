@@ -7,17 +7,15 @@ from stbuild.frontend.checkpoint import open_checkpoint
 from stbuild.frontend.tables import read_tables
 from stbuild.ir import serde
 from stbuild.ir.design import Design
-from stbuild.ir.graph import Graph
-from stbuild.package.pack import RegionFiles
-from stbuild.passes.layout import write_memory
+from stbuild.pack.files import RegionFiles
+from stbuild.pack.images import write_memory
 from stbuild.stage.entry import run_stage, stage_parser
 
 
 def main(args: Namespace) -> None:
     """Write one file per constant region."""
-    graph = serde.read(Graph, Path(args.graph))
     design = serde.read(Design, Path(args.design))
-    weights = open_checkpoint(graph, args.source, Path(args.options))
+    weights = open_checkpoint(design, args.source, Path(args.options))
     with RegionFiles(Path(args.memory)) as files:
         write_memory(design, weights, read_tables(Path(args.tables)), files.append)
 
@@ -25,7 +23,6 @@ def main(args: Namespace) -> None:
 if __name__ == "__main__":
     parser = stage_parser(
         "Pack weights for a design.",
-        graph="the graph in fixed point",
         design="the design",
         tables="position tables",
         options="quantisation and seed",

@@ -10,6 +10,7 @@ from stbuild.codegen.identifiers import with_identifiers
 from stbuild.ir import serde
 from stbuild.ir.design import Design, KernelRole
 from stbuild.ir.weights import WeightIndex
+from stbuild.pack.files import SUFFIX
 from stbuild.package import xclbin
 from stbuild.package.axlf import Mode
 from stbuild.package.bundle import (
@@ -24,7 +25,6 @@ from stbuild.package.bundle import (
     ScalarArgument,
     write_bundle,
 )  # fmt: skip
-from stbuild.package.pack import SUFFIX
 from stbuild.platform import Memory, MemoryType, Platform
 from stbuild.runtime.cpu import cpu_flags
 from stbuild.runtime.tokenizer import stop_tokens

@@ -294,7 +294,7 @@ def test_synthetic_weights_depend_on_seed_and_name_alone(graph: Graph) -> None:
 def test_no_synthetic_gain_is_1_and_no_bias_0() -> None:
     model = decoder(norm="layer", bias=True, rotary_dim=0)
     graph = decode_graph(model, name="tiny", context=32).graph
-    weights = SyntheticWeights.of(graph, uses_of(graph))
+    weights = SyntheticWeights.of(uses_of(graph))
     seen = set()
     for op, field, param in parameters(graph):
         if isinstance(op, Norm | AddParam):

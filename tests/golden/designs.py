@@ -37,7 +37,7 @@ class Planned:
     def of(graph: Graph, card: str, *, group: int = 32, **wishes: int) -> "Planned":
         """The design of a traced graph whose matrices have groups of `group` columns."""
         fixed = FixNumerics()(graph)
-        index = index_of(fixed, SyntheticWeights.of(fixed, uses_of(fixed, group)))
+        index = index_of(fixed, SyntheticWeights.of(uses_of(fixed, group)))
         design = plan(fixed, index, platform(card), Wishes(**wishes))
         return Planned(graph=fixed, design=design, card=card)
 

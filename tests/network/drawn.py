@@ -30,7 +30,7 @@ def emulated(graph: Graph, folder: Path, wishes: Wishes = DEFAULT) -> Accelerato
 
 
 def _weights(fixed: Graph) -> SyntheticWeights:
-    return SyntheticWeights.of(fixed, uses_of(fixed, 32))
+    return SyntheticWeights.of(uses_of(fixed, 32))
 
 
 def _tables(graph: Graph) -> dict[str, NDArray[np.float32]]:

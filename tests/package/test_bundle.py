@@ -4,7 +4,6 @@ import json
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -20,7 +19,6 @@ from stbuild.package.bundle import (
     ScalarArgument,
     link,
 )
-from stbuild.package.pack import RegionFiles
 
 buffers = st.builds(
     BufferArgument, buffer=st.text("ab", min_size=1), bytes=st.integers(1, 2**40), writable=st.booleans(),
@@ -116,15 +114,3 @@ def test_weights_are_linked_not_copied(tmp_path: Path) -> None:
     assert (tmp_path / "out/bundle/weights/a").read_bytes() == b"x"
     with pytest.raises(StbuildError, match="c is missing"):
         link(weights / "c", tmp_path / "out/d")
-
-
-def test_region_files_grow_and_are_filled_up(tmp_path: Path) -> None:
-    with RegionFiles(tmp_path / "w") as files:
-        files.append("a", np.arange(6, dtype=np.int32).reshape(2, 3).T)
-        files.append("a", np.array([7], np.uint32))
-        files.fit("a", 32)
-        files.fit("b", 4)
-        with pytest.raises(StbuildError, match="region 'a' took 32 bytes, the design gives it 8"):
-            files.fit("a", 8)
-    assert np.fromfile(tmp_path / "w/a.bin", np.int32).tolist() == [0, 3, 1, 4, 2, 5, 7, 0]
-    assert (tmp_path / "w/b.bin").read_bytes() == bytes(4)

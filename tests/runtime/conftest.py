@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
 
+from stbuild.pack.files import RegionFiles
 from stbuild.package import xclbin
 from stbuild.package.axlf import Mode
 from stbuild.package.bundle import (
@@ -23,7 +24,6 @@ from stbuild.package.bundle import (
     load_bundle,
     write_bundle,
 )
-from stbuild.package.pack import RegionFiles
 from stbuild.package.xclbin import KernelArgument, KernelIp, MemoryBank, MemType, Xclbin
 
 VOCAB, CONTEXT, CHUNK = 272, 64, 8

@@ -13,7 +13,8 @@ from stbuild.ir.graph import AddParam, Norm, Param, PositionTable
 from stbuild.ir.packed import PackedMatrix
 from stbuild.ir.plumbing import FixedParam, ParamRead, ReadParams, ReadWeights, RowRead, Sequence
 from stbuild.ir.records import fixed_params, param_words
-from stbuild.passes import layout
+from stbuild.pack import images
+from stbuild.pack.tiles import Words, tile_words
 
 
 def random_matrix(rows: int, cols: int, bits: int, group: int, seed: int) -> PackedMatrix:
@@ -26,7 +27,7 @@ def random_matrix(rows: int, cols: int, bits: int, group: int, seed: int) -> Pac
     return PackedMatrix(rows=rows, cols=cols, group=group, bits=bits, d=d, m=m, q=q)
 
 
-def read_back(words: layout.Words, bits: int, group: int) -> tuple[NDArray[np.int64], NDArray[np.float16]]:
+def read_back(words: Words, bits: int, group: int) -> tuple[NDArray[np.int64], NDArray[np.float16]]:
     """q [rows of the tiles, cols] and the headers, straight from the sentences of docs/machine.md."""
     tiles, groups = words.shape[:2]
     q = np.zeros((tiles * 16, groups * group), np.int64)
@@ -51,7 +52,7 @@ def test_tiles_hold_every_value_where_the_machine_reads_it(
     tiles: int, groups: int, group: int, bits: int, seed: int
 ) -> None:
     matrix = random_matrix(tiles * 16, groups * group, bits, group, seed)
-    q, headers = read_back(layout.tile_words(matrix), bits, group)
+    q, headers = read_back(tile_words(matrix), bits, group)
     assert np.array_equal(q, matrix.q)
     for tile in range(tiles):
         rows = slice(16 * tile, 16 * tile + 16)
@@ -127,10 +128,10 @@ def small_tensors() -> FewTensors:
 @pytest.mark.parametrize("channels", [1, 2, 3, 5])
 def test_channels_hold_the_tiles_in_the_order_of_the_schedule(channels: int) -> None:
     design, tensors, regions = small_design(channels), small_tensors(), Regions()
-    exponents = layout.write_weights(design, tensors, regions.put)
-    wanted: list[list[layout.Words]] = [[] for _ in range(channels)]
+    exponents = images.write_weights(design, tensors, regions.put)
+    wanted: list[list[Words]] = [[] for _ in range(channels)]
     for each, name in zip((0, 1, 0, 1, 2), ("q.0", "k.0", "q.1", "k.1", "head"), strict=True):
-        for r, tile in enumerate(layout.tile_words(tensors.matrices[name])):
+        for r, tile in enumerate(tile_words(tensors.matrices[name])):
             wanted[(design.matmuls[each].base + r) % channels].append(tile.reshape(-1, 16))
     for channel in range(channels):
         assert np.array_equal(regions.words(f"bank {channel}"), np.concatenate(wanted[channel]))
@@ -139,13 +140,13 @@ def test_channels_hold_the_tiles_in_the_order_of_the_schedule(channels: int) -> 
 
 def test_a_channel_without_tiles_holds_one_word() -> None:
     regions = Regions()
-    layout.write_weights(small_design(7), small_tensors(), regions.put)
+    images.write_weights(small_design(7), small_tensors(), regions.put)
     assert [regions.words(f"bank {c}").shape for c in (5, 6)] == [(1, 16)] * 2
     assert all(regions.words(f"bank {c}").any() for c in range(5))
 
 
 def test_the_program_describes_the_launch() -> None:
-    program = layout.program_words(small_design(3), (20, 21, 22, 23, 24)).view(np.int32)
+    program = images.program_words(small_design(3), (20, 21, 22, 23, 24)).view(np.int32)
     assert program[:, 0].tolist() == [1, 1, 1, 1, 1, 0]
     assert program[1, :11].tolist() == [1, 2, 1, 1, 2, 0, 0, 0, 3, 21 + 19 + 16 - 12, 0]
     assert program[:5, 13].tolist() == [20, 21, 22, 23, 24]
@@ -168,7 +169,7 @@ def test_parameters_lie_in_the_order_of_use() -> None:
     }
     regions = Regions()
     read = ReadParams(region="numbers", reads=reads)
-    layout.write_params(read, small_design(1), FewTensors({}, arrays), regions.put)
+    images.write_params(read, small_design(1), FewTensors({}, arrays), regions.put)
     lanes = regions.words("numbers")[:, 0].tolist()
     assert lanes == [1 << 16, 2 << 16, 3 << 12, 4 << 16, 5 << 16, 6 << 12]
 
@@ -191,7 +192,7 @@ def test_rows_and_tables() -> None:
     values = np.arange(160, dtype=np.float32).reshape(5, 32)
     tables = {"rope": np.ones((4, 16), np.float32)}
     regions = Regions()
-    layout.write_rows(rows(), FewTensors({}, {"t": values}), tables, regions.put)
+    images.write_rows(rows(), FewTensors({}, {"t": values}), tables, regions.put)
     assert np.array_equal(
         regions.words("embedding").view(np.int32).reshape(5, 32), values.astype(np.int32) << 12
     )
@@ -203,11 +204,11 @@ def test_a_table_that_is_too_short() -> None:
     tables = {"rope": np.ones((3, 16), np.float32)}
     tensors = FewTensors({}, {"t": np.ones((5, 32), np.float32)})
     with pytest.raises(StbuildError, match=r"position table 'rope' is \[3, 16\], the graph says \[4, 16\]"):
-        layout.write_rows(rows(), tensors, tables, Regions().put)
+        images.write_rows(rows(), tensors, tables, Regions().put)
 
 
 def test_weights_of_another_shape() -> None:
     tensors = small_tensors()
     tensors.matrices["k.1"] = random_matrix(16, 64, 4, 32, 0)
     with pytest.raises(StbuildError, match=r"weight 'k.1' is \(rows, cols, bits, group\) \(16, 64, 4, 32\)"):
-        layout.write_weights(small_design(2), tensors, Regions().put)
+        images.write_weights(small_design(2), tensors, Regions().put)

@@ -1,4 +1,4 @@
-"""The layout of memory: weights, descriptors, parameters and rows in the order of their use."""
+"""The memory images of a design: weights, descriptors, parameters and rows in the order of their use."""
 
 from collections.abc import Callable, Iterator, Mapping
 
@@ -14,15 +14,13 @@ from stbuild.ir.packed import PackedMatrix
 from stbuild.ir.plumbing import FixedParam, ReadParams, RowRead, Sequence
 from stbuild.ir.tensors import Tensors
 from stbuild.ir.types import GROUP, LANES
+from stbuild.pack.tiles import Words, tile_words
 
 OPCODE_LINEAR, OPCODE_END = 1, 0
 SCALE_FRAC = 19
 """Fraction bits that the activation scales and the sum bring: docs/numerics.md, Linear."""
 ROWS_AT_ONCE = 1024
-NIBBLES, SIGNS = np.uint32(0x0F0F0F0F), np.uint32(0x80808080)
 
-Words = NDArray[np.uint32]
-"""Memory words: [..., 16] lanes of 32 bits."""
 Put = Callable[[str, NDArray[np.generic]], None]
 """Appends words to the region of a name."""
 
@@ -73,24 +71,6 @@ def write_weights(design: Design, tensors: Tensors, put: Put) -> tuple[int, ...]
 
 def _has_tiles(design: Design, number: int, engine: Engine, channel: int) -> bool:
     return any(op.tiles_in(channel, engine.channels) for op in design.engine_ops(number))
-
-
-def tile_words(matrix: PackedMatrix, first: int = 0, step: int = 1) -> Words:
-    """Tiles `first`, `first + step`, ... as [tiles, groups, words of a group, 16].
-
-    Byte 4r + (c mod 4) of a word holds column c of 8 of row r, in its low nibble if c < 4.
-    """
-    groups, planes = matrix.cols // matrix.group, matrix.bits // 4
-    halves = matrix.q.view(np.uint32).reshape(-1, LANES, groups, matrix.group // 8, 2)[first::step]
-    words = np.empty((len(halves), groups, 1 + planes * matrix.group // 8, LANES), np.uint32)
-    words[:, :, 0, :8] = _header(matrix.d, first, step)
-    words[:, :, 0, 8:] = _header(matrix.m, first, step)
-    for plane, (low, high) in enumerate(_planes(halves, matrix.bits)):
-        start = 1 + plane * matrix.group // 8
-        high <<= 4
-        high |= low
-        words[:, :, start : start + matrix.group // 8] = high.transpose(0, 2, 3, 1)
-    return words
 
 
 def program_words(design: Design, exponents: tuple[int, ...]) -> Words:
@@ -162,18 +142,3 @@ def _matrix(op: MatmulOp, matrix: PackedMatrix, run: int) -> PackedMatrix:
             hint="partition again with these weights",
         )
     return matrix
-
-
-def _header(scales: NDArray[np.float16], first: int, step: int) -> Words:
-    tiles = scales.reshape(-1, LANES, scales.shape[1])[first::step]
-    return np.ascontiguousarray(tiles.transpose(0, 2, 1)).view(np.uint32)
-
-
-def _planes(halves: Words, bits: int) -> Iterator[tuple[Words, Words]]:
-    """Per nibble plane, columns 0 to 3 and (a copy of) columns 4 to 7, one nibble a byte."""
-    low, high = halves[..., 0], halves[..., 1]
-    if bits == 4:
-        yield low, high.copy()
-        return
-    yield low & NIBBLES, high & NIBBLES
-    yield (low ^ SIGNS) >> np.uint32(4) & NIBBLES, (high ^ SIGNS) >> np.uint32(4) & NIBBLES
