@@ -15,8 +15,8 @@ from transformers import DynamicCache, StaticCache
 from benchmarks.decoders.serve import serve
 from stbuild.frontend.checkpoint import open_weights
 from stbuild.frontend.model_file import load_real_model
-from stbuild.ir import serde
 from stbuild.ir.graph import Graph
+from stbuild.ops.files import read_graph
 from stbuild.stage.accuracy import filled
 
 CONTEXT = 2048
@@ -56,5 +56,5 @@ class TorchFloat:
 
 if __name__ == "__main__":
     torch.set_num_threads(int(sys.argv[4]))
-    traced = serde.read(Graph, Path(sys.argv[2]))
+    traced = read_graph(Path(sys.argv[2]))
     serve(TorchFloat(Path(sys.argv[1]), traced, Path(sys.argv[3]), sys.argv[5]))

@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from stbuild.codegen.identifiers import memory, way_in, way_out
+from stbuild.codegen.calls import type_declaration
+from stbuild.codegen.identifiers import memory, type_name, way_in, way_out
 from stbuild.codegen.kernel import call_line, fifo
-from stbuild.codegen.named_types import NamedType, windows_type
 from stbuild.codegen.ports import ends_of_kernel, parameters, port_of, ports_of
 from stbuild.codegen.writer import cpp_file, function
 from stbuild.ir.design import BlockRuns, Design, Kernel, Process, Region, RegionKind, StreamKind
@@ -18,7 +18,8 @@ from stbuild.ir.plumbing import (
     Sequence,
     WriteKv,
     WriteWords,
-)  # fmt: skip
+)
+from stbuild.ops.numbers import WINDOWS, windows_type
 
 SCALARS = ("n", "pos", "head")
 """Tokens of the launch, position of the first, whether logits are wanted: the host's arguments."""
@@ -70,7 +71,9 @@ def control_kernel(design: Design, kernel: Kernel) -> str:
     about = f"Kernel {kernel.name} of {design.name}: memory to streams and back, one launch at a time."
     main = function(f'extern "C" void {kernel.name}', control_parameters(design, kernel), body)
     windows = [
-        _windows(p.name, p.op).declaration for p in processes if isinstance(p.op, ReadKv) and p.op.windows
+        type_declaration(p.name, windows_type(p.op.windows))
+        for p in processes
+        if isinstance(p.op, ReadKv) and p.op.windows
     ]
     parts = [*windows, *_functions(processes, design), main]
     return cpp_file(about, ["stb/memory.hpp", "stb/stream.hpp"], parts)
@@ -204,7 +207,7 @@ def _call(process: Process, design: Design) -> str:
             return f"stb::read_weights({region}, {op.body_words}, {op.head_words}, head, {process.writes[0]})"
         case ReadKv():
             sizes = _kv_sizes(op.block, op.record_words, design)
-            sizes += f", {_windows(process.name, op).name}" if op.windows else ""
+            sizes += f", {type_name(process.name, WINDOWS)}" if op.windows else ""
             return f"stb::read_kv<{sizes}>({way_in(op.region)}, pos, {process.writes[0]})"
         case WriteKv():
             sizes = _kv_sizes(op.block, op.record_words, design)
@@ -213,11 +216,6 @@ def _call(process: Process, design: Design) -> str:
             return f"stb::write_head_words({memory(op.region)}, {op.words}, head, {process.reads[0]})"
         case _:
             raise TypeError(f"{type(op).__name__} is not a process of control")
-
-
-def _windows(process: str, op: ReadKv) -> NamedType:
-    """How many positions a query sees in each run."""
-    return windows_type(op.windows, process)
 
 
 def _kv_sizes(block: int, record_words: int, design: Design) -> str:

@@ -5,13 +5,13 @@ from collections.abc import Iterable
 from dataclasses import replace
 from functools import partial
 
-from stbuild.codegen.named_types import NAMED_PARTS, type_name
 from stbuild.codegen.reserved import ANYWHERE, C_LIBRARY, VERILOG
 from stbuild.ir.design import Design, Process, Stream
-from stbuild.ir.graph import Attention, Map, Rotary
 from stbuild.ir.plumbing import ReadKv, ReadParams, Sequence
 from stbuild.ir.renaming import Renaming, renamed
+from stbuild.ir.streaming import Streaming
 from stbuild.ir.unique import UniqueNames
+from stbuild.ops.numbers import WINDOWS
 
 _RESERVED = ANYWHERE | VERILOG
 
@@ -62,6 +62,11 @@ def memory_names(region: str) -> tuple[str, ...]:
     return memory(region), way_in(region), way_out(region)
 
 
+def type_name(process: str, part: str) -> str:
+    """The type that carries `part` of a process."""
+    return f"{process}_{part}"
+
+
 def table(process: str) -> str:
     """The constant that holds the table of a process."""
     return f"k_{process}"
@@ -87,10 +92,11 @@ def emulated_stream(named: Design, stream: Stream) -> str:
 def _helpers(process: Process, name: str) -> tuple[str, ...]:
     """The functions and constants of a kernel's file that are called after `process`, now called `name`."""
     match process.op:
-        case Map():
-            return table(name), table_function(name)
-        case Attention() | Rotary() | ReadKv():
-            return tuple(type_name(name, part) for part in NAMED_PARTS)
+        case Streaming() as op:
+            types = tuple(type_name(name, part) for part in op.named_parts)
+            return (*types, table(name), table_function(name)) if op.tabulated else types
+        case ReadKv():
+            return (type_name(name, WINDOWS),)
         case Sequence() | ReadParams():
             return (name,)
         case _:

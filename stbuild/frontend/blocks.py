@@ -11,25 +11,20 @@ from typing import Any
 from stbuild.errors import StbuildError
 from stbuild.frontend.naming import Namer, common_origin
 from stbuild.frontend.repeats import BY_RUN, Repeat, Slot, find_repeat
-from stbuild.ir.graph import (
-    Add,
-    Affine,
-    AnyOp,
-    Attention,
-    Block,
-    Embed,
-    Graph,
-    Linear,
-    Map,
-    MulParam,
-    Norm,
-    Param,
-    PositionEmbed,
-    PositionTable,
-    Rotary,
-    Slice,
-    operands,
-)  # fmt: skip
+from stbuild.ir.graph import Block, Graph
+from stbuild.ir.op import Op
+from stbuild.ir.param import Param, PositionTable
+from stbuild.ops.add import Add
+from stbuild.ops.affine import Affine
+from stbuild.ops.attention import Attention
+from stbuild.ops.embed import Embed
+from stbuild.ops.linear import Linear
+from stbuild.ops.map import Map
+from stbuild.ops.mul_param import MulParam
+from stbuild.ops.norm import Norm
+from stbuild.ops.position_embed import PositionEmbed
+from stbuild.ops.rotary import Rotary
+from stbuild.ops.slice import Slice
 
 _BEFORE_BODY = (Embed, PositionEmbed, Affine, Add)
 _BEFORE_LOGITS = (Norm, Affine, Map, MulParam, Slice)
@@ -46,7 +41,7 @@ class _Span:
 
 
 def graph_of(
-    ops: tuple[AnyOp, ...], logits: str, *, name: str, context: int, tables: tuple[PositionTable, ...]
+    ops: tuple[Op, ...], logits: str, *, name: str, context: int, tables: tuple[PositionTable, ...]
 ) -> Graph:
     """The graph whose last block makes the value `logits`."""
     live = _live(ops, logits)
@@ -60,7 +55,7 @@ def graph_of(
     return Graph(name=name, vocab_size=vocab_size, context=context, blocks=blocks, tables=tables)
 
 
-def _plainest(op: AnyOp, context: int, widths: Mapping[str, int]) -> AnyOp:
+def _plainest(op: Op, context: int, widths: Mapping[str, int]) -> Op:
     """`op` without numbers by run that say nothing: windows over all, the only row of a table."""
     match op:
         case Attention(windows=windows) if all(w >= context for w in windows):
@@ -70,7 +65,7 @@ def _plainest(op: AnyOp, context: int, widths: Mapping[str, int]) -> AnyOp:
     return op
 
 
-def _check(ops: tuple[AnyOp, ...], context: int) -> None:
+def _check(ops: tuple[Op, ...], context: int) -> None:
     """Refuse a model without an LM head, and a table of positions that is shorter than the context."""
     if not any(isinstance(op, Linear) for op in ops):
         raise StbuildError("the logits depend on no linear layer", hint="end the model with an LM head")
@@ -83,16 +78,16 @@ def _check(ops: tuple[AnyOp, ...], context: int) -> None:
             )
 
 
-def _live(ops: tuple[AnyOp, ...], logits: str) -> tuple[AnyOp, ...]:
+def _live(ops: tuple[Op, ...], logits: str) -> tuple[Op, ...]:
     """The ops on which the logits depend."""
     wanted = {logits}
     for op in reversed(ops):
         if op.name in wanted:
-            wanted.update(operands(op))
+            wanted.update(op.operands)
     return tuple(op for op in ops if op.name in wanted)
 
 
-def _spans(ops: tuple[AnyOp, ...]) -> list[_Span]:
+def _spans(ops: tuple[Op, ...]) -> list[_Span]:
     repeat = find_repeat(ops)
     if repeat is None:
         first = next((i for i, op in enumerate(ops) if not isinstance(op, _BEFORE_BODY)), len(ops))
@@ -108,7 +103,7 @@ def _spans(ops: tuple[AnyOp, ...]) -> list[_Span]:
     return [*before, layers, *tail, _Span(name="head", start=cut, end=len(ops))]
 
 
-def _head_start(ops: tuple[AnyOp, ...], first: int) -> int:
+def _head_start(ops: tuple[Op, ...], first: int) -> int:
     """The last Linear, or what stands right before it and only feeds the head."""
     cut = max((i for i, op in enumerate(ops) if isinstance(op, Linear)), default=first)
     while cut - 1 >= first and isinstance(ops[cut - 1], _BEFORE_LOGITS):
@@ -116,7 +111,7 @@ def _head_start(ops: tuple[AnyOp, ...], first: int) -> int:
     return cut
 
 
-def _blocks(ops: tuple[AnyOp, ...], spans: list[_Span], logits: str) -> tuple[Block, ...]:
+def _blocks(ops: tuple[Op, ...], spans: list[_Span], logits: str) -> tuple[Block, ...]:
     """Blocks from the last to the first: what a block reads, the one before must hand on."""
     made: list[Block] = []
     wanted: tuple[str, ...] = (logits,)
@@ -133,25 +128,25 @@ def _blocks(ops: tuple[AnyOp, ...], spans: list[_Span], logits: str) -> tuple[Bl
     return tuple(reversed(made))
 
 
-def _carried_out(ops: tuple[AnyOp, ...], repeat: Repeat) -> tuple[str, ...]:
+def _carried_out(ops: tuple[Op, ...], repeat: Repeat) -> tuple[str, ...]:
     last = repeat.end - repeat.period
     return tuple(ops[s.first if s.out is None else last + s.out].name for s in repeat.slots)
 
 
-def _reads(ops: tuple[AnyOp, ...], wanted: tuple[str, ...]) -> tuple[str, ...]:
+def _reads(ops: tuple[Op, ...], wanted: tuple[str, ...]) -> tuple[str, ...]:
     own = {op.name for op in ops}
-    reads = [n for op in ops for n in operands(op)]
+    reads = [n for op in ops for n in op.operands]
     return tuple(dict.fromkeys(n for n in (*reads, *wanted) if n not in own))
 
 
-def _plain(ops: tuple[AnyOp, ...], name: str, reads: tuple[str, ...], wanted: tuple[str, ...]) -> Block:
+def _plain(ops: tuple[Op, ...], name: str, reads: tuple[str, ...], wanted: tuple[str, ...]) -> Block:
     namer = Namer(reads)
     named = tuple(namer.name(op) for op in ops)
     outputs = tuple(namer.known[n] for n in wanted)
     return Block(name=name, count=1, inputs=namer.inputs, outputs=outputs, ops=named)
 
 
-def _layers(ops: tuple[AnyOp, ...], name: str, repeat: Repeat) -> Block:
+def _layers(ops: tuple[Op, ...], name: str, repeat: Repeat) -> Block:
     """The runs as one block, wired as the second run is: all it reads comes from the first."""
     run = [ops[repeat.start + r * repeat.period :][: repeat.period] for r in range(repeat.count)]
     first = {ops[s.first].name: s for s in repeat.slots}
@@ -167,18 +162,18 @@ def _layers(ops: tuple[AnyOp, ...], name: str, repeat: Repeat) -> Block:
     return Block(name=name, count=repeat.count, inputs=namer.inputs, outputs=outputs, ops=named)
 
 
-def _slot_input(ops: tuple[AnyOp, ...], repeat: Repeat, slot: Slot) -> str:
+def _slot_input(ops: tuple[Op, ...], repeat: Repeat, slot: Slot) -> str:
     """What the second run reads for a slot."""
     return ops[slot.first if slot.out is None else repeat.start + slot.out].name
 
 
-def _wires(op: AnyOp) -> dict[str, Any]:
+def _wires(op: Op) -> dict[str, Any]:
     return {
         f.name: getattr(op, f.name) for f in fields(op) if f.name in ("x", "a", "b", "q", "k", "v", "parts")
     }
 
 
-def _merged(same: tuple[AnyOp, ...]) -> AnyOp:
+def _merged(same: tuple[Op, ...]) -> Op:
     """The op of the first run with the parameters of all runs."""
     op = same[0]
     changes: dict[str, Any] = {"origin": common_origin(tuple(o.origin for o in same))}

@@ -26,7 +26,16 @@ from stbuild.frontend.values import (
     Vec,
     Weight,
 )  # fmt: skip
-from stbuild.ir.graph import Add, Affine, AnyOp, Concat, Map, Mul, Norm, Param, Rotary, Slice
+from stbuild.ir.op import Op
+from stbuild.ir.param import Param
+from stbuild.ops.add import Add
+from stbuild.ops.affine import Affine
+from stbuild.ops.concat import Concat
+from stbuild.ops.map import Map
+from stbuild.ops.mul import Mul
+from stbuild.ops.norm import Norm
+from stbuild.ops.rotary import Rotary
+from stbuild.ops.slice import Slice
 
 MAX_PIECES = 256
 """Slices that one rearrangement may cost."""
@@ -51,7 +60,7 @@ class Builder:
     """Collects ops; values get provisional names and `places` the module path they come from."""
 
     tokens: int
-    ops: list[AnyOp] = field(default_factory=list)
+    ops: list[Op] = field(default_factory=list)
     place: Place = field(default_factory=Place)
     _origins: dict[int, tuple[Any, Place]] = field(default_factory=dict)
     _made: dict[int, tuple[Any, Vec]] = field(default_factory=dict)

@@ -8,7 +8,11 @@ from typing import Any
 from stbuild.errors import StbuildError
 from stbuild.frontend.gguf_file import GgufFile
 from stbuild.frontend.tables import Table
-from stbuild.ir.graph import Attention, Embed, Graph, Norm, Rotary
+from stbuild.ir.graph import Graph
+from stbuild.ops.attention import Attention
+from stbuild.ops.embed import Embed
+from stbuild.ops.norm import Norm
+from stbuild.ops.rotary import Rotary
 
 _HINT = "give the weights of this model, or the sizes of these weights in model.py"
 _OWN_FACTORS = ("longrope", "su")

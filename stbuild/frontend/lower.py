@@ -31,7 +31,7 @@ from stbuild.frontend.model_code import model_line
 from stbuild.frontend.static import Statics
 from stbuild.frontend.trace import TracedModel
 from stbuild.frontend.values import CacheMemory, Static, Tokens, Value, Weight
-from stbuild.ir.graph import AnyOp
+from stbuild.ir.op import Op
 
 LOWERED = (
     "linear layers, embeddings, RMS and layer norm, functions of one variable, sums and products,"
@@ -53,7 +53,7 @@ class FlatModel:
     `tables` maps a table's name to its rows (cos, sin); `masks` are the attention masks in use.
     """
 
-    ops: tuple[AnyOp, ...]
+    ops: tuple[Op, ...]
     logits: str
     tables: TableRows
     masks: Masks

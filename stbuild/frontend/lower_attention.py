@@ -9,7 +9,7 @@ import torch
 from stbuild.frontend.builder import describe
 from stbuild.frontend.call import Call
 from stbuild.frontend.values import Cached, CacheMemory, Static, Vec, Weight
-from stbuild.ir.graph import Attention
+from stbuild.ops.attention import Attention
 
 _aten = torch.ops.aten
 

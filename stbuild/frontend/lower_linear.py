@@ -11,7 +11,10 @@ from stbuild.frontend.builder import describe, param
 from stbuild.frontend.call import Call
 from stbuild.frontend.parameters import is_per_element
 from stbuild.frontend.values import Static, Tokens, Value, Vec, Weight
-from stbuild.ir.graph import AddParam, Embed, Linear, PositionEmbed
+from stbuild.ops.add_param import AddParam
+from stbuild.ops.embed import Embed
+from stbuild.ops.linear import Linear
+from stbuild.ops.position_embed import PositionEmbed
 
 _aten = torch.ops.aten
 

@@ -30,7 +30,10 @@ from stbuild.frontend.values import (
     Vec,
     Weight,
 )  # fmt: skip
-from stbuild.ir.graph import Add, Affine, Mul, MulParam
+from stbuild.ops.add import Add
+from stbuild.ops.affine import Affine
+from stbuild.ops.mul import Mul
+from stbuild.ops.mul_param import MulParam
 
 _aten = torch.ops.aten
 
@@ -172,7 +175,7 @@ def _of_two(call: Call, values: list[Any]) -> Vec:
             "a function of several values has no lowering", hint="only sums, products and quotients do"
         )
     check_keywords(call, "alpha")
-    a, b = _aligned(call, call.builder.whole(values[0]), values[1])
+    a, b = aligned(call, call.builder.whole(values[0]), values[1])
     factor = float(call.kwargs.get("alpha", 1)) * (-1.0 if name == "sub" else 1.0)
     if name == "div":
         inverse = Expr(base=b, target=_aten.reciprocal.default, args=(BASE,))
@@ -182,7 +185,7 @@ def _of_two(call: Call, values: list[Any]) -> Vec:
     return call.builder.like(a, Mul if name in ("mul", "div") else Add, a=a.source, b=b.source)
 
 
-def _aligned(call: Call, a: Vec, other: Any) -> tuple[Vec, Vec]:
+def aligned(call: Call, a: Vec, other: Any) -> tuple[Vec, Vec]:
     """The two with the same elements in the same places."""
     b = call.builder.whole(other)
     for x, y in ((a, b), (call.builder.ordered(a), call.builder.ordered(b))):

@@ -15,7 +15,8 @@ from stbuild.frontend.expression import target_name
 from stbuild.frontend.lower_attention import masked_fields
 from stbuild.frontend.masks import HIDDEN
 from stbuild.frontend.values import Cached, Expr, Index, Scores, Stage, Static, Value, Vec, Weight
-from stbuild.ir.graph import Attention, Param
+from stbuild.ir.param import Param
+from stbuild.ops.attention import Attention
 
 _aten = torch.ops.aten
 _CONSTANTS = (int, float)

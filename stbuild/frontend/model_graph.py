@@ -13,7 +13,9 @@ from stbuild.frontend.positions import tabulate
 from stbuild.frontend.static import evaluate
 from stbuild.frontend.tables import Table
 from stbuild.frontend.trace import PREFILL_TOKENS, TracedModel, decomposed, trace
-from stbuild.ir.graph import AnyOp, Graph, PositionTable
+from stbuild.ir.graph import Graph
+from stbuild.ir.op import Op
+from stbuild.ir.param import PositionTable
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,7 +54,7 @@ def _lowered(traced: TracedModel) -> FlatModel:
         return lower(decomposed(traced))
 
 
-def check_prefill(decode: Graph, ops: tuple[AnyOp, ...], logits: str) -> None:
+def check_prefill(decode: Graph, ops: tuple[Op, ...], logits: str) -> None:
     """Refuse a model whose prefill, of the flat `ops`, does something else than its decode steps."""
     graph = blocks.graph_of(ops, logits, name=decode.name, context=decode.context, tables=decode.tables)
     if graph != decode:

@@ -4,18 +4,15 @@ import re
 from dataclasses import fields, replace
 from typing import Any
 
-from stbuild.ir.graph import (
-    AddParam,
-    AnyOp,
-    Embed,
-    Linear,
-    Map,
-    MulParam,
-    Norm,
-    Param,
-    PositionEmbed,
-    operands,
-)  # fmt: skip
+from stbuild.ir.op import Op
+from stbuild.ir.param import Param
+from stbuild.ops.add_param import AddParam
+from stbuild.ops.embed import Embed
+from stbuild.ops.linear import Linear
+from stbuild.ops.map import Map
+from stbuild.ops.mul_param import MulParam
+from stbuild.ops.norm import Norm
+from stbuild.ops.position_embed import PositionEmbed
 
 _OF_MODULE = (Linear, Norm, Embed, PositionEmbed)
 _OF_PARAM = (AddParam, MulParam)
@@ -29,10 +26,10 @@ class Namer:
         self.inputs = tuple(self._unique("hidden") for _ in inputs)
         self.known = dict(zip(inputs, self.inputs, strict=True))
 
-    def name(self, op: AnyOp) -> AnyOp:
+    def name(self, op: Op) -> Op:
         """`op` with its new name, reading values by their new names."""
         name = self._unique(wanted_name(op))
-        read = set(operands(op))
+        read = set(op.operands)
         wires = {f.name: self._rewired(getattr(op, f.name), read) for f in fields(op) if f.name in _WIRES}
         self.known[op.name] = name
         return replace(op, name=name, **wires)
@@ -55,7 +52,7 @@ class Namer:
 _WIRES = ("x", "a", "b", "q", "k", "v", "parts")
 
 
-def wanted_name(op: AnyOp) -> str:
+def wanted_name(op: Op) -> str:
     """The name that an op would like to have."""
     if isinstance(op, _OF_MODULE):
         return _module_name(op)
@@ -74,7 +71,7 @@ def common_origin(origins: tuple[str, ...]) -> str:
     return ".".join(p[0] if len(set(p)) == 1 else "*" for p in zip(*parts, strict=True))
 
 
-def _module_name(op: AnyOp) -> str:
+def _module_name(op: Op) -> str:
     param = next((v for f in fields(op) if isinstance(v := getattr(op, f.name), Param)), None)
     leaf = op.origin.rpartition(".")[2]
     if param is None:

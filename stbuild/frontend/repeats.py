@@ -6,7 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from stbuild.ir.graph import AnyOp, Attention, Param, operands
+from stbuild.ir.op import Op
+from stbuild.ir.param import Param
+from stbuild.ops.attention import Attention
 
 Source = tuple[str, int]
 """Where an operand comes from: ("own", op of this run), ("last", op of the run before), ("before", op)."""
@@ -38,10 +40,10 @@ class Repeat:
         return self.start + self.period * self.count
 
 
-def find_repeat(ops: tuple[AnyOp, ...]) -> Repeat | None:
+def find_repeat(ops: tuple[Op, ...]) -> Repeat | None:
     """The runs that cover most ops; of equals, those of the shortest period that carry least."""
     at = {op.name: i for i, op in enumerate(ops)}
-    inputs = [tuple(at[n] for n in operands(op)) for op in ops]
+    inputs = [tuple(at[n] for n in op.operands) for op in ops]
     for group in _candidates(ops):
         found = [r for start, period, count in group if (r := _wired(start, period, count, inputs))]
         if found:
@@ -49,12 +51,12 @@ def find_repeat(ops: tuple[AnyOp, ...]) -> Repeat | None:
     return None
 
 
-def signature(op: AnyOp) -> tuple[Any, ...]:
+def signature(op: Op) -> tuple[Any, ...]:
     """Everything about an op but its name, its source, what it reads, and what may differ by run."""
     known = (f for f in fields(op) if f.name not in ("name", "origin", "line", *BY_RUN, *_WIRES))
     values = (getattr(op, f.name) for f in known)
     plain = tuple(replace(v, names=()) if isinstance(v, Param) else v for v in values)
-    return (type(op).__name__, len(operands(op)), *plain)
+    return (type(op).__name__, len(op.operands), *plain)
 
 
 BY_RUN = ("windows", "rows")
@@ -62,7 +64,7 @@ BY_RUN = ("windows", "rows")
 _WIRES = ("x", "a", "b", "q", "k", "v", "parts")
 
 
-def _candidates(ops: tuple[AnyOp, ...]) -> Iterator[list[tuple[int, int, int]]]:
+def _candidates(ops: tuple[Op, ...]) -> Iterator[list[tuple[int, int, int]]]:
     """Possible (start, period, count), in groups that cover the same number of ops, most first."""
     numbers: dict[Any, int] = {}
     kinds = np.array([numbers.setdefault(signature(op), len(numbers)) for op in ops])

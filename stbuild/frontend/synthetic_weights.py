@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stbuild.frontend.weights import Checkpoint, ParamUse, Uses
-from stbuild.ir.graph import ParamRole
 from stbuild.ir.packed import PackedMatrix
+from stbuild.ir.param import ParamRole
 
 _SPREAD_4 = math.sqrt((16 * 16 - 1) / 12)
 _SPREAD_8 = math.sqrt((256 * 256 - 1) / 12)

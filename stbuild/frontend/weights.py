@@ -11,11 +11,14 @@ from numpy.typing import NDArray
 
 from stbuild.errors import StbuildError, did_you_mean
 from stbuild.ir.design import Design
-from stbuild.ir.graph import AnyOp, Graph, Op, Param, ParamRole, Rotary, params
+from stbuild.ir.graph import Graph
+from stbuild.ir.op import Op
 from stbuild.ir.packed import PackedMatrix
-from stbuild.ir.plumbing import FixedParam, Sequence
+from stbuild.ir.param import FixedParam, Param, ParamRole
+from stbuild.ir.plumbing import Sequence
 from stbuild.ir.weights import WeightFormat, WeightIndex
 from stbuild.limits import GROUPS
+from stbuild.ops.rotary import Rotary
 
 HEAD_BITS, HEAD_GROUP = 8, 32
 """How a floating point LM head is rounded: as finely as the card can."""
@@ -112,11 +115,11 @@ def finite(values: Floats, name: str) -> Floats:
     return values
 
 
-def parameters(graph: Graph) -> Iterator[tuple[AnyOp, str, Param]]:
+def parameters(graph: Graph) -> Iterator[tuple[Op, str, Param]]:
     """All parameters of a graph with their ops and the names of their fields."""
     for block in graph.blocks:
         for op in block.ops:
-            for field, param in params(op):
+            for field, param in op.params:
                 yield op, field, param
 
 
@@ -151,7 +154,7 @@ def _of_graph(graph: Graph) -> Iterator[ParamUse]:
 
 
 def _of_op(op: Op, head: bool) -> Iterator[ParamUse]:
-    for field, param in params(op):
+    for field, param in op.params:
         yield ParamUse(param=param, role=op.roles.get(field, ParamRole.OTHER), head=head)
 
 
@@ -178,10 +181,11 @@ def _matrix_use(param: Param, head: bool, group: int) -> MatrixUse:
 
 def _interleaved(model: Graph | Design) -> bool:
     """Whether a rotary embedding rotates neighbours."""
-    if isinstance(model, Design):
-        ops = [process.op for process in model.processes]
-    else:
-        ops = [op for block in model.blocks for op in block.ops]
+    ops: list[object] = (
+        [process.op for process in model.processes]
+        if isinstance(model, Design)
+        else [op for block in model.blocks for op in block.ops]
+    )
     return any(isinstance(op, Rotary) and op.interleaved for op in ops)
 
 

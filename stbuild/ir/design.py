@@ -9,8 +9,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
 
-from stbuild.ir.graph import AnyOp, Param
+from stbuild.ir.param import Param
 from stbuild.ir.plumbing import Collect, ComputeUnit, Dispatch, Plumbing, ReadWeights
+from stbuild.ir.streaming import Streaming
 from stbuild.ir.types import Itensor, words_of
 
 WORD_BYTES = 64
@@ -116,7 +117,7 @@ class Process:
 
     name: str
     kernel: str
-    op: AnyOp | Plumbing
+    op: Streaming | Plumbing
     block: int
     reads: tuple[str, ...] = ()
     writes: tuple[str, ...] = ()

@@ -6,7 +6,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from stbuild.ir.graph import Param
+from stbuild.ir.param import Param
 
 INT32_MAX = 2**31 - 1
 PARAM_FRAC = 16

@@ -1,51 +1,8 @@
-"""The processes of a design that are no ops of the graph: they move words, or send them to the engine."""
+"""The processes around the streaming kernels: those of `control`, and those of the matmul engines."""
 
 from dataclasses import dataclass
 
-from stbuild.ir.graph import Param, PositionTable
-
-
-@dataclass(frozen=True, kw_only=True)
-class Fork:
-    """One stream to several readers, or to none; `once` for a stream that is sent once per launch."""
-
-    words: int
-    once: bool = False
-
-
-@dataclass(frozen=True, kw_only=True)
-class LoopHead:
-    """Takes the block's input `slot` from the block before, later ones from its own tail."""
-
-    slot: int
-    words: int
-
-
-@dataclass(frozen=True, kw_only=True)
-class LoopTail:
-    """Sends the block's output `slot` back to its head, the last one to the block behind."""
-
-    slot: int
-    words: int
-
-
-@dataclass(frozen=True, kw_only=True)
-class TakeLast:
-    """Lets only the last token of a launch pass, and only if the head runs."""
-
-    words: int
-
-
-@dataclass(frozen=True, kw_only=True)
-class Argmax:
-    """Logits to memory and their largest one's index as the token."""
-
-    words: int
-
-
-@dataclass(frozen=True, kw_only=True)
-class FanOut:
-    """Commands to the processes of a kernel."""
+from stbuild.ir.param import FixedParam, PositionTable
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,14 +14,6 @@ class ReadWeights:
     region: str
     body_words: int
     head_words: int
-
-
-@dataclass(frozen=True, kw_only=True)
-class FixedParam:
-    """A parameter of the model as integers with `frac` fraction bits."""
-
-    param: Param
-    frac: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -188,6 +137,5 @@ class ComputeUnit:
 
 
 Plumbing = (
-    Fork | LoopHead | LoopTail | TakeLast | Argmax | FanOut | Sequence | ReadWeights | ReadParams
-    | ReadKv | WriteKv | WriteWords | Dispatch | Collect | ComputeUnit
-)  # fmt: skip
+    Sequence | ReadWeights | ReadParams | ReadKv | WriteKv | WriteWords | Dispatch | Collect | ComputeUnit
+)

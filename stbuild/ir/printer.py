@@ -3,11 +3,11 @@
 from collections.abc import Iterator
 from dataclasses import fields
 
-from stbuild.ir.graph import AnyOp, Block, Graph, Param, operands, params
+from stbuild.ir.graph import Block, Graph
+from stbuild.ir.op import Op
+from stbuild.ir.param import Param
 
 _COMMON = ("name", "width", "frac", "origin", "line")
-_WIRES = ("x", "a", "b", "q", "k", "v", "parts")
-_TABLES = ("samples", "formula", "bases", "slopes")
 
 
 def graph_text(graph: Graph) -> str:
@@ -28,9 +28,9 @@ def block_lines(block: Block) -> Iterator[str]:
         yield f"  {op.name:<{names}} : {op.width}.{op.frac} = {op_text(op)}"
 
 
-def op_text(op: AnyOp) -> str:
+def op_text(op: Op) -> str:
     """`linear(input_layernorm, weight=model.layers.*.q_proj.weight [576, 576])`."""
-    parts = [*operands(op), *(f"{name}={param_text(p)}" for name, p in params(op)), *_attributes(op)]
+    parts = [*op.operands, *(f"{name}={param_text(p)}" for name, p in op.params), *_attributes(op)]
     return f"{type(op).__name__.lower()}({', '.join(parts)})"
 
 
@@ -42,10 +42,11 @@ def param_text(param: Param) -> str:
     return f"{offset}{scale}{_common_name(param.names)} {list(param.shape)}{turned}"
 
 
-def _attributes(op: AnyOp) -> Iterator[str]:
+def _attributes(op: Op) -> Iterator[str]:
     for field in fields(op):
         value = getattr(op, field.name)
-        if field.name in (*_COMMON, *_WIRES, *_TABLES) or isinstance(value, Param) or value == field.default:
+        hidden = field.name in (*_COMMON, *op.operand_fields) or not field.metadata.get("shown", True)
+        if hidden or isinstance(value, Param) or value == field.default:
             continue
         yield f"{field.name}={value:.9g}" if isinstance(value, float) else f"{field.name}={value}"
 

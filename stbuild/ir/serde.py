@@ -8,6 +8,7 @@ from types import NoneType, UnionType
 from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
 T = TypeVar("T")
+Classes = tuple[type[Any], ...]
 TAG = "class"
 """Never the name of a field, since Python reserves it."""
 
@@ -27,18 +28,21 @@ def to_data(value: object) -> Any:
     return value
 
 
-def from_data(kind: Any, data: Any) -> Any:
-    """The inverse of `to_data` for an annotation `kind`; raises ValueError when `data` does not fit."""
+def from_data(kind: Any, data: Any, classes: Classes = ()) -> Any:
+    """The inverse of `to_data` for an annotation `kind`; raises ValueError when `data` does not fit.
+
+    `classes` are those that may stand where an annotation names a class of which they are subclasses.
+    """
     origin = get_origin(kind)
     if origin in (Union, UnionType):
-        return _from_union(get_args(kind), data)
+        return _from_union(get_args(kind), data, classes)
     if origin is tuple:
         item = get_args(kind)[0]
-        return tuple(from_data(item, d) for d in data)
+        return tuple(from_data(item, d, classes) for d in data)
     if origin is dict:
-        return {k: from_data(get_args(kind)[1], v) for k, v in data.items()}
+        return {k: from_data(get_args(kind)[1], v, classes) for k, v in data.items()}
     if is_dataclass(kind) and isinstance(kind, type):
-        return _from_dict(kind, data)
+        return _from_dict(_class_of(data, (kind,), classes), data, classes)
     if isinstance(kind, type) and issubclass(kind, Enum):
         return kind(data)
     return data
@@ -49,28 +53,36 @@ def write(path: Path, value: object) -> None:
     path.write_text(json.dumps(to_data(value), indent=1) + "\n")
 
 
-def read(kind: type[T], path: Path) -> T:
+def read(kind: type[T], path: Path, classes: Classes = ()) -> T:
     """Read a `kind` from the JSON file at `path`."""
-    value: T = from_data(kind, json.loads(path.read_text()))
+    value: T = from_data(kind, json.loads(path.read_text()), classes)
     return value
 
 
-def _from_union(kinds: tuple[Any, ...], data: Any) -> Any:
+def _from_union(kinds: tuple[Any, ...], data: Any, classes: Classes) -> Any:
     if data is None and NoneType in kinds:
         return None
-    known = [k for k in kinds if k is not NoneType]
+    known = tuple(k for k in kinds if k is not NoneType)
     if isinstance(data, dict) and TAG in data:
-        for kind in known:
-            if getattr(kind, "__name__", "") == data[TAG]:
-                return from_data(kind, data)
-        raise ValueError(f"{data[TAG]!r} is none of {[k.__name__ for k in known]}")
-    return from_data(known[0], data)
+        return _from_dict(_class_of(data, known, classes), data, classes)
+    return from_data(known[0], data, classes)
 
 
-def _from_dict(kind: type[Any], data: Any) -> Any:
+def _class_of(data: Any, kinds: tuple[Any, ...], classes: Classes) -> type[Any]:
+    """The class that `data` names: one of `kinds`, or one of `classes` below them."""
+    below = (c for c in classes if any(isinstance(k, type) and issubclass(c, k) for k in kinds))
+    named = {getattr(k, "__name__", ""): k for k in (*kinds, *below)}
+    tag = data.get(TAG, kinds[0].__name__)
+    if tag not in named:
+        raise ValueError(f"{tag!r} is none of {list(named)}")
+    found: type[Any] = named[tag]
+    return found
+
+
+def _from_dict(kind: type[Any], data: Any, classes: Classes) -> Any:
     hints = get_type_hints(kind)
     known = {f.name for f in fields(kind)}
     extra = set(data) - known - {TAG}
     if extra:
         raise ValueError(f"{kind.__name__} has no field {sorted(extra)[0]!r}")
-    return kind(**{k: from_data(hints[k], v) for k, v in data.items() if k != TAG})
+    return kind(**{k: from_data(hints[k], v, classes) for k, v in data.items() if k != TAG})

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from stbuild.errors import StbuildError
-from stbuild.ir.graph import Param
+from stbuild.ir.param import Param
 
 FLOAT_BITS = 32
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from stbuild.network.program import Program, Read, Repeat, Write
+from stbuild.ir.program import Program, Read, Repeat, Write
 
 
 @dataclass(frozen=True)

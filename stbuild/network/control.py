@@ -3,15 +3,8 @@
 from collections.abc import Iterator
 
 from stbuild.ir.design import Design, Process, StreamKind
-from stbuild.ir.plumbing import (
-    ReadKv,
-    ReadParams,
-    ReadWeights,
-    Sequence,
-    WriteKv,
-    WriteWords,
-)  # fmt: skip
-from stbuild.network.program import Launch, Program, Repeat, Write, in_a_row, reads, writes
+from stbuild.ir.plumbing import ReadKv, ReadParams, ReadWeights, Sequence, WriteKv, WriteWords
+from stbuild.ir.program import Launch, Program, Repeat, Write, in_a_row, reads, writes
 
 Node = Repeat | Write
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from stbuild.ir.design import Design, Engine, MatmulOp, Process
 from stbuild.ir.plumbing import ComputeUnit
+from stbuild.ir.program import Launch, Program, Read, Repeat, Write, moves, reads, writes
 from stbuild.ir.types import GROUP
-from stbuild.network.program import Launch, Program, Read, Repeat, Write, moves, reads, writes
 
 
 @dataclass(frozen=True, kw_only=True)

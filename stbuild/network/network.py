@@ -4,11 +4,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from stbuild.ir.design import LANE_WORDS, Design, KernelRole, Process
-from stbuild.ir.plumbing import Collect, ComputeUnit, Dispatch, LoopHead
+from stbuild.ir.plumbing import Collect, ComputeUnit, Dispatch
+from stbuild.ir.program import Launch, Program, Read
 from stbuild.network.control import control_program
 from stbuild.network.engine import Unit, collect_program, dispatch_program
-from stbuild.network.program import Launch, Program, Read
 from stbuild.network.streaming import streaming_program
+from stbuild.ops.loop_head import LoopHead
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -19,10 +19,10 @@ still. If that state is the one of a run before, all runs but the last have it, 
 from collections import Counter
 from collections.abc import Iterator, Mapping
 
+from stbuild.ir.program import Words, words_of_program
 from stbuild.network.code import Gate, Leave, Move, code_of, counters_of
 from stbuild.network.hang import Deepen, Hang, Wait, cycle_of, never
 from stbuild.network.network import Network
-from stbuild.network.program import Words, words_of_program
 from stbuild.network.runs import Snapshot, run_loops, runs_ahead
 
 NOBODY = -1

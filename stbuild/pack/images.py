@@ -9,9 +9,9 @@ from stbuild.errors import StbuildError
 from stbuild.ir.design import Design, Engine, MatmulOp
 from stbuild.ir.exponent import fixed_scales
 from stbuild.ir.fixed import TABLE_FRAC, param_fixed, to_fixed
-from stbuild.ir.graph import PositionTable
 from stbuild.ir.packed import PackedMatrix
-from stbuild.ir.plumbing import FixedParam, ReadParams, RowRead, Sequence
+from stbuild.ir.param import FixedParam, PositionTable
+from stbuild.ir.plumbing import ReadParams, RowRead, Sequence
 from stbuild.ir.tensors import Tensors
 from stbuild.ir.types import GROUP, LANES
 from stbuild.pack.tiles import Words, tile_words

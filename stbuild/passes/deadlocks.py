@@ -6,9 +6,9 @@ from typing import ClassVar
 
 from stbuild.errors import StbuildError
 from stbuild.ir.design import WORD_BYTES, Design
+from stbuild.ir.program import Launch
 from stbuild.network.hang import Hang, Wait
 from stbuild.network.network import network_of
-from stbuild.network.program import Launch
 from stbuild.network.runner import Runner
 from stbuild.platform import Platform
 

@@ -1,14 +1,14 @@
 """FIFO depths: what a stream must hold while its other way round is still under way."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import ClassVar
 
 from stbuild.ir.design import Design, Process, Stream, StreamKind
-from stbuild.ir.graph import Attention, Concat, Norm, Quantize, Rotary
-from stbuild.ir.plumbing import ComputeUnit, Fork
-from stbuild.ir.types import LANES
+from stbuild.ir.plumbing import ComputeUnit
+from stbuild.ir.streaming import Streaming
+from stbuild.ops.fork import Fork
 
 SMALL = 32
 """Words that a shift-register FIFO holds in one LUT a bit: no reason to take fewer."""
@@ -18,6 +18,8 @@ BURST = 64
 """Words of a memory reader's FIFO: covers the 36 cycles at 250 MHz until HBM answers (128 memory clocks
 at 900 MHz, AMD PG276 as quoted in public material)."""
 MARGIN = 4
+ROUTING = 2
+"""Words until the router hands on what it has read."""
 
 
 @dataclass(frozen=True, kw_only=True, order=True)
@@ -68,7 +70,8 @@ class _Potentials:
 
     def skip(self, process: str, stream: str) -> int:
         """Words of other inputs that `process` takes before its first of `stream`."""
-        if not isinstance(self._processes[process].op, Concat):
+        op = self._processes[process].op
+        if not isinstance(op, Streaming) or not op.in_turn:
             return 0
         reads = self._processes[process].reads
         return sum(self._streams[s].words for s in reads[: reads.index(stream)])
@@ -82,9 +85,12 @@ class _Potentials:
         if not source.reads:
             return Lag()
         start = self.start(source.name)
-        if isinstance(source.op, Attention):
+        op = source.op
+        if not isinstance(op, Streaming):
+            return Lag(chunks=start.chunks, words=start.words + ROUTING)
+        if op.waits_for_chunk:
             return Lag(chunks=start.chunks + 1)
-        return Lag(chunks=start.chunks, words=start.words + _latency(source, self._streams))
+        return Lag(chunks=start.chunks, words=start.words + op.latency(self._streams[source.reads[0]].words))
 
     def sink(self, stream: Stream) -> Process:
         """The process that reads `stream`."""
@@ -101,17 +107,6 @@ def _engine_inputs(design: Design) -> Iterator[tuple[str, tuple[str, ...]]]:
             if last is not None and last.block == op.block:
                 before.append(collect.writes[last.destination])
             yield collect.writes[op.destination], tuple(before)
-
-
-def _latency(process: Process, streams: Mapping[str, Stream]) -> int:
-    """Words that `process` takes in before its first word comes out, and a little for its pipeline."""
-    match process.op:
-        case Norm() | Rotary():
-            return streams[process.reads[0]].words + 2 * LANES
-        case Quantize():
-            return 2 + LANES
-        case _:
-            return 2
 
 
 def _depth(stream: Stream, design: Design, starts: _Potentials) -> int:

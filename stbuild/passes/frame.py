@@ -3,9 +3,7 @@
 from dataclasses import dataclass
 
 from stbuild.ir.design import BlockRuns, Engine, Kernel, KernelRole, MatmulOp, StreamKind
-from stbuild.ir.graph import Linear
 from stbuild.ir.plumbing import (
-    Argmax,
     Collect,
     ComputeUnit,
     Dispatch,
@@ -14,8 +12,10 @@ from stbuild.ir.plumbing import (
     ReadWeights,
     Sequence,
     WriteWords,
-)  # fmt: skip
+)
 from stbuild.ir.types import GROUP, words_of
+from stbuild.ops.argmax import Argmax
+from stbuild.ops.linear import Linear
 from stbuild.passes.net import ARGMAX, COLLECT, DISPATCH, READ_PARAMS, SEGMENT, SEQUENCE, Flow, Net
 from stbuild.passes.wiring import ToBoundary, ToEngine
 

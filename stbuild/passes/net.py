@@ -4,9 +4,11 @@ from collections.abc import Hashable
 from dataclasses import dataclass, field
 
 from stbuild.ir.design import Process, Stream, StreamKind
-from stbuild.ir.graph import AnyOp, Graph
-from stbuild.ir.plumbing import Fork, ParamRead, Plumbing, RowRead
+from stbuild.ir.graph import Graph
+from stbuild.ir.plumbing import ParamRead, Plumbing, RowRead
+from stbuild.ir.streaming import Streaming
 from stbuild.ir.unique import UniqueNames
+from stbuild.ops.fork import Fork
 from stbuild.passes.wiring import End, ToBoundary, ToEngine, loops
 
 SEGMENT = ""
@@ -104,7 +106,7 @@ class Net:
         """A readable name for something of a block."""
         return f"{self.graph.blocks[block].name}_{name}"
 
-    def add(self, key: Hashable, op: AnyOp | Plumbing, block: int, reads: tuple[str, ...],
+    def add(self, key: Hashable, op: Streaming | Plumbing, block: int, reads: tuple[str, ...],
             writes: tuple[str, ...], kernel: str = SEGMENT) -> None:  # fmt: skip
         """Make the process with `key`."""
         name = self.process(key)

@@ -1,12 +1,17 @@
 """The dataflow generator: from the graph to processes joined by streams around the matmul engine."""
 
 from stbuild.ir.design import BlockRuns, Design, Engine, Sizes, StreamKind
-from stbuild.ir.graph import AnyOp, Attention, Embed, Graph, Linear, PositionEmbed, Quantize, Rotary, operands
-from stbuild.ir.plumbing import FixedParam, LoopHead, LoopTail, ParamRead, ReadKv, RowRead, TakeLast, WriteKv
-from stbuild.ir.records import fixed_params, kv_record_words, param_words
-from stbuild.ir.types import GROUP, LANES, words_of
+from stbuild.ir.graph import Graph
+from stbuild.ir.op import KvRecords, Op, RowOp, StreamingOp
+from stbuild.ir.param import FixedParam
+from stbuild.ir.plumbing import ParamRead, ReadKv, RowRead, WriteKv
+from stbuild.ir.types import LANES, words_of
 from stbuild.ir.values import block_shapes
 from stbuild.ir.weights import WeightIndex
+from stbuild.ops.linear import Linear
+from stbuild.ops.loop_head import LoopHead
+from stbuild.ops.loop_tail import LoopTail
+from stbuild.ops.take_last import TakeLast
 from stbuild.passes.frame import CONTROL, FIXED_REGIONS, add_frame, fixed_kernels
 from stbuild.passes.net import (
     COLLECT,
@@ -74,36 +79,36 @@ def _runs(graph: Graph) -> tuple[BlockRuns, ...]:
     return tuple(BlockRuns(name=b.name, count=b.count, head=i == head) for i, b in enumerate(graph.blocks))
 
 
-def _flow(op: AnyOp) -> Flow:
+def _flow(op: Op) -> Flow:
     """The stream of the value that `op` makes."""
-    return Flow(op.width // GROUP if isinstance(op, Quantize) else words_of(op.width), op.frac)
+    return Flow(op.stream_words, op.frac)
 
 
-def _value(net: Net, block: int, op: AnyOp) -> str:
+def _value(net: Net, block: int, op: Op) -> str:
     """The stream of the value that `op` makes, up to its readers."""
     key, kind = _source(block, op)
     ends = ends_of(net.graph, block, op.name)
     name = net.spread(net.label(block, op.name), net.process(key), _flow(op), block, ends, kind)
-    if isinstance(op, Embed | PositionEmbed):
+    if isinstance(op, RowOp):
         read = RowRead(
             region=net.regions.new(net.label(block, op.name)),
             block=block,
             words=op.width // LANES,
-            rows=op.table.shape[0] if isinstance(op, Embed) else net.graph.context,
-            first=op.offset if isinstance(op, PositionEmbed) else 0,
-            by_token=isinstance(op, Embed),
+            rows=op.table.shape[0] if op.by_token else net.graph.context,
+            first=op.first,
+            by_token=op.by_token,
             values=FixedParam(param=op.table, frac=op.frac),
         )
         net.rows.append((name, read))
     return name
 
 
-def _source(block: int, op: AnyOp) -> tuple[OfOp | str, StreamKind]:
+def _source(block: int, op: Op) -> tuple[OfOp | str, StreamKind]:
     """The process that gives the value of `op`, and the kind of the stream."""
     match op:
         case Linear():
             return COLLECT, StreamKind.RESULT
-        case Embed() | PositionEmbed():
+        case RowOp():
             return SEQUENCE, StreamKind.ROWS
         case _:
             return OfOp(block=block, op=op.name), StreamKind.DATA
@@ -175,7 +180,7 @@ def _tables(net: Net) -> list[tuple[str, RowRead]]:
             ToTable(block=number, op=op.name)
             for number, block in enumerate(net.graph.blocks)
             for op in block.ops
-            if isinstance(op, Rotary) and op.table == table.name
+            if op.position_table == table.name
         )
         if ends:
             words, source = table.width // LANES, net.process(SEQUENCE)
@@ -188,39 +193,38 @@ def _tables(net: Net) -> list[tuple[str, RowRead]]:
     return found
 
 
-def _process(net: Net, block: int, op: AnyOp) -> None:
-    if isinstance(op, Linear | Embed | PositionEmbed):
+def _process(net: Net, block: int, op: Op) -> None:
+    if not isinstance(op, StreamingOp):
         return
     key, value = OfOp(block=block, op=op.name), net.values[block, op.name]
-    reads = [net.arrivals[ToOp(block=block, op=op.name, slot=s)] for s in range(len(operands(op)))]
+    reads = [net.arrivals[ToOp(block=block, op=op.name, slot=s)] for s in range(len(op.operands))]
     writes = [value]
-    if isinstance(op, Rotary):
+    if op.position_table is not None:
         reads.append(net.arrivals[ToTable(block=block, op=op.name)])
-    if isinstance(op, Attention):
-        kv_in, kv_out = _kv(net, block, op)
+    if op.records is not None:
+        kv_in, kv_out = _kv(net, block, op.name, op.records)
         reads, writes = [*reads, *kv_in], [*kv_out, value]
-    words = param_words(op)
-    if words:
-        flow, source = Flow(words), net.process(READ_PARAMS)
+    if op.param_words:
+        flow, source = Flow(op.param_words), net.process(READ_PARAMS)
         wanted = f"{net.label(block, op.name)}_params"
         stream = net.stream(wanted, source, net.process(key), flow, StreamKind.PARAMS)
-        net.params.append((stream, ParamRead(params=tuple(fixed_params(op)), block=block, words=words)))
+        net.params.append((stream, ParamRead(params=op.fixed_params, block=block, words=op.param_words)))
         reads.append(stream)
     net.add(key, op, block, tuple(reads), tuple(writes))
 
 
-def _kv(net: Net, block: int, op: Attention) -> tuple[list[str], list[str]]:
+def _kv(net: Net, block: int, op: str, records: KvRecords) -> tuple[list[str], list[str]]:
     """Readers and writers of the KV records of one attention op."""
-    name = net.process(OfOp(block=block, op=op.name))
+    name = net.process(OfOp(block=block, op=op))
     ins, outs = [], []
-    for part, words in zip(("k", "v"), kv_record_words(op), strict=True):
-        wanted = f"{net.label(block, op.name)}_kv_{part}"
+    for part, words in (("k", records.key_words), ("v", records.value_words)):
+        wanted = f"{net.label(block, op)}_kv_{part}"
         region = net.regions.new(wanted)
         reader, writer = f"read_{region}", f"write_{region}"
         flow = Flow(words)
         ins.append(net.stream(f"{wanted}_in", net.process(reader), name, flow, StreamKind.KV_READ))
         outs.append(net.stream(f"{wanted}_out", name, net.process(writer), flow, StreamKind.KV_WRITE))
-        read = ReadKv(region=region, block=block, record_words=words, windows=op.windows)
+        read = ReadKv(region=region, block=block, record_words=words, windows=records.windows)
         write = WriteKv(region=region, block=block, record_words=words)
         net.add(reader, read, block, (), (ins[-1],), CONTROL)
         net.add(writer, write, block, (outs[-1],), (), CONTROL)

@@ -1,22 +1,6 @@
 """Finds the residual stream: values carried between block runs, and the sums that make them."""
 
-from stbuild.ir.graph import (
-    Add,
-    AddParam,
-    Affine,
-    AnyOp,
-    Block,
-    Embed,
-    Linear,
-    Map,
-    Mul,
-    MulParam,
-    Norm,
-    PositionEmbed,
-)  # fmt: skip
-
-ANY_FRAC = (Add, AddParam, Affine, Embed, Linear, Map, Mul, MulParam, Norm, PositionEmbed)
-"""Ops that can round their result to any fraction bits; the others keep those of their operands."""
+from stbuild.ir.graph import Block
 
 
 def residual_values(block: Block) -> frozenset[str]:
@@ -26,19 +10,8 @@ def residual_values(block: Block) -> frozenset[str]:
     pending = [name for name in block.outputs if name in ops]
     while pending:
         op = ops[pending.pop()]
-        if op.name in found or not isinstance(op, ANY_FRAC):
+        if op.name in found or not op.any_frac:
             continue
         found.add(op.name)
-        pending += [name for name in _summands(op) if name in ops]
+        pending += [name for field in op.summands if (name := getattr(op, field)) in ops]
     return frozenset(found)
-
-
-def _summands(op: AnyOp) -> tuple[str, ...]:
-    """The operands that must have the fraction bits of the result."""
-    match op:
-        case Add():
-            return (op.a, op.b)
-        case AddParam():
-            return (op.x,)
-        case _:
-            return ()

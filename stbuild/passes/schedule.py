@@ -4,9 +4,11 @@ from collections.abc import Iterator
 
 from stbuild.errors import StbuildError
 from stbuild.ir.design import Engine, MatmulOp
-from stbuild.ir.graph import Block, Graph, Linear, Quantize
+from stbuild.ir.graph import Block, Graph
 from stbuild.ir.types import GROUP
 from stbuild.ir.weights import WeightIndex
+from stbuild.ops.linear import Linear
+from stbuild.ops.quantize import Quantize
 from stbuild.passes.wiring import quantised_sources
 
 GROUPS = (32, 64, 128)

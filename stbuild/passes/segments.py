@@ -6,9 +6,13 @@ from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from stbuild.ir.design import Design, Kernel, KernelRole, Process, Stream, StreamKind
-from stbuild.ir.graph import Attention
-from stbuild.ir.plumbing import Argmax, FanOut, Fork, LoopHead, Sequence
+from stbuild.ir.op import StreamingOp
+from stbuild.ir.plumbing import Sequence
 from stbuild.ir.unique import UniqueNames
+from stbuild.ops.argmax import Argmax
+from stbuild.ops.fan_out import FanOut
+from stbuild.ops.fork import Fork
+from stbuild.ops.loop_head import LoopHead
 from stbuild.passes.frame import LAUNCH
 from stbuild.passes.net import SEGMENT
 
@@ -77,10 +81,11 @@ def _components(design: Design) -> list[tuple[Process, ...]]:
 
 def _kernel_name(design: Design, members: tuple[Process, ...]) -> str:
     """A name that says what the kernel is about: its loop, its attention, the sampler, or its first op."""
-    for kind, word in ((LoopHead, "residual"), (Attention, "attention")):
-        for process in members:
-            if isinstance(process.op, kind):
-                return f"{design.blocks[process.block].name}_{word}"
+    looping = (p for p in members if isinstance(p.op, LoopHead))
+    keeping = (p for p in members if isinstance(p.op, StreamingOp) and p.op.records is not None)
+    for found, word in ((looping, "residual"), (keeping, "attention")):
+        if process := next(found, None):
+            return f"{design.blocks[process.block].name}_{word}"
     if any(isinstance(p.op, Argmax) for p in members):
         return "sampler"
     return next((p.name for p in members if not isinstance(p.op, Fork)), members[0].name)

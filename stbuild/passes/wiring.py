@@ -4,7 +4,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from stbuild.errors import StbuildError
-from stbuild.ir.graph import Attention, Block, Graph, Linear, PositionEmbed, Quantize, Rotary, operands
+from stbuild.ir.graph import Block, Graph
+from stbuild.ops.linear import Linear
+from stbuild.ops.quantize import Quantize
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,7 +49,7 @@ def head_index(graph: Graph) -> int:
     """The block that runs for the last token only: the one with the logits."""
     index = len(graph.blocks) - 1
     block = graph.blocks[index]
-    bound = [op.name for op in block.ops if isinstance(op, Attention | Rotary | PositionEmbed)]
+    bound = [op.name for op in block.ops if op.by_position]
     if index == 0 or block.count != 1 or bound:
         raise StbuildError(
             f"the last block of {graph.name!r} must hold only ops on single tokens"
@@ -76,7 +78,7 @@ def _ends(graph: Graph, index: int, value: str) -> Iterator[End]:
     block = graph.blocks[index]
     engine = False
     for op in block.ops:
-        for slot, operand in enumerate(operands(op)):
+        for slot, operand in enumerate(op.operands):
             if operand != value:
                 continue
             if not isinstance(op, Linear):

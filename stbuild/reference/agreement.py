@@ -8,7 +8,8 @@ from torch import Tensor
 from torch.nn.functional import cosine_similarity
 
 from stbuild.ir.fixed import INT32_MAX
-from stbuild.ir.graph import AnyOp, Norm
+from stbuild.ir.op import Op
+from stbuild.ops.norm import Norm
 from stbuild.reference.floats import eps_deviation
 from stbuild.reference.twin import Sample
 
@@ -52,7 +53,7 @@ class OwnError:
     error: float
     block: str
     run: int
-    op: AnyOp
+    op: Op
 
 
 @dataclass(kw_only=True)

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from stbuild.ir.fixed import attention_scale
-from stbuild.ir.graph import Attention
+from stbuild.ops.attention import Attention
 from stbuild.reference.integer import bitlen, rsr, sat
 from stbuild.reference.linear import Quantised, quantise
 from stbuild.reference.score import scores, seen_from, top, weights

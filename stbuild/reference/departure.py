@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from stbuild.ir.graph import AnyOp, operands
+from stbuild.ir.op import Op
 from stbuild.reference.twin import Sample
 
 SAME = 2e-4
@@ -22,7 +22,7 @@ class Made:
 
     block: str
     run: int
-    op: AnyOp
+    op: Op
     reads: tuple[int, ...]
     elements: int
     print: Fingerprint
@@ -66,7 +66,7 @@ class GraphValues:
             self._at = dict(zip(sample.block.inputs, self._flow, strict=True))
         self._at[sample.op.name] = len(self.made)
         value = torch.split(sample.floats, list(self.sizes))[self.prompt]
-        reads = tuple(self._at[name] for name in operands(sample.op))
+        reads = tuple(self._at[name] for name in sample.op.operands)
         self.made.append(Made(block=sample.block.name, run=sample.run, op=sample.op, reads=reads,
                               elements=value.numel(), print=fingerprint(value)))  # fmt: skip
         if all(name in self._at for name in sample.block.outputs):

@@ -11,25 +11,25 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import layer_norm, rms_norm
 
-from stbuild.ir.graph import (
-    Add,
-    AddParam,
-    Affine,
-    Attention,
-    Concat,
-    Embed,
-    Graph,
-    Linear,
-    Map,
-    Mul,
-    MulParam,
-    Norm,
-    Param,
-    PositionEmbed,
-    Rotary,
-    Slice,
-)
+from stbuild.ir.graph import Graph
+from stbuild.ir.param import Param
 from stbuild.ir.tensors import Tensors
+from stbuild.ops.add import Add
+from stbuild.ops.add_param import AddParam
+from stbuild.ops.affine import Affine
+from stbuild.ops.attention import Attention
+from stbuild.ops.concat import Concat
+from stbuild.ops.embed import Embed
+from stbuild.ops.linear import Linear
+from stbuild.ops.map import Map
+from stbuild.ops.mul import Mul
+from stbuild.ops.mul_param import MulParam
+from stbuild.ops.norm import Norm
+from stbuild.ops.position_embed import PositionEmbed
+from stbuild.ops.quantize import Quantize
+from stbuild.ops.rescale import Rescale
+from stbuild.ops.rotary import Rotary
+from stbuild.ops.slice import Slice
 from stbuild.reference.formula import evaluate
 from stbuild.reference.pointwise import table_row, turned_pairs
 from stbuild.reference.score import seen_from
@@ -108,7 +108,7 @@ class FloatSite:
 
 def float_value(site: FloatSite, op: Any) -> Tensor:
     """The value that `op` makes of those at `site`."""
-    return _FUNCTIONS.get(type(op), _unchanged)(site, op)
+    return FLOATS[type(op)](site, op)
 
 
 def _linear(site: FloatSite, op: Linear) -> Tensor:
@@ -209,7 +209,7 @@ def _unchanged(site: FloatSite, op: Any) -> Tensor:
     return site.values[op.x]
 
 
-_FUNCTIONS: Mapping[type, Callable[[FloatSite, Any], Tensor]] = {
+FLOATS: Mapping[type, Callable[[FloatSite, Any], Tensor]] = {
     Embed: lambda site, op: site.rows(op.table, site.tokens),
     PositionEmbed: lambda site, op: site.rows(op.table, [p + op.offset for p in site.positions]),
     Linear: _linear,
@@ -224,4 +224,7 @@ _FUNCTIONS: Mapping[type, Callable[[FloatSite, Any], Tensor]] = {
     Concat: lambda site, op: torch.cat([site.values[part] for part in op.parts], dim=1),
     Rotary: _rotary,
     Attention: _attention,
+    Quantize: _unchanged,
+    Rescale: _unchanged,
 }
+"""What computes each op's value, [rows, width]."""

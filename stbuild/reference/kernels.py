@@ -10,29 +10,27 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from stbuild.ir.fixed import PARAM_FRAC, TABLE_FRAC, param_fixed, to_fixed
-from stbuild.ir.graph import (
-    Add,
-    AddParam,
-    Affine,
-    Attention,
-    Block,
-    Concat,
-    Embed,
-    Linear,
-    Map,
-    Mul,
-    MulParam,
-    Norm,
-    Param,
-    PositionEmbed,
-    Quantize,
-    Rescale,
-    Rotary,
-    Slice,
-)  # fmt: skip
+from stbuild.ir.graph import Block
 from stbuild.ir.packed import PackedMatrix
+from stbuild.ir.param import Param
 from stbuild.ir.tensors import Tensors
 from stbuild.ir.values import Shape
+from stbuild.ops.add import Add
+from stbuild.ops.add_param import AddParam
+from stbuild.ops.affine import Affine
+from stbuild.ops.attention import Attention
+from stbuild.ops.concat import Concat
+from stbuild.ops.embed import Embed
+from stbuild.ops.linear import Linear
+from stbuild.ops.map import Map
+from stbuild.ops.mul import Mul
+from stbuild.ops.mul_param import MulParam
+from stbuild.ops.norm import Norm
+from stbuild.ops.position_embed import PositionEmbed
+from stbuild.ops.quantize import Quantize
+from stbuild.ops.rescale import Rescale
+from stbuild.ops.rotary import Rotary
+from stbuild.ops.slice import Slice
 from stbuild.reference.attention import KvCache, attention, cache_of
 from stbuild.reference.integer import rsr, sat
 from stbuild.reference.linear import Quantised, WideMatrix, linear, quantise, widened

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from stbuild.ir.fixed import PARAM_FRAC, norm_epsilon
-from stbuild.ir.graph import Norm
+from stbuild.ops.norm import Norm
 from stbuild.reference.integer import bitlen, isqrt, rsr, sat
 
 

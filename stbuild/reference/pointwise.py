@@ -6,7 +6,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from stbuild.ir.fixed import TABLE_FRAC
-from stbuild.ir.graph import Affine, Map, Mul, MulParam, Rotary
+from stbuild.ops.affine import Affine
+from stbuild.ops.map import Map
+from stbuild.ops.mul import Mul
+from stbuild.ops.mul_param import MulParam
+from stbuild.ops.rotary import Rotary
 from stbuild.reference.integer import rsr, sat
 
 MAP_START = 16 << 16

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from stbuild.ir.fixed import EXP2, TANH, score_cap, score_slope
-from stbuild.ir.graph import Attention
+from stbuild.ops.attention import Attention
 from stbuild.reference.integer import rsr, sat
 
 HIDDEN = -(2**62)

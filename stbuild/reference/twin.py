@@ -11,10 +11,12 @@ from torch import Tensor
 
 from stbuild.ir.exponent import fixed_scales
 from stbuild.ir.fixed import to_fixed
-from stbuild.ir.graph import AnyOp, Block, Graph, Linear, operands
+from stbuild.ir.graph import Block, Graph
+from stbuild.ir.op import Op
 from stbuild.ir.packed import PackedMatrix
 from stbuild.ir.tensors import Tensors
 from stbuild.ir.values import Shape, block_shapes
+from stbuild.ops.linear import Linear
 from stbuild.reference.floats import FloatSite, Tokens, float_value
 from stbuild.reference.integer import sat
 from stbuild.reference.kernels import KERNELS, Site
@@ -44,7 +46,7 @@ class Sample:
 
     block: Block
     run: int
-    op: AnyOp
+    op: Op
     operands: tuple[Tensor, ...]
     floats: Tensor
     exact: Tensor | None
@@ -123,14 +125,14 @@ class _Place:
         for name, values in zip(self.block.inputs, flow, strict=True):
             self._keep(name, values)
 
-    def step(self, op: AnyOp) -> Sample:
+    def step(self, op: Op) -> Sample:
         """Compute one op."""
         if isinstance(op, Linear):
             values, exact, own = self._linear(op)
         else:
             kernel = KERNELS[type(op)]
             values, exact, own = float_value(self.floats, op), kernel(self.exact, op), kernel(self.own, op)
-        read = tuple(self.floats.values[name] for name in operands(op))
+        read = tuple(self.floats.values[name] for name in op.operands)
         self._keep(op.name, values)
         if isinstance(exact, Quantised) or isinstance(own, Quantised):
             self.exact.quantised[op.name], self.own.quantised[op.name] = exact, own

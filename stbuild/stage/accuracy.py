@@ -16,8 +16,9 @@ from stbuild.frontend.checkpoint import open_checkpoint
 from stbuild.frontend.model_file import load_real_model
 from stbuild.frontend.tables import read_tables
 from stbuild.frontend.weights import Checkpoint, uses_of
-from stbuild.ir import serde
-from stbuild.ir.graph import Embed, Graph
+from stbuild.ir.graph import Graph
+from stbuild.ops.embed import Embed
+from stbuild.ops.files import read_graph
 from stbuild.passes.numerics import FixNumerics
 from stbuild.reference.accuracy import Accuracy, Logits, measure
 from stbuild.reference.interpreter import Reference
@@ -26,7 +27,7 @@ from stbuild.stage.entry import run_stage, stage_parser
 
 def main(args: Namespace) -> None:
     """Write and print the report; fail if a gate is missed."""
-    graph = serde.read(Graph, Path(args.graph))
+    graph = read_graph(Path(args.graph))
     weights = open_checkpoint(graph, args.source, Path(args.options))
     if weights.synthetic:
         raise StbuildError("accuracy is measured on real weights, and these are synthetic",

@@ -16,13 +16,15 @@ from stbuild.errors import StbuildError
 from stbuild.ir import serde
 from stbuild.ir.design import Design, KernelRole, StreamKind
 from stbuild.ir.plumbing import ComputeUnit, ReadWeights
+from stbuild.ir.program import Launch
+from stbuild.ops.files import read_design
 from stbuild.package.bundle import load_bundle
 from stbuild.platform import Platform
 from stbuild.runtime.native import NativeDevice
 from stbuild.runtime.session import COUNT, HEAD, POSITION, TOKENS
 from stbuild.stage.entry import run_stage, stage_parser
 from stbuild.timing.bandwidth import Supply, rates, supply_of
-from stbuild.timing.bounds import Launch, engine_bound, launches, memory_bound, memory_bytes
+from stbuild.timing.bounds import engine_bound, launches, memory_bound, memory_bytes
 from stbuild.timing.estimate import CycleEstimate, Engine, Step, Times
 from stbuild.timing.report import estimate_report, speed_line
 
@@ -33,7 +35,7 @@ DECODE, PREFILL, FIRST, LAST = "decode", "prefill", "decode, empty cache", "deco
 
 def main(args: Namespace) -> None:
     """Write cycles.json, the report and the closing line."""
-    design = serde.read(Design, Path(args.design))
+    design = read_design(Path(args.design))
     params = json.loads(Path(args.params).read_text())
     platform = serde.from_data(Platform, params["platform"])
     device = NativeDevice(load_bundle(Path(args.bundle)), Path(args.image))

@@ -11,8 +11,7 @@ from stbuild.frontend.checkpoint import open_checkpoint
 from stbuild.frontend.model_file import load_model
 from stbuild.frontend.tables import read_tables
 from stbuild.frontend.tokenizer_files import TOKENIZER_FILE
-from stbuild.ir import serde
-from stbuild.ir.graph import Graph
+from stbuild.ops.files import read_graph
 from stbuild.passes.numerics import FixNumerics
 from stbuild.reference.agreement import MAX_SATURATED, MAX_VANISHED, MIN_COSINE, Agreement
 from stbuild.reference.departure import relative_error
@@ -28,7 +27,7 @@ TEXT = (
 
 def main(args: Namespace) -> None:
     """Write the report and the closing line; fail if model, graph and integers do not agree."""
-    graph = FixNumerics()(serde.read(Graph, Path(args.graph)))
+    graph = FixNumerics()(read_graph(Path(args.graph)))
     weights = open_checkpoint(graph, args.source, Path(args.options))
     module = load_model(Path(args.model)).module
     tables, text = read_tables(Path(args.tables)), text_ids(Path(args.tokenizer))

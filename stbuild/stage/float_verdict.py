@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from stbuild.errors import StbuildError
-from stbuild.ir.graph import AnyOp
+from stbuild.ir.op import Op
 from stbuild.reference.agreement import MAX_OWN_ERROR, MIN_COSINE, Agreement, OwnError
 from stbuild.reference.departure import GraphValues, ModelValues, errors_by_prompt, relative_error
 from stbuild.stage.float_run import FloatRun, Outcome
@@ -72,7 +72,7 @@ class Verdict:
         )
         return self._at_op(what, blame.block, blame.op, blame.run, _FORMATS_HINT, f": {_own(blame)}")
 
-    def _at_op(self, what: str, block: str, op: AnyOp, number: int, hint: str, how: str = "") -> StbuildError:
+    def _at_op(self, what: str, block: str, op: Op, number: int, hint: str, how: str = "") -> StbuildError:
         module = op.origin.replace("*", str(number)) or _TOP
         return StbuildError(
             f"{what}; the first op that departs is {type(op).__name__} {op.name!r} in {module}{how}",

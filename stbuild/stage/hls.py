@@ -8,14 +8,14 @@ from stbuild.codegen.connectivity import connectivity_cfg
 from stbuild.codegen.kernels import kernel_files
 from stbuild.codegen.system import system_file
 from stbuild.ir import serde
-from stbuild.ir.design import Design
+from stbuild.ops.files import read_design
 from stbuild.platform import Platform
 from stbuild.stage.entry import run_stage, stage_parser
 
 
 def main(args: Namespace) -> None:
     """Write one C++ file per kernel, `link.cfg` and `system.cpp`."""
-    design = serde.read(Design, Path(args.design))
+    design = read_design(Path(args.design))
     platform = serde.from_data(Platform, json.loads(Path(args.params).read_text())["platform"])
     kernels = Path(args.kernels)
     kernels.mkdir(parents=True, exist_ok=True)

@@ -5,8 +5,7 @@ from pathlib import Path
 
 from stbuild.frontend.checkpoint import open_checkpoint
 from stbuild.frontend.tables import read_tables
-from stbuild.ir import serde
-from stbuild.ir.design import Design
+from stbuild.ops.files import read_design
 from stbuild.pack.files import RegionFiles
 from stbuild.pack.images import write_memory
 from stbuild.stage.entry import run_stage, stage_parser
@@ -14,7 +13,7 @@ from stbuild.stage.entry import run_stage, stage_parser
 
 def main(args: Namespace) -> None:
     """Write one file per constant region."""
-    design = serde.read(Design, Path(args.design))
+    design = read_design(Path(args.design))
     weights = open_checkpoint(design, args.source, Path(args.options))
     with RegionFiles(Path(args.memory)) as files:
         write_memory(design, weights, read_tables(Path(args.tables)), files.append)

@@ -10,6 +10,7 @@ from stbuild.codegen.identifiers import with_identifiers
 from stbuild.ir import serde
 from stbuild.ir.design import Design, KernelRole
 from stbuild.ir.weights import WeightIndex
+from stbuild.ops.files import read_design
 from stbuild.pack.files import SUFFIX
 from stbuild.package import xclbin
 from stbuild.package.axlf import Mode
@@ -35,7 +36,7 @@ SCALAR_BYTES = 4
 
 def main(args: Namespace) -> None:
     """Write the bundle; weights are linked, never copied."""
-    design = serde.read(Design, Path(args.design))
+    design = read_design(Path(args.design))
     params = json.loads(Path(args.params).read_text())
     platform = serde.from_data(Platform, params["platform"])
     image, weights, tokenizer = Path(args.image), Path(args.memory), Path(args.tokenizer)

@@ -5,8 +5,8 @@ from argparse import Namespace
 from pathlib import Path
 
 from stbuild.ir import serde
-from stbuild.ir.graph import Graph
 from stbuild.ir.weights import WeightIndex
+from stbuild.ops.files import read_graph
 from stbuild.passes.numerics import FixNumerics
 from stbuild.passes.pipeline import plan
 from stbuild.passes.report import design_report
@@ -18,7 +18,7 @@ from stbuild.stage.entry import run_stage, stage_parser
 def main(args: Namespace) -> None:
     """Write the graph in fixed point, the design, and a report to read."""
     params = json.loads(Path(args.params).read_text())
-    graph = FixNumerics()(serde.read(Graph, Path(args.graph)))
+    graph = FixNumerics()(read_graph(Path(args.graph)))
     index = serde.read(WeightIndex, Path(args.index))
     platform = serde.from_data(Platform, params["platform"])
     design = plan(graph, index, platform, Wishes(**params["wishes"]))

@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from stbuild.errors import StbuildError
-from stbuild.ir import serde
-from stbuild.ir.graph import Graph
+from stbuild.ops.files import read_graph
 from stbuild.package.bundle import CHAT_TEMPLATE, TOKENIZER
 from stbuild.runtime.text import read_text_side
 from stbuild.stage.entry import run_stage, stage_parser
@@ -19,7 +18,7 @@ DEFAULT_TOKENS = 4
 
 def main(args: Namespace) -> None:
     """Write the ids of every prompt, and how many tokens are to follow each."""
-    graph = serde.read(Graph, Path(args.graph))
+    graph = read_graph(Path(args.graph))
     wanted = json.loads(Path(args.wanted).read_text())
     prompts = prompt_ids(wanted, Path(args.tokenizer), graph.vocab_size, graph.context)
     data = {"prompts": prompts, "new_tokens": wanted["new_tokens"]}

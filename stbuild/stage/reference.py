@@ -7,6 +7,7 @@ from stbuild.frontend.checkpoint import open_checkpoint
 from stbuild.frontend.tables import read_tables
 from stbuild.ir import serde
 from stbuild.ir.graph import Graph
+from stbuild.ops.files import read_graph
 from stbuild.reference.interpreter import OUTPUTS, Outcome, Reference
 from stbuild.stage.entry import run_stage, stage_parser
 from stbuild.stage.record import PromptTokens, Record, SmokeTokens, digest, hidden_key, record_path
@@ -14,7 +15,7 @@ from stbuild.stage.record import PromptTokens, Record, SmokeTokens, digest, hidd
 
 def main(args: Namespace) -> None:
     """Write the record that each prompt of the run should have."""
-    graph = serde.read(Graph, Path(args.graph))
+    graph = read_graph(Path(args.graph))
     weights = open_checkpoint(graph, args.source, Path(args.options))
     reference = Reference(graph=graph, weights=weights, tables=read_tables(Path(args.tables)))
     out = Path(args.expected)

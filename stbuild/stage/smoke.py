@@ -11,8 +11,9 @@ import numpy as np
 from stbuild.codegen.identifiers import emulated_stream, with_identifiers
 from stbuild.ir import serde
 from stbuild.ir.design import Design
-from stbuild.ir.plumbing import LoopTail
 from stbuild.ir.types import LANES
+from stbuild.ops.files import read_design
+from stbuild.ops.loop_tail import LoopTail
 from stbuild.package.bundle import TOKENIZER, Bundle, load_bundle
 from stbuild.runtime.native import NativeDevice
 from stbuild.runtime.smoke import Recorder, SmokeRun, run_prompt
@@ -46,7 +47,7 @@ class HiddenStream:
 def main(args: Namespace) -> None:
     """Write one record per prompt, the tokens of all of them, and what was measured."""
     bundle = load_bundle(Path(args.bundle))
-    design = serde.read(Design, Path(args.design))
+    design = read_design(Path(args.design))
     wanted = json.loads(Path(args.prompts).read_text())
     out = Path(args.run)
     out.mkdir(parents=True, exist_ok=True)

@@ -10,7 +10,7 @@ from stbuild.frontend.tables import read_tables
 from stbuild.frontend.tokenizer_files import write_tokenizer
 from stbuild.frontend.weights import index_of
 from stbuild.ir import serde
-from stbuild.ir.graph import Graph
+from stbuild.ops.files import read_graph
 from stbuild.package.bundle import TOKENIZER
 from stbuild.runtime.text import read_text_side
 from stbuild.runtime.tokenizer import stop_tokens
@@ -19,7 +19,7 @@ from stbuild.stage.entry import run_stage, stage_parser
 
 def main(args: Namespace) -> None:
     """Write the index, the options with the checkpoint's names, and the tokenizer."""
-    graph = serde.read(Graph, Path(args.graph))
+    graph = read_graph(Path(args.graph))
     options = json.loads(Path(args.wanted).read_text()) | {"names": json.loads(Path(args.names).read_text())}
     Path(args.options).write_text(json.dumps(options, indent=1, sort_keys=True) + "\n")
     tables = read_tables(Path(args.tables))

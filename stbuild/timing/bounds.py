@@ -2,7 +2,6 @@
 
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from stbuild.ir.design import (
     WORD_BYTES,
@@ -10,16 +9,8 @@ from stbuild.ir.design import (
     MatmulOp,
 )  # fmt: skip
 from stbuild.ir.plumbing import ReadKv, ReadParams, ReadWeights, RowRead, Sequence, WriteKv, WriteWords
+from stbuild.ir.program import Launch
 from stbuild.timing.bandwidth import Supply
-
-
-@dataclass(frozen=True, kw_only=True)
-class Launch:
-    """The scalars of one launch."""
-
-    tokens: int
-    position: int
-    head: bool
 
 
 def launches(tokens: int, chunk: int) -> tuple[Launch, ...]:

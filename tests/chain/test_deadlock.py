@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from stbuild.codegen.kernels import kernel_files
 from stbuild.errors import StbuildError
 from stbuild.ir.design import Design, Stream
-from stbuild.ir.graph import Add
-from stbuild.ir.plumbing import Fork
+from stbuild.ops.add import Add
+from stbuild.ops.fork import Fork
 from stbuild.package.bundle import load_bundle
 from stbuild.runtime.native import NativeDevice
 from stbuild.runtime.session import Session

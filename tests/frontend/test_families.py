@@ -11,7 +11,8 @@ from stbuild.errors import StbuildError
 from stbuild.frontend.float_weights import ModuleWeights
 from stbuild.frontend.model_graph import ModelGraph, check_prefill, decode_graph, prefill_ops
 from stbuild.frontend.weights import uses_of
-from stbuild.ir.graph import Attention, Rotary
+from stbuild.ops.attention import Attention
+from stbuild.ops.rotary import Rotary
 from stbuild.passes.numerics import FixNumerics
 from stbuild.reference.floats import FloatReference
 from stbuild.reference.interpreter import Reference

@@ -9,7 +9,12 @@ import pytest
 from stbuild.errors import StbuildError
 from stbuild.frontend.gguf_file import GgufFile
 from stbuild.frontend.gguf_metadata import check_metadata, rotation
-from stbuild.ir.graph import Attention, Block, Embed, Graph, Norm, Param, Rotary
+from stbuild.ir.graph import Block, Graph
+from stbuild.ir.param import Param
+from stbuild.ops.attention import Attention
+from stbuild.ops.embed import Embed
+from stbuild.ops.norm import Norm
+from stbuild.ops.rotary import Rotary
 
 BASE, HEAD, CONTEXT = 10000.0, 64, 32
 RIGHT: dict[str, Any] = {

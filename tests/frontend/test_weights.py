@@ -18,7 +18,9 @@ from stbuild.frontend.gguf_weights import GgufWeights
 from stbuild.frontend.model_graph import decode_graph
 from stbuild.frontend.synthetic_weights import SyntheticWeights
 from stbuild.frontend.weights import Checkpoint, index_of, parameters, uses_of
-from stbuild.ir.graph import AddParam, Graph, Norm
+from stbuild.ir.graph import Graph
+from stbuild.ops.add_param import AddParam
+from stbuild.ops.norm import Norm
 from tests.models import decoder, tiny_llama
 
 

@@ -14,7 +14,9 @@ from stbuild.frontend.model_graph import decode_graph
 from stbuild.frontend.synthetic_weights import SyntheticWeights
 from stbuild.frontend.weights import index_of, uses_of
 from stbuild.ir.design import Design
-from stbuild.ir.graph import AnyOp, Block, Graph, Param, params
+from stbuild.ir.graph import Block, Graph
+from stbuild.ir.op import Op
+from stbuild.ir.param import Param
 from stbuild.passes.numerics import FixNumerics
 from stbuild.passes.pipeline import plan
 from stbuild.passes.report import design_report
@@ -81,8 +83,8 @@ def _repeated(block: Block, layers: int) -> Block:
     return replace(block, count=layers, ops=tuple(_op_of_layers(op, layers) for op in block.ops))
 
 
-def _op_of_layers(op: AnyOp, layers: int) -> AnyOp:
-    changes: dict[str, Any] = {field: _param_of_layers(param, layers) for field, param in params(op)}
+def _op_of_layers(op: Op, layers: int) -> Op:
+    changes: dict[str, Any] = {field: _param_of_layers(param, layers) for field, param in op.params}
     return replace(op, **changes) if changes else op
 
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from stbuild.ir.fixed import norm_epsilon
-from stbuild.ir.graph import Norm
+from stbuild.ops.norm import Norm
 from tests.hls_lib.card import CHUNK, SHAPES
 from tests.hls_lib.numbers import vector, words
 from tests.hls_lib.single import LANES, Command, Operator, Words

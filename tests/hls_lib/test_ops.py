@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stbuild.ir.graph import Map
+from stbuild.ops.map import Map
 from tests.hls_lib.card import CHUNK
 from tests.hls_lib.numbers import SEEDS, Vector, bytes_of, numbers, vectors, words
 from tests.hls_lib.operators import AFFINES, BASES, NORM_PARAMS, NORMS, ROTARIES, RUNS, SLOPES, WIDTH

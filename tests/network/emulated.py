@@ -5,8 +5,8 @@ from collections.abc import Iterator, Sequence
 
 from stbuild.codegen.identifiers import emulated_stream, with_identifiers
 from stbuild.ir.design import Design
+from stbuild.ir.program import Event, Launch, events
 from stbuild.network.network import network_of
-from stbuild.network.program import Event, Launch, events
 from stbuild.package.bundle import load_bundle
 from stbuild.runtime.session import Session
 from tests.accelerator import Accelerator

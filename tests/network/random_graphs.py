@@ -9,27 +9,23 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from random import Random
 
-from stbuild.ir.graph import (
-    Add,
-    AddParam,
-    Affine,
-    AnyOp,
-    Attention,
-    Block,
-    Concat,
-    Embed,
-    Graph,
-    Linear,
-    Map,
-    Mul,
-    MulParam,
-    Norm,
-    Param,
-    PositionEmbed,
-    PositionTable,
-    Rotary,
-    Slice,
-)  # fmt: skip
+from stbuild.ir.graph import Block, Graph
+from stbuild.ir.op import Op
+from stbuild.ir.param import Param, PositionTable
+from stbuild.ops.add import Add
+from stbuild.ops.add_param import AddParam
+from stbuild.ops.affine import Affine
+from stbuild.ops.attention import Attention
+from stbuild.ops.concat import Concat
+from stbuild.ops.embed import Embed
+from stbuild.ops.linear import Linear
+from stbuild.ops.map import Map
+from stbuild.ops.mul import Mul
+from stbuild.ops.mul_param import MulParam
+from stbuild.ops.norm import Norm
+from stbuild.ops.position_embed import PositionEmbed
+from stbuild.ops.rotary import Rotary
+from stbuild.ops.slice import Slice
 
 CONTEXT, VOCABULARY = 32, 96
 FUNCTIONS: dict[str, Callable[[float], float]] = {
@@ -87,7 +83,7 @@ def _rotates(blocks: list[Block], rotary_dim: int) -> bool:
     return found
 
 
-def _with_dim(op: AnyOp, rotary_dim: int) -> AnyOp:
+def _with_dim(op: Op, rotary_dim: int) -> Op:
     if not isinstance(op, Rotary):
         return op
     return Rotary(
@@ -103,10 +99,10 @@ class _Builder:
     random: Random
     block: str
     count: int = 1
-    ops: list[AnyOp] = field(default_factory=list)
+    ops: list[Op] = field(default_factory=list)
     widths: dict[str, int] = field(default_factory=dict)
 
-    def add(self, op: AnyOp) -> str:
+    def add(self, op: Op) -> str:
         self.ops.append(op)
         self.widths[op.name] = op.width
         return op.name

@@ -2,9 +2,9 @@
 
 import pytest
 
+from stbuild.ir.program import Event, Program, Read, Repeat, Write, events, moves, reads, writes
 from stbuild.network.hang import Wait
 from stbuild.network.network import Network
-from stbuild.network.program import Event, Program, Read, Repeat, Write, events, moves, reads, writes
 from stbuild.network.runner import Runner
 
 

@@ -9,10 +9,11 @@ from numpy.typing import NDArray
 from stbuild.errors import StbuildError
 from stbuild.ir.design import BlockRuns, Design, Engine, MatmulOp, Process, Sizes
 from stbuild.ir.exponent import fixed_scales
-from stbuild.ir.graph import AddParam, Norm, Param, PositionTable
 from stbuild.ir.packed import PackedMatrix
-from stbuild.ir.plumbing import FixedParam, ParamRead, ReadParams, ReadWeights, RowRead, Sequence
-from stbuild.ir.records import fixed_params, param_words
+from stbuild.ir.param import FixedParam, Param, PositionTable
+from stbuild.ir.plumbing import ParamRead, ReadParams, ReadWeights, RowRead, Sequence
+from stbuild.ops.add_param import AddParam
+from stbuild.ops.norm import Norm
 from stbuild.pack import images
 from stbuild.pack.tiles import Words, tile_words
 
@@ -162,7 +163,7 @@ def test_parameters_lie_in_the_order_of_use() -> None:
     )
     bias = AddParam(name="y", width=16, frac=12, x="n", param=param("a.0", "a.1"))
     reads = tuple(
-        ParamRead(params=tuple(fixed_params(op)), block=0, words=param_words(op)) for op in (norm, bias)
+        ParamRead(params=tuple(op.fixed_params), block=0, words=op.param_words) for op in (norm, bias)
     )
     arrays = {
         n: np.full(16, i + 1.0, np.float32) for i, n in enumerate(["w.0", "b.0", "a.0", "w.1", "b.1", "a.1"])

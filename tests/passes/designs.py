@@ -6,9 +6,12 @@ from functools import cache
 from typing import Any
 
 from stbuild.ir.design import Design
-from stbuild.ir.graph import AnyOp, Block, Graph, Linear, Param, params
+from stbuild.ir.graph import Block, Graph
+from stbuild.ir.op import Op
+from stbuild.ir.param import Param
 from stbuild.ir.renaming import Renaming, renamed
 from stbuild.ir.weights import FLOAT_BITS, WeightFormat, WeightIndex
+from stbuild.ops.linear import Linear
 from stbuild.passes.network import build_network
 from stbuild.passes.numerics import FixNumerics
 from stbuild.passes.pipeline import design_passes
@@ -31,7 +34,7 @@ def index_of(graph: Graph, group: int = 32) -> WeightIndex:
     formats: dict[str, WeightFormat] = {}
     for block in graph.blocks:
         for op in block.ops:
-            for _, param in params(op):
+            for _, param in op.params:
                 formats.update(dict.fromkeys(param.names, _format(param, isinstance(op, Linear), group)))
     return WeightIndex(formats=formats, source="none")
 
@@ -100,7 +103,7 @@ def _block(block: Block, name: Callable[[int], str]) -> Block:
     )
 
 
-def _op(op: AnyOp, names: dict[str, str]) -> AnyOp:
+def _op(op: Op, names: dict[str, str]) -> Op:
     wires: dict[str, Any] = {
         f.name: tuple(names[v] for v in getattr(op, f.name))
         if f.name == "parts"

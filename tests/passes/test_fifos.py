@@ -5,8 +5,9 @@ from dataclasses import replace
 import pytest
 
 from stbuild.ir.design import Design, Stream, StreamKind
-from stbuild.ir.graph import Add
-from stbuild.ir.plumbing import ComputeUnit, Fork, Sequence
+from stbuild.ir.plumbing import ComputeUnit, Sequence
+from stbuild.ops.add import Add
+from stbuild.ops.fork import Fork
 from stbuild.passes.fifos import BURST, COMMANDS, DESCRIPTORS, MARGIN, SMALL, SizeFifos
 from stbuild.passes.sizes import Wishes
 from tests.passes.designs import design_of, finished, graph_of, network_of

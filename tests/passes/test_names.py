@@ -17,9 +17,10 @@ from stbuild.codegen.kernels import kernel_files
 from stbuild.codegen.reserved import ANYWHERE, C_LIBRARY, VERILOG
 from stbuild.codegen.system import system_file
 from stbuild.ir.design import Design
+from stbuild.ir.program import Launch
 from stbuild.passes.report import design_report
 from stbuild.timing.bandwidth import rates, supply_of
-from stbuild.timing.bounds import Launch, engine_bound, memory_bound
+from stbuild.timing.bounds import engine_bound, memory_bound
 from tests.accelerator import platform
 from tests.passes.designs import (
     design_of,

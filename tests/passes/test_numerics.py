@@ -6,26 +6,22 @@ import pytest
 from hypothesis import given, settings
 
 from stbuild.errors import StbuildError
-from stbuild.ir.graph import (
-    Add,
-    Affine,
-    AnyOp,
-    Attention,
-    Block,
-    Embed,
-    Graph,
-    Linear,
-    Map,
-    Mul,
-    Norm,
-    Param,
-    Quantize,
-    Rescale,
-    Slice,
-    operands,
-)
+from stbuild.ir.graph import Block, Graph
+from stbuild.ir.op import Op
+from stbuild.ir.param import Param
 from stbuild.ir.types import ACTIVATION_FRAC, RESIDUAL_FRAC
 from stbuild.ir.values import block_shapes
+from stbuild.ops.add import Add
+from stbuild.ops.affine import Affine
+from stbuild.ops.attention import Attention
+from stbuild.ops.embed import Embed
+from stbuild.ops.linear import Linear
+from stbuild.ops.map import Map
+from stbuild.ops.mul import Mul
+from stbuild.ops.norm import Norm
+from stbuild.ops.quantize import Quantize
+from stbuild.ops.rescale import Rescale
+from stbuild.ops.slice import Slice
 from stbuild.passes.numerics import FixNumerics
 from tests.reference.small import Variant, samples, small_graph, variants
 from tests.reference.smollm2 import smollm2_graph
@@ -90,11 +86,11 @@ def test_every_operand_fits(variant: Variant) -> None:
     graph = fixed(variant)
     for block, shapes in block_shapes(graph).items():
         for op in next(b for b in graph.blocks if b.name == block).ops:
-            _check_formats(op, [shapes[name].frac for name in operands(op)])
+            _check_formats(op, [shapes[name].frac for name in op.operands])
     assert fracs(graph, "head")["logits"] == ACTIVATION_FRAC
 
 
-def _check_formats(op: AnyOp, found: list[int]) -> None:
+def _check_formats(op: Op, found: list[int]) -> None:
     match op:
         case Add():
             assert found == [op.frac, op.frac]
@@ -116,7 +112,7 @@ def test_formats_are_fixed_once() -> None:
         FixNumerics()(fixed(Variant()))
 
 
-def graph_of(*ops: AnyOp, vocab_size: int = 32) -> Graph:
+def graph_of(*ops: Op, vocab_size: int = 32) -> Graph:
     """One layer block of `ops` on a value `x` of 64 elements, with a head."""
     first, layers, head = small_graph(Variant())[0].blocks
     embed = Embed(name="tok", width=64, table=Param(names=("e",), shape=(vocab_size, 64)))
@@ -165,7 +161,7 @@ REFUSED = [
 
 
 @pytest.mark.parametrize(("op", "message"), REFUSED, ids=[message[:40] for _, message in REFUSED])
-def test_refused_ops(op: AnyOp, message: str) -> None:
+def test_refused_ops(op: Op, message: str) -> None:
     with pytest.raises(StbuildError, match=message):
         FixNumerics()(graph_of(op))
 

@@ -3,8 +3,13 @@
 from dataclasses import replace
 
 from stbuild.ir.design import Design, KernelRole
-from stbuild.ir.graph import Affine, Graph, Linear, Norm, Param, Quantize
-from stbuild.ir.plumbing import FanOut
+from stbuild.ir.graph import Graph
+from stbuild.ir.param import Param
+from stbuild.ops.affine import Affine
+from stbuild.ops.fan_out import FanOut
+from stbuild.ops.linear import Linear
+from stbuild.ops.norm import Norm
+from stbuild.ops.quantize import Quantize
 from stbuild.passes.segments import FormKernels
 from tests.passes.designs import design_of, finished, graph_of, network_of
 from tests.reference.small import Variant

@@ -5,8 +5,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
-from stbuild.ir.graph import Affine, Attention, Map, Norm
 from stbuild.ir.packed import PackedMatrix
+from stbuild.ops.affine import Affine
+from stbuild.ops.attention import Attention
+from stbuild.ops.map import Map
+from stbuild.ops.norm import Norm
 
 LIMIT = 2**31 - 1
 Vector = list[int]

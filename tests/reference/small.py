@@ -7,28 +7,24 @@ import numpy as np
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from stbuild.ir.graph import (
-    Add,
-    AddParam,
-    Affine,
-    AnyOp,
-    Attention,
-    Block,
-    Concat,
-    Embed,
-    Graph,
-    Linear,
-    Map,
-    Mul,
-    MulParam,
-    Norm,
-    Param,
-    PositionEmbed,
-    PositionTable,
-    Rotary,
-    Slice,
-)
+from stbuild.ir.graph import Block, Graph
+from stbuild.ir.op import Op
 from stbuild.ir.packed import PackedMatrix
+from stbuild.ir.param import Param, PositionTable
+from stbuild.ops.add import Add
+from stbuild.ops.add_param import AddParam
+from stbuild.ops.affine import Affine
+from stbuild.ops.attention import Attention
+from stbuild.ops.concat import Concat
+from stbuild.ops.embed import Embed
+from stbuild.ops.linear import Linear
+from stbuild.ops.map import Map
+from stbuild.ops.mul import Mul
+from stbuild.ops.mul_param import MulParam
+from stbuild.ops.norm import Norm
+from stbuild.ops.position_embed import PositionEmbed
+from stbuild.ops.rotary import Rotary
+from stbuild.ops.slice import Slice
 from stbuild.passes.numerics import FixNumerics
 from stbuild.reference.floats import FloatReference
 from stbuild.reference.interpreter import Reference
@@ -101,11 +97,11 @@ class Model:
     variant: Variant
     tensors: MemoryTensors
     rng: np.random.Generator
-    ops: list[AnyOp] = field(default_factory=list)
+    ops: list[Op] = field(default_factory=list)
     count: int = 1
     prefix: str = ""
 
-    def add(self, op: AnyOp) -> str:
+    def add(self, op: Op) -> str:
         self.ops.append(op)
         return op.name
 

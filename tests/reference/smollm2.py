@@ -8,21 +8,17 @@ import numpy as np
 from gguf import GGMLQuantizationType, GGUFReader, ReaderTensor
 from numpy.typing import NDArray
 
-from stbuild.ir.graph import (
-    Add,
-    Attention,
-    Block,
-    Embed,
-    Graph,
-    Linear,
-    Map,
-    Mul,
-    Norm,
-    Param,
-    PositionTable,
-    Rotary,
-)  # fmt: skip
+from stbuild.ir.graph import Block, Graph
 from stbuild.ir.packed import PackedMatrix
+from stbuild.ir.param import Param, PositionTable
+from stbuild.ops.add import Add
+from stbuild.ops.attention import Attention
+from stbuild.ops.embed import Embed
+from stbuild.ops.linear import Linear
+from stbuild.ops.map import Map
+from stbuild.ops.mul import Mul
+from stbuild.ops.norm import Norm
+from stbuild.ops.rotary import Rotary
 
 LAYERS, WIDTH, FFN, HEADS, KV_HEADS, HEAD_DIM, VOCAB = 30, 576, 1536, 9, 3, 64, 49152
 EPS, THETA = 1e-5, 1e5

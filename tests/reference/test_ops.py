@@ -10,8 +10,12 @@ from hypothesis import strategies as st
 
 from stbuild.ir.exponent import fixed_scales
 from stbuild.ir.fixed import affine_integers, map_integers
-from stbuild.ir.graph import Affine, Attention, Map, Norm, Param
 from stbuild.ir.packed import PackedMatrix
+from stbuild.ir.param import Param
+from stbuild.ops.affine import Affine
+from stbuild.ops.attention import Attention
+from stbuild.ops.map import Map
+from stbuild.ops.norm import Norm
 from stbuild.reference import integer
 from stbuild.reference.attention import attention, cache_of
 from stbuild.reference.linear import linear, quantise

@@ -7,9 +7,10 @@ import pytest
 
 from stbuild.ir.design import Design
 from stbuild.ir.plumbing import ReadKv, ReadWeights
+from stbuild.ir.program import Launch
 from stbuild.platform import Source
 from stbuild.timing.bandwidth import rates, supply_of
-from stbuild.timing.bounds import Launch, memory_bound, memory_bytes
+from stbuild.timing.bounds import memory_bound, memory_bytes
 from tests.accelerator import platform
 from tests.golden.designs import Planned, traced
 from tests.models import tiny_llama

@@ -8,6 +8,7 @@ import pytest
 
 from stbuild.ir import serde
 from stbuild.ir.plumbing import ReadWeights
+from stbuild.ir.program import Launch
 from stbuild.runtime.native import NativeDevice
 from stbuild.runtime.session import COUNT, HEAD, POSITION, TOKENS
 from stbuild.stage.cycles import (
@@ -22,7 +23,7 @@ from stbuild.stage.cycles import (
     simulate,
 )
 from stbuild.timing.bandwidth import supply_of
-from stbuild.timing.bounds import Launch, engine_bound, launches, memory_bound
+from stbuild.timing.bounds import engine_bound, launches, memory_bound
 from stbuild.timing.estimate import CycleEstimate
 from tests.accelerator import Accelerator, accelerate, platform
 from tests.models import tiny_llama

@@ -1,0 +1,54 @@
+"""AddParam: a vector plus a parameter of its width, such as a bias."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import ClassVar, Self
+
+from stbuild.ir.call import Call, call
+from stbuild.ir.op import Formats, Given, StreamingOp
+from stbuild.ir.param import FixedParam, Param, ParamRole
+from stbuild.ir.program import Program, moves, reads
+from stbuild.ir.streaming import CallSite, InLaunch
+from stbuild.ir.types import LANES
+from stbuild.ops.checks import require_width
+
+
+@dataclass(frozen=True, kw_only=True)
+class AddParam(StreamingOp):
+    """`x + param` (a bias)."""
+
+    roles: ClassVar[Mapping[str, ParamRole]] = {"param": ParamRole.BIAS}
+    any_frac: ClassVar[bool] = True
+    summands: ClassVar[tuple[str, ...]] = ("x",)
+    any_width: ClassVar[bool] = True
+
+    x: str
+    param: Param
+
+    def check(self, given: Given) -> None:
+        """Operand and parameter are as wide as the result."""
+        require_width(self, given.widths[self.x], self.width)
+        require_width(self, self.param.shape[-1], self.width)
+
+    def fixed(self, frac: int, formats: Formats) -> Self:
+        """Of a value with the same fraction bits."""
+        return replace(self, frac=frac, x=formats.rescaled(self.x, frac))
+
+    @property
+    def fixed_params(self) -> tuple[FixedParam, ...]:
+        """The parameter with the fraction bits of the result."""
+        return (FixedParam(param=self.param, frac=self.frac),)
+
+    @property
+    def param_words(self) -> int:
+        """A whole vector."""
+        return self.stream_words
+
+    def program(self, here: InLaunch) -> Program:
+        """The parameter of the run, then word by word."""
+        (x, param), y = here.reads, here.writes[0]
+        return here.each_run(reads(param, self.param_words), moves(x, y, here.tokens * self.stream_words))
+
+    def call(self, site: CallSite) -> Call:
+        """`stb::add_param`."""
+        return call("params", "add_param", **site.times, WIDTH=self.stream_words * LANES)

@@ -1,0 +1,24 @@
+"""Argmax: the token that the logits choose."""
+
+from dataclasses import dataclass
+
+from stbuild.ir.call import Call, call
+from stbuild.ir.program import Program, Write, moves
+from stbuild.ir.streaming import CallSite, InLaunch, Streaming
+
+
+@dataclass(frozen=True, kw_only=True)
+class Argmax(Streaming):
+    """Logits to memory and their largest one's index as the token."""
+
+    words: int
+
+    def program(self, here: InLaunch) -> Program:
+        """The logits word by word, then the token."""
+        logits, token = here.writes
+        copied = moves(here.reads[0], logits, self.words)
+        return (copied, Write((token,))) if here.launch.head else ()
+
+    def call(self, site: CallSite) -> Call:
+        """`stb::argmax`."""
+        return call("sample", "argmax", WORDS=self.words, VALID=site.vocab_size)

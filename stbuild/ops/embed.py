@@ -1,0 +1,18 @@
+"""Embed: the row of a table that the token's id names."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from stbuild.ir.op import Given, RowOp
+from stbuild.ops.checks import require_width
+
+
+@dataclass(frozen=True, kw_only=True)
+class Embed(RowOp):
+    """Row `token` of `table` [vocabulary, width]."""
+
+    by_token: ClassVar[bool] = True
+
+    def check(self, given: Given) -> None:
+        """A row is as wide as the value."""
+        require_width(self, self.table.shape[1], self.width)

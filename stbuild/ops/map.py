@@ -1,0 +1,62 @@
+"""Map: a function of one variable, by a table that is linear in between."""
+
+from dataclasses import dataclass, field, replace
+from typing import ClassVar, Self
+
+from stbuild.errors import StbuildError
+from stbuild.ir.call import Call, FunctionTable, call
+from stbuild.ir.fixed import map_integers
+from stbuild.ir.op import NOT_SHOWN, Formats, Given, StreamingOp
+from stbuild.ir.program import Program, moves
+from stbuild.ir.streaming import CallSite, InLaunch
+from stbuild.ir.types import ACTIVATION_FRAC, LANES, words_of
+from stbuild.ops.checks import require
+
+SAMPLES = 257
+
+
+@dataclass(frozen=True, kw_only=True)
+class Map(StreamingOp):
+    """A function of one variable, `samples` of it at -16, -15.875, ... 16 (257), linear between.
+
+    `formula` is the function itself, of `x` (stbuild/reference/formula.py); empty: what the samples give.
+    `bases` and `slopes` (256 each) are its integer table, filled in by the numerics pass.
+    """
+
+    any_frac: ClassVar[bool] = True
+    any_width: ClassVar[bool] = True
+    tabulated: ClassVar[bool] = True
+
+    x: str
+    function: str
+    samples: tuple[float, ...] = field(metadata=NOT_SHOWN)
+    formula: str = field(default="", metadata=NOT_SHOWN)
+    bases: tuple[int, ...] = field(default=(), metadata=NOT_SHOWN)
+    slopes: tuple[int, ...] = field(default=(), metadata=NOT_SHOWN)
+
+    def check(self, given: Given) -> None:
+        """All samples are there."""
+        require(self, len(self.samples) == SAMPLES, f"it has {len(self.samples)} samples, not {SAMPLES}")
+
+    def fixed(self, frac: int, formats: Formats) -> Self:
+        """With its integer table, of a value with 16 fraction bits."""
+        x = formats.rescaled(self.x, ACTIVATION_FRAC)
+        try:
+            bases, slopes = map_integers(self.samples, frac)
+        except ValueError as error:
+            raise StbuildError(
+                f"the function {self.function!r} cannot be tabulated on [-16, 16]: {error}",
+                where=self.origin or None,
+                hint="choose an activation whose values 32 bits can hold",
+            ) from None
+        return replace(self, frac=frac, x=x, bases=bases, slopes=slopes)
+
+    def program(self, here: InLaunch) -> Program:
+        """Word by word."""
+        return here.each_run(moves(here.reads[0], here.writes[0], here.tokens * self.stream_words))
+
+    def call(self, site: CallSite) -> Call:
+        """`stb::map` with its table."""
+        about = f"{self.function}, linear between -16, -15.875, ... 16."
+        table = FunctionTable(about=about, bases=self.bases, slopes=self.slopes)
+        return replace(call("map", "map", **site.times, WIDTH=words_of(self.width) * LANES), table=table)

@@ -1,0 +1,51 @@
+"""MulParam: a vector times a parameter of its width, element by element."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar
+
+from stbuild.ir.call import Call, call
+from stbuild.ir.fixed import PARAM_FRAC
+from stbuild.ir.op import Given, StreamingOp
+from stbuild.ir.param import FixedParam, Param, ParamRole
+from stbuild.ir.program import Program, moves, reads
+from stbuild.ir.streaming import CallSite, InLaunch
+from stbuild.ir.types import LANES
+from stbuild.ops.checks import require_width
+
+
+@dataclass(frozen=True, kw_only=True)
+class MulParam(StreamingOp):
+    """`x * param` (a scale per channel)."""
+
+    roles: ClassVar[Mapping[str, ParamRole]] = {"param": ParamRole.GAIN}
+    any_frac: ClassVar[bool] = True
+    any_width: ClassVar[bool] = True
+
+    x: str
+    param: Param
+
+    def check(self, given: Given) -> None:
+        """Operand and parameter are as wide as the result."""
+        require_width(self, given.widths[self.x], self.width)
+        require_width(self, self.param.shape[-1], self.width)
+
+    @property
+    def fixed_params(self) -> tuple[FixedParam, ...]:
+        """The parameter."""
+        return (FixedParam(param=self.param, frac=PARAM_FRAC),)
+
+    @property
+    def param_words(self) -> int:
+        """A whole vector."""
+        return self.stream_words
+
+    def program(self, here: InLaunch) -> Program:
+        """The parameter of the run, then word by word."""
+        (x, param), y = here.reads, here.writes[0]
+        return here.each_run(reads(param, self.param_words), moves(x, y, here.tokens * self.stream_words))
+
+    def call(self, site: CallSite) -> Call:
+        """`stb::mul_param`."""
+        shift = site.frac + PARAM_FRAC - self.frac
+        return call("params", "mul_param", **site.times, WIDTH=self.stream_words * LANES, SHIFT=shift)

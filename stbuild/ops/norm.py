@@ -1,0 +1,75 @@
+"""Norm: RMS norm or layer norm over segments of a vector."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar
+
+from stbuild.ir.call import Call, call
+from stbuild.ir.fixed import PARAM_FRAC, norm_epsilon
+from stbuild.ir.op import Given, StreamingOp
+from stbuild.ir.param import FixedParam, Param, ParamRole
+from stbuild.ir.program import Program, Repeat, reads, writes
+from stbuild.ir.streaming import CallSite, InLaunch
+from stbuild.ir.types import LANES
+from stbuild.ops.checks import require, require_multiple
+
+MAX_EPS = 1024
+"""Keeps a norm's mean of squares below 2^47."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Norm(StreamingOp):
+    """RMS norm, or layer norm if `center`, of each `segment` elements; weight and bias [segment].
+
+    `exact` is the model's own factor as a formula of the mean of squares `x`, where 1 / sqrt(x + eps)
+    only stands for it.
+    """
+
+    roles: ClassVar[Mapping[str, ParamRole]] = {"weight": ParamRole.GAIN, "bias": ParamRole.BIAS}
+    any_frac: ClassVar[bool] = True
+
+    x: str
+    segment: int
+    eps: float
+    center: bool = False
+    weight: Param | None = None
+    bias: Param | None = None
+    exact: str = ""
+
+    def check(self, given: Given) -> None:
+        """Whole words and whole segments, a small eps."""
+        require_multiple(self, self.segment)
+        require(self, 0 <= self.eps <= MAX_EPS, f"its eps {self.eps:g} is not between 0 and {MAX_EPS}")
+        whole = self.width % self.segment == 0
+        require(self, whole, f"its {self.width} elements are not a multiple of its segment of {self.segment}")
+
+    @property
+    def fixed_params(self) -> tuple[FixedParam, ...]:
+        """Weight, then bias."""
+        found = (param for param in (self.weight, self.bias) if param is not None)
+        return tuple(FixedParam(param=param, frac=PARAM_FRAC) for param in found)
+
+    @property
+    def param_words(self) -> int:
+        """A segment of each."""
+        return len(self.fixed_params) * self.segment // LANES
+
+    def latency(self, words: int) -> int:
+        """A whole vector."""
+        return words + 2 * LANES
+
+    def program(self, here: InLaunch) -> Program:
+        """The parameters of the run, then segment after segment."""
+        (x, *params), y = here.reads, here.writes[0]
+        segment = self.segment // LANES
+        loads = [reads(stream, self.param_words) for stream in params]
+        turns = here.tokens * (self.width // self.segment)
+        return here.each_run(*loads, Repeat(turns, (reads(x, segment), writes(y, segment))))
+
+    def call(self, site: CallSite) -> Call:
+        """`stb::norm`."""
+        return call(
+            "norm", "norm", **site.times, WIDTH=self.width, SEGMENT=self.segment, CENTER=self.center,
+            FIN=site.frac, FOUT=self.frac, HAS_WEIGHT=self.weight is not None,
+            HAS_BIAS=self.bias is not None, EPS=norm_epsilon(self.eps, site.frac),
+        )  # fmt: skip

@@ -1,0 +1,31 @@
+"""Rescale: the same number with other fraction bits."""
+
+from dataclasses import dataclass
+
+from stbuild.ir.call import Call, call
+from stbuild.ir.op import Given, StreamingOp
+from stbuild.ir.program import Program, moves
+from stbuild.ir.streaming import CallSite, InLaunch
+from stbuild.ir.types import LANES
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rescale(StreamingOp):
+    """The same number with other fraction bits. Inserted by the numerics pass."""
+
+    x: str
+
+    def check(self, given: Given) -> None:
+        """No model has it."""
+        raise self.fault("the graph already has number formats")
+
+    def program(self, here: InLaunch) -> Program:
+        """Word by word."""
+        return here.each_run(moves(here.reads[0], here.writes[0], here.tokens * self.stream_words))
+
+    def call(self, site: CallSite) -> Call:
+        """`stb::rescale`."""
+        return call(
+            "pointwise", "rescale", **site.times, WIDTH=self.stream_words * LANES,
+            SHIFT=site.frac - self.frac,
+        )  # fmt: skip

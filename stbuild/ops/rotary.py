@@ -1,0 +1,78 @@
+"""Rotary: rotates pairs of elements of every head by the position."""
+
+from dataclasses import dataclass, replace
+from typing import ClassVar, Self
+
+from stbuild.ir.call import Call, TypeArgument, call
+from stbuild.ir.op import Formats, Given, StreamingOp
+from stbuild.ir.program import Program, Repeat, reads, writes
+from stbuild.ir.streaming import CallSite, InLaunch
+from stbuild.ir.types import ACTIVATION_FRAC, LANES
+from stbuild.ops.checks import require, require_multiple, require_width
+from stbuild.ops.numbers import numbers, require_each_run
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rotary(StreamingOp):
+    """Rotate the first `rotary_dim` elements of every head by the row of `table` at the position.
+
+    The table's row is cos[rotary_dim] then sin[rotary_dim]; out = x * cos + r * sin. Halves are rotated,
+    r = (-x2, x1), as in GPT-NeoX and Llama; `interleaved`: neighbours, r = (-x[1], x[0], -x[3], x[2], ...),
+    as in GPT-J. A table may hold several rows side by side: `rows` is which of them each run uses, () the
+    only one.
+    """
+
+    by_position: ClassVar[bool] = True
+    named_parts: ClassVar[tuple[str, ...]] = ("tables",)
+
+    x: str
+    heads: int
+    head_dim: int
+    rotary_dim: int
+    table: str
+    interleaved: bool = False
+    rows: tuple[int, ...] = ()
+
+    @property
+    def position_table(self) -> str | None:
+        """Its table."""
+        return self.table
+
+    def check(self, given: Given) -> None:
+        """Whole words of each head, and a table of the right width."""
+        require_width(self, self.heads * self.head_dim, self.width)
+        require_multiple(self, self.head_dim)
+        require(self, self.table in given.tables, f"there is no position table {self.table!r}")
+        require(self, self.rotary_dim % 8 == 0 and self.rotary_dim <= self.head_dim,
+                f"it rotates {self.rotary_dim} of {self.head_dim} elements, not a multiple of 8")  # fmt: skip
+        width = given.tables[self.table].width
+        rows = width // (2 * self.rotary_dim)
+        require_width(self, width, 2 * self.rotary_dim * rows)
+        require(self, max(self.rows, default=0) < rows and bool(self.rows) == (rows > 1),
+                f"its table holds {rows} rows, of which it uses {list(self.rows)}")  # fmt: skip
+        require_each_run(self, self.rows, given)
+
+    def fixed(self, frac: int, formats: Formats) -> Self:
+        """With 16 fraction bits before and behind."""
+        return replace(self, frac=ACTIVATION_FRAC, x=formats.rescaled(self.x, ACTIVATION_FRAC))
+
+    def latency(self, words: int) -> int:
+        """A whole vector."""
+        return words + 2 * LANES
+
+    def program(self, here: InLaunch) -> Program:
+        """The rows of all tokens once per launch, then head after head."""
+        x, table = here.reads
+        head = self.head_dim // LANES
+        heads = Repeat(here.tokens * self.heads, (reads(x, head), writes(here.writes[0], head)))
+        return reads(table, here.tokens * here.words[1]), *here.each_run(heads)
+
+    def call(self, site: CallSite) -> Call:
+        """`stb::rotary`, with the table of each run where there are several."""
+        tables = site.words[1] * LANES // (2 * self.rotary_dim)
+        definition = f"stb::Tables<{tables}, {numbers(self.rows)}>"
+        types = (TypeArgument(parameter="TABLES", part="tables", definition=definition),) if self.rows else ()
+        return call(
+            "rotary", "rotary", *types, **site.times, HEADS=self.heads, HEAD_DIM=self.head_dim,
+            ROTARY_DIM=self.rotary_dim, INTERLEAVED=self.interleaved, CHUNK=site.chunk,
+        )  # fmt: skip

@@ -1,0 +1,26 @@
+"""TakeLast: the gate in front of the block that makes the logits."""
+
+from dataclasses import dataclass
+
+from stbuild.ir.call import Call, call
+from stbuild.ir.program import Program, moves, reads
+from stbuild.ir.streaming import CallSite, InLaunch, Streaming
+
+
+@dataclass(frozen=True, kw_only=True)
+class TakeLast(Streaming):
+    """Lets only the last token of a launch pass, and only if the head runs."""
+
+    words: int
+
+    def program(self, here: InLaunch) -> Program:
+        """All tokens in, the last one out."""
+        x, y = here.reads[0], here.writes[0]
+        tokens = here.launch.tokens
+        if not here.launch.head:
+            return (reads(x, tokens * self.words),)
+        return reads(x, (tokens - 1) * self.words), moves(x, y, self.words)
+
+    def call(self, site: CallSite) -> Call:
+        """`stb::take_last`."""
+        return call("plumbing", "take_last", WORDS=self.words)
