@@ -20,14 +20,14 @@ from stbuild.frontend.float_weights import ModuleWeights
 from stbuild.frontend.model_graph import decode_graph
 from stbuild.frontend.weights import Checkpoint, index_of, uses_of
 from stbuild.ir import serde
-from stbuild.ir.design import Design
+from stbuild.ir.design import Design, Engine
 from stbuild.ir.graph import Graph
 from stbuild.pack.files import RegionFiles
 from stbuild.pack.images import write_memory
 from stbuild.package.bundle import load_bundle
 from stbuild.passes.numerics import FixNumerics
-from stbuild.passes.pipeline import plan
-from stbuild.passes.sizes import Wishes
+from stbuild.passes.pipeline import plan_engines
+from stbuild.passes.sizes import Wishes, choose_engine
 from stbuild.platform import Platform
 from stbuild.reference.interpreter import OUTPUTS, Outcome, Reference
 from stbuild.runtime.native import NativeDevice
@@ -126,26 +126,27 @@ class Seen:
 
 def accelerate(model: nn.Module, folder: Path, *, card: str = "u55c", context: int = 32, group: int = 32,
                defines: Sequence[str] = (), compiler: Compiler | None = None,
-               change: Callable[[Design], Design] | None = None,
+               change: Callable[[Design], Design] | None = None, engines: tuple[Engine, ...] = (),
                **wishes: int) -> Accelerator:  # fmt: skip
     """Trace, plan, generate, compile (by `compiler`, else g++), pack and bundle `model` below `folder`.
 
-    `change` is made to the finished design.
+    `change` is made to the finished design; `engines` are those that it has, else one is chosen.
     """
     traced = decode_graph(model, name="small", context=context)
     graph = FixNumerics()(traced.graph)
     weights = ModuleWeights.of(model, uses_of(graph, group))
     return accelerate_graph(graph, weights, traced.tables, folder, card, defines, compiler, Wishes(**wishes),
-                            change)  # fmt: skip
+                            change, engines)  # fmt: skip
 
 
 def accelerate_graph(graph: Graph, weights: Checkpoint, tables: Tables, folder: Path, card: str = "u55c",
                      defines: Sequence[str] = (), compiler: Compiler | None = None,
-                     wishes: Wishes = DEFAULT, change: Callable[[Design], Design] | None = None
-                     ) -> Accelerator:  # fmt: skip
+                     wishes: Wishes = DEFAULT, change: Callable[[Design], Design] | None = None,
+                     engines: tuple[Engine, ...] = ()) -> Accelerator:  # fmt: skip
     """The same from a graph after the numerics pass, with its numbers."""
     index = index_of(graph, weights)
-    design = plan(graph, index, platform(card), wishes)
+    engines = engines or (choose_engine(platform(card), wishes),)
+    design = plan_engines(graph, index, platform(card), engines)
     design = change(design) if change else design
     memory = folder / "memory"
     with RegionFiles(memory) as files:

@@ -1,7 +1,7 @@
 """The C++ of `control`: the only kernel with memory ports, started by the host once per launch."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from stbuild.codegen.calls import type_declaration
 from stbuild.codegen.identifiers import memory, type_name, way_in, way_out
@@ -103,14 +103,15 @@ def _functions(processes: tuple[Process, ...], design: Design) -> Iterator[str]:
 
 def _sequence(process: Process, op: Sequence, design: Design) -> str:
     """Commands; then, for every run of a block, the rows of each token in turn and the descriptors."""
-    commands, rows, (desc, *_) = (
+    commands, rows, descriptors = (
         [w for w in process.writes if design.stream(w).kind is kind]
         for kind in (StreamKind.COMMAND, StreamKind.ROWS, StreamKind.DESCRIPTOR)
     )
+    sent = _Sent(op=op, rows=tuple(rows), descriptors=tuple(descriptors), design=design)
     body = [
         "const stb::Cmd command = stb::make_cmd(n, head != 0, pos);",
         *(f"{c}.write(command);" for c in commands),
-        *_Sent(op=op, rows=tuple(rows), desc=desc, design=design).lines(),
+        *sent.lines(),
     ]
     regions = [f"const stb::Word* {r}" for r in _sequence_regions(op)]
     scalars = [f"int {s}" for s in SCALARS]
@@ -118,34 +119,67 @@ def _sequence(process: Process, op: Sequence, design: Design) -> str:
 
 
 @dataclass(frozen=True, kw_only=True)
+class _Part:
+    """Descriptors `first` to `end` of the program of `engine`."""
+
+    engine: int
+    first: int
+    end: int
+
+    def with_next(self, other: "_Part") -> "_Part | None":
+        """Both as one, if `other` goes on where this one ends."""
+        goes_on = (other.engine, other.first) == (self.engine, self.end)
+        return replace(self, end=other.end) if goes_on else None
+
+
+@dataclass(frozen=True, kw_only=True)
 class _Sent:
-    """What `sequence` sends to its streams of `rows` and to `desc`."""
+    """What `sequence` sends to its streams of `rows` and, for each engine, of `descriptors`."""
 
     op: Sequence
     rows: tuple[str, ...]
-    desc: str
+    descriptors: tuple[str, ...]
     design: Design
 
     def lines(self) -> Iterator[str]:
-        """Blocks without rows of their own hand on their descriptors together with those before them."""
-        sent = at = 0
-        for number, block in enumerate(self.design.blocks):
-            words = sum(matmul.block == number for matmul in self.design.matmuls)
-            end = at + block.count * words
-            if rows := list(self._token_rows(number)):
-                if sent < at:
-                    yield self._descriptors(str(sent), str(at))
-                yield from self._runs(block, rows, at, words) if block.count > 1 else rows
-                sent = end if block.count > 1 else at
-            at = end
-        yield self._descriptors(str(sent), str(self.design.program_words))
+        """Descriptors that follow each other in one engine's program are sent by one call."""
+        pending: _Part | None = None
+        for part in self._parts():
+            joined = pending.with_next(part) if pending and isinstance(part, _Part) else None
+            if pending and not joined:
+                yield self._descriptors(pending.engine, str(pending.first), str(pending.end))
+            pending = joined or (part if isinstance(part, _Part) else None)
+            if not isinstance(part, _Part):
+                yield from part
+        if pending:
+            yield self._descriptors(pending.engine, str(pending.first), str(pending.end))
 
-    def _runs(self, block: BlockRuns, rows: list[str], at: int, words: int) -> Iterator[str]:
+    def _parts(self) -> Iterator[_Part | list[str]]:
+        """Descriptors, and lines that send rows or go from run to run; each engine's last one is the end."""
+        at = [0] * len(self.descriptors)
+        for number, block in enumerate(self.design.blocks):
+            rows = list(self._token_rows(number))
+            ops = [self.design.block_ops(engine, number) for engine in range(len(at))]
+            if block.count > 1 and (rows or sum(map(bool, ops)) > 1):
+                yield list(self._runs(block, rows, at, ops))
+            else:
+                yield from [rows] if rows else []
+                yield from (
+                    _Part(engine=engine, first=at[engine], end=at[engine] + block.count * count)
+                    for engine, count in enumerate(ops)
+                    if count
+                )
+            at = [first + block.count * count for first, count in zip(at, ops, strict=True)]
+        yield from (_Part(engine=engine, first=first, end=first + 1) for engine, first in enumerate(at))
+
+    def _runs(self, block: BlockRuns, rows: list[str], at: list[int], ops: list[int]) -> Iterator[str]:
         yield f"{block.name}_runs:"
         yield f"for (int run = 0; run < {block.count}; ++run) {{"
         yield from (f"  {line}" for line in rows)
-        if words:
-            yield f"  {self._descriptors(f'{at} + run * {words}', f'{at} + (run + 1) * {words}')}"
+        for engine, (first, count) in enumerate(zip(at, ops, strict=True)):
+            if count:
+                ends = f"{first} + run * {count}", f"{first} + (run + 1) * {count}"
+                yield f"  {self._descriptors(engine, *ends)}"
         yield "}"
 
     def _token_rows(self, number: int) -> Iterator[str]:
@@ -165,8 +199,9 @@ class _Sent:
             number = f"(static_cast<std::int64_t>(run) * {row.rows} + {number})"
         return f"{number} * {row.words}"
 
-    def _descriptors(self, first: str, end: str) -> str:
-        return f"stb::sequence({memory(self.op.program)}, {first}, {end}, n, head, {self.desc});"
+    def _descriptors(self, engine: int, first: str, end: str) -> str:
+        program = memory(self.op.programs[engine])
+        return f"stb::sequence({program}, {first}, {end}, n, head, {self.descriptors[engine]});"
 
 
 def _writes(process: Process, design: Design) -> list[str]:
@@ -174,7 +209,7 @@ def _writes(process: Process, design: Design) -> list[str]:
 
 
 def _sequence_regions(op: Sequence) -> list[str]:
-    return [memory(r) for r in (op.program, op.tokens, *(r.region for r in op.rows))]
+    return [memory(r) for r in (*op.programs, op.tokens, *(r.region for r in op.rows))]
 
 
 def _read_params(process: Process, op: ReadParams, design: Design) -> str:

@@ -24,6 +24,14 @@ class EngineRole(Enum):
     """Which linear ops an engine takes."""
 
     ALL = "all"
+    BODY = "body"
+    """Those of all blocks but the head."""
+    HEAD = "head"
+    """Those of the block that makes the logits, which sees one token of a launch."""
+
+    def takes(self, *, head: bool) -> bool:
+        """Whether it takes the linear ops of a block, the head or another."""
+        return self is EngineRole.ALL or self is (EngineRole.HEAD if head else EngineRole.BODY)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -237,10 +245,13 @@ class Design:
         for fault in design_faults(self):
             raise ValueError(fault)
 
-    @property
-    def program_words(self) -> int:
-        """Descriptor words of one launch: one per linear op and run, and the end."""
-        return sum(self.blocks[op.block].count for op in self.matmuls) + 1
+    def program_words(self, engine: int) -> int:
+        """Descriptor words of one launch for `engine`: one per linear op and run, and the end."""
+        return sum(self.blocks[op.block].count for op in self.engine_ops(engine)) + 1
+
+    def block_ops(self, engine: int, block: int) -> int:
+        """How many linear ops of a block `engine` takes."""
+        return sum(op.block == block for op in self.engine_ops(engine))
 
     def stream(self, name: str) -> Stream:
         """The stream called `name`."""

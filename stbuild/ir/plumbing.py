@@ -61,12 +61,13 @@ class RowRead:
 
 @dataclass(frozen=True, kw_only=True)
 class Sequence:
-    """Commands to the kernels; then, for every run of a block, its rows and its descriptors in `program`.
+    """Commands to the kernels; then, for every run of a block, its rows and its descriptors in `programs`.
 
-    Row read `i` goes to the `i`-th of its streams that carry rows; token ids lie in `tokens`.
+    `programs` has a region for each engine, whose descriptors go to the stream of the same number among those
+    that carry any. Row read `i` goes to the `i`-th of its streams that carry rows; token ids lie in `tokens`.
     """
 
-    program: str
+    programs: tuple[str, ...]
     tokens: str
     rows: tuple[RowRead, ...] = ()
 

@@ -7,7 +7,7 @@ from typing import Any
 from stbuild.ir.design import Design, Process
 from stbuild.ir.plumbing import Sequence
 
-_REGION_FIELDS = ("region", "program", "tokens")
+_REGION_FIELDS = ("region", "tokens")
 """The fields of plumbing that name a region."""
 
 
@@ -71,6 +71,7 @@ def _op(op: Any, regions: Mapping[str, str]) -> Any:
         if f.name in _REGION_FIELDS
     }
     if isinstance(op, Sequence):
+        changes["programs"] = _all(regions, op.programs)
         changes["rows"] = tuple(_op(row, regions) for row in op.rows)
     return replace(op, **changes) if changes else op
 

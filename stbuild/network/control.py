@@ -40,7 +40,7 @@ def _older_records(process: Process, op: ReadKv, design: Design, launch: Launch)
 
 def _sequence(process: Process, op: Sequence, design: Design, launch: Launch) -> Iterator[Node]:
     """Commands; then, for every run of a block, its rows, token by token, and its descriptors."""
-    commands, streams, (desc, *_) = (
+    commands, streams, descriptors = (
         [name for name in process.writes if design.stream(name).kind is kind]
         for kind in (StreamKind.COMMAND, StreamKind.ROWS, StreamKind.DESCRIPTOR)
     )
@@ -50,10 +50,10 @@ def _sequence(process: Process, op: Sequence, design: Design, launch: Launch) ->
             continue
         pairs = zip(op.rows, streams, strict=True)
         rows = tuple(writes(stream, row.words) for row, stream in pairs if row.block == number)
-        ops = sum(matmul.block == number for matmul in design.matmuls)
-        run = (Repeat(1 if block.head else launch.tokens, rows), writes(desc, ops))
+        ops = tuple(writes(s, design.block_ops(engine, number)) for engine, s in enumerate(descriptors))
+        run = (Repeat(1 if block.head else launch.tokens, rows), *ops)
         yield Repeat(block.count, run, runs_of=number)
-    yield Write((desc,))
+    yield from (Write((stream,)) for stream in descriptors)
 
 
 def _read_params(process: Process, op: ReadParams, design: Design) -> Iterator[Node]:

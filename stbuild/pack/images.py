@@ -33,7 +33,8 @@ def write_memory(
     for process in design.processes:
         match process.op:
             case Sequence():
-                put(process.op.program, program_words(design, exponents))
+                for engine, region in enumerate(process.op.programs):
+                    put(region, program_words(design, engine, exponents))
                 write_rows(process.op, tensors, tables, put)
             case ReadParams():
                 write_params(process.op, design, tensors, put)
@@ -73,11 +74,12 @@ def _has_tiles(design: Design, number: int, engine: Engine, channel: int) -> boo
     return any(op.tiles_in(channel, engine.channels) for op in design.engine_ops(number))
 
 
-def program_words(design: Design, exponents: tuple[int, ...]) -> Words:
-    """The descriptors of a launch and the end word; `exponents` in launch order."""
-    order = list(launch_order(design))
-    words = np.zeros((len(order) + 1, LANES), np.int32)
-    for row, (op, _), exponent in zip(words, order, exponents, strict=False):
+def program_words(design: Design, engine: int, exponents: tuple[int, ...]) -> Words:
+    """The descriptors of `engine` and the end word; `exponents` are those of all engines in launch order."""
+    order = zip(launch_order(design), exponents, strict=True)
+    own = [(op, exponent) for (op, _), exponent in order if op.engine == engine]
+    words = np.zeros((len(own) + 1, LANES), np.int32)
+    for row, (op, exponent) in zip(words, own, strict=False):
         row[:11] = (
             OPCODE_LINEAR, op.cols // GROUP, op.group // GROUP, op.bits // 4, op.tiles, op.base, op.load,
             op.source, op.destination, exponent + SCALE_FRAC + op.frac_in - op.frac_out,

@@ -3,7 +3,7 @@
 from collections.abc import Hashable
 from dataclasses import dataclass, field
 
-from stbuild.ir.design import Process, Stream, StreamKind
+from stbuild.ir.design import Engine, Process, Stream, StreamKind
 from stbuild.ir.graph import Graph
 from stbuild.ir.plumbing import ParamRead, Plumbing, RowRead
 from stbuild.ir.streaming import Streaming
@@ -48,6 +48,15 @@ class ForkOf:
     number: int
 
 
+@dataclass(frozen=True, kw_only=True)
+class OfEngine:
+    """The process, or process `number`, that is `part` of an engine."""
+
+    engine: int
+    part: str
+    number: int | None = None
+
+
 @dataclass(frozen=True)
 class Flow:
     """What a stream carries for each token: words, and their fraction bits."""
@@ -56,20 +65,25 @@ class Flow:
     frac: int = 0
 
 
-DISPATCH, COLLECT, SEQUENCE, READ_PARAMS, ARGMAX = "dispatch", "collect", "sequence", "read_params", "argmax"
+SEQUENCE, READ_PARAMS, ARGMAX = "sequence", "read_params", "argmax"
 """Keys of the processes that a design has once."""
+DISPATCH, COLLECT, READ_WEIGHTS, UNIT = "dispatch", "collect", "read_weights", "matmul"
+"""Parts of an engine: one process each of the first two, one a channel and one a unit of the others."""
 
 
 @dataclass
 class Net:
     """The processes and streams made so far; lives only while one network is built.
 
-    A process is known by a key before it is made, since streams to it are. `values` are the streams of
+    `bound` is the engine of each block. A process is known by a key before it is made, since streams to it
+    are. `values` are the streams of
     values by block and name, `arrivals` those at their ends; `rows` and `params` the streams that memory
     feeds, with what is read for them.
     """
 
     graph: Graph
+    engines: tuple[Engine, ...]
+    bound: tuple[int, ...]
     processes: list[Process] = field(default_factory=list)
     streams: list[Stream] = field(default_factory=list)
     values: dict[tuple[int, str], str] = field(default_factory=dict)
@@ -99,8 +113,15 @@ class Net:
                 return f"{key.part}_{self.label(key.block, key.op)}"
             case ForkOf():
                 return f"{key.wanted}_fork"
+            case OfEngine():
+                return self.engine_label(key.engine, key.part, key.number)
             case _:
                 return str(key)
+
+    def engine_label(self, engine: int, part: str, number: int | None = None) -> str:
+        """A readable name for something of an engine: all but the first have their role in it."""
+        role = f"_{self.engines[engine].role.value}" if engine else ""
+        return f"{part}{role}" if number is None else f"{part}{role}_{number}"
 
     def label(self, block: int, name: str) -> str:
         """A readable name for something of a block."""
@@ -148,7 +169,7 @@ class Net:
         """The process at `end`."""
         match end:
             case ToEngine():
-                return self.process(DISPATCH)
+                return self.process(OfEngine(engine=self.bound[end.block], part=DISPATCH))
             case ToBoundary():
                 return self.process(self._boundary(end.block, end.slot))
             case _:

@@ -1,4 +1,4 @@
-"""The dataflow generator: from the graph to processes joined by streams around the matmul engine."""
+"""The dataflow generator: from the graph to processes joined by streams around the matmul engines."""
 
 from stbuild.ir.design import BlockRuns, Design, Engine, Sizes, StreamKind
 from stbuild.ir.graph import Graph
@@ -20,43 +20,47 @@ from stbuild.passes.net import (
     Entry,
     Flow,
     Net,
+    OfEngine,
     OfOp,
     Tail,
 )  # fmt: skip
-from stbuild.passes.schedule import schedule_matmuls
+from stbuild.passes.schedule import bind_blocks, schedule_matmuls
 from stbuild.passes.wiring import ToBoundary, ToOp, ToTable, ends_of, head_index, is_gated, loops
 
 Carried = dict[tuple[int, int], tuple[str, str]]
 """For block and slot the streams behind a loop's tail: back to its head, and out of the loop."""
 
 
-def build_network(graph: Graph, index: WeightIndex, sizes: Sizes, engine: Engine, platform: str) -> Design:
+def build_network(
+    graph: Graph, index: WeightIndex, sizes: Sizes, engines: tuple[Engine, ...], platform: str
+) -> Design:
     """The design of `graph` without segments, depths and places.
 
     Raises StbuildError when the graph cannot be mapped (see `wiring.head_index`) or a weight is
     missing or misshapen.
     """
-    matmuls = schedule_matmuls(graph, index, engine)
+    bound = bind_blocks(graph, engines)
+    matmuls = schedule_matmuls(graph, index, engines, bound)
     blocks = _runs(graph)
-    net = _network(graph)
-    add_frame(net, matmuls, blocks, engine)
+    net = _network(Net(graph, engines, bound))
+    add_frame(net, matmuls, blocks)
     return Design(
         name=graph.name,
         platform=platform,
         sizes=sizes,
-        engines=(engine,),
+        engines=engines,
         vocab_size=graph.vocab_size,
         blocks=blocks,
         processes=tuple(net.processes),
         streams=tuple(net.streams),
         matmuls=matmuls,
-        kernels=fixed_kernels(engine),
+        kernels=fixed_kernels(net),
     )
 
 
-def _network(graph: Graph) -> Net:
-    """What streams between the engine and the memory."""
-    net = Net(graph)
+def _network(net: Net) -> Net:
+    """`net` with what streams between the engines and the memory."""
+    graph = net.graph
     for name in FIXED_REGIONS:
         net.regions.new(name)
     carried: Carried = {}
@@ -86,7 +90,7 @@ def _flow(op: Op) -> Flow:
 
 def _value(net: Net, block: int, op: Op) -> str:
     """The stream of the value that `op` makes, up to its readers."""
-    key, kind = _source(block, op)
+    key, kind = _source(net, block, op)
     ends = ends_of(net.graph, block, op.name)
     name = net.spread(net.label(block, op.name), net.process(key), _flow(op), block, ends, kind)
     if isinstance(op, RowOp):
@@ -103,11 +107,11 @@ def _value(net: Net, block: int, op: Op) -> str:
     return name
 
 
-def _source(block: int, op: Op) -> tuple[OfOp | str, StreamKind]:
+def _source(net: Net, block: int, op: Op) -> tuple[OfOp | OfEngine | str, StreamKind]:
     """The process that gives the value of `op`, and the kind of the stream."""
     match op:
         case Linear():
-            return COLLECT, StreamKind.RESULT
+            return OfEngine(engine=net.bound[block], part=COLLECT), StreamKind.RESULT
         case RowOp():
             return SEQUENCE, StreamKind.ROWS
         case _:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from stbuild.ir.design import Design
+from stbuild.ir.design import Design, Engine
 from stbuild.ir.graph import Graph
 from stbuild.ir.weights import WeightIndex
 from stbuild.passes.deadlocks import ProveFifos
@@ -32,8 +32,13 @@ def plan(graph: Graph, index: WeightIndex, platform: Platform, wishes: Wishes) -
 
     Raises StbuildError when a weight is missing, or the model does not fit the card.
     """
-    engine = choose_engine(platform, wishes)
-    design = build_network(graph, index, choose_sizes(graph, platform, engine), engine, platform.name)
+    return plan_engines(graph, index, platform, (choose_engine(platform, wishes),))
+
+
+def plan_engines(graph: Graph, index: WeightIndex, platform: Platform, engines: tuple[Engine, ...]) -> Design:
+    """The same on engines that are given."""
+    sizes = choose_sizes(graph, platform, engines)
+    design = build_network(graph, index, sizes, engines, platform.name)
     for step in design_passes(platform):
         design = step(design)
     return design

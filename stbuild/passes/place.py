@@ -83,7 +83,8 @@ def _shared_regions(design: Design) -> Iterator[Region]:
 
 
 def _sequenced(op: Sequence, design: Design) -> Iterator[Region]:
-    yield _region(op.program, RegionKind.PROGRAM, design.program_words, PROGRAM)
+    for engine, region in enumerate(op.programs):
+        yield _region(region, RegionKind.PROGRAM, design.program_words(engine), PROGRAM)
     yield _region(op.tokens, RegionKind.TOKENS, -(-design.sizes.chunk // TOKENS_PER_WORD), PROGRAM)
     for row in op.rows:
         yield _region(row.region, RegionKind.ROWS, row.words * row.rows * len(row.tables), PROGRAM)

@@ -1,6 +1,8 @@
-"""The scheduler: the order in which the linear ops share the matmul engine."""
+"""The scheduler: which engine takes each linear op, and in which order those of one engine follow."""
 
+from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 
 from stbuild.errors import StbuildError
 from stbuild.ir.design import Engine, MatmulOp
@@ -9,28 +11,58 @@ from stbuild.ir.types import GROUP
 from stbuild.ir.weights import WeightIndex
 from stbuild.ops.linear import Linear
 from stbuild.ops.quantize import Quantize
-from stbuild.passes.wiring import quantised_sources
+from stbuild.passes.wiring import head_index, quantised_sources
 
 GROUPS = (32, 64, 128)
 """Weight groups that a tile can have, in columns."""
 
 
-def schedule_matmuls(graph: Graph, index: WeightIndex, engine: Engine) -> tuple[MatmulOp, ...]:
-    """All linear ops in engine order; those that read one vector follow each other and load it once.
+def bind_blocks(graph: Graph, engines: tuple[Engine, ...]) -> tuple[int, ...]:
+    """The engine that takes the linear ops of each block, by its number; -1 for a block that has none.
 
-    Source and destination numbers count through all its ops. Tiles go on round the channels
-    where the op before with the same vector stopped, so that no channel waits longer than one tile.
+    Raises StbuildError unless each such block is taken by one engine, and each engine takes one.
+    """
+    head = head_index(graph)
+    bound = tuple(_engine_of(block, number == head, engines) for number, block in enumerate(graph.blocks))
+    for number, engine in enumerate(engines):
+        if number not in bound:
+            raise StbuildError(f"the engine for {engine.role.value} takes no linear op of {graph.name!r}")
+    return bound
+
+
+def _engine_of(block: Block, head: bool, engines: tuple[Engine, ...]) -> int:
+    if not quantised_sources(block):
+        return -1
+    found = [number for number, engine in enumerate(engines) if engine.role.takes(head=head)]
+    if len(found) != 1:
+        raise StbuildError(f"{len(found)} engines take the linear ops of block {block.name!r}, not one")
+    return found[0]
+
+
+def schedule_matmuls(
+    graph: Graph, index: WeightIndex, engines: tuple[Engine, ...], bound: tuple[int, ...]
+) -> tuple[MatmulOp, ...]:
+    """All linear ops in order; those that read one vector follow each other and load it once.
+
+    `bound` is the engine of each block; source and destination numbers count through its ops. Tiles go on
+    round its channels where the op before with the same vector stopped, so that no channel waits longer than
+    one tile.
     """
     ops: list[MatmulOp] = []
-    source = 0
+    sources, destinations = Counter[int](), Counter[int]()
     for number, block in enumerate(graph.blocks):
+        engine = bound[number]
         for value in quantised_sources(block):
             base = 0
             for op in _readers(block, value):
-                matmul = _matmul(op, block, index, number, source, len(ops), base)
+                matmul = replace(
+                    _matmul(op, block, index, number, sources[engine], destinations[engine], base),
+                    engine=engine,
+                )
                 ops.append(matmul)
-                base = (base + matmul.tiles) % engine.channels
-            source += 1
+                destinations[engine] += 1
+                base = (base + matmul.tiles) % engines[engine].channels
+            sources[engine] += 1
     return tuple(ops)
 
 

@@ -13,7 +13,7 @@ from stbuild.ops.argmax import Argmax
 from stbuild.ops.fan_out import FanOut
 from stbuild.ops.fork import Fork
 from stbuild.ops.loop_head import LoopHead
-from stbuild.passes.frame import LAUNCH
+from stbuild.passes.engine import LAUNCH
 from stbuild.passes.net import SEGMENT
 
 

@@ -41,9 +41,10 @@ def choose_engine(platform: Platform, wishes: Wishes) -> Engine:
     )
 
 
-def choose_sizes(graph: Graph, platform: Platform, engine: Engine) -> Sizes:
-    """A launch takes what the engine takes at once; the context is the graph's."""
-    return Sizes(chunk=engine.chunk, context=graph.context, clock_mhz=platform.clocks.target_mhz)
+def choose_sizes(graph: Graph, platform: Platform, engines: tuple[Engine, ...]) -> Sizes:
+    """A launch takes what the engines of all blocks but the head take at once; the context is the graph's."""
+    chunk = min(engine.chunk for engine in engines if engine.role.takes(head=False))
+    return Sizes(chunk=chunk, context=graph.context, clock_mhz=platform.clocks.target_mhz)
 
 
 def _channels(platform: Platform) -> int:

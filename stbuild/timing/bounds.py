@@ -94,7 +94,7 @@ def _words(design: Design, op: object, launch: Launch) -> Iterator[tuple[str, in
         case ReadParams():
             yield op.region, sum(r.words * design.blocks[r.block].count for r in op.reads)
         case Sequence():
-            yield op.program, design.program_words
+            yield from ((r, design.program_words(e)) for e, r in enumerate(op.programs))
             yield from ((row.region, row.words * _rows_read(row, design, launch)) for row in op.rows)
         case ReadKv():
             runs = range(design.blocks[op.block].count)

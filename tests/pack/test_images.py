@@ -147,7 +147,7 @@ def test_a_channel_without_tiles_holds_one_word() -> None:
 
 
 def test_the_program_describes_the_launch() -> None:
-    program = images.program_words(small_design(3), (20, 21, 22, 23, 24)).view(np.int32)
+    program = images.program_words(small_design(3), 0, (20, 21, 22, 23, 24)).view(np.int32)
     assert program[:, 0].tolist() == [1, 1, 1, 1, 1, 0]
     assert program[1, :11].tolist() == [1, 2, 1, 1, 2, 0, 0, 0, 3, 21 + 19 + 16 - 12, 0]
     assert program[:5, 13].tolist() == [20, 21, 22, 23, 24]
@@ -180,7 +180,7 @@ def rows() -> Sequence:
     embedding = FixedParam(param=Param(names=("t",), shape=(5, 32)), frac=12)
     table = PositionTable(name="rope", width=16)
     return Sequence(
-        program="p",
+        programs=("p",),
         tokens="t",
         rows=(
             RowRead(region="embedding", block=0, words=2, rows=5, by_token=True, values=embedding),

@@ -41,9 +41,9 @@ def index_of(graph: Graph, group: int = 32) -> WeightIndex:
 
 def network_of(graph: Graph, card: str = "u55c", wishes: Wishes = FEW) -> Design:
     """The network of a graph in fixed point, before any pass on designs."""
-    engine = choose_engine(platform(card), wishes)
-    sizes = choose_sizes(graph, platform(card), engine)
-    return build_network(graph, index_of(graph), sizes, engine, card)
+    engines = (choose_engine(platform(card), wishes),)
+    sizes = choose_sizes(graph, platform(card), engines)
+    return build_network(graph, index_of(graph), sizes, engines, card)
 
 
 def finished(network: Design) -> Design:

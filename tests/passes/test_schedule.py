@@ -3,19 +3,25 @@
 import pytest
 
 from stbuild.errors import StbuildError
-from stbuild.ir.design import Engine
-from stbuild.passes.schedule import schedule_matmuls
+from stbuild.ir.design import Engine, MatmulOp
+from stbuild.ir.graph import Graph
+from stbuild.passes.schedule import bind_blocks, schedule_matmuls
 from stbuild.passes.sizes import Wishes, choose_engine, choose_sizes
 from tests.accelerator import platform
 from tests.passes.designs import graph_of, index_of
 from tests.reference.small import Variant
 
-ENGINE = Engine(units=1, lanes=3, token_lanes=1, chunk=4)
+ENGINES = (Engine(units=1, lanes=3, token_lanes=1, chunk=4),)
+
+
+def scheduled(graph: Graph, group: int = 32) -> tuple[MatmulOp, ...]:
+    """The schedule of `graph` on one engine."""
+    return schedule_matmuls(graph, index_of(graph, group), ENGINES, bind_blocks(graph, ENGINES))
 
 
 def test_ops_that_read_one_vector_follow_each_other_and_load_it_once() -> None:
     graph = graph_of(Variant(scaled=True, positions=True))
-    ops = schedule_matmuls(graph, index_of(graph), ENGINE)
+    ops = scheduled(graph)
     assert [(op.name, op.source, op.load) for op in ops[:3]] == [
         ("q", 0, True),
         ("k", 0, False),
@@ -27,27 +33,27 @@ def test_ops_that_read_one_vector_follow_each_other_and_load_it_once() -> None:
 
 def test_tiles_go_on_where_the_op_before_stopped() -> None:
     graph = graph_of(Variant())
-    q, k, v = schedule_matmuls(graph, index_of(graph), ENGINE)[:3]
+    q, k, v = scheduled(graph)[:3]
     assert (q.base, k.base, v.base) == (0, q.tiles % 3, (q.tiles + k.tiles) % 3)
 
 
 def test_every_tile_lies_in_one_channel() -> None:
     graph = graph_of(Variant(scaled=True))
-    for op in schedule_matmuls(graph, index_of(graph), ENGINE):
+    for op in scheduled(graph):
         assert sum(op.tiles_in(channel, 3) for channel in range(3)) == op.tiles
 
 
 def test_a_weight_group_that_does_not_divide_the_columns_is_refused() -> None:
     graph = graph_of(Variant())
     with pytest.raises(StbuildError, match=r"has 4 bits in groups of 48"):
-        schedule_matmuls(graph, index_of(graph, group=48), ENGINE)
+        scheduled(graph, group=48)
 
 
 @pytest.mark.parametrize(("card", "channels", "units"), [("u55c", 24, 3), ("u280", 24, 3), ("vck5000", 4, 1)])
 def test_the_engine_of_a_card(card: str, channels: int, units: int) -> None:
     engine = choose_engine(platform(card), Wishes())
     assert (engine.channels, engine.units) == (channels, units)
-    sizes = choose_sizes(graph_of(Variant()), platform(card), engine)
+    sizes = choose_sizes(graph_of(Variant()), platform(card), (engine,))
     assert (sizes.chunk, sizes.context) == (engine.chunk, 32)
 
 
