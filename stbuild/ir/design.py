@@ -12,7 +12,7 @@ from enum import Enum
 from stbuild.ir.param import Param
 from stbuild.ir.plumbing import Collect, ComputeUnit, Dispatch, Plumbing, ReadWeights
 from stbuild.ir.streaming import Streaming
-from stbuild.ir.types import Itensor, words_of
+from stbuild.ir.types import words_of
 
 WORD_BYTES = 64
 """A stream word and a memory word: 512 bits."""
@@ -141,6 +141,7 @@ class Process:
 class Stream:
     """A FIFO of `depth` words; `words` pass per token, of int32 with `frac` fraction bits.
 
+    All streams have one order: run by run, token by token, elements ascending.
     `source` and `sink` are the names of processes.
     """
 
@@ -151,7 +152,6 @@ class Stream:
     words: int
     frac: int = 0
     depth: int = 0
-    order: Itensor | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
