@@ -22,13 +22,8 @@ HOMES = sorted({path.stem for path in Path(str(stbuild.ops.__file__)).parent.glo
 @pytest.mark.parametrize("home", HOMES)
 def test_a_home_has_one_op_that_the_registry_knows(home: str) -> None:
     module = importlib.import_module(f"stbuild.ops.{home}")
-    own = [
-        value
-        for value in vars(module).values()
-        if isinstance(value, type)
-        and value.__module__ == module.__name__
-        and issubclass(value, Op | Streaming)
-    ]
+    classes = [value for value in vars(module).values() if isinstance(value, type)]
+    own = [c for c in classes if c.__module__ == module.__name__ and issubclass(c, Op | Streaming)]
     assert len(own) == 1
     assert own[0].__name__.lower() == home.replace("_", "")
     assert own[0] in (*OPS, *PLUMBING)
