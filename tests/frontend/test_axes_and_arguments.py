@@ -109,7 +109,6 @@ REFUSED: dict[str, tuple[Any, tuple[int, ...], str]] = {
         (),
         "jumps or bends too much",
     ),
-    "finer than the table": (lambda x, _: torch.tanh(x * 50), (), "jumps or bends too much"),
 }
 
 
