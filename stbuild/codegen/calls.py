@@ -110,7 +110,7 @@ def _elementwise_of(process: Process, design: Design, runs: dict[str, int]) -> C
         case AddParam():
             return _call("params", "add_param", **runs, WIDTH=whole(op.width))
         case MulParam():
-            shift = frac + ACTIVATION_FRAC - op.frac
+            shift = frac + op.param_frac - op.frac
             return _call("params", "mul_param", **runs, WIDTH=whole(op.width), SHIFT=shift)
         case _:
             return None

@@ -137,10 +137,11 @@ class AddParam(Op):
 
 @dataclass(frozen=True, kw_only=True)
 class MulParam(Op):
-    """`x * param` (a scale per channel)."""
+    """`x * param` (a scale per channel), the parameter with `param_frac` fraction bits."""
 
     x: str
     param: Param
+    param_frac: int = ACTIVATION_FRAC
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -35,7 +35,7 @@ def fixed_params(op: AnyOp) -> Iterator[FixedParam]:
         case AddParam():
             yield FixedParam(param=op.param, frac=op.frac)
         case MulParam():
-            yield FixedParam(param=op.param, frac=PARAM_FRAC)
+            yield FixedParam(param=op.param, frac=op.param_frac)
         case Attention(sinks=Param() as sinks):
             yield FixedParam(param=sinks, frac=PARAM_FRAC)
 

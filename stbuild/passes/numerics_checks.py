@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from stbuild.errors import StbuildError
-from stbuild.ir.fixed import CAP_LIMITS, INT32_MAX, SLOPE_LIMIT, attention_scale
+from stbuild.ir.fixed import CAP_LIMITS, INT32_MAX, SLOPE_LIMIT, attention_scale, norm_epsilon
 from stbuild.ir.graph import (
     Add,
     AddParam,
@@ -28,11 +28,12 @@ from stbuild.ir.graph import (
     operands,
     params,
 )  # fmt: skip
-from stbuild.ir.types import ACTIVATION_FRAC, GROUP, LANES
+from stbuild.ir.types import GROUP, LANES
+from stbuild.ir.values import block_shapes
 from stbuild.limits import MAX_CONTEXT
 
 MAP_SAMPLES = 257
-MAX_EPS = 1024
+MAX_EPS, EPS_BITS = 1024, 46
 """Keeps a norm's mean of squares below 2^47."""
 RAGGED = (Linear, Map, Affine, Add, Mul, AddParam, MulParam)
 """Ops that may make logits of any number, since a word's last elements are as good as the others to them."""
@@ -53,6 +54,22 @@ def check_graph(graph: Graph) -> None:
     for block in graph.blocks:
         flow = _check_block(block, flow, tables, block is graph.blocks[-1])
     _check_head(graph, flow)
+
+
+def check_formats(graph: Graph) -> None:
+    """Raise StbuildError for the first op of a graph with formats whose numbers are beyond its integers."""
+    shapes = block_shapes(graph)
+    for block in graph.blocks:
+        for op in block.ops:
+            match op:
+                case Affine():
+                    _require(op, abs(op.addend) <= INT32_MAX,
+                             f"its offset {op.offset:g} is beyond {2 ** (31 - op.frac):,}")  # fmt: skip
+                case Norm():
+                    eps = norm_epsilon(op.eps, shapes[block.name][op.x].frac)
+                    _require(op, eps < 2**EPS_BITS,
+                             f"its eps {op.eps:g} is too large beside values of"
+                             f" {shapes[block.name][op.x].frac} fraction bits")  # fmt: skip
 
 
 def _check_block(
@@ -102,9 +119,6 @@ def _check_op(op: AnyOp, widths: Widths, tables: Mapping[str, PositionTable]) ->
             _check_norm(op)
         case Map():
             _require(op, len(op.samples) == MAP_SAMPLES, f"it has {len(op.samples)} samples, not 257")
-        case Affine():
-            _require(op, abs(op.offset) * 2**ACTIVATION_FRAC <= INT32_MAX,
-                     f"its offset {op.offset:g} is beyond 32,768")  # fmt: skip
         case Slice():
             _check_width(op, op.start, LANES)
             _require(op, op.start + op.width <= widths[op.x], f"it ends behind {op.x!r}")
