@@ -16,7 +16,7 @@ FORMATS = Formats(
     residual=21,
     values={
         "layers/attn_norm": 19, "layers/rotary": 14, "layers/rotary_1": 20, "layers/attention": 11,
-        "layers/up": 13, "layers/affine": 9, "layers/relu": 18, "layers/mul": 6, "layers/mlp_gamma": 23,
+        "layers/up": 13, "layers/relu": 11, "layers/mul": 7, "layers/down": 9, "layers/mlp_gamma": 23,
         "head/norm": 22,
     },
     parameters={"layers/mlp_gamma": 30},

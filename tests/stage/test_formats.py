@@ -53,7 +53,7 @@ def large_activations() -> Any:
 CASES: dict[str, tuple[Any, Formats]] = {
     "layer scale": (small_layer_scale, Formats(parameters={"layers/mlp_gamma": 30})),
     "residual": (small_residual, Formats(residual=30)),
-    "activations": (large_activations, Formats(values={"layers/mul": 9})),
+    "activations": (large_activations, Formats(values={"layers/mul": 7})),
 }
 
 
