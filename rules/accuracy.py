@@ -33,6 +33,7 @@ def accuracy(ctx: Context[Accuracy]) -> FilesInfo:
         "stbuild.stage.accuracy",
         ("--graph", attrs.trace.graph, "--tables", attrs.trace.tables, "--model", attrs.trace.model,
          "--options", attrs.weights.options, "--tokenizer", attrs.weights.tokenizer, *source,
+         *attrs.trace.format_args,
          "--tokens", attrs.tokens, "--window", attrs.window, "--report", report,
          "--summary", summary),
         inputs=attrs.trace.srcs,

@@ -24,6 +24,7 @@ def float_check(ctx: Context[FloatCheck]) -> FloatCheckInfo:
         "stbuild.stage.float_check",
         ("--graph", trace.graph, "--tables", trace.tables, "--lines", trace.lines, "--model", trace.model,
          "--options", weights.options, "--tokenizer", weights.tokenizer, *source,
+         *trace.format_args,
          "--report", report, "--summary", summary),
         inputs=trace.srcs,
         resources=Resources(cpu=2, memory_mb=6000),

@@ -13,7 +13,8 @@ class LlmAccelerator:
     """What a project says of its model.
 
     `weights`, `group` and `seed` are those of model_weights; `prompts`, `token_prompts` and `new_tokens` are
-    those of smoke_run; `system` is the message that conversations begin with. Sizes of 0 are the platform's.
+    those of smoke_run; `system` is the message that conversations begin with. `formats` is a file that
+    `stbuild run PROJECT:formats` proposes. Sizes of 0 are the platform's.
     """
 
     model: str
@@ -22,6 +23,7 @@ class LlmAccelerator:
     weights: str | None = None
     group: int = 128
     seed: int = 0
+    formats: str | None = None
     system: str = ""
     prompts: tuple[str, ...] = ()
     token_prompts: tuple[str, ...] = ()
@@ -44,7 +46,7 @@ def llm_accelerator(name: str, attrs: LlmAccelerator) -> list[Entry]:
     code = {"model": attrs.model, "srcs": list(attrs.srcs)}
     checkpoint = {"weights": attrs.weights, "group": attrs.group, "seed": attrs.seed}
     return [
-        {"torch_trace": {"name": "trace", **code, "context": attrs.context}},
+        {"torch_trace": {"name": "trace", **code, "context": attrs.context, "formats": attrs.formats}},
         {"model_weights": {"name": "weights", "trace": ":trace", **checkpoint}},
         {"partition": {"name": "partition", "trace": ":trace", "weights": ":weights", **sizes}},
         {"hls_generate": {"name": "hls", "partition": ":partition"}},
@@ -54,6 +56,7 @@ def llm_accelerator(name: str, attrs: LlmAccelerator) -> list[Entry]:
         {"smoke_run": {"name": "smoke", "bundle": ":xclbin", **smoke}},
         {"reference": {"name": "reference", "smoke": ":smoke"}},
         {"float_check": {"name": "check", "trace": ":trace", "weights": ":weights"}},
+        {"format_proposal": {"name": "formats", "trace": ":trace", "weights": ":weights"}},
         {"deploy": {"name": "deploy", "reference": ":reference", "check": ":check"}},
         {"vpp_compile": {"name": "timed_kernels", "hls": ":hls", "defines": list(TIMED)}},
         {"vpp_link": {"name": "timed_link", "kernels": ":timed_kernels", "defines": list(TIMED)}},

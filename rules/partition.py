@@ -35,6 +35,7 @@ def partition(ctx: Context[Partition]) -> PartitionInfo:
     ctx.stage(
         "stbuild.stage.partition",
         ("--graph", attrs.trace.graph, "--index", attrs.weights.index, "--params", params,
+         *attrs.trace.format_args,
          "--out-graph", graph, "--out-design", design, "--report", report),
     )  # fmt: skip
     return PartitionInfo(graph=graph, design=design, report=report, trace=attrs.trace, weights=attrs.weights)

@@ -11,12 +11,14 @@ from stbuild.providers import TraceInfo
 class TorchTrace:
     """`model` is a file that defines `model() -> nn.Module`; `context` the positions of the KV cache.
 
-    `srcs` are the files that it imports or reads, such as a config.json.
+    `srcs` are the files that it imports or reads, such as a config.json. `formats` is a JSON file with the
+    graph's fraction bits where they are not the usual ones, for the steps behind this one.
     """
 
     model: File
     srcs: tuple[File, ...] = ()
     context: int = 2048
+    formats: File | None = None
 
 
 @rule
@@ -36,12 +38,14 @@ def torch_trace(ctx: Context[TorchTrace]) -> TraceInfo:
     )  # fmt: skip
     return TraceInfo(
         graph=graph, tables=tables, names=names, lines=lines, model=attrs.model, context=attrs.context,
-        srcs=attrs.srcs,
+        srcs=attrs.srcs, formats=attrs.formats,
     )  # fmt: skip
 
 
 def _check(ctx: Context[TorchTrace]) -> None:
-    model, context = ctx.attrs.model, ctx.attrs.context
+    model, context, formats = ctx.attrs.model, ctx.attrs.context, ctx.attrs.formats
+    if formats and (isinstance(formats, Tree) or not formats.name.endswith(".json")):
+        ctx.fail(f"formats takes a JSON file, got {formats.name}", attribute="formats")
     if isinstance(model, Tree):
         ctx.fail(f"model takes a Python file, {model.real or model.path} is a folder", attribute="model")
     if not model.name.endswith(".py"):

@@ -10,7 +10,7 @@ class TraceInfo:
     """The tensor graph of a model, its position tables (safetensors, [context, width] each), the
     checkpoint's names for parameters where they differ from the model's, and the source lines of its ops;
     `model` with the `srcs` that it reads makes the model again; `context` is the number of positions of
-    the KV cache."""
+    the KV cache, `formats` the project's own fraction bits if there are any."""
 
     graph: File
     tables: File
@@ -19,6 +19,12 @@ class TraceInfo:
     model: File
     context: int
     srcs: tuple[File, ...] = ()
+    formats: File | None = None
+
+    @property
+    def format_args(self) -> tuple[str | File, ...]:
+        """The argument of the steps that fix number formats."""
+        return ("--formats", self.formats) if self.formats else ()
 
 
 @dataclass(frozen=True, kw_only=True)

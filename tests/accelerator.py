@@ -21,6 +21,7 @@ from stbuild.frontend.model_graph import decode_graph
 from stbuild.frontend.weights import Checkpoint, index_of, uses_of
 from stbuild.ir import serde
 from stbuild.ir.design import Design, Engine
+from stbuild.ir.formats import USUAL, Formats
 from stbuild.ir.graph import Graph
 from stbuild.pack.files import RegionFiles
 from stbuild.pack.images import write_memory
@@ -127,13 +128,14 @@ class Seen:
 def accelerate(model: nn.Module, folder: Path, *, card: str = "u55c", context: int = 32, group: int = 32,
                defines: Sequence[str] = (), compiler: Compiler | None = None,
                change: Callable[[Design], Design] | None = None, engines: tuple[Engine, ...] = (),
+               formats: Formats = USUAL,
                **wishes: int) -> Accelerator:  # fmt: skip
     """Trace, plan, generate, compile (by `compiler`, else g++), pack and bundle `model` below `folder`.
 
     `change` is made to the finished design; `engines` are those that it has, else one is chosen.
     """
     traced = decode_graph(model, name="small", context=context)
-    graph = FixNumerics()(traced.graph)
+    graph = FixNumerics(formats=formats)(traced.graph)
     weights = ModuleWeights.of(model, uses_of(graph, group))
     return accelerate_graph(graph, weights, traced.tables, folder, card, defines, compiler, Wishes(**wishes),
                             change, engines)  # fmt: skip

@@ -7,6 +7,7 @@ from torch import nn
 from stbuild.frontend.float_weights import ModuleWeights
 from stbuild.frontend.model_graph import ModelGraph, decode_graph
 from stbuild.frontend.weights import uses_of
+from stbuild.ir.formats import USUAL, Formats
 from stbuild.passes.numerics import FixNumerics
 from stbuild.reference.agreement import Agreement
 from stbuild.stage.float_check import checked
@@ -14,17 +15,19 @@ from stbuild.stage.float_run import FloatRun, Outcome, float_run
 from stbuild.stage.trace import source_lines
 
 
-def run_of(model: nn.Module, traced: ModelGraph | None = None, *, context: int = 32) -> FloatRun:
+def run_of(
+    model: nn.Module, traced: ModelGraph | None = None, *, context: int = 32, formats: Formats = USUAL
+) -> FloatRun:
     """The run of `model` with its own weights, rounded for the card in groups of 32."""
     traced = traced or decode_graph(model, name="tiny", context=context)
-    graph = FixNumerics()(traced.graph)
+    graph = FixNumerics(formats=formats)(traced.graph)
     weights: Any = ModuleWeights.of(model, uses_of(graph, 32))
     return float_run(model, graph, weights, traced.tables)
 
 
 def float_check(
-    model: nn.Module, traced: ModelGraph | None = None, *, context: int = 32
+    model: nn.Module, traced: ModelGraph | None = None, *, context: int = 32, formats: Formats = USUAL
 ) -> tuple[Agreement, Outcome]:
     """What the check finds; raises as the build does."""
-    run = run_of(model, traced, context=context)
+    run = run_of(model, traced, context=context, formats=formats)
     return checked(run, source_lines(run.graph))

@@ -1,6 +1,7 @@
 """A model's tensor graph with its position tables, made from an nn.Module."""
 
 from dataclasses import dataclass
+from itertools import zip_longest
 
 from torch import nn
 
@@ -58,9 +59,17 @@ def check_prefill(decode: Graph, ops: tuple[Op, ...], logits: str) -> None:
     """Refuse a model whose prefill, of the flat `ops`, does something else than its decode steps."""
     graph = blocks.graph_of(ops, logits, name=decode.name, context=decode.context, tables=decode.tables)
     if graph != decode:
-        differing = next(
-            (b.name for a, b in zip(graph.blocks, decode.blocks, strict=False) if a != b), "count"
-        )
+        op = _first_other(graph, decode)
+        what = f": the first op that differs is {type(op).__name__} {op.name!r}" if op else ""
         raise StbuildError(
-            f"the model computes something else in a prefill than in a decode step ({differing})"
+            f"the model computes something else in a prefill than in a decode step{what}"
+            + (f" in {op.origin}" if op and op.origin else ""),
+            where=op.line or None if op else None,
+            hint="what is done to a token must not depend on how many tokens come with it",
         )
+
+
+def _first_other(prefill: Graph, decode: Graph) -> Op | None:
+    """The first op of the decode step that the prefill does not have in its place."""
+    ours, theirs = ([op for block in graph.blocks for op in block.ops] for graph in (decode, prefill))
+    return next((a for a, b in zip_longest(ours, theirs) if a is not None and a != b), None)

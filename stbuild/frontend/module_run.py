@@ -11,8 +11,9 @@ from transformers.cache_utils import CacheLayerMixin
 
 from stbuild.frontend.hollow import without_storage
 from stbuild.frontend.kvcache import cache_of
+from stbuild.frontend.model_call import call, use_sdpa
 from stbuild.frontend.model_code import model_code
-from stbuild.frontend.trace import call, use_sdpa
+from stbuild.frontend.rope import fix_frequencies
 
 _aten = torch.ops.aten
 _GATHERS = {_aten.embedding.default: (0, 1), _aten.index_select.default: (0, 2), _aten.index.Tensor: (0, 1)}
@@ -46,6 +47,7 @@ def module_logits(
 
     `model` has parameters without memory; `seen` is shown each tensor that an operator makes.
     """
+    fix_frequencies(model, context)
     if isinstance(model, PreTrainedModel):
         use_sdpa(model)
     ids = torch.tensor([list(tokens)])

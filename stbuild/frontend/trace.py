@@ -7,7 +7,6 @@ ids and positions are int64 [1, tokens], `cache.update(k, v, layer)` is that of 
 `past_key_values`; `attention_mask` may be left out.
 """
 
-import inspect
 import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -18,11 +17,12 @@ from torch import Tensor, nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.export import ExportedProgram, default_decompositions, export
 from transformers import PreTrainedModel
-from transformers.cache_utils import Cache, CacheLayerMixin
+from transformers.cache_utils import CacheLayerMixin
 
 from stbuild.errors import StbuildError
 from stbuild.frontend.hollow import without_storage
 from stbuild.frontend.kvcache import GrowingProbes, Probe, TracedLayer, cache_of
+from stbuild.frontend.model_call import call, tensor, use_sdpa
 from stbuild.frontend.model_code import model_code
 from stbuild.frontend.rope import fix_frequencies
 from stbuild.frontend.unsupported import refuse_model
@@ -99,41 +99,7 @@ class _Step(nn.Module):
         layers = [TracedLayer(k, v, position) for k, v in zip(keys, values, strict=True)]
         context = keys[0].shape[2] if keys else 0
         logits = call(self.model, input_ids, position_ids, cache_of([*layers]), context)
-        return logits, [_tensor(layer.keys) for layer in layers], [_tensor(layer.values) for layer in layers]
-
-
-def call(model: nn.Module, input_ids: Tensor, position_ids: Tensor, cache: Cache, context: int) -> Tensor:
-    """The logits of one call, for a Hugging Face model as for a module of the protocol above."""
-    if isinstance(model, PreTrainedModel):
-        # Falcon adds ALiBi to a mask as long as the tokens so far, unless it is given one of the whole cache.
-        every = torch.ones(1, context) if getattr(model.config, "alibi", False) else None
-        out = model(
-            input_ids=input_ids, position_ids=position_ids, attention_mask=every, past_key_values=cache,
-            use_cache=True,
-        )  # fmt: skip
-        return _tensor(out.logits)
-    known = inspect.signature(model.forward).parameters
-    arguments: dict[str, object] = {"input_ids": input_ids, "position_ids": position_ids}
-    arguments["past_key_values" if "past_key_values" in known else "cache"] = cache
-    if "attention_mask" in known:
-        arguments["attention_mask"] = (
-            torch.arange(context)[None, None, None, :] <= position_ids[:, None, :, None]
-        )
-    missing = [name for name in arguments if name not in known]
-    if missing:
-        raise StbuildError(
-            f"{type(model).__name__}.forward has no argument {missing[0]!r}",
-            hint="a model is a Hugging Face causal LM, or has forward(input_ids, position_ids, cache)",
-        )
-    return _tensor(model(**arguments))
-
-
-def use_sdpa(model: PreTrainedModel) -> None:
-    """SDPA, else attention written out."""
-    try:
-        model.set_attn_implementation("sdpa")
-    except (ValueError, ImportError):
-        model.set_attn_implementation("eager")
+        return logits, [tensor(layer.keys) for layer in layers], [tensor(layer.values) for layer in layers]
 
 
 def _cache_shapes(model: nn.Module, context: int, tokens: int) -> list[tuple[torch.Size, torch.Size]]:
@@ -170,10 +136,3 @@ def _decompositions() -> Any:
     for op in KEPT_OPS:
         table.pop(op, None)
     return table
-
-
-def _tensor(value: object) -> Tensor:
-    if isinstance(value, Tensor):
-        return value
-    found = "None" if value is None else f"a {type(value).__name__}"
-    raise StbuildError(f"the model's forward returns {found}, not the logits")

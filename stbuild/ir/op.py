@@ -25,8 +25,8 @@ class Given:
     runs: int
 
 
-class Formats(Protocol):
-    """The number formats of the values that an op may read, and how to change them."""
+class Values(Protocol):
+    """The values that an op may read: their number formats, and how to change these."""
 
     def frac(self, name: str) -> int:
         """The fraction bits of a value."""
@@ -38,6 +38,10 @@ class Formats(Protocol):
 
     def quantised(self, name: str) -> str:
         """The value in 8 bits."""
+        ...
+
+    def param_frac(self, op: str, usual: int) -> int:
+        """The fraction bits that the project chooses for the parameter of `op`, else the usual ones."""
         ...
 
 
@@ -55,6 +59,8 @@ class Op(ABC):
     """What its parameters are to it, by field."""
     any_frac: ClassVar[bool] = False
     """Whether it can round its result to any fraction bits; else the result has those of the operands."""
+    chosen_frac: ClassVar[bool] = False
+    """Whether a project may choose its fraction bits though it cannot round: its operands then get them."""
     summands: ClassVar[tuple[str, ...]] = ()
     """Fields of the operands that must have the fraction bits of the result."""
     any_width: ClassVar[bool] = False
@@ -94,9 +100,13 @@ class Op(ABC):
     def check(self, given: Given) -> None:
         """Raise StbuildError if it cannot be computed as docs/numerics.md says."""
 
-    def fixed(self, frac: int, formats: Formats) -> Self:
+    def fixed(self, frac: int, values: Values) -> Self:
         """Itself with `frac` fraction bits where it can have them, its operands made to fit."""
         return replace(self, frac=frac)
+
+    def check_fixed(self, fracs: Mapping[str, int]) -> None:
+        """Raise StbuildError if its integers are beyond their bits; `fracs` are those of values by name."""
+        return
 
     def fault(self, message: str, hint: str | None = None) -> StbuildError:
         """An error that names the op and its place in the model."""

@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from typing import ClassVar, Self
 
 from stbuild.ir.call import Call, call
-from stbuild.ir.op import Formats, Given, StreamingOp
+from stbuild.ir.op import Given, StreamingOp, Values
 from stbuild.ir.program import Program, Read, Repeat, Write
 from stbuild.ir.streaming import CallSite, InLaunch
 from stbuild.ir.types import LANES
@@ -28,9 +28,9 @@ class Add(StreamingOp):
         for name in self.operands:
             require_width(self, given.widths[name], self.width)
 
-    def fixed(self, frac: int, formats: Formats) -> Self:
+    def fixed(self, frac: int, values: Values) -> Self:
         """Of two values with the same fraction bits."""
-        return replace(self, frac=frac, a=formats.rescaled(self.a, frac), b=formats.rescaled(self.b, frac))
+        return replace(self, frac=frac, a=values.rescaled(self.a, frac), b=values.rescaled(self.b, frac))
 
     def program(self, here: InLaunch) -> Program:
         """Word by word of both."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import ClassVar, Self
 
 from stbuild.ir.call import Call, call
-from stbuild.ir.op import Formats, Given, StreamingOp
+from stbuild.ir.op import Given, StreamingOp, Values
 from stbuild.ir.param import FixedParam, Param, ParamRole
 from stbuild.ir.program import Program, moves, reads
 from stbuild.ir.streaming import CallSite, InLaunch
@@ -30,9 +30,9 @@ class AddParam(StreamingOp):
         require_width(self, given.widths[self.x], self.width)
         require_width(self, self.param.shape[-1], self.width)
 
-    def fixed(self, frac: int, formats: Formats) -> Self:
+    def fixed(self, frac: int, values: Values) -> Self:
         """Of a value with the same fraction bits."""
-        return replace(self, frac=frac, x=formats.rescaled(self.x, frac))
+        return replace(self, frac=frac, x=values.rescaled(self.x, frac))
 
     @property
     def fixed_params(self) -> tuple[FixedParam, ...]:

@@ -1,14 +1,15 @@
 """Affine: a number times each element, plus a number."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import ClassVar, Self
 
 from stbuild.ir.call import Call, call
 from stbuild.ir.fixed import INT32_MAX, affine_integers
-from stbuild.ir.op import Formats, Given, StreamingOp
+from stbuild.ir.op import Given, StreamingOp, Values
 from stbuild.ir.program import Program, moves
 from stbuild.ir.streaming import CallSite, InLaunch
-from stbuild.ir.types import ACTIVATION_FRAC, LANES
+from stbuild.ir.types import LANES
 from stbuild.ops.checks import require
 
 
@@ -27,11 +28,14 @@ class Affine(StreamingOp):
     addend: int = 0
 
     def check(self, given: Given) -> None:
-        """The offset is within the range of values."""
-        within = abs(self.offset) * 2**ACTIVATION_FRAC <= INT32_MAX
-        require(self, within, f"its offset {self.offset:g} is beyond 32,768")
+        """Any numbers will do before they are integers."""
 
-    def fixed(self, frac: int, formats: Formats) -> Self:
+    def check_fixed(self, fracs: Mapping[str, int]) -> None:
+        """The offset is within the range of values."""
+        within = abs(self.addend) <= INT32_MAX
+        require(self, within, f"its offset {self.offset:g} is beyond {2 ** (31 - self.frac):,}")
+
+    def fixed(self, frac: int, values: Values) -> Self:
         """With its integers; any operand will do."""
         multiplier, shift, addend = affine_integers(self.scale, self.offset, frac)
         return replace(self, frac=frac, multiplier=multiplier, shift=shift, addend=addend)

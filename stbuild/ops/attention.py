@@ -5,7 +5,7 @@ from typing import ClassVar, Self
 
 from stbuild.ir.call import Call, TypeArgument, call
 from stbuild.ir.fixed import CAP_LIMITS, PARAM_FRAC, SLOPE_LIMIT, attention_scale, score_cap, score_slope
-from stbuild.ir.op import Formats, Given, KvRecords, StreamingOp
+from stbuild.ir.op import Given, KvRecords, StreamingOp, Values
 from stbuild.ir.param import FixedParam, Param
 from stbuild.ir.program import Program, Repeat, in_a_row, reads, writes
 from stbuild.ir.streaming import CallSite, InLaunch
@@ -31,6 +31,7 @@ class Attention(StreamingOp):
     """
 
     operand_fields: ClassVar[tuple[str, ...]] = ("q", "k", "v")
+    chosen_frac: ClassVar[bool] = True
     by_position: ClassVar[bool] = True
     waits_for_chunk: ClassVar[bool] = True
     named_parts: ClassVar[tuple[str, ...]] = ("form", WINDOWS)
@@ -78,10 +79,10 @@ class Attention(StreamingOp):
         numbered = self.sinks is None or self.sinks.shape == (self.heads,)
         require(self, numbered, f"its sinks are not {self.heads} numbers")
 
-    def fixed(self, frac: int, formats: Formats) -> Self:
-        """With 16 fraction bits before and behind."""
-        q, k, v = (formats.rescaled(name, ACTIVATION_FRAC) for name in self.operands)
-        return replace(self, frac=ACTIVATION_FRAC, q=q, k=k, v=v)
+    def fixed(self, frac: int, values: Values) -> Self:
+        """Scores of 16 fraction bits; the result has those of the values."""
+        q, k = (values.rescaled(name, ACTIVATION_FRAC) for name in (self.q, self.k))
+        return replace(self, frac=frac, q=q, k=k, v=values.rescaled(self.v, frac))
 
     @property
     def fixed_params(self) -> tuple[FixedParam, ...]:

@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from typing import ClassVar, Self
 
 from stbuild.ir.call import Call
-from stbuild.ir.op import Formats, Given, StreamingOp
+from stbuild.ir.op import Given, StreamingOp, Values
 from stbuild.ir.program import Program, Repeat, moves
 from stbuild.ir.streaming import CallSite, InLaunch
 from stbuild.ir.types import ACTIVATION_FRAC, LANES
@@ -26,11 +26,11 @@ class Concat(StreamingOp):
             require_multiple(self, given.widths[part])
         require_width(self, sum(given.widths[part] for part in self.parts), self.width)
 
-    def fixed(self, frac: int, formats: Formats) -> Self:
+    def fixed(self, frac: int, values: Values) -> Self:
         """With the fraction bits of the parts, where these have the same."""
-        fracs = {formats.frac(part) for part in self.parts}
+        fracs = {values.frac(part) for part in self.parts}
         common = fracs.pop() if len(fracs) == 1 else ACTIVATION_FRAC
-        return replace(self, frac=common, parts=tuple(formats.rescaled(part, common) for part in self.parts))
+        return replace(self, frac=common, parts=tuple(values.rescaled(part, common) for part in self.parts))
 
     def program(self, here: InLaunch) -> Program:
         """Of each token part after part."""

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import ClassVar, Self
 
-from stbuild.ir.op import Formats, Given, Op
+from stbuild.ir.op import Given, Op, Values
 from stbuild.ir.param import Param, ParamRole
 from stbuild.ir.types import GROUP
 from stbuild.ops.checks import require, require_multiple
@@ -30,6 +30,6 @@ class Linear(Op):
         plain = (self.weight.scale, self.weight.offset) == (1.0, 0.0)
         require(self, plain, "its weight is scaled, which packed weights cannot be")
 
-    def fixed(self, frac: int, formats: Formats) -> Self:
+    def fixed(self, frac: int, values: Values) -> Self:
         """Of a quantised vector."""
-        return replace(self, frac=frac, x=formats.quantised(self.x))
+        return replace(self, frac=frac, x=values.quantised(self.x))

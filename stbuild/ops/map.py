@@ -6,7 +6,7 @@ from typing import ClassVar, Self
 from stbuild.errors import StbuildError
 from stbuild.ir.call import Call, FunctionTable, call
 from stbuild.ir.fixed import map_integers
-from stbuild.ir.op import NOT_SHOWN, Formats, Given, StreamingOp
+from stbuild.ir.op import NOT_SHOWN, Given, StreamingOp, Values
 from stbuild.ir.program import Program, moves
 from stbuild.ir.streaming import CallSite, InLaunch
 from stbuild.ir.types import ACTIVATION_FRAC, LANES, words_of
@@ -38,9 +38,9 @@ class Map(StreamingOp):
         """All samples are there."""
         require(self, len(self.samples) == SAMPLES, f"it has {len(self.samples)} samples, not {SAMPLES}")
 
-    def fixed(self, frac: int, formats: Formats) -> Self:
+    def fixed(self, frac: int, values: Values) -> Self:
         """With its integer table, of a value with 16 fraction bits."""
-        x = formats.rescaled(self.x, ACTIVATION_FRAC)
+        x = values.rescaled(self.x, ACTIVATION_FRAC)
         try:
             bases, slopes = map_integers(self.samples, frac)
         except ValueError as error:

@@ -13,7 +13,7 @@ from stbuild.ir.streaming import CallSite, InLaunch
 from stbuild.ir.types import LANES
 from stbuild.ops.checks import require, require_multiple
 
-MAX_EPS = 1024
+MAX_EPS, EPS_BITS = 1024, 46
 """Keeps a norm's mean of squares below 2^47."""
 
 
@@ -42,6 +42,12 @@ class Norm(StreamingOp):
         require(self, 0 <= self.eps <= MAX_EPS, f"its eps {self.eps:g} is not between 0 and {MAX_EPS}")
         whole = self.width % self.segment == 0
         require(self, whole, f"its {self.width} elements are not a multiple of its segment of {self.segment}")
+
+    def check_fixed(self, fracs: Mapping[str, int]) -> None:
+        """The eps is small beside values with their fraction bits."""
+        frac = fracs[self.x]
+        small = norm_epsilon(self.eps, frac) < 2**EPS_BITS
+        require(self, small, f"its eps {self.eps:g} is too large beside values of {frac} fraction bits")
 
     @property
     def fixed_params(self) -> tuple[FixedParam, ...]:

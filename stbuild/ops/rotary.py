@@ -4,10 +4,10 @@ from dataclasses import dataclass, replace
 from typing import ClassVar, Self
 
 from stbuild.ir.call import Call, TypeArgument, call
-from stbuild.ir.op import Formats, Given, StreamingOp
+from stbuild.ir.op import Given, StreamingOp, Values
 from stbuild.ir.program import Program, Repeat, reads, writes
 from stbuild.ir.streaming import CallSite, InLaunch
-from stbuild.ir.types import ACTIVATION_FRAC, LANES
+from stbuild.ir.types import LANES
 from stbuild.ops.checks import require, require_multiple, require_width
 from stbuild.ops.numbers import numbers, require_each_run
 
@@ -22,6 +22,7 @@ class Rotary(StreamingOp):
     only one.
     """
 
+    chosen_frac: ClassVar[bool] = True
     by_position: ClassVar[bool] = True
     named_parts: ClassVar[tuple[str, ...]] = ("tables",)
 
@@ -52,9 +53,9 @@ class Rotary(StreamingOp):
                 f"its table holds {rows} rows, of which it uses {list(self.rows)}")  # fmt: skip
         require_each_run(self, self.rows, given)
 
-    def fixed(self, frac: int, formats: Formats) -> Self:
-        """With 16 fraction bits before and behind."""
-        return replace(self, frac=ACTIVATION_FRAC, x=formats.rescaled(self.x, ACTIVATION_FRAC))
+    def fixed(self, frac: int, values: Values) -> Self:
+        """With the same fraction bits before and behind."""
+        return replace(self, frac=frac, x=values.rescaled(self.x, frac))
 
     def latency(self, words: int) -> int:
         """A whole vector."""

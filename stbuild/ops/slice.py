@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from typing import Self
 
 from stbuild.ir.call import Call, call
-from stbuild.ir.op import Formats, Given, StreamingOp
+from stbuild.ir.op import Given, StreamingOp, Values
 from stbuild.ir.program import Program, Repeat, moves, reads
 from stbuild.ir.streaming import CallSite, InLaunch
 from stbuild.ir.types import LANES
@@ -23,9 +23,9 @@ class Slice(StreamingOp):
         require_multiple(self, self.start)
         require(self, self.start + self.width <= given.widths[self.x], f"it ends behind {self.x!r}")
 
-    def fixed(self, frac: int, formats: Formats) -> Self:
+    def fixed(self, frac: int, values: Values) -> Self:
         """With the fraction bits of the operand."""
-        return replace(self, frac=formats.frac(self.x))
+        return replace(self, frac=values.frac(self.x))
 
     def program(self, here: InLaunch) -> Program:
         """All words of a vector in, some of them out."""

@@ -6,6 +6,7 @@ from stbuild.errors import StbuildError
 from stbuild.ir.graph import Block, Graph
 from stbuild.ir.op import Given, Op, StreamingOp
 from stbuild.ir.param import PositionTable
+from stbuild.ir.values import block_shapes
 from stbuild.limits import MAX_CONTEXT
 from stbuild.ops.checks import require, require_multiple
 
@@ -22,6 +23,15 @@ def check_graph(graph: Graph) -> None:
     for block in graph.blocks:
         flow = _check_block(block, flow, tables, block is graph.blocks[-1])
     _check_head(graph, flow)
+
+
+def check_formats(graph: Graph) -> None:
+    """Raise StbuildError for the first op of a graph with formats whose numbers are beyond its integers."""
+    shapes = block_shapes(graph)
+    for block in graph.blocks:
+        fracs = {name: shape.frac for name, shape in shapes[block.name].items()}
+        for op in block.ops:
+            op.check_fixed(fracs)
 
 
 def _check_block(

@@ -48,9 +48,13 @@ class Nearness:
 
 @dataclass(frozen=True, kw_only=True)
 class OwnError:
-    """The relative error of an op's integers in one run when its operands are the floats'."""
+    """The relative error of an op's integers in one run when its operands are the floats'.
+
+    `inherited` is that of the integers which follow from all those before.
+    """
 
     error: float
+    inherited: float
     block: str
     run: int
     op: Op
@@ -74,9 +78,9 @@ class Agreement:
             self.eps[place] = max(self.eps.get(place, 0.0), deviation)
         if sample.exact is None or sample.own is None:
             return
-        error = _relative_error(sample.floats[: len(sample.own)], sample.own, op.frac)
-        self.own.append(OwnError(error=error, block=block.name, run=sample.run, op=op))
         floats, exact = sample.floats[: len(sample.exact)], sample.exact
+        error, inherited = (_relative_error(floats, x, op.frac) for x in (sample.own, exact))
+        self.own.append(OwnError(error=error, inherited=inherited, block=block.name, run=sample.run, op=op))
         _count(self.counts.setdefault(place, Counts()), floats, exact)
         if op.name in block.outputs:
             cosine = mean_cosine(floats, exact)
@@ -89,9 +93,10 @@ class Agreement:
 
     @property
     def to_blame(self) -> OwnError:
-        """The first op whose own error is too large, else the one whose error is largest."""
+        """The first op whose own error is too large, else the first that has inherited such a one."""
         largest = max(self.own, key=lambda each: each.error)
-        return next((each for each in self.own if each.error > MAX_OWN_ERROR), largest)
+        inherits = next((each for each in self.own if each.inherited > MAX_OWN_ERROR), largest)
+        return next((each for each in self.own if each.error > MAX_OWN_ERROR), inherits)
 
     def total(self) -> Counts:
         """The sums over all streams."""

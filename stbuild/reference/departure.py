@@ -1,8 +1,9 @@
 """Finds the first op whose value is not the model's own."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 import torch
 from torch import Tensor
@@ -10,15 +11,17 @@ from torch import Tensor
 from stbuild.ir.op import Op
 from stbuild.reference.twin import Sample
 
-SAME = 2e-4
+SAME = 1e-4
 """Fingerprints this near, relative to the vector's length, are those of one value."""
 
-Fingerprint = tuple[float, float, float]
+Fingerprint = tuple[float, ...]
+"""A tensor's length and its products with random vectors."""
+PRODUCTS = 4
 
 
 @dataclass(frozen=True, kw_only=True)
 class Made:
-    """One op of one run and what tells its value, in whatever layout, from others."""
+    """One op of one run and what tells its value from others."""
 
     block: str
     run: int
@@ -30,17 +33,23 @@ class Made:
 
 @dataclass(kw_only=True)
 class ModelValues:
-    """The fingerprints of all tensors that the model's own operators make for `tokens` tokens."""
+    """The fingerprints of tensors that the model's own operators make for `tokens` tokens.
+
+    Those whose vectors are as wide as one of `widths`: no other can be a value of the graph.
+    """
 
     tokens: int
+    widths: frozenset[int]
     known: dict[int, list[Fingerprint]] = field(default_factory=dict)
 
     def add(self, tensor: Tensor) -> None:
         """Take a tensor in, if it may be a value of each token; a mask's infinities are like no value."""
-        if tensor.is_floating_point() and tensor.numel() % self.tokens == 0:
-            found = fingerprint(tensor)
-            if all(map(math.isfinite, found)):
-                self.known.setdefault(tensor.numel(), []).append(found)
+        width, rest = divmod(tensor.numel(), self.tokens)
+        if tensor.is_floating_point() and not rest and width in self.widths:
+            for rows in token_rows(tensor, self.tokens):
+                found = fingerprint(rows)
+                if all(map(math.isfinite, found)):
+                    self.known.setdefault(tensor.numel(), []).append(found)
 
     def has(self, made: Made) -> bool:
         """True if one of the tensors has the elements of `made`."""
@@ -85,16 +94,30 @@ class GraphValues:
         return next((made for made, is_known in zip(self.made, known, strict=True) if not is_known), None)
 
 
+def token_rows(tensor: Tensor, tokens: int) -> Iterator[Tensor]:
+    """`tensor` with its tokens in front, for each of its dimensions that may be that of the tokens."""
+    inner = tensor[(0,) * next((i for i, size in enumerate(tensor.shape) if size != 1), 0)]
+    for dim in range(min(inner.ndim, 3)):
+        if inner.shape[dim] == tokens or tokens == 1:
+            yield inner.movedim(dim, 0)
+
+
 def fingerprint(tensor: Tensor) -> Fingerprint:
-    """Numbers that depend on a tensor's elements but not on their order."""
+    """Numbers that tell a tensor from others: any error of it, even a random one, moves most of them."""
     x = tensor.double().flatten()
-    return float(x.norm()), float(x.sum()), float(x.abs().pow(3).sum().pow(1 / 3))
+    return float(x.norm()), *(_random(len(x)) @ x).tolist()
+
+
+@lru_cache(maxsize=64)
+def _random(size: int) -> Tensor:
+    """Vectors whose product with another is about as large as that is long."""
+    generator = torch.Generator().manual_seed(size)
+    return torch.randn(PRODUCTS, size, dtype=torch.float64, generator=generator)
 
 
 def _same(a: Fingerprint, b: Fingerprint) -> bool:
     size = max(a[0], b[0], 1e-30)
-    near: Sequence[bool] = [abs(x - y) <= SAME * size for x, y in zip(a, b, strict=True)]
-    return all(near)
+    return all(abs(x - y) <= SAME * size for x, y in zip(a, b, strict=True))
 
 
 def errors_by_prompt(ours: Tensor, theirs: Tensor, sizes: Sequence[int]) -> list[float]:

@@ -123,9 +123,9 @@ def _add_param(site: Site, op: AddParam) -> Tensor:
 
 
 def _mul_param(site: Site, op: MulParam) -> Tensor:
-    param = site.param(op.param, PARAM_FRAC)
+    param = site.param(op.param, op.param_frac)
     assert param is not None
-    return multiply(op, site.vectors[op.x], param, site.frac(op.x), PARAM_FRAC)
+    return multiply(op, site.vectors[op.x], param, site.frac(op.x), op.param_frac)
 
 
 def _slice(site: Site, op: Slice) -> Tensor:

@@ -19,10 +19,10 @@ from stbuild.frontend.weights import Checkpoint, uses_of
 from stbuild.ir.graph import Graph
 from stbuild.ops.embed import Embed
 from stbuild.ops.files import read_graph
-from stbuild.passes.numerics import FixNumerics
 from stbuild.reference.accuracy import Accuracy, Logits, measure
 from stbuild.reference.interpreter import Reference
 from stbuild.stage.entry import run_stage, stage_parser
+from stbuild.stage.fixed_graph import add_formats, fixed_graph
 
 
 def main(args: Namespace) -> None:
@@ -32,7 +32,8 @@ def main(args: Namespace) -> None:
     if weights.synthetic:
         raise StbuildError("accuracy is measured on real weights, and these are synthetic",
                            hint="give the project weights")  # fmt: skip
-    exact = Reference(graph=FixNumerics()(graph), weights=weights, tables=read_tables(Path(args.tables)))
+    fixed = fixed_graph(args.graph, args.formats)
+    exact = Reference(graph=fixed, weights=weights, tables=read_tables(Path(args.tables)))
     module = filled(load_real_model(Path(args.model)), graph, weights)
     tokens = english_tokens(Path(args.tokenizer), int(args.tokens))
     found = measure(exact_logits(exact), float_logits(module), tokens, min(int(args.window), graph.context))
@@ -115,4 +116,5 @@ if __name__ == "__main__":
     parser.add_argument(
         "--source", help="GGUF file or Hugging Face folder; without it, weights are synthetic"
     )
+    add_formats(parser)
     run_stage(parser, main)

@@ -11,11 +11,11 @@ from stbuild.frontend.checkpoint import open_checkpoint
 from stbuild.frontend.model_file import load_model
 from stbuild.frontend.tables import read_tables
 from stbuild.frontend.tokenizer_files import TOKENIZER_FILE
-from stbuild.ops.files import read_graph
-from stbuild.passes.numerics import FixNumerics
+from stbuild.ir.graph import Graph
 from stbuild.reference.agreement import MAX_SATURATED, MAX_VANISHED, MIN_COSINE, Agreement
 from stbuild.reference.departure import relative_error
 from stbuild.stage.entry import run_stage, stage_parser
+from stbuild.stage.fixed_graph import add_formats, fixed_graph
 from stbuild.stage.float_run import FloatRun, Outcome, float_run
 from stbuild.stage.float_verdict import MAX_ERROR, Verdict
 
@@ -27,15 +27,19 @@ TEXT = (
 
 def main(args: Namespace) -> None:
     """Write the report and the closing line; fail if model, graph and integers do not agree."""
-    graph = FixNumerics()(read_graph(Path(args.graph)))
-    weights = open_checkpoint(graph, args.source, Path(args.options))
-    module = load_model(Path(args.model)).module
-    tables, text = read_tables(Path(args.tables)), text_ids(Path(args.tokenizer))
-    run = float_run(module, graph, weights, tables, text)
+    run = load_run(args, fixed_graph(args.graph, args.formats))
     agreement, outcome = checked(run, json.loads(Path(args.lines).read_text()))
     Path(args.report).write_text("\n".join(report(run, agreement, outcome)) + "\n")
     line = closing_line(run, agreement, outcome)
     Path(args.summary).write_text(json.dumps({"floats": line}, indent=1) + "\n")
+
+
+def load_run(args: Namespace, graph: Graph) -> FloatRun:
+    """A run of `graph` with the model, the weights and the tables that the arguments name."""
+    weights = open_checkpoint(graph, args.source, Path(args.options))
+    module = load_model(Path(args.model)).module
+    tables, text = read_tables(Path(args.tables)), text_ids(Path(args.tokenizer))
+    return float_run(module, graph, weights, tables, text)
 
 
 def text_ids(folder: Path) -> tuple[int, ...]:
@@ -94,4 +98,5 @@ if __name__ == "__main__":
         summary="closing line to write",
     )
     parser.add_argument("--source", help="GGUF file or Hugging Face folder; synthetic without")
+    add_formats(parser)
     run_stage(parser, main)

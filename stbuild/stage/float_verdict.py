@@ -16,12 +16,20 @@ MAX_EPS_ERROR = 5e-3
 _MODEL_HINT = (
     "the model depends on more than its export shows, such as the number of tokens, or stbuild is wrong"
 )
-_FORMATS_HINT = "the values do not suit the number formats; scale the weights, or choose other fraction bits"
+_FORMATS_HINT = (
+    "the values do not suit the number formats; `stbuild run PROJECT:formats` proposes other fraction bits"
+)
+_SUM_HINT = "no number format is to blame: this model does not bear activations of 8 bits"
 _TOP = "the model's own forward"
 
 
 def _own(blame: OwnError) -> str:
-    return f"from exact operands its integers are {blame.error:.0%} away from its floats"
+    if blame.error > MAX_OWN_ERROR:
+        return f"from exact operands its integers are {blame.error:.0%} away from its floats"
+    return (
+        f"its integers are {blame.inherited:.0%} away from its floats, of which {blame.error:.0%} come from"
+        " itself and the rest from the values that it reads"
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,7 +60,7 @@ class Verdict:
         sizes = tuple(len(prompt.ids) for prompt in self.run.prompts)
         errors = errors_by_prompt(outcome.graph, outcome.module, sizes)
         number = next(i for i, error in enumerate(errors) if not error <= MAX_ERROR)
-        graph, model = GraphValues(prompt=number, sizes=sizes), ModelValues(tokens=sizes[number])
+        graph, model = GraphValues(prompt=number, sizes=sizes), self._model_values(sizes[number])
         self.run.run(graph.add, model.add, shown=number)
         what = (
             f"the graph is not the model: the logits of {sizes[number]} tokens from position"
@@ -64,13 +72,18 @@ class Verdict:
             return StbuildError(what, hint=_MODEL_HINT, exit_code=1)
         return self._at_op(what, strange.block, strange.op, strange.run, _MODEL_HINT)
 
+    def _model_values(self, tokens: int) -> ModelValues:
+        widths = frozenset(op.width for block in self.run.graph.blocks for op in block.ops)
+        return ModelValues(tokens=tokens, widths=widths)
+
     def _other_integers(self, agreement: Agreement) -> StbuildError:
         worst, blame = agreement.nearest, agreement.to_blame
         what = (
             f"the card's integers are not near the floats: cosine {worst.cosine:.3f} of {worst.value!r}"
             f" in run {worst.run} of block {worst.block!r} ({MIN_COSINE:g} is wanted)"
         )
-        return self._at_op(what, blame.block, blame.op, blame.run, _FORMATS_HINT, f": {_own(blame)}")
+        hint = _FORMATS_HINT if blame.error > MAX_OWN_ERROR else _SUM_HINT
+        return self._at_op(what, blame.block, blame.op, blame.run, hint, f": {_own(blame)}")
 
     def _at_op(self, what: str, block: str, op: Op, number: int, hint: str, how: str = "") -> StbuildError:
         module = op.origin.replace("*", str(number)) or _TOP

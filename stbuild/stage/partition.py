@@ -6,19 +6,18 @@ from pathlib import Path
 
 from stbuild.ir import serde
 from stbuild.ir.weights import WeightIndex
-from stbuild.ops.files import read_graph
-from stbuild.passes.numerics import FixNumerics
 from stbuild.passes.pipeline import plan
 from stbuild.passes.report import design_report
 from stbuild.passes.sizes import Wishes
 from stbuild.platform import Platform
 from stbuild.stage.entry import run_stage, stage_parser
+from stbuild.stage.fixed_graph import add_formats, fixed_graph
 
 
 def main(args: Namespace) -> None:
     """Write the graph in fixed point, the design, and a report to read."""
     params = json.loads(Path(args.params).read_text())
-    graph = FixNumerics()(read_graph(Path(args.graph)))
+    graph = fixed_graph(args.graph, args.formats)
     index = serde.read(WeightIndex, Path(args.index))
     platform = serde.from_data(Platform, params["platform"])
     design = plan(graph, index, platform, Wishes(**params["wishes"]))
@@ -28,15 +27,14 @@ def main(args: Namespace) -> None:
 
 
 if __name__ == "__main__":
-    run_stage(
-        stage_parser(
-            "Bind a graph to engines, channels and memory.",
-            graph="the traced graph",
-            index="the index of the weights",
-            params="platform and wishes",
-            out_graph="the graph in fixed point",
-            out_design="the design",
-            report="the design in words",
-        ),
-        main,
+    parser = stage_parser(
+        "Bind a graph to engines, channels and memory.",
+        graph="the traced graph",
+        index="the index of the weights",
+        params="platform and wishes",
+        out_graph="the graph in fixed point",
+        out_design="the design",
+        report="the design in words",
     )
+    add_formats(parser)
+    run_stage(parser, main)

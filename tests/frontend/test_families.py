@@ -45,7 +45,7 @@ def test_the_graph_computes_what_the_class_computes(family: str) -> None:
     ours = FloatReference(graph=traced.graph, weights=weights, tables=traced.tables).run(TOKENS)
     theirs = _logits(model)
     assert torch.allclose(ours, theirs, rtol=1e-4, atol=1e-4)
-    float_check(model, traced)
+    float_check(family_model(family), traced)  # tracing changes a model: the build's check makes its own
     _check_near(model, traced)
 
 

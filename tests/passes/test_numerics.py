@@ -152,7 +152,7 @@ REFUSED = [
         Map(name="y", width=64, x="x", function="exp", samples=(1e6,) * 257),
         "cannot be tabulated.*beyond 524,288",
     ),
-    (Affine(name="y", width=64, x="x", scale=1.0, offset=4e4), "its offset 40000 is beyond 32,768"),
+    (Affine(name="y", width=64, x="x", scale=1.0, offset=6e5), "its offset 600000 is beyond 524,288"),
     (Slice(name="y", width=64, x="x", start=16), "it ends behind 'x'"),
     (Slice(name="y", width=16, x="x", start=8), "its size 8 is not a multiple of 16"),
     (attention(heads=4), "it has 64 elements, needs 128"),
