@@ -8,8 +8,8 @@ from stbuild.engine.store.files import remove
 class Links:
     """Keeps one symbolic link for each input; the folders of actions get hard links to it.
 
-    A new symbolic link is a new inode, which takes up to thirty times as long as another name of one.
-    What a link leads to cannot be changed, and who removes or replaces one name leaves the others as they are.
+    A new symbolic link is a new inode, which takes up to thirty times as long as another name of one. What a
+    link leads to cannot be changed, and who removes or replaces one name leaves the others as they are.
     """
 
     def __init__(self, folder: str) -> None:

@@ -24,6 +24,20 @@ def cache_error(root: Path, error: OSError) -> StbuildError:
     return StbuildError(f"the cache {root}: {os.strerror(error.errno or 0)}", hint=hint, exit_code=1)
 
 
+def make_writable(cache: Path) -> None:
+    """Make the folders of a cache where they are missing; refuse one that cannot be written now."""
+    try:
+        for name in ("cas", "results"):
+            os.makedirs(cache / name, exist_ok=True)
+            if not os.access(cache / name, os.W_OK | os.X_OK):
+                raise PermissionError(13, os.strerror(13), str(cache))
+        probe = cache / f".probe.{os.getpid()}"
+        probe.write_bytes(b"")
+        probe.unlink()
+    except OSError as error:
+        raise cache_error(cache, error) from None
+
+
 def remove(path: str) -> None:
     """Remove a file, link or folder, if it is there."""
     try:
