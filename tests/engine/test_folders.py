@@ -1,0 +1,110 @@
+"""Folders of actions that are used again: nothing that one action did there is seen by the next."""
+
+import errno
+import os
+from pathlib import Path
+
+import pytest
+
+from stbuild.engine.execution.links import Links
+from stbuild.engine.execution.slots import Slots
+from tests.conftest import WorkspaceFolder
+
+SPOILERS = {
+    "files beside": "echo x > left; mkdir -p d/e; echo x > d/e/f; ln -s / root",
+    "files in each": "echo x > in/x; echo x > out/x; echo x > $$TMPDIR/x; mkdir -p out/d/e in/d",
+    "no rights": "chmod 500 tmp in .; chmod 555 out",
+    "set-group-id": "chmod g+s out; chmod 1777 tmp",
+    "a link for a folder": "rm -rf tmp; ln -s / tmp; mv in in2; ln -s in2 in",
+    "other folders": "rm -rf tmp in; mkdir -m 700 tmp; mkdir in",
+    "a file for a folder": "rm -rf tmp; echo x > tmp",
+    "times put back": "touch -r . $$TMPDIR/r; echo x > left; touch -r $$TMPDIR/r .",
+}
+LIST = 'find . ! -path ./out/list -printf "%p %M %u %l\\n" | sed s,stbuild-out.*,, | sort > $@'
+
+
+def listing(workspace: WorkspaceFolder, spoiler: str, kind: str) -> str:
+    """What an action finds in its folder after another one has run."""
+    first = f"{spoiler}; echo {len(spoiler)} > $@"  # Other bytes, so that the second action runs too.
+    workspace.build_file(
+        "p",
+        f"genrule: {{name: first, outs: [o], cmd: '{first}'}}",
+        f"genrule: {{name: list, srcs: [':first'], outs: [list], cmd: '{LIST}'}}",
+    )
+    done = workspace.ok("p:list", f"--sandbox={kind}", "-j", "1")
+    assert done.status.startswith("done: 2 run")
+    return workspace.output("p/list").read_text()
+
+
+@pytest.mark.parametrize("kind", ["auto", "staged"])
+@pytest.mark.parametrize("spoiler", SPOILERS)
+def test_the_next_action_finds_its_inputs_only(workspace: WorkspaceFolder, spoiler: str, kind: str) -> None:
+    clean = listing(workspace, "true", kind)
+    assert [line.split()[0] for line in clean.splitlines()] == [
+        ".", "./in", "./in/p", "./in/p/o", "./out", "./tmp",
+    ]  # fmt: skip
+    assert listing(workspace, SPOILERS[spoiler], kind) == clean
+
+
+def test_a_build_leaves_no_folders(workspace: WorkspaceFolder) -> None:
+    workspace.build_file(
+        "p",
+        "genrule: {name: a, outs: [a], cmd: 'echo > $@'}",
+        "genrule: {name: b, srcs: [':a'], outs: [b], cmd: 'echo says; false'}",
+    )
+    workspace.fails("p:all", code=1)
+    assert list((workspace.root / "stbuild-out/.stbuild/work").iterdir()) == []
+
+
+def test_a_folder_is_used_again_unless_it_is_spoilt(tmp_path: Path) -> None:
+    slots = Slots(str(tmp_path))
+    one = slots.take()
+    Path(one, "out/deep/er").mkdir(parents=True)
+    slots.give_back(one)
+    assert slots.take() == one and sorted(each.name for each in Path(one).iterdir()) == ["in", "out", "tmp"]
+    other = slots.take()
+    assert other != one and not any(Path(one, "out").iterdir())
+    Path(one, "tmp").chmod(0o711)
+    slots.give_back(one)
+    assert not Path(one).exists() and slots.take() not in (one, other)
+    slots.close()
+    assert not any(tmp_path.iterdir())
+
+
+def test_links_to_one_input_are_one_file(tmp_path: Path) -> None:
+    links = Links(str(tmp_path / "links"))
+    source = str(tmp_path / "source")
+    one, two, three = (tmp_path / name for name in ("one", "two", "three"))
+    links.put(source, str(one))
+    links.put(source, str(two))
+    assert os.lstat(one).st_ino == os.lstat(two).st_ino
+    with pytest.raises(FileExistsError):
+        links.put(source, str(two))
+    (kept,) = (tmp_path / "links").iterdir()
+    kept.unlink()
+    kept.symlink_to("/etc/passwd")
+    links.put(source, str(three))
+    assert [each.readlink() for each in (one, two, three)] == [Path(source)] * 3
+    links.close()
+    assert not (tmp_path / "links").exists() and one.is_symlink()
+
+
+@pytest.mark.parametrize("problem", [errno.EMLINK, errno.EPERM, errno.EXDEV, errno.ENOENT])
+def test_a_link_that_gets_no_other_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, problem: int
+) -> None:
+    links = Links(str(tmp_path / "links"))
+    source = str(tmp_path / "source")
+    links.put(source, str(tmp_path / "one"))
+
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(problem, os.strerror(problem))
+
+    monkeypatch.setattr(os, "link", refuse)
+    links.put(source, str(tmp_path / "two"))
+    monkeypatch.undo()
+    links.put(source, str(tmp_path / "three"))
+    links.put(source, str(tmp_path / "four"))
+    names = ("one", "two", "three", "four")
+    assert [(tmp_path / name).readlink() for name in names] == [Path(source)] * 4
+    assert len({os.lstat(tmp_path / name).st_ino for name in names}) == 3
