@@ -9,6 +9,7 @@ import pytest
 from stbuild.engine.execution.links import Links
 from stbuild.engine.execution.slots import Slots
 from tests.conftest import WorkspaceFolder
+from tests.engine.unprivileged import run_as_user
 
 SPOILERS = {
     "files beside": "echo x > left; mkdir -p d/e; echo x > d/e/f; ln -s / root",
@@ -71,7 +72,8 @@ def test_a_folder_is_used_again_unless_it_is_spoilt(tmp_path: Path) -> None:
     assert not any(tmp_path.iterdir())
 
 
-def test_links_to_one_input_are_one_file(tmp_path: Path) -> None:
+@pytest.mark.parametrize("other", ["link", "file", "folder", "nothing"])
+def test_links_to_one_input_are_one_file(tmp_path: Path, other: str) -> None:
     links = Links(str(tmp_path / "links"))
     source = str(tmp_path / "source")
     one, two, three = (tmp_path / name for name in ("one", "two", "three"))
@@ -82,7 +84,13 @@ def test_links_to_one_input_are_one_file(tmp_path: Path) -> None:
         links.put(source, str(two))
     (kept,) = (tmp_path / "links").iterdir()
     kept.unlink()
-    kept.symlink_to("/etc/passwd")
+    match other:
+        case "link":
+            kept.symlink_to("/etc/passwd")
+        case "file":
+            kept.write_text("x")
+        case "folder":
+            kept.mkdir()
     links.put(source, str(three))
     assert [each.readlink() for each in (one, two, three)] == [Path(source)] * 3
     links.close()
@@ -108,3 +116,30 @@ def test_a_link_that_gets_no_other_name(
     names = ("one", "two", "three", "four")
     assert [(tmp_path / name).readlink() for name in names] == [Path(source)] * 4
     assert len({os.lstat(tmp_path / name).st_ino for name in names}) == 3
+
+
+READ_ONLY = {
+    "in tmp": "mkdir -p $$TMPDIR/d/e; touch $$TMPDIR/d/e/f; chmod -R a-w $$TMPDIR/d",
+    "its own folder": "chmod 500 .",
+    "a part": "chmod 000 in",
+    "what it fails with": "mkdir d; touch d/f; chmod 500 d; chmod 000 tmp out .; exit 3",
+}
+SHARED = ("a part", "off")
+"""There `in` is the folder of all actions."""
+
+
+@pytest.mark.parametrize(
+    ("way", "kind"), [(way, kind) for way in READ_ONLY for kind in ("auto", "off") if (way, kind) != SHARED]
+)
+def test_folders_that_their_owner_may_not_write_to(workspace: WorkspaceFolder, way: str, kind: str) -> None:
+    workspace.build_file(
+        "p",
+        f"genrule: {{name: a, outs: [a], cmd: 'echo 1 > $@; {READ_ONLY[way]}'}}",
+        "genrule: {name: b, srcs: [':a'], outs: [b], cmd: 'cat $< > $@; touch in/x tmp/x x'}",
+        "genrule: {name: c, outs: [c], cmd: 'echo 3 > $@'}",
+    )
+    done = run_as_user(workspace, "p:all", "-k", "-j", "1", f"--sandbox={kind}")
+    failed = "exit" in READ_ONLY[way]
+    assert done.returncode == failed, done.stderr
+    assert workspace.output("p/c" if failed else "p/b").read_text() == ("3\n" if failed else "1\n")
+    assert not failed or "failed with exit code 3" in done.stderr

@@ -110,6 +110,8 @@ class SharedFolders:
         self._made: set[str] = set()
         self._free: list[ActionDir] = []
         self._count = 0
+        self._mode = 0
+        """Of a new folder."""
 
     def open(self, action: Action, key: Key) -> ActionDir:
         """A folder whose `in` is the common view, with the inputs of `action` in it."""
@@ -159,10 +161,11 @@ class SharedFolders:
     def _reset(self, folder: str) -> bool:
         """Empty a folder; False when the action has put something else in the place of what is ours."""
         out, tmp = f"{folder}/out", f"{folder}/tmp"
+        if any(os.lstat(each).st_mode != self._mode for each in (folder, out, tmp)):
+            return False
         if _touched(folder):
             _empty(folder, ("in", "out", "tmp"))
-            links = os.path.islink(out) or os.path.islink(tmp)
-            if links or os.readlink(f"{folder}/in") != self._forest:
+            if os.readlink(f"{folder}/in") != self._forest:
                 return False
         _empty(out)
         if _touched(tmp):
@@ -177,6 +180,7 @@ class SharedFolders:
         os.makedirs(f"{folder}/tmp")
         os.makedirs(f"{folder}/out")
         os.symlink(self._forest, f"{folder}/in")
+        self._mode = os.lstat(folder).st_mode
         return ActionDir(folder=folder, log=f"{folder}.log")
 
     def _link(self, file: File) -> None:

@@ -27,7 +27,7 @@ class Links:
             self._kept.pop(real, None)
             os.symlink(real, target)
             return
-        if os.readlink(target) != real:  # Without a sandbox an action can replace the link that is kept.
+        if _led_to(target) != real:  # Without a sandbox an action can replace the link that is kept.
             del self._kept[real]
             os.unlink(target)
             os.symlink(real, target)
@@ -44,6 +44,14 @@ class Links:
             os.makedirs(self._folder)
         self._serial += 1
         link = f"{self._folder}/{self._serial}"
+        remove(link)  # An action without a sandbox may have made it.
         os.symlink(real, link)
         self._kept[real] = link
         return link
+
+
+def _led_to(link: str) -> str:
+    try:
+        return os.readlink(link)
+    except OSError:  # It is a file.
+        return ""

@@ -4,6 +4,7 @@ import errno
 import fcntl
 import os
 import shutil
+import stat
 from pathlib import Path
 
 from stbuild.errors import StbuildError
@@ -39,13 +40,31 @@ def make_writable(cache: Path) -> None:
 
 
 def remove(path: str) -> None:
-    """Remove a file, link or folder, if it is there."""
+    """Remove a file, link or folder, if it is there, also one that its owner may not write to."""
     try:
         os.unlink(path)
     except FileNotFoundError:
         return
     except (IsADirectoryError, PermissionError):
-        shutil.rmtree(path)
+        try:
+            shutil.rmtree(path)
+        except PermissionError:
+            open_up(path)
+            shutil.rmtree(path)
+
+
+def open_up(folder: str) -> None:
+    """Give the owner the rights to a folder and to all in it that a program has taken away."""
+    _give_rights(folder)
+    for place, folders, _ in os.walk(folder):
+        for name in folders:
+            _give_rights(f"{place}/{name}")
+
+
+def _give_rights(folder: str) -> None:
+    mode = os.lstat(folder).st_mode
+    if stat.S_ISDIR(mode) and mode & stat.S_IRWXU != stat.S_IRWXU:
+        os.chmod(folder, stat.S_IMODE(mode) | stat.S_IRWXU)
 
 
 def make_way(target: str) -> None:
