@@ -60,16 +60,22 @@ def test_a_build_leaves_no_folders(workspace: WorkspaceFolder) -> None:
 def test_a_folder_is_used_again_unless_it_is_spoilt(tmp_path: Path) -> None:
     slots = Slots(str(tmp_path))
     one = slots.take()
+    inode = Path(one).stat().st_ino
     Path(one, "out/deep/er").mkdir(parents=True)
     slots.give_back(one)
-    assert slots.take() == one and sorted(each.name for each in Path(one).iterdir()) == ["in", "out", "tmp"]
-    other = slots.take()
-    assert other != one and not any(Path(one, "out").iterdir())
-    Path(one, "tmp").chmod(0o711)
-    slots.give_back(one)
-    assert not Path(one).exists() and slots.take() not in (one, other)
+    again = slots.take()
+    assert Path(again).stat().st_ino == inode and not Path(one).exists()
+    assert sorted(each.name for each in Path(again).rglob("*")) == ["in", "out", "tmp"]
+    assert Path(slots.take()).stat().st_ino != inode
+    Path(again, "tmp").chmod(0o711)
+    slots.give_back(again)
+    assert not Path(again).exists()
+    gone = slots.take()
+    slots.give_back(gone)
+    Path(gone).rename(tmp_path / "elsewhere")
+    assert Path(slots.take(), "out").is_dir()
     slots.close()
-    assert not any(tmp_path.iterdir())
+    assert [each.name for each in tmp_path.iterdir()] == ["elsewhere"]
 
 
 @pytest.mark.parametrize("other", ["link", "file", "folder", "nothing"])

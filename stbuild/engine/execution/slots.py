@@ -13,7 +13,8 @@ Marks = list[tuple[object, ...]]
 class Slots:
     """Gives out folders with an empty `in`, `out` and `tmp`.
 
-    To make the four and to remove them takes longer than to start a process, so they are used again.
+    To make the four and to remove them takes longer than to start a process, so they are used again, each
+    time under a new name: what writes to the folder of an action that has ended, by its path, finds none.
     """
 
     def __init__(self, work: str) -> None:
@@ -25,11 +26,11 @@ class Slots:
 
     def take(self) -> str:
         """A folder that nobody else uses; what is beside it, named `<folder>.log`, belongs to it."""
-        if self._free:
-            return self._free.pop()
         self._serial += 1
         folder = f"{self._work}/{os.getpid()}-{self._serial}"
         remove(folder)
+        if self._free and self._renamed(self._free.pop(), folder):
+            return folder
         for part in _PARTS:
             os.makedirs(f"{folder}/{part}")
         self._marks[folder] = _marks(folder)
@@ -54,6 +55,18 @@ class Slots:
         for folder in list(self._marks):
             with suppress(OSError):  # A process of an action whose keeper was killed may still write there.
                 self.remove(folder)
+
+    def _renamed(self, old: str, folder: str) -> bool:
+        """Give a folder another name; False when somebody has removed it."""
+        marks = self._marks.pop(old)
+        try:
+            os.rename(old, folder)
+        except FileNotFoundError:
+            return False
+        with suppress(FileNotFoundError):
+            os.rename(f"{old}.log", f"{folder}.log")
+        self._marks[folder] = marks
+        return True
 
     def _emptied(self, folder: str) -> bool:
         try:
