@@ -11,8 +11,8 @@ from torch import Tensor, nn
 from stbuild.errors import StbuildError
 from stbuild.frontend.float_weights import weights_of
 from stbuild.frontend.kvcache import TracedLayer, cache_of
+from stbuild.frontend.model_call import call
 from stbuild.frontend.model_graph import check_prefill, decode_graph, prefill_ops
-from stbuild.frontend.trace import call
 from stbuild.reference.floats import FloatReference
 from tests.floats import float_check
 from tests.models import ATTENTION_FORMS, decoder, tiny_llama
