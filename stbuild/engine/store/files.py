@@ -4,7 +4,10 @@ import errno
 import fcntl
 import os
 import shutil
+import stat
+from collections.abc import Iterator
 from pathlib import Path
+from typing import NoReturn
 
 from stbuild.errors import StbuildError
 
@@ -25,13 +28,37 @@ def cache_error(root: Path, error: OSError) -> StbuildError:
 
 
 def remove(path: str) -> None:
-    """Remove a file, link or folder, if it is there."""
+    """Remove a file, link or folder, if it is there, whatever modes a folder and those in it have."""
     try:
         os.unlink(path)
     except FileNotFoundError:
         return
     except (IsADirectoryError, PermissionError):
-        shutil.rmtree(path)
+        try:
+            shutil.rmtree(path)
+        except PermissionError:
+            open_up(path)
+            shutil.rmtree(path)
+
+
+def open_up(folder: str) -> None:
+    """Give ourselves all rights to a folder and to those in it, and to the files the right to read them."""
+    os.chmod(folder, os.lstat(folder).st_mode | stat.S_IRWXU)
+    for place, folders, files in walk(folder):
+        for names, rights in ((folders, stat.S_IRWXU), (files, stat.S_IRUSR)):
+            for path in (f"{place}/{name}" for name in names):
+                mode = os.lstat(path).st_mode
+                if mode & rights != rights and not stat.S_ISLNK(mode):
+                    os.chmod(path, mode | rights)
+
+
+def walk(folder: str) -> Iterator[tuple[str, list[str], list[str]]]:
+    """`os.walk` from the top, which does not pass over a folder that cannot be read."""
+    return os.walk(folder, onerror=_raise)
+
+
+def _raise(error: OSError) -> NoReturn:
+    raise error
 
 
 def make_way(target: str) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 from stbuild.engine.keys import digest as digests
 from stbuild.engine.keys.digest import Manifest
 from stbuild.engine.store.copies import Copies, Found, is_sealed, seal
-from stbuild.engine.store.files import cache_error, fsync_file, make_way, open_source, reflink, remove
+from stbuild.engine.store.files import cache_error, fsync_file, make_way, open_source, reflink, remove, walk
 from stbuild.engine.store.taking import is_ours_alone
 from stbuild.errors import StbuildError
 
@@ -93,7 +93,7 @@ class Store:
     def put_tree(self, folder: str, put: Callable[[str], str]) -> str:
         """Take in every file below `folder` by `put`, which gives its digest; the digest of the tree."""
         manifest: Manifest = {}
-        for place, _, files in os.walk(folder):
+        for place, _, files in walk(folder):
             for name in files:
                 path = f"{place}/{name}"
                 manifest[os.path.relpath(path, folder)] = put(path)
