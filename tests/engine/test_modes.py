@@ -99,9 +99,8 @@ def test_a_path_that_is_too_long(workspace: WorkspaceFolder) -> None:
     workspace.write("rules/grow.py", TREE_RULE)
     deep = 'cd out/t; for i in {1..30}; do d=$(printf "%0200d" 1); mkdir $d; cd -P $d 2> /dev/null; done'
     workspace.build_file("p", f"grow: {{name: g, cmd: '{deep}'}}")
-    assert "//p:g: Grow made outputs that cannot be read: File name too long" in workspace.fails(
-        "p:g", code=1
-    )
+    told = workspace.fails("p:g", code=1)
+    assert "//p:g: Grow made outputs that cannot be read: File name too long" in told
 
 
 def test_links_are_not_opened_up(tmp_path: Path) -> None:
