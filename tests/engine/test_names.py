@@ -100,6 +100,17 @@ def test_hostile_variables_are_refused(name: str, value: str, sentence: str) -> 
     assert problem is not None and problem.attribute == "env"
 
 
+@pytest.mark.parametrize("name", ["BASH_ENV", "ENV", "SHELLOPTS", "BASHOPTS", "BASH_FUNC_export%%"])
+def test_variables_that_change_a_shell(workspace: WorkspaceFolder, name: str) -> None:
+    """`export() { set +e; }` made a failing test pass."""
+    assert action_problem(("/usr/bin/env",), {name: "x"}, (), "", ()) is None
+    rules = ("genrule: {name: x, outs: [o]", "genrule: {name: x, outs: [o], shell: sh", "sh_test: {name: x")
+    for rule in rules:
+        workspace.build_file("p", f"{rule}, cmd: 'false', env: {{'{name}': '() {{ set +e; }}'}}}}")
+        told = workspace.fails("p:all")
+        assert f"error: p/BUILD.yaml:2: //p:x: environment variable {name!r} would change" in told
+
+
 @given(st.text(), st.text())
 def test_an_accepted_variable_can_be_given_to_a_process(name: str, value: str) -> None:
     if not variable_problem(name, value):

@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from msgspec import Struct, field
+from msgspec import Struct, field, structs
 
 from stbuild.engine.execution.collect import collect
 from stbuild.engine.execution.command import job_for
@@ -22,6 +22,7 @@ from stbuild.engine.record.events import Events
 from stbuild.engine.store.lease import Leases
 from stbuild.engine.store.results import Record
 from stbuild.engine.store.store import Gone
+from stbuild.engine.store.taking import StillOpen
 
 _CHANGED_TRIES = 3
 _LONG_S = 1.0
@@ -191,6 +192,11 @@ class RunningActions:
         except Gone:
             reason = "cannot be trusted: an output was changed while it was put into the cache"
             return self._fail(run, outcome, reason)
+        except StillOpen as found:
+            path = os.path.relpath(found.path, run.action_dir.folder)
+            process = f"{found.process} could still write to {path}"
+            outcome = structs.replace(outcome, fate="writing", process=process)
+            return self._fail(run, outcome, reason_of(outcome, run.action))
 
     def _succeed(self, run: RunningAction, outcome: Outcome) -> Ended:
         action = run.action
