@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.nn.functional import layer_norm, rms_norm
+from torch.nn.functional import layer_norm, rms_norm, scaled_dot_product_attention
 
 from stbuild.ir.graph import Graph
 from stbuild.ir.param import Param
@@ -186,8 +186,12 @@ def _attended(site: FloatSite, op: Attention, positions: range, q: Tensor, k: Te
     k, v = k[place], v[place]
     q, k, v = (t.transpose(0, 1) for t in (q, k, v))
     k, v = (t.repeat_interleave(op.heads // op.kv_heads, 0) for t in (k, v))
-    weights = _softmax(site, op, positions, q @ k.mT * op.scale)
-    return (weights @ v).transpose(0, 1).reshape(len(positions), -1)
+    if op.cap or op.slopes or op.sinks:
+        y = _softmax(site, op, positions, q @ k.mT * op.scale) @ v
+    else:
+        seen = seen_from(op, site.run, positions, positions.stop)
+        y = scaled_dot_product_attention(q[None], k[None], v[None], attn_mask=seen, scale=op.scale)[0]
+    return y.transpose(0, 1).reshape(len(positions), -1)
 
 
 def _softmax(site: FloatSite, op: Attention, positions: range, scores: Tensor) -> Tensor:
