@@ -150,8 +150,6 @@ def _arrange_weight(call: Call, weight: Weight) -> Weight:
     if call.target in _TURNS and len(weight.shape) == 2:
         turned = bool(_arranged(call, np.array([[0, 0], [1, 1]]))[0, 1])
         return replace(weight, shape=call.shape, transposed=weight.transposed ^ turned)
-        kept = call.target is _aten.permute.default and [d % 2 for d in call.args[1]] == [0, 1]
-        return replace(weight, shape=call.shape, transposed=weight.transposed ^ (not kept))
     if call.target in _EXPANSIONS:
         return replace(weight, shape=call.shape)
     long = [n for n in call.shape if n != 1]
