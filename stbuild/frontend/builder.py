@@ -6,8 +6,10 @@ from typing import Any
 import numpy as np
 
 from stbuild.errors import StbuildError
+from stbuild.frontend.derivations import Derivations, rows_of
 from stbuild.frontend.function_ops import function_vec
 from stbuild.frontend.parameters import is_per_element
+from stbuild.frontend.rows import with_rows
 from stbuild.frontend.values import (
     WORDS,
     Centered,
@@ -49,6 +51,7 @@ class Builder:
     tokens: int
     ops: list[AnyOp] = field(default_factory=list)
     place: Place = field(default_factory=Place)
+    derivations: Derivations = field(default_factory=Derivations)
     _origins: dict[int, tuple[Any, Place]] = field(default_factory=dict)
     _made: dict[int, tuple[Any, Vec]] = field(default_factory=dict)
     _known: dict[Any, str] = field(default_factory=dict)
@@ -67,6 +70,10 @@ class Builder:
             place = {"origin": self.place.module, "line": self.place.line or ""}
             self.ops.append(kind(name=self._known[key], width=width, **place, **fields))
         return self.plain(self._known[key], width, shape or (self.tokens, width))
+
+    def op(self, name: str) -> AnyOp:
+        """The op that makes the value `name`."""
+        return self.ops[int(name.removeprefix("%"))]
 
     def plain(self, name: str, width: int, shape: tuple[int, ...]) -> Vec:
         """The value `name` as a tensor of `shape`, token after token."""
@@ -134,11 +141,21 @@ class Builder:
         own = own[np.sort(first)]
         key = (vec.source, own.tobytes())
         if key not in self._ordered:
-            self._ordered[key] = self._gather([(vec, own)])
+            self._ordered[key] = self._picked(vec, own)
         rank = np.zeros(vec.width, dtype=np.int64)
         rank[own] = np.arange(own.size)
         index = vec.index // vec.width * own.size + rank[vec.index % vec.width]
         return replace(self._ordered[key], index=index)
+
+    def _picked(self, vec: Vec, own: Index) -> Vec:
+        """Elements `own` of a vector: by slices, or by the rows of the matrix that it comes from."""
+        runs = np.split(own, np.flatnonzero(np.diff(own) != 1) + 1)
+        odd = vec.width % 16 or any(r[0] % 16 or r.size % 16 for r in runs)
+        regular = rows_of(own) if odd else None
+        made = with_rows(self, vec.source, regular) if regular else None
+        if made is None:
+            return self._gather([(vec, own)])
+        return self.plain(made, own.size, (self.tokens, own.size))
 
     def rotary(self, part: Rotated, head: Vec) -> Vec:
         """The rotary embedding of whole heads `head`, of whose elements `part` turns the first."""

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from stbuild.errors import StbuildError
+from stbuild.frontend.derived_weights import source_uses, with_derived
 from stbuild.frontend.float_weights import SafetensorsWeights
 from stbuild.frontend.gguf_file import GgufFile
 from stbuild.frontend.gguf_metadata import check_metadata
@@ -31,16 +32,15 @@ def open_weights(
     `names` gives the checkpoint's name for parameters that are called otherwise there. A GGUF file must agree
     with the graph and, where they are given, with its position `tables`.
     """
-    uses = uses_of(graph, group)
+    uses = source_uses(uses_of(graph, group), graph.derived)
     if path is None:
-        return SyntheticWeights.of(graph, uses, seed)
+        return with_derived(SyntheticWeights.of(graph, uses, seed), graph.derived)
     file = _gguf(path)
     if file is not None:
         check_metadata(file, graph, tables)
-    if not names:
-        return checked(_opened(path, file, uses), uses, where=str(path))
-    inner = _opened(path, file, renamed_uses(uses, names))
-    return checked(RenamedWeights(inner=inner, stored=names), uses, where=str(path))
+    stored = _opened(path, file, renamed_uses(uses, names) if names else uses)
+    own = RenamedWeights(inner=stored, stored=names) if names else stored
+    return with_derived(checked(own, uses, where=str(path)), graph.derived)
 
 
 def open_checkpoint(

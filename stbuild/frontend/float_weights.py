@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 
 from stbuild.errors import StbuildError
+from stbuild.frontend.derived_weights import source_uses, with_derived
 from stbuild.frontend.weights import Checkpoint, Uses, finite, group_for, uses_of
 from stbuild.ir.graph import Graph
 from stbuild.ir.packed import PackedMatrix
@@ -149,9 +150,10 @@ class SafetensorsWeights(FloatCheckpoint):
         return finite(part.to(torch.float32).numpy(), name)
 
 
-def weights_of(module: torch.nn.Module, graph: Graph, group: int = 128) -> ModuleWeights:
+def weights_of(module: torch.nn.Module, graph: Graph, group: int = 128) -> Checkpoint:
     """The parameters of `module` for `graph`."""
-    return ModuleWeights.of(module, uses_of(graph, group))
+    uses = source_uses(uses_of(graph, group), graph.derived)
+    return with_derived(ModuleWeights.of(module, uses), graph.derived)
 
 
 def _files(path: Path) -> dict[Path, frozenset[str] | None]:

@@ -1,6 +1,7 @@
 """Traces decode and prefill in two processes at once; they must give one graph."""
 
 import multiprocessing
+from dataclasses import replace
 from multiprocessing.connection import Connection
 
 import torch
@@ -26,17 +27,16 @@ def checked_graph(model: nn.Module, *, name: str, context: int) -> ModelGraph:
         process.join()
     if isinstance(answer, Exception):
         raise answer
-    ops, logits = answer
-    check_prefill(traced.graph, ops, logits)
+    check_prefill(traced.graph, answer)
     return traced
 
 
 def _send_prefill(out: Connection, model: nn.Module, context: int) -> None:
-    """In the forked process: the flat ops of a prefill, or the exception."""
+    """In the forked process: the flat model of a prefill, or the exception."""
     torch.set_num_threads(1)
     try:
         flat = prefill_ops(model, context=context)
-        out.send((flat.ops, flat.logits))
+        out.send(replace(flat, tables={}, masks=()))  # These hold tensors, and are checked already.
     except StbuildError as error:
         out.send(StbuildError(error.message, where=error.where, hint=error.hint))
     except Exception as error:  # it is raised again in the parent

@@ -53,7 +53,10 @@ class Uses:
 class Checkpoint(ABC):
     """The tensors of a model under its own names, read one by one: a `Tensors` with shapes and formats."""
 
-    synthetic = False
+    @property
+    def synthetic(self) -> bool:
+        """Whether the numbers are drawn, not learnt."""
+        return False
 
     @property
     @abstractmethod

@@ -291,6 +291,13 @@ def test_synthetic_weights_depend_on_seed_and_name_alone(graph: Graph) -> None:
     assert index_of(graph, one).synthetic
 
 
+def test_rows_of_a_tied_synthetic_embedding_are_those_of_the_head() -> None:
+    weights = open_weights(None, decode_graph(decoder(tied=True), name="tiny", context=32).graph)
+    head = weights.matrix("embed.weight").dequantise()
+    for start in (0, 5, 63):
+        np.testing.assert_array_equal(weights.rows("embed.weight", start, start + 1), head[start : start + 1])
+
+
 def test_no_synthetic_gain_is_1_and_no_bias_0() -> None:
     model = decoder(norm="layer", bias=True, rotary_dim=0)
     graph = decode_graph(model, name="tiny", context=32).graph
