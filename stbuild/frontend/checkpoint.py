@@ -32,15 +32,16 @@ def open_weights(
     `names` gives the checkpoint's name for parameters that are called otherwise there. A GGUF file must agree
     with the graph and, where they are given, with its position `tables`.
     """
-    uses = source_uses(uses_of(graph, group), graph.derived)
+    wanted = uses_of(graph, group)
+    uses = source_uses(wanted, graph.derived)
     if path is None:
-        return with_derived(SyntheticWeights.of(graph, uses, seed), graph.derived)
+        return with_derived(SyntheticWeights.of(graph, uses, seed), graph.derived, wanted)
     file = _gguf(path)
     if file is not None:
         check_metadata(file, graph, tables)
     stored = _opened(path, file, renamed_uses(uses, names) if names else uses)
     own = RenamedWeights(inner=stored, stored=names) if names else stored
-    return with_derived(checked(own, uses, where=str(path)), graph.derived)
+    return with_derived(checked(own, uses, where=str(path)), graph.derived, wanted)
 
 
 def open_checkpoint(

@@ -8,43 +8,50 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from stbuild.errors import StbuildError
 from stbuild.frontend.formula import value_of
-from stbuild.frontend.weights import Checkpoint, Uses, finite
+from stbuild.frontend.weights import Checkpoint, MatrixUse, Uses, finite, rounded
 from stbuild.ir.derived import Derived, Rows
 from stbuild.ir.packed import PackedMatrix
 
 
-def source_uses(uses: Uses, derived: Iterable[Derived]) -> Uses:
-    """`uses` with the sources in the place of the tensors that are derived from them."""
+def known_uses(uses: Uses, derived: Iterable[Derived]) -> Uses:
+    """`uses` with the sources beside the tensors that are derived from them."""
     shapes, matrices = dict(uses.shapes), dict(uses.matrices)
     for each in derived:
-        shapes.pop(each.name, None)
-        use = matrices.pop(each.name, None)
+        use = matrices.get(each.name)
         for name, shape in zip(each.sources, each.shapes, strict=True):
             shapes.setdefault(name, shape)
-            if use is not None:
+            if use is not None and not each.formula:
                 matrices.setdefault(name, use)
     return replace(uses, shapes=shapes, matrices=matrices)
 
 
-def known_uses(uses: Uses, derived: Iterable[Derived]) -> Uses:
-    """`uses` with the sources beside the tensors that are derived from them."""
-    both = source_uses(uses, derived)
-    return replace(uses, shapes={**both.shapes, **uses.shapes}, matrices={**both.matrices, **uses.matrices})
+def source_uses(uses: Uses, derived: tuple[Derived, ...]) -> Uses:
+    """`uses` with the sources in the place of the tensors that are derived from them."""
+    known, made = known_uses(uses, derived), {d.name for d in derived}
+    gone = made - {name for d in derived for name in d.sources if name == d.name}
+    return replace(
+        known,
+        shapes={n: s for n, s in known.shapes.items() if n not in gone},
+        matrices={n: m for n, m in known.matrices.items() if n not in made},
+    )
 
 
-def with_derived(inner: Checkpoint, derived: tuple[Derived, ...]) -> Checkpoint:
-    """`inner` and what is derived from it."""
-    return DerivedWeights(inner=inner, derived={d.name: d for d in derived}) if derived else inner
+def with_derived(inner: Checkpoint, derived: tuple[Derived, ...], uses: Uses) -> Checkpoint:
+    """`inner` and what is derived from it for a graph that has these `uses`."""
+    if not derived:
+        return inner
+    matrices = known_uses(uses, derived).matrices
+    return DerivedWeights(inner=inner, derived={d.name: d for d in derived}, matrices=matrices)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class DerivedWeights(Checkpoint):
-    """`inner` and the tensors `derived` from it, by name."""
+    """`inner` and the tensors `derived` from it, by name; how the graph wants its `matrices`."""
 
     inner: Checkpoint
     derived: Mapping[str, Derived]
+    matrices: Mapping[str, MatrixUse]
 
     @property
     def synthetic(self) -> bool:
@@ -71,32 +78,39 @@ class DerivedWeights(Checkpoint):
         return shape if made.rows is None else (made.rows.total, *shape[1:])
 
     def form(self, name: str) -> tuple[int, int]:
-        """Bits and group of the source."""
-        return self.inner.form(self._stored(name))
+        """Bits and group of the source, or those that the graph wants of what is computed."""
+        made = self.derived.get(name)
+        if made is None:
+            return self.inner.form(name)
+        if made.formula:
+            return self.matrices[name].bits, self.matrices[name].group
+        return self.form(made.sources[0])
 
     def matrix(self, name: str) -> PackedMatrix:
-        """Rows of the source's matrix as it is packed: a row is rounded like its source."""
-        packed, made = self.inner.matrix(self._stored(name)), self.derived.get(name)
-        if made is None or made.rows is None:
+        """Rows of the source's matrix as it is packed, so that they are rounded alike; or rounded floats."""
+        made = self.derived.get(name)
+        if made is None:
+            return self.inner.matrix(name)
+        if made.formula:
+            bits, group = self.form(name)
+            return rounded(self.array(name), bits=bits, group=group)
+        packed = self.matrix(made.sources[0])
+        if made.rows is None:
             return packed
         d, m, q = (_rows(part, made.rows) for part in (packed.d, packed.m, packed.q))
         return replace(packed, rows=made.rows.total, d=d, m=m, q=q)
 
     def array(self, name: str) -> NDArray[np.float32]:
-        """A tensor in float32; a derived one is a vector, whose formula is computed in float64."""
+        """A tensor in float32; formulas are computed in float64, and `rows` of it are those of a vector."""
         made = self.derived.get(name)
         if made is None:
             return self.inner.array(name)
-        if not made.formula:
-            stored = self.inner.array(made.sources[0]).reshape(made.shapes[0])
-            return stored if made.rows is None else _rows(_vector(stored), made.rows)
-        tensors = {
-            source: torch.from_numpy(self.inner.array(source)).reshape(shape).double()
-            for source, shape in zip(made.sources, made.shapes, strict=True)
-        }
-        values = value_of(made.formula, tensors).float().contiguous().numpy()
-        finite(values, f"{made.formula}")
-        return values if made.rows is None else _rows(_vector(values), made.rows)
+        stored = [self._source(made, n).reshape(s) for n, s in zip(made.sources, made.shapes, strict=True)]
+        values = stored[0]
+        if made.formula:
+            tensors = {n: torch.from_numpy(v).double() for n, v in zip(made.sources, stored, strict=True)}
+            values = finite(value_of(made.formula, tensors).float().contiguous().numpy(), name)
+        return values if made.rows is None else _rows(values.reshape(-1), made.rows)
 
     def rows(self, name: str, start: int, stop: int) -> NDArray[np.float32]:
         """Rows of a tensor."""
@@ -104,19 +118,9 @@ class DerivedWeights(Checkpoint):
             return self.inner.rows(name, start, stop)
         return self.array(name)[start:stop]
 
-    def _stored(self, name: str) -> str:
-        """The inner name of a matrix."""
-        made = self.derived.get(name)
-        if made is None:
-            return name
-        if made.formula:
-            raise StbuildError(f"the matrix {name!r} is computed from parameters, which has no lowering")
-        return made.sources[0]
-
-
-def _vector(values: NDArray[np.float32]) -> NDArray[np.float32]:
-    """What has to be repeated: the elements of a parameter."""
-    return values.reshape(-1)
+    def _source(self, made: Derived, name: str) -> NDArray[np.float32]:
+        """A source: the checkpoint's own tensor, or one that is derived itself."""
+        return self.inner.array(name) if name == made.name else self.array(name)
 
 
 def _rows(values: NDArray[Any], rows: Rows) -> NDArray[Any]:

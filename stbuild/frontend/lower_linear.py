@@ -82,9 +82,24 @@ def _linear(call: Call, x: Any, weight: Any, bias: Any) -> Vec:
     width, columns = weight.shape
     if vec.width != columns or not bool((vec.index.reshape(-1) == np.arange(vec.index.size)).all()):
         raise call.error(f"the input of {weight.name!r} is not one vector of {columns} elements in order")
+    _check_rank(call, vec, weight)
     _width(call, columns, f"the input of {weight.name!r}")
     made = call.builder.emit(Linear, width, call.shape, x=vec.source, weight=param(weight, weight.shape))
     return made if bias is None else plus_parameter(call, made, bias)
+
+
+def _check_rank(call: Call, vec: Vec, weight: Weight) -> None:
+    """Refuse a product of two matrices whose rank the card cannot have between them."""
+    if vec.width % 32 == 0 or not isinstance(call.builder.op(vec.source), Linear):
+        return
+    lora = "lora" in weight.name.lower()
+    raise call.error(
+        f"the low-rank product that ends with {weight.name!r} has rank {vec.width}, which is not a multiple"
+        " of 32",
+        hint="`merge_lora: true` in BUILD.yaml merges it into the matrix that it is added to"
+        if lora
+        else "choose a rank that is a multiple of 32, or multiply the two matrices beforehand",
+    )
 
 
 def plus_parameter(call: Call, x: Vec, bias: Any) -> Vec:

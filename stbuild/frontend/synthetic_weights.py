@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stbuild.frontend.weights import Checkpoint, Uses, parameters
+from stbuild.ir.derived import Derived
 from stbuild.ir.graph import AddParam, AnyOp, Embed, Graph, MulParam, Norm, Param, PositionEmbed
 from stbuild.ir.packed import PackedMatrix
 
@@ -52,9 +53,7 @@ class SyntheticWeights(Checkpoint):
         for op, field, param in parameters(graph):
             spread = _spread(op, field, param)
             for name in param.names:
-                made = derived.get(name)
-                for source in made.sources if made else (name,):
-                    spreads.setdefault(source, _COMPUTED if made and made.formula else spread)
+                spreads.update(_spreads(name, spread, derived, spreads))
         return SyntheticWeights(seed=seed, uses=uses, spreads=spreads)
 
     @property
@@ -145,6 +144,23 @@ class SyntheticWeights(Checkpoint):
         raw: NDArray[np.uint64] = generator.random_raw(-(-stop // each) - start // each)
         numbers: NDArray[Any] = raw.astype("<u8", copy=False).view(kind)
         return numbers[start % each :][: stop - start]
+
+
+def _spreads(
+    name: str, spread: Spread, derived: Mapping[str, Derived], known: Mapping[str, Spread]
+) -> dict[str, Spread]:
+    """How a tensor is drawn, or those that it is computed from; what is `known` stays as it is."""
+    made = derived.get(name)
+    if made is None:
+        return {name: known.get(name, spread)}
+    found: dict[str, Spread] = {}
+    for source, shape in zip(made.sources, made.shapes, strict=True):
+        matrix = sum(n != 1 for n in shape) > 1
+        own = Spread(deviation=shape[-1] ** -0.5) if matrix else _COMPUTED
+        kept = own if made.formula else spread
+        others = {} if source == name else derived
+        found |= _spreads(source, kept, others, {**known, **found})
+    return found
 
 
 def _spread(op: AnyOp, field: str, param: Param) -> Spread:

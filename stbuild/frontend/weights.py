@@ -97,6 +97,13 @@ def finite(values: Floats, name: str) -> Floats:
     return values
 
 
+def rounded(weight: NDArray[np.float32], *, bits: int, group: int) -> PackedMatrix:
+    """`weight` [rows, cols] in 4 or 8 bits."""
+    if bits == 8:
+        return PackedMatrix.symmetric8(weight, group_for(weight.shape[1], group))
+    return PackedMatrix.affine4(weight, group_for(weight.shape[1], group))
+
+
 def parameters(graph: Graph) -> Iterator[tuple[AnyOp, str, Param]]:
     """All parameters of a graph with their ops and the names of their fields."""
     for block in graph.blocks:
