@@ -146,7 +146,8 @@ def _item(low: Lowering, many: Any, number: int) -> Any:
 
 def _handler(call: Call) -> Callable[[Call], Any]:
     handler = TABLE.get(call.target)
-    if handler not in _NO_PARAMETERS and lower_parameters.are_parameters(call):
+    known = handler is not None or sum(n != 1 for n in call.shape) <= 1
+    if known and handler not in _NO_PARAMETERS and lower_parameters.are_parameters(call):
         return lower_parameters.function
     if handler is not None:
         return handler

@@ -15,7 +15,12 @@ from stbuild.frontend.index import LAYOUT, same, view
 from stbuild.frontend.values import Static, Value, Weight
 from stbuild.ir.derived import Derived
 
-TURNS = {torch.ops.aten.permute.default, torch.ops.aten.transpose.int, torch.ops.aten.t.default}
+TURNS = {
+    torch.ops.aten.permute.default,
+    torch.ops.aten.transpose.int,
+    torch.ops.aten.t.default,
+    torch.ops.aten.numpy_T.default,
+}
 _IN_ORDER = (view, same)
 _SQUARE = np.array([[0, 0], [1, 1]])
 _MOST = 1 << 20
