@@ -12,13 +12,15 @@ class TorchTrace:
     """`model` is a file that defines `model() -> nn.Module`; `context` the positions of the KV cache.
 
     `srcs` are the files that it imports or reads, such as a config.json. `formats` is a JSON file with the
-    graph's fraction bits where they are not the usual ones, for the steps behind this one.
+    graph's fraction bits where they are not the usual ones, for the steps behind this one. `merge_lora` adds
+    the low-rank products of LoRA modules to the matrices beside them.
     """
 
     model: File
     srcs: tuple[File, ...] = ()
     context: int = 2048
     formats: File | None = None
+    merge_lora: bool = False
 
 
 @rule
@@ -32,13 +34,14 @@ def torch_trace(ctx: Context[TorchTrace]) -> TraceInfo:
     ctx.stage(
         "stbuild.stage.trace",
         ("--model", attrs.model, "--context", attrs.context, "--name", name,
-         "--names", names, "--lines", lines, "--graph", graph, "--tables", tables, "--text", text),
+         "--names", names, "--lines", lines, "--graph", graph, "--tables", tables, "--text", text,
+         *(("--merge-lora",) if attrs.merge_lora else ())),
         inputs=attrs.srcs,
         resources=Resources(cpu=2, memory_mb=2000),
     )  # fmt: skip
     return TraceInfo(
         graph=graph, tables=tables, names=names, lines=lines, model=attrs.model, context=attrs.context,
-        srcs=attrs.srcs, formats=attrs.formats,
+        srcs=attrs.srcs, formats=attrs.formats, merge_lora=attrs.merge_lora,
     )  # fmt: skip
 
 

@@ -10,7 +10,8 @@ class TraceInfo:
     """The tensor graph of a model, its position tables (safetensors, [context, width] each), the
     checkpoint's names for parameters where they differ from the model's, and the source lines of its ops;
     `model` with the `srcs` that it reads makes the model again; `context` is the number of positions of
-    the KV cache, `formats` the project's own fraction bits if there are any."""
+    the KV cache, `formats` the project's own fraction bits if there are any; `merge_lora` says that the graph
+    has LoRA modules merged."""
 
     graph: File
     tables: File
@@ -20,6 +21,7 @@ class TraceInfo:
     context: int
     srcs: tuple[File, ...] = ()
     formats: File | None = None
+    merge_lora: bool = False
 
     @property
     def format_args(self) -> tuple[str | File, ...]:

@@ -11,6 +11,7 @@ from typing import Any
 from stbuild.errors import StbuildError
 from stbuild.frontend.naming import Namer, common_origin
 from stbuild.frontend.repeats import BY_RUN, Repeat, Slot, find_repeat
+from stbuild.ir.derived import Derived
 from stbuild.ir.graph import Block, Graph
 from stbuild.ir.op import Op
 from stbuild.ir.param import Param, PositionTable
@@ -41,9 +42,10 @@ class _Span:
 
 
 def graph_of(
-    ops: tuple[Op, ...], logits: str, *, name: str, context: int, tables: tuple[PositionTable, ...]
-) -> Graph:
-    """The graph whose last block makes the value `logits`."""
+    ops: tuple[Op, ...], logits: str, *, name: str, context: int, tables: tuple[PositionTable, ...],
+    derived: tuple[Derived, ...] = (),
+) -> Graph:  # fmt: skip
+    """The graph whose last block makes the value `logits`; of the tensors `derived` it has those it uses."""
     live = _live(ops, logits)
     _check(live)
     rows = {table.name: table.width for table in tables}
@@ -52,7 +54,11 @@ def graph_of(
         for block in _blocks(live, _spans(live), logits)
     )
     vocab_size = next(op.width for op in live if op.name == logits)
-    return Graph(name=name, vocab_size=vocab_size, context=context, blocks=blocks, tables=tables)
+    used = {n for op in live for _, param in op.params for n in param.names}
+    return Graph(
+        name=name, vocab_size=vocab_size, context=context, blocks=blocks, tables=tables,
+        derived=tuple(d for d in derived if d.name in used),
+    )  # fmt: skip
 
 
 def _plainest(op: Op, context: int, widths: Mapping[str, int]) -> Op:

@@ -32,7 +32,9 @@ def decode_graph(model: nn.Module, *, name: str, context: int) -> ModelGraph:
     flat = _lowered(trace(model, context=context))
     values = tabulate(flat.tables, flat.masks, context=context)
     tables = tuple(PositionTable(name=n, width=t.shape[1]) for n, t in values.items())
-    graph = blocks.graph_of(flat.ops, flat.logits, name=name, context=context, tables=tables)
+    graph = blocks.graph_of(
+        flat.ops, flat.logits, name=name, context=context, tables=tables, derived=flat.derived
+    )
     return ModelGraph(graph=graph, tables=values)
 
 
@@ -55,9 +57,12 @@ def _lowered(traced: TracedModel) -> FlatModel:
         return lower(decomposed(traced))
 
 
-def check_prefill(decode: Graph, ops: tuple[Op, ...], logits: str) -> None:
-    """Refuse a model whose prefill, of the flat `ops`, does something else than its decode steps."""
-    graph = blocks.graph_of(ops, logits, name=decode.name, context=decode.context, tables=decode.tables)
+def check_prefill(decode: Graph, flat: FlatModel) -> None:
+    """Refuse a model whose prefill does something else than its decode steps."""
+    graph = blocks.graph_of(
+        flat.ops, flat.logits, name=decode.name, context=decode.context, tables=decode.tables,
+        derived=flat.derived,
+    )  # fmt: skip
     if graph != decode:
         op = _first_other(graph, decode)
         what = f": the first op that differs is {type(op).__name__} {op.name!r}" if op else ""

@@ -13,7 +13,7 @@ from stbuild.ir.packed import PackedMatrix
 def renamed_uses(uses: Uses, names: Mapping[str, str]) -> Uses:
     """`uses` under the checkpoint's names."""
     return Uses(
-        params={names.get(n, n): p for n, p in uses.params.items()},
+        shapes={names.get(n, n): s for n, s in uses.shapes.items()},
         matrices={names.get(n, n): m for n, m in uses.matrices.items()},
         neighbours=uses.neighbours,
     )

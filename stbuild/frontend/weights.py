@@ -2,8 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 import numpy as np
@@ -50,31 +49,30 @@ class ParamUse:
 
 @dataclass(frozen=True, kw_only=True)
 class Uses:
-    """The tensors that a model uses: `params` as its ops see them, `matrices` of the linear ones.
+    """The tensors that a model uses: `shapes` as its ops see them, `matrices` of the linear ones.
 
-    `neighbours` says that its rotary embedding rotates pairs of neighbours, not halves.
+    `params` are those of the ops themselves; `neighbours` says that the rotary embedding rotates pairs of
+    neighbours, not halves.
     """
 
-    params: Mapping[str, ParamUse]
+    shapes: Mapping[str, tuple[int, ...]]
     matrices: Mapping[str, MatrixUse]
+    params: Mapping[str, ParamUse] = field(default_factory=dict)
     neighbours: bool = False
-
-    @cached_property
-    def shapes(self) -> Mapping[str, tuple[int, ...]]:
-        """The shape of each tensor as its op sees it."""
-        return {name: use.param.shape for name, use in self.params.items()}
 
     def stored_shape(self, name: str) -> tuple[int, ...]:
         """The shape that the checkpoint should have."""
-        shape = self.params[name].param.shape
         turned = name in self.matrices and self.matrices[name].transposed
-        return shape[::-1] if turned else shape
+        return self.shapes[name][::-1] if turned else self.shapes[name]
 
 
 class Checkpoint(ABC):
     """The tensors of a model under its own names, read one by one: a `Tensors` with shapes and formats."""
 
-    synthetic = False
+    @property
+    def synthetic(self) -> bool:
+        """Whether the numbers are drawn, not learnt."""
+        return False
 
     @property
     @abstractmethod
@@ -115,12 +113,19 @@ def finite(values: Floats, name: str) -> Floats:
     return values
 
 
+def rounded(weight: NDArray[np.float32], *, bits: int, group: int) -> PackedMatrix:
+    """`weight` [rows, cols] in 4 or 8 bits."""
+    if bits == 8:
+        return PackedMatrix.symmetric8(weight, group_for(weight.shape[1], group))
+    return PackedMatrix.affine4(weight, group_for(weight.shape[1], group))
+
+
 def parameters(graph: Graph) -> Iterator[tuple[Op, str, Param]]:
     """All parameters of a graph with their ops and the names of their fields."""
     for block in graph.blocks:
         for op in block.ops:
-            for field, param in op.params:
-                yield op, field, param
+            for name, param in op.params:
+                yield op, name, param
 
 
 def uses_of(model: Graph | Design, group: int = BODY_GROUP) -> Uses:
@@ -144,7 +149,8 @@ def uses_of(model: Graph | Design, group: int = BODY_GROUP) -> Uses:
         for name, use in named
         if use.role is ParamRole.MATRIX
     }
-    return Uses(params=params, matrices=matrices, neighbours=_interleaved(model))
+    shapes = {name: use.param.shape for name, use in params.items()}
+    return Uses(shapes=shapes, matrices=matrices, params=params, neighbours=_interleaved(model))
 
 
 def _of_graph(graph: Graph) -> Iterator[ParamUse]:
@@ -154,8 +160,8 @@ def _of_graph(graph: Graph) -> Iterator[ParamUse]:
 
 
 def _of_op(op: Op, head: bool) -> Iterator[ParamUse]:
-    for field, param in op.params:
-        yield ParamUse(param=param, role=op.roles.get(field, ParamRole.OTHER), head=head)
+    for name, param in op.params:
+        yield ParamUse(param=param, role=op.roles.get(name, ParamRole.OTHER), head=head)
 
 
 def _of_design(design: Design) -> Iterator[ParamUse]:

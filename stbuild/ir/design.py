@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
 
+from stbuild.ir.derived import Derived
 from stbuild.ir.param import Param
 from stbuild.ir.plumbing import Collect, ComputeUnit, Dispatch, Plumbing, ReadWeights
 from stbuild.ir.streaming import Streaming
@@ -227,7 +228,10 @@ class BlockRuns:
 
 @dataclass(frozen=True, kw_only=True)
 class Design:
-    """Everything that is generated, placed, packed and measured for one model on one platform."""
+    """Everything that is generated, placed, packed and measured for one model on one platform.
+
+    `derived` are the tensors of parameters that no checkpoint holds.
+    """
 
     name: str
     platform: str
@@ -240,6 +244,7 @@ class Design:
     matmuls: tuple[MatmulOp, ...]
     regions: tuple[Region, ...] = ()
     kernels: tuple[Kernel, ...] = ()
+    derived: tuple[Derived, ...] = ()
 
     def __post_init__(self) -> None:
         for fault in design_faults(self):

@@ -7,6 +7,7 @@ outputs of its last run are the inputs of the block behind it. docs/numerics.md 
 
 from dataclasses import dataclass
 
+from stbuild.ir.derived import Derived
 from stbuild.ir.op import Op
 from stbuild.ir.param import PositionTable
 
@@ -28,10 +29,14 @@ class Block:
 
 @dataclass(frozen=True, kw_only=True)
 class Graph:
-    """A language model: blocks in order, the last of which makes the logits [vocab_size]."""
+    """A language model: blocks in order, the last of which makes the logits [vocab_size].
+
+    `derived` are the tensors of parameters that no checkpoint holds.
+    """
 
     name: str
     vocab_size: int
     context: int
     blocks: tuple[Block, ...]
     tables: tuple[PositionTable, ...] = ()
+    derived: tuple[Derived, ...] = ()

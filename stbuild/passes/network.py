@@ -55,6 +55,7 @@ def build_network(
         streams=tuple(net.streams),
         matmuls=matmuls,
         kernels=fixed_kernels(net),
+        derived=graph.derived,
     )
 
 

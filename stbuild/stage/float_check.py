@@ -99,4 +99,5 @@ if __name__ == "__main__":
     )
     parser.add_argument("--source", help="GGUF file or Hugging Face folder; synthetic without")
     add_formats(parser)
+    parser.add_argument("--merge-lora", action="store_true", help="merge the matrices of LoRA modules")
     run_stage(parser, main)
