@@ -24,14 +24,14 @@ def partition(ctx: Context[Partition]) -> PartitionInfo:
     """Fix the numerics and plan the dataflow."""
     attrs = ctx.attrs
     _check(ctx)
-    wishes = {
+    overrides = {
         "channels": attrs.channels,
         "lanes": attrs.lanes,
         "chunk": attrs.chunk,
         "token_lanes": attrs.token_lanes,
     }
     graph, design, report = ctx.output("graph.json"), ctx.output("design.json"), ctx.output("report.txt")
-    params = ctx.params("params.json", {"platform": ctx.platform, "wishes": wishes})
+    params = ctx.params("params.json", {"platform": ctx.platform, "overrides": overrides})
     ctx.stage(
         "stbuild.stage.partition",
         ("--graph", attrs.trace.graph, "--index", attrs.weights.index, "--params", params,

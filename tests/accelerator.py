@@ -28,7 +28,7 @@ from stbuild.pack.images import write_memory
 from stbuild.package.bundle import load_bundle
 from stbuild.passes.numerics import FixNumerics
 from stbuild.passes.pipeline import plan_engines
-from stbuild.passes.sizes import Wishes, choose_engine
+from stbuild.passes.sizes import SizeOverrides, choose_engine
 from stbuild.platform import Platform
 from stbuild.reference.interpreter import OUTPUTS, Outcome, Reference
 from stbuild.runtime.native import NativeDevice
@@ -42,7 +42,7 @@ INCLUDE = ROOT / "hls_lib/include"
 FLAGS = ("-std=c++17", "-O1", "-march=native", "-fPIC", "-Wall", "-Wextra", "-Werror", "-Wno-unknown-pragmas",
          "-Wno-unused-label")  # fmt: skip
 
-DEFAULT = Wishes()
+DEFAULT = SizeOverrides()
 TRACED = ("STB_TRACE=1",)
 Compiler = Callable[[Design, Path], Path]
 """Makes the kernel image of a design in a folder."""
@@ -129,7 +129,7 @@ def accelerate(model: nn.Module, folder: Path, *, card: str = "u55c", context: i
                defines: Sequence[str] = (), compiler: Compiler | None = None,
                change: Callable[[Design], Design] | None = None, engines: tuple[Engine, ...] = (),
                formats: Formats = USUAL,
-               **wishes: int) -> Accelerator:  # fmt: skip
+               **overrides: int) -> Accelerator:  # fmt: skip
     """Trace, plan, generate, compile (by `compiler`, else g++), pack and bundle `model` below `folder`.
 
     `change` is made to the finished design; `engines` are those that it has, else one is chosen.
@@ -137,17 +137,17 @@ def accelerate(model: nn.Module, folder: Path, *, card: str = "u55c", context: i
     traced = decode_graph(model, name="small", context=context)
     graph = FixNumerics(formats=formats)(traced.graph)
     weights = weights_of(model, graph, group)
-    return accelerate_graph(graph, weights, traced.tables, folder, card, defines, compiler, Wishes(**wishes),
-                            change, engines)  # fmt: skip
+    return accelerate_graph(graph, weights, traced.tables, folder, card, defines, compiler,
+                            SizeOverrides(**overrides), change, engines)  # fmt: skip
 
 
 def accelerate_graph(graph: Graph, weights: Checkpoint, tables: Tables, folder: Path, card: str = "u55c",
                      defines: Sequence[str] = (), compiler: Compiler | None = None,
-                     wishes: Wishes = DEFAULT, change: Callable[[Design], Design] | None = None,
+                     overrides: SizeOverrides = DEFAULT, change: Callable[[Design], Design] | None = None,
                      engines: tuple[Engine, ...] = ()) -> Accelerator:  # fmt: skip
     """The same from a graph after the numerics pass, with its numbers."""
     index = index_of(graph, weights)
-    engines = engines or (choose_engine(platform(card), wishes),)
+    engines = engines or (choose_engine(platform(card), overrides),)
     design = plan_engines(graph, index, platform(card), engines)
     design = change(design) if change else design
     memory = folder / "memory"

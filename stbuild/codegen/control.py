@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from stbuild.codegen.calls import type_declaration
-from stbuild.codegen.identifiers import memory, type_name, way_in, way_out
+from stbuild.codegen.identifiers import memory, read_pointer, type_name, write_pointer
 from stbuild.codegen.kernel import call_line, fifo
 from stbuild.codegen.ports import ends_of_kernel, parameters, port_of, ports_of
 from stbuild.codegen.writer import cpp_file, function
@@ -52,8 +52,8 @@ def _pointers(region: Region) -> tuple[Pointer, ...]:
     if region.kind is not RegionKind.KV:
         return (Pointer(name=memory(region.name), region=region, writes=region.writable),)
     return (
-        Pointer(name=way_in(region.name), region=region, writes=False),
-        Pointer(name=way_out(region.name), region=region, writes=True),
+        Pointer(name=read_pointer(region.name), region=region, writes=False),
+        Pointer(name=write_pointer(region.name), region=region, writes=True),
     )
 
 
@@ -243,10 +243,10 @@ def _call(process: Process, design: Design) -> str:
         case ReadKv():
             sizes = _kv_sizes(op.block, op.record_words, design)
             sizes += f", {type_name(process.name, WINDOWS)}" if op.windows else ""
-            return f"stb::read_kv<{sizes}>({way_in(op.region)}, pos, {process.writes[0]})"
+            return f"stb::read_kv<{sizes}>({read_pointer(op.region)}, pos, {process.writes[0]})"
         case WriteKv():
             sizes = _kv_sizes(op.block, op.record_words, design)
-            return f"stb::write_kv<{sizes}>({way_out(op.region)}, pos, n, {process.reads[0]})"
+            return f"stb::write_kv<{sizes}>({write_pointer(op.region)}, pos, n, {process.reads[0]})"
         case WriteWords():
             return f"stb::write_head_words({memory(op.region)}, {op.words}, head, {process.reads[0]})"
         case _:

@@ -47,19 +47,19 @@ def memory(region: str) -> str:
     return f"{region}_mem"
 
 
-def way_in(region: str) -> str:
+def read_pointer(region: str) -> str:
     """The parameter of `control` for reading a region that is written too."""
     return memory(f"{region}_in")
 
 
-def way_out(region: str) -> str:
+def write_pointer(region: str) -> str:
     """The parameter of `control` for writing a region that is read too."""
     return memory(f"{region}_out")
 
 
 def memory_names(region: str) -> tuple[str, ...]:
     """Every parameter that may point to `region`."""
-    return memory(region), way_in(region), way_out(region)
+    return memory(region), read_pointer(region), write_pointer(region)
 
 
 def type_name(process: str, part: str) -> str:

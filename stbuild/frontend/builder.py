@@ -17,10 +17,10 @@ from stbuild.frontend.values import (
     Index,
     Joined,
     Normed,
+    PositionProduct,
     Rotated,
     Signed,
     Static,
-    Turned,
     Value,
     Vec,
     Weight,
@@ -42,7 +42,7 @@ class NoLowering(StbuildError):
 
 
 @dataclass(kw_only=True)
-class Place:
+class SourceLocation:
     """Where in the model the operator that is being lowered stands."""
 
     operator: str = ""
@@ -56,9 +56,9 @@ class Builder:
 
     tokens: int
     ops: list[Op] = field(default_factory=list)
-    place: Place = field(default_factory=Place)
+    place: SourceLocation = field(default_factory=SourceLocation)
     derivations: Derivations = field(default_factory=Derivations)
-    _origins: dict[int, tuple[Any, Place]] = field(default_factory=dict)
+    _origins: dict[int, tuple[Any, SourceLocation]] = field(default_factory=dict)
     _made: dict[int, tuple[Any, Vec]] = field(default_factory=dict)
     _known: dict[Any, str] = field(default_factory=dict)
     _ordered: dict[tuple[str, bytes], Vec] = field(default_factory=dict)
@@ -117,7 +117,7 @@ class Builder:
                 return self._join(value)
             case Signed():
                 raise self.error("elements of a vector are negated one by one outside a rotary embedding")
-            case Turned():
+            case PositionProduct():
                 raise self.error(
                     "a product with numbers that depend on the position is lowered only as rotary embedding"
                     " of the form x * cos + rotate_half(x) * sin, or of its interleaved form"

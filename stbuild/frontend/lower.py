@@ -27,7 +27,7 @@ from stbuild.frontend import (
     lower_scores,
 )
 from stbuild.frontend.arguments import check_arguments, check_shape
-from stbuild.frontend.builder import Builder, NoLowering, Place
+from stbuild.frontend.builder import Builder, NoLowering, SourceLocation
 from stbuild.frontend.call import Call, Lowering, Masks, TableRows
 from stbuild.frontend.model_code import model_line
 from stbuild.frontend.static import Statics
@@ -114,7 +114,9 @@ def _lower_node(low: Lowering, node: torch.fx.Node, values: dict[torch.fx.Node, 
     args, kwargs = _resolved(node.args, values), _resolved(node.kwargs, values)
     if node.target is operator.getitem:
         return _item(low, *args)
-    low.builder.place = Place(operator=_operator(node.target), module=_module(node), line=source_line(node))
+    low.builder.place = SourceLocation(
+        operator=_operator(node.target), module=_module(node), line=source_line(node)
+    )
     static = _all_static((args, kwargs))
     if _mutates(node.target) and not (static and _counts(node.target)):
         raise no_lowering(low.builder)

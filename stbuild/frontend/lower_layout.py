@@ -16,13 +16,13 @@ from stbuild.frontend.values import (
     Expr,
     Index,
     Joined,
+    PositionProduct,
     Rotated,
     Scores,
     Signed,
     Static,
     Statistic,
     Tokens,
-    Turned,
     Value,
     Vec,
     Weight,
@@ -51,7 +51,7 @@ def arrange(call: Call) -> Any:
             return replace(source, index=_cached_index(call, source))
         case Scores():
             return _each(_arranged(call, source.index), lambda i: replace(source, index=i))
-        case Turned():
+        case PositionProduct():
             return _arrange_turned(call, source)
         case Expr(base=Vec() as base) if call.target not in _CUTS or not _stretched(source):
             return _each(_arranged(call, base.index), lambda i: replace(source, base=replace(base, index=i)))
@@ -68,7 +68,7 @@ def arrange(call: Call) -> Any:
 def concatenate(call: Call) -> Value:
     """`aten.cat`: kept as it is until it is known whether it is part of a rotary embedding."""
     parts, dim = tuple(call.args[0]), call.argument(1, "dim", 0)
-    if all(isinstance(p, Turned) for p in parts):
+    if all(isinstance(p, PositionProduct) for p in parts):
         return joined_pairs(call, parts, dim)
     if len(parts) == 1:
         value: Value = parts[0]
@@ -84,7 +84,7 @@ def concatenate(call: Call) -> Value:
 def stack(call: Call) -> Value:
     """`aten.stack`: what `concatenate` makes of the parts with one more dimension."""
     parts, dim = tuple(call.args[0]), call.argument(1, "dim", 0)
-    if all(isinstance(p, Turned) for p in parts):
+    if all(isinstance(p, PositionProduct) for p in parts):
         return joined_pairs(call, parts, dim, stacked=True)
     return Joined(parts=tuple(_with_dimension(call, p, dim) for p in parts), dim=dim)
 
@@ -153,7 +153,7 @@ def _arrange_signed(call: Call, value: Signed) -> Any:
     return Signed(x=replace(value.x, index=indices), sign=signs)
 
 
-def _arrange_turned(call: Call, turned: Turned) -> Turned:
+def _arrange_turned(call: Call, turned: PositionProduct) -> PositionProduct:
     if _moves_nothing(call):
         return turned
     raise call.error("a vector is rearranged in the middle of its rotary embedding")

@@ -21,11 +21,11 @@ from stbuild.frontend.values import (
     Centered,
     Expr,
     Normed,
+    PositionProduct,
     Scores,
     Static,
     Statistic,
     Tokens,
-    Turned,
     Value,
     Vec,
     Weight,
@@ -54,7 +54,7 @@ def function(call: Call) -> Any:
     if special is not None:
         return special
     for value in values:
-        if isinstance(value, Weight | Static | CacheMemory | Tokens | Turned):
+        if isinstance(value, Weight | Static | CacheMemory | Tokens | PositionProduct):
             raise call.error(f"a {describe(value)} has no lowering here")
     parts = [_expression(call, v) for v in values]
     bases = [base for base, _ in parts]
@@ -87,7 +87,7 @@ def _special(call: Call, values: list[Any]) -> Any:
             return _sum(call, a, b) or _sum(call, b, a)
         case "sub" if isinstance(b, Statistic):
             return lower_norm.centred(call, a, b)
-        case "sub" if isinstance(a, Turned) and isinstance(b, Turned):
+        case "sub" if isinstance(a, PositionProduct) and isinstance(b, PositionProduct):
             return lower_rotary.subtracted(call, a, b)
         case "div" if isinstance(b, Statistic):
             return lower_norm.divided(call, a, b)
@@ -111,7 +111,7 @@ def _sum(call: Call, a: Any, b: Any) -> Any:
     match a, b:
         case Normed(), Weight():
             return lower_norm.biased(call, a, b) or plus_parameter(call, call.builder.whole(a), b)
-        case Turned(), Turned():
+        case PositionProduct(), PositionProduct():
             return lower_rotary.added(call, a, b)
         case _, Weight() if not isinstance(a, Weight | Static | Statistic):
             return plus_parameter(call, call.builder.whole(call.low.tensor(a)), b)

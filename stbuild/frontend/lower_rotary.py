@@ -11,32 +11,32 @@ import torch
 
 from stbuild.frontend import expression
 from stbuild.frontend.call import Call
-from stbuild.frontend.values import Expr, Index, Joined, Rotated, Signed, Static, Turned, Value, Vec
+from stbuild.frontend.values import Expr, Index, Joined, PositionProduct, Rotated, Signed, Static, Value, Vec
 
 _aten = torch.ops.aten
 
 
-def times_position(call: Call, value: Value, factor: Static) -> Turned:
+def times_position(call: Call, value: Value, factor: Static) -> PositionProduct:
     """A vector times numbers that depend on the position."""
     vec: Vec | Signed = signed(value) or call.builder.vec(value)
-    return Turned(terms=((vec, factor),))
+    return PositionProduct(terms=((vec, factor),))
 
 
-def added(call: Call, a: Turned, b: Turned) -> Value:
+def added(call: Call, a: PositionProduct, b: PositionProduct) -> Value:
     """The sum of two such products: a rotary embedding if the second is of the pairs turned."""
     terms = (*a.terms, *b.terms)
     if len(terms) != 2:
         raise call.error("a sum of more than two products with numbers that depend on the position")
     (x, cos), (y, sin) = terms
-    return _rotated(call, x, cos, y, sin) or _rotated(call, y, sin, x, cos) or Turned(terms=terms)
+    return _rotated(call, x, cos, y, sin) or _rotated(call, y, sin, x, cos) or PositionProduct(terms=terms)
 
 
-def subtracted(call: Call, a: Turned, b: Turned) -> Value:
+def subtracted(call: Call, a: PositionProduct, b: PositionProduct) -> Value:
     """The difference of two such products."""
-    return added(call, a, Turned(terms=tuple((_negated(v), s) for v, s in b.terms)))
+    return added(call, a, PositionProduct(terms=tuple((_negated(v), s) for v, s in b.terms)))
 
 
-def joined_pairs(call: Call, parts: tuple[Turned, ...], dim: int, *, stacked: bool = False) -> Value:
+def joined_pairs(call: Call, parts: tuple[PositionProduct, ...], dim: int, *, stacked: bool = False) -> Value:
     """(x1 * cos - x2 * sin, x2 * cos + x1 * sin), joined or stacked: the rotary embedding of x1, x2."""
     if len(parts) == 2 and all(len(p.terms) == 2 for p in parts):
         (low1, low2), (high1, high2) = parts[0].terms, parts[1].terms

@@ -94,7 +94,7 @@ def top(call: Call) -> Scores:
     return replace(_over_keys(call, Stage.SCORES, "amax"), stage=Stage.TOP)
 
 
-def top_and_place(call: Call) -> tuple[Scores, None]:
+def max_over_keys(call: Call) -> tuple[Scores, None]:
     """`aten.max.dim`, of which only the values are used."""
     return replace(_over_keys(call, Stage.SCORES, "max"), stage=Stage.TOP), None
 
@@ -249,5 +249,5 @@ TABLE: dict[Any, Any] = {
     _aten._softmax.default: softmax,
     _aten._safe_softmax.default: softmax,
     _aten.amax.default: top,
-    _aten.max.dim: top_and_place,
+    _aten.max.dim: max_over_keys,
 }

@@ -22,7 +22,7 @@ GAP = 0.05
 
 
 @dataclass(frozen=True, kw_only=True)
-class Spread:
+class Distribution:
     """A tensor's numbers: uniform around `centre`, then `gap` further away from it.
 
     With a gap no gain is 1 and no bias 0: an op that is left out, or meets another element, shows.
@@ -33,7 +33,7 @@ class Spread:
     gap: float = 0.0
 
 
-_COMPUTED = Spread(deviation=0.1, gap=GAP)
+_COMPUTED = Distribution(deviation=0.1, gap=GAP)
 """Of parameters from which others are computed: gates and the like."""
 
 
@@ -43,7 +43,7 @@ class SyntheticWeights(Checkpoint):
 
     seed: int
     uses: Uses
-    spreads: Mapping[str, Spread]
+    spreads: Mapping[str, Distribution]
 
     @staticmethod
     def of(uses: Uses, derived: tuple[Derived, ...] = (), seed: int = 0) -> "SyntheticWeights":
@@ -52,7 +52,7 @@ class SyntheticWeights(Checkpoint):
         What tensors are `derived` from is drawn for them, unless an op uses it as it is.
         """
         made = {d.name: d for d in derived}
-        spreads: dict[str, Spread] = {}
+        spreads: dict[str, Distribution] = {}
         for name in sorted(uses.params, key=lambda name: (name in made, name)):
             spreads.update(_spreads(name, _spread(uses.params[name]), made, spreads))
         return SyntheticWeights(seed=seed, uses=uses, spreads=spreads)
@@ -148,32 +148,32 @@ class SyntheticWeights(Checkpoint):
 
 
 def _spreads(
-    name: str, spread: Spread, derived: Mapping[str, Derived], known: Mapping[str, Spread]
-) -> dict[str, Spread]:
+    name: str, spread: Distribution, derived: Mapping[str, Derived], known: Mapping[str, Distribution]
+) -> dict[str, Distribution]:
     """How a tensor is drawn, or those that it is computed from; what is `known` stays as it is."""
     made = derived.get(name)
     if made is None:
         return {name: known.get(name, spread)}
-    found: dict[str, Spread] = {}
+    found: dict[str, Distribution] = {}
     for source, shape in zip(made.sources, made.shapes, strict=True):
         matrix = sum(n != 1 for n in shape) > 1
-        own = Spread(deviation=shape[-1] ** -0.5) if matrix else _COMPUTED
+        own = Distribution(deviation=shape[-1] ** -0.5) if matrix else _COMPUTED
         kept = own if made.formula else spread
         others = {} if source == name else derived
         found |= _spreads(source, kept, others, {**known, **found})
     return found
 
 
-def _spread(use: ParamUse) -> Spread:
+def _spread(use: ParamUse) -> Distribution:
     """How a parameter is drawn, so that it is of its usual size as its op uses it."""
     if use.role is ParamRole.ROWS:
-        return Spread(deviation=1.0)
+        return Distribution(deviation=1.0)
     if use.role in (ParamRole.GAIN, ParamRole.BIAS):
         centre = 1.0 if use.role is ParamRole.GAIN else 0.0
         size = abs(use.param.scale) or 1.0
-        return Spread(
+        return Distribution(
             centre=(centre - use.param.offset) / (use.param.scale or 1.0),
             deviation=0.1 / size,
             gap=GAP / size,
         )
-    return Spread()
+    return Distribution()

@@ -102,7 +102,7 @@ class Signed:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Turned:
+class PositionProduct:
     """The sum of products of vectors with numbers that depend on the position alone."""
 
     terms: tuple[tuple["Vec | Signed", "Static"], ...]
@@ -201,7 +201,7 @@ class Static:
 
 
 Value = (
-    Vec | Centered | Expr | Statistic | Normed | Joined | Signed | Turned | Rotated | Weight | Cached
+    Vec | Centered | Expr | Statistic | Normed | Joined | Signed | PositionProduct | Rotated | Weight | Cached
     | Scores | CacheMemory | Tokens | Static
 )  # fmt: skip
 WORDS: dict[type, str] = {
@@ -213,7 +213,7 @@ WORDS: dict[type, str] = {
     Normed: "norm of a vector",
     Rotated: "vector after its rotary embedding",
     Statistic: "mean over the elements of a vector",
-    Turned: "product of a vector with numbers that depend on the position",
+    PositionProduct: "product of a vector with numbers that depend on the position",
     Scores: "tensor of attention scores",
     Cached: "tensor of cached keys or values",
     CacheMemory: "KV cache as a whole",

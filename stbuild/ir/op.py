@@ -17,7 +17,7 @@ NOT_SHOWN = {"shown": False}
 
 
 @dataclass(frozen=True, kw_only=True)
-class Given:
+class CheckContext:
     """What is known where an op is checked: the widths of the values before it, the tables, its runs."""
 
     widths: Mapping[str, int]
@@ -97,7 +97,7 @@ class Op(ABC):
         return None
 
     @abstractmethod
-    def check(self, given: Given) -> None:
+    def check(self, context: CheckContext) -> None:
         """Raise StbuildError if it cannot be computed as docs/numerics.md says."""
 
     def fixed(self, frac: int, values: Values) -> Self:

@@ -61,7 +61,7 @@ def moves(source: str, target: str, words: int) -> Repeat:
     return Repeat(words, (Read(source), Write((target,))))
 
 
-def in_a_row(numbers: Iterable[int]) -> list[tuple[int, int]]:
+def run_lengths(numbers: Iterable[int]) -> list[tuple[int, int]]:
     """The numbers, each with how often it follows itself: of runs, those that are alike are one loop."""
     return [(number, len(list(group))) for number, group in groupby(numbers)]
 

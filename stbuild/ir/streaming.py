@@ -10,7 +10,7 @@ from stbuild.ir.types import ACTIVATION_FRAC
 
 
 @dataclass(frozen=True, kw_only=True)
-class InLaunch:
+class LaunchContext:
     """A process in one launch: its streams, its block's runs, the tokens that it sees."""
 
     reads: tuple[str, ...]
@@ -63,7 +63,7 @@ class Streaming(ABC):
     """Whether its call has a table."""
 
     @abstractmethod
-    def program(self, here: InLaunch) -> Program:
+    def program(self, here: LaunchContext) -> Program:
         """What it reads and writes behind its command: that of the function in hls_lib which `call` names."""
 
     @abstractmethod

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from stbuild.ir.design import Design, Process, StreamKind
 from stbuild.ir.plumbing import ReadKv, ReadParams, ReadWeights, Sequence, WriteKv, WriteWords
-from stbuild.ir.program import Launch, Program, Repeat, Write, in_a_row, reads, writes
+from stbuild.ir.program import Launch, Program, Repeat, Write, reads, run_lengths, writes
 
 Node = Repeat | Write
 
@@ -34,7 +34,7 @@ def _older_records(process: Process, op: ReadKv, design: Design, launch: Launch)
     records = [op.records(run, launch.position) for run in range(design.blocks[op.block].count)]
     return tuple(
         Repeat(runs, (writes(process.writes[0], count * op.record_words),), runs_of=op.block)
-        for count, runs in in_a_row(records)
+        for count, runs in run_lengths(records)
     )
 
 

@@ -23,7 +23,7 @@ from stbuild.ir.program import Words, words_of_program
 from stbuild.network.code import Gate, Leave, Move, code_of, counters_of
 from stbuild.network.hang import Deepen, Hang, Wait, cycle_of, never
 from stbuild.network.network import Network
-from stbuild.network.runs import Snapshot, run_loops, runs_ahead
+from stbuild.network.runs import Snapshot, periodic_runs, run_loops
 
 NOBODY = -1
 
@@ -91,7 +91,7 @@ class Runner:
         """The depths as they are now, of the streams that can make somebody wait."""
         return dict(zip(self._streams, self._depth, strict=True))
 
-    def does_as(self, other: "Runner") -> bool:
+    def same_but_for_depths(self, other: "Runner") -> bool:
         """Whether both networks are the same but for depths: a launch at another position may be."""
         return (self._streams, self._code) == (other._streams, other._code)
 
@@ -210,7 +210,7 @@ class Runner:
         """Let the next run of `block` begin; skip runs that would repeat the one before."""
         now = self._snapshot()
         before = self._before.get(block)
-        ahead = runs_ahead(before, now, block, self._loops) if before is not None else 0
+        ahead = periodic_runs(before, now, block, self._loops) if before is not None else 0
         if ahead:
             self._skip(block, ahead)
         self._before[block] = now

@@ -38,7 +38,7 @@ def run_loops(code: Sequence[Instruction]) -> Mapping[int, RunLoop]:
     return found
 
 
-def runs_ahead(before: Snapshot, now: Snapshot, block: int, loops: Sequence[Mapping[int, RunLoop]]) -> int:
+def periodic_runs(before: Snapshot, now: Snapshot, block: int, loops: Sequence[Mapping[int, RunLoop]]) -> int:
     """How many runs of `block` will go as the last one did, for sure; 0 if it is not known.
 
     That is so if all that has changed is that each process in a loop over these runs is one run further:

@@ -2,7 +2,7 @@
 
 from stbuild.ir.design import BlockRuns, Design, Process
 from stbuild.ir.program import Launch, Program
-from stbuild.ir.streaming import InLaunch, Streaming
+from stbuild.ir.streaming import LaunchContext, Streaming
 
 ONCE = BlockRuns(name="", count=1, head=False)
 """How often a process runs that belongs to the launch."""
@@ -14,7 +14,7 @@ def streaming_program(process: Process, design: Design, launch: Launch) -> Progr
         raise TypeError(f"{type(process.op).__name__} is not a streaming process")
     block = design.blocks[process.block] if process.block >= 0 else ONCE
     return process.op.program(
-        InLaunch(
+        LaunchContext(
             reads=process.reads,
             writes=process.writes,
             words=tuple(design.stream(name).words for name in process.reads),

@@ -5,10 +5,10 @@ from dataclasses import dataclass, replace
 from typing import ClassVar, Self
 
 from stbuild.ir.call import Call, call
-from stbuild.ir.op import Given, StreamingOp, Values
+from stbuild.ir.op import CheckContext, StreamingOp, Values
 from stbuild.ir.param import FixedParam, Param, ParamRole
 from stbuild.ir.program import Program, moves, reads
-from stbuild.ir.streaming import CallSite, InLaunch
+from stbuild.ir.streaming import CallSite, LaunchContext
 from stbuild.ir.types import LANES
 from stbuild.ops.checks import require_width
 
@@ -25,9 +25,9 @@ class AddParam(StreamingOp):
     x: str
     param: Param
 
-    def check(self, given: Given) -> None:
+    def check(self, context: CheckContext) -> None:
         """Operand and parameter are as wide as the result."""
-        require_width(self, given.widths[self.x], self.width)
+        require_width(self, context.widths[self.x], self.width)
         require_width(self, self.param.shape[-1], self.width)
 
     def fixed(self, frac: int, values: Values) -> Self:
@@ -44,7 +44,7 @@ class AddParam(StreamingOp):
         """A whole vector."""
         return self.stream_words
 
-    def program(self, here: InLaunch) -> Program:
+    def program(self, here: LaunchContext) -> Program:
         """The parameter of the run, then word by word."""
         (x, param), y = here.reads, here.writes[0]
         return here.each_run(reads(param, self.param_words), moves(x, y, here.tokens * self.stream_words))

@@ -6,9 +6,9 @@ from typing import ClassVar, Self
 
 from stbuild.ir.call import Call, call
 from stbuild.ir.fixed import INT32_MAX, affine_integers
-from stbuild.ir.op import Given, StreamingOp, Values
+from stbuild.ir.op import CheckContext, StreamingOp, Values
 from stbuild.ir.program import Program, moves
-from stbuild.ir.streaming import CallSite, InLaunch
+from stbuild.ir.streaming import CallSite, LaunchContext
 from stbuild.ir.types import LANES
 from stbuild.ops.checks import require
 
@@ -27,7 +27,7 @@ class Affine(StreamingOp):
     shift: int = 0
     addend: int = 0
 
-    def check(self, given: Given) -> None:
+    def check(self, context: CheckContext) -> None:
         """Any numbers will do before they are integers."""
 
     def check_fixed(self, fracs: Mapping[str, int]) -> None:
@@ -40,7 +40,7 @@ class Affine(StreamingOp):
         multiplier, shift, addend = affine_integers(self.scale, self.offset, frac)
         return replace(self, frac=frac, multiplier=multiplier, shift=shift, addend=addend)
 
-    def program(self, here: InLaunch) -> Program:
+    def program(self, here: LaunchContext) -> Program:
         """Word by word."""
         return here.each_run(moves(here.reads[0], here.writes[0], here.tokens * self.stream_words))
 

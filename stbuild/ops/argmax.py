@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from stbuild.ir.call import Call, call
 from stbuild.ir.program import Program, Write, moves
-from stbuild.ir.streaming import CallSite, InLaunch, Streaming
+from stbuild.ir.streaming import CallSite, LaunchContext, Streaming
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -13,7 +13,7 @@ class Argmax(Streaming):
 
     words: int
 
-    def program(self, here: InLaunch) -> Program:
+    def program(self, here: LaunchContext) -> Program:
         """The logits word by word, then the token."""
         logits, token = here.writes
         copied = moves(here.reads[0], logits, self.words)

@@ -5,10 +5,10 @@ from typing import ClassVar, Self
 
 from stbuild.ir.call import Call, TypeArgument, call
 from stbuild.ir.fixed import CAP_LIMITS, PARAM_FRAC, SLOPE_LIMIT, attention_scale, score_cap, score_slope
-from stbuild.ir.op import Given, KvRecords, StreamingOp, Values
+from stbuild.ir.op import CheckContext, KvRecords, StreamingOp, Values
 from stbuild.ir.param import FixedParam, Param
-from stbuild.ir.program import Program, Repeat, in_a_row, reads, writes
-from stbuild.ir.streaming import CallSite, InLaunch
+from stbuild.ir.program import Program, Repeat, reads, run_lengths, writes
+from stbuild.ir.streaming import CallSite, LaunchContext
 from stbuild.ir.types import ACTIVATION_FRAC, LANES, words_of
 from stbuild.ops.checks import require, require_multiple, require_width
 from stbuild.ops.numbers import WINDOWS, numbers, require_each_run, windows_type
@@ -52,19 +52,19 @@ class Attention(StreamingOp):
         """How many positions before `position` a query there sees in a run."""
         return min(position, self.windows[run] - 1) if self.windows else position
 
-    def check(self, given: Given) -> None:
+    def check(self, context: CheckContext) -> None:
         """Whole words of each head, heads that share KV heads evenly, scores within 64 bits."""
         require_multiple(self, self.head_dim)
-        require_width(self, given.widths[self.q], self.heads * self.head_dim)
+        require_width(self, context.widths[self.q], self.heads * self.head_dim)
         require_width(self, self.width, self.heads * self.head_dim)
-        require_width(self, given.widths[self.k], self.kv_heads * self.head_dim)
-        require_width(self, given.widths[self.v], self.kv_heads * self.head_dim)
+        require_width(self, context.widths[self.k], self.kv_heads * self.head_dim)
+        require_width(self, context.widths[self.v], self.kv_heads * self.head_dim)
         shared = self.heads % self.kv_heads == 0
         require(self, shared, f"{self.heads} heads do not share {self.kv_heads} KV heads evenly")
         self._check_scores()
         bound = self.head_dim * MAX_DOT * abs(attention_scale(self.scale))
         require(self, bound < 2**62, f"its scale {self.scale:g} is too large for 64-bit scores")
-        require_each_run(self, self.windows, given)
+        require_each_run(self, self.windows, context)
 
     def _check_scores(self) -> None:
         """What happens to scores between the product with the keys and the softmax."""
@@ -101,14 +101,14 @@ class Attention(StreamingOp):
         scales = -(-self.kv_heads // SCALES)
         return KvRecords(key_words=values + scales, value_words=values, windows=self.windows)
 
-    def program(self, here: InLaunch) -> Program:
+    def program(self, here: LaunchContext) -> Program:
         """The runs one after the other; those that see equally many older positions are alike."""
         older = [self.older(run, here.launch.position) for run in range(here.runs)]
         return tuple(
-            Repeat(runs, self._run(here, count), runs_of=here.block) for count, runs in in_a_row(older)
+            Repeat(runs, self._run(here, count), runs_of=here.block) for count, runs in run_lengths(older)
         )
 
-    def _run(self, here: InLaunch, older: int) -> Program:
+    def _run(self, here: LaunchContext, older: int) -> Program:
         """Sinks; q, k and v of the launch, their records out, `older` records in, the results."""
         q, k, v, k_in, v_in, *sinks = here.reads
         k_out, v_out, y = here.writes

@@ -4,9 +4,9 @@ from dataclasses import dataclass, replace
 from typing import ClassVar, Self
 
 from stbuild.ir.call import Call
-from stbuild.ir.op import Given, StreamingOp, Values
+from stbuild.ir.op import CheckContext, StreamingOp, Values
 from stbuild.ir.program import Program, Repeat, moves
-from stbuild.ir.streaming import CallSite, InLaunch
+from stbuild.ir.streaming import CallSite, LaunchContext
 from stbuild.ir.types import ACTIVATION_FRAC, LANES
 from stbuild.ops.checks import require_multiple, require_width
 
@@ -20,11 +20,11 @@ class Concat(StreamingOp):
 
     parts: tuple[str, ...]
 
-    def check(self, given: Given) -> None:
+    def check(self, context: CheckContext) -> None:
         """Whole words of each part, all of them together as wide as the result."""
         for part in self.parts:
-            require_multiple(self, given.widths[part])
-        require_width(self, sum(given.widths[part] for part in self.parts), self.width)
+            require_multiple(self, context.widths[part])
+        require_width(self, sum(context.widths[part] for part in self.parts), self.width)
 
     def fixed(self, frac: int, values: Values) -> Self:
         """With the fraction bits of the parts, where these have the same."""
@@ -32,7 +32,7 @@ class Concat(StreamingOp):
         common = fracs.pop() if len(fracs) == 1 else ACTIVATION_FRAC
         return replace(self, frac=common, parts=tuple(values.rescaled(part, common) for part in self.parts))
 
-    def program(self, here: InLaunch) -> Program:
+    def program(self, here: LaunchContext) -> Program:
         """Of each token part after part."""
         parts = zip(here.reads, here.words, strict=True)
         copies = tuple(moves(part, here.writes[0], words) for part, words in parts)

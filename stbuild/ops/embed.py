@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-from stbuild.ir.op import Given, RowOp
+from stbuild.ir.op import CheckContext, RowOp
 from stbuild.ops.checks import require_width
 
 
@@ -13,6 +13,6 @@ class Embed(RowOp):
 
     by_token: ClassVar[bool] = True
 
-    def check(self, given: Given) -> None:
+    def check(self, context: CheckContext) -> None:
         """A row is as wide as the value."""
         require_width(self, self.table.shape[1], self.width)

@@ -4,14 +4,14 @@ from dataclasses import dataclass
 
 from stbuild.ir.call import Call, call
 from stbuild.ir.program import Program, Read, Write
-from stbuild.ir.streaming import CallSite, InLaunch, Streaming
+from stbuild.ir.streaming import CallSite, LaunchContext, Streaming
 
 
 @dataclass(frozen=True, kw_only=True)
 class FanOut(Streaming):
     """Commands to the processes of a kernel."""
 
-    def program(self, here: InLaunch) -> Program:
+    def program(self, here: LaunchContext) -> Program:
         """One command to all."""
         return Read(here.reads[0]), Write(here.writes)
 

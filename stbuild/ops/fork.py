@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from stbuild.ir.call import Call, call
 from stbuild.ir.program import Program, Read, Repeat, Write
-from stbuild.ir.streaming import CallSite, InLaunch, Streaming
+from stbuild.ir.streaming import CallSite, LaunchContext, Streaming
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -14,7 +14,7 @@ class Fork(Streaming):
     words: int
     once: bool = False
 
-    def program(self, here: InLaunch) -> Program:
+    def program(self, here: LaunchContext) -> Program:
         """Each word to all readers at once."""
         step: Program = (Read(here.reads[0]), *([Write(here.writes)] if here.writes else []))
         if self.once:

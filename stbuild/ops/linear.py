@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import ClassVar, Self
 
-from stbuild.ir.op import Given, Op, Values
+from stbuild.ir.op import CheckContext, Op, Values
 from stbuild.ir.param import Param, ParamRole
 from stbuild.ir.types import GROUP
 from stbuild.ops.checks import require, require_multiple
@@ -21,9 +21,9 @@ class Linear(Op):
     x: str
     weight: Param
 
-    def check(self, given: Given) -> None:
+    def check(self, context: CheckContext) -> None:
         """Whole activation groups, a matrix of the right shape, used as it is stored."""
-        cols = given.widths[self.x]
+        cols = context.widths[self.x]
         require_multiple(self, cols, GROUP, "its input of {} elements is not a multiple of {}")
         shape = self.weight.shape
         require(self, shape == (self.width, cols), f"its weight {list(shape)} is not [{self.width}, {cols}]")

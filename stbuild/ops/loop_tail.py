@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from stbuild.ir.call import Call, call
 from stbuild.ir.program import Program, Repeat, moves
-from stbuild.ir.streaming import CallSite, InLaunch, Streaming
+from stbuild.ir.streaming import CallSite, LaunchContext, Streaming
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -14,7 +14,7 @@ class LoopTail(Streaming):
     slot: int
     words: int
 
-    def program(self, here: InLaunch) -> Program:
+    def program(self, here: LaunchContext) -> Program:
         """All runs but the last go back."""
         back, leave = (moves(here.reads[0], y, here.launch.tokens * self.words) for y in here.writes)
         return Repeat(here.runs - 1, (back,), runs_of=here.block), leave

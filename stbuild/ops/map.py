@@ -6,9 +6,9 @@ from typing import ClassVar, Self
 from stbuild.errors import StbuildError
 from stbuild.ir.call import Call, FunctionTable, call
 from stbuild.ir.fixed import map_integers
-from stbuild.ir.op import NOT_SHOWN, Given, StreamingOp, Values
+from stbuild.ir.op import NOT_SHOWN, CheckContext, StreamingOp, Values
 from stbuild.ir.program import Program, moves
-from stbuild.ir.streaming import CallSite, InLaunch
+from stbuild.ir.streaming import CallSite, LaunchContext
 from stbuild.ir.types import ACTIVATION_FRAC, LANES, words_of
 from stbuild.ops.checks import require
 
@@ -34,7 +34,7 @@ class Map(StreamingOp):
     bases: tuple[int, ...] = field(default=(), metadata=NOT_SHOWN)
     slopes: tuple[int, ...] = field(default=(), metadata=NOT_SHOWN)
 
-    def check(self, given: Given) -> None:
+    def check(self, context: CheckContext) -> None:
         """All samples are there."""
         require(self, len(self.samples) == SAMPLES, f"it has {len(self.samples)} samples, not {SAMPLES}")
 
@@ -51,7 +51,7 @@ class Map(StreamingOp):
             ) from None
         return replace(self, frac=frac, x=x, bases=bases, slopes=slopes)
 
-    def program(self, here: InLaunch) -> Program:
+    def program(self, here: LaunchContext) -> Program:
         """Word by word."""
         return here.each_run(moves(here.reads[0], here.writes[0], here.tokens * self.stream_words))
 

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from stbuild.ir.call import Call, call
-from stbuild.ir.op import Given, StreamingOp
+from stbuild.ir.op import CheckContext, StreamingOp
 from stbuild.ir.program import Program, Read, Repeat, Write
-from stbuild.ir.streaming import CallSite, InLaunch
+from stbuild.ir.streaming import CallSite, LaunchContext
 from stbuild.ir.types import LANES
 from stbuild.ops.checks import require_width
 
@@ -22,12 +22,12 @@ class Mul(StreamingOp):
     a: str
     b: str
 
-    def check(self, given: Given) -> None:
+    def check(self, context: CheckContext) -> None:
         """Both are as wide as the result."""
         for name in self.operands:
-            require_width(self, given.widths[name], self.width)
+            require_width(self, context.widths[name], self.width)
 
-    def program(self, here: InLaunch) -> Program:
+    def program(self, here: LaunchContext) -> Program:
         """Word by word of both."""
         (a, b), y = here.reads, here.writes[0]
         words = here.tokens * self.stream_words

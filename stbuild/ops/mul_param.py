@@ -6,10 +6,10 @@ from typing import ClassVar, Self
 
 from stbuild.ir.call import Call, call
 from stbuild.ir.fixed import PARAM_FRAC
-from stbuild.ir.op import Given, StreamingOp, Values
+from stbuild.ir.op import CheckContext, StreamingOp, Values
 from stbuild.ir.param import FixedParam, Param, ParamRole
 from stbuild.ir.program import Program, moves, reads
-from stbuild.ir.streaming import CallSite, InLaunch
+from stbuild.ir.streaming import CallSite, LaunchContext
 from stbuild.ir.types import LANES
 from stbuild.ops.checks import require_width
 
@@ -26,9 +26,9 @@ class MulParam(StreamingOp):
     param: Param
     param_frac: int = PARAM_FRAC
 
-    def check(self, given: Given) -> None:
+    def check(self, context: CheckContext) -> None:
         """Operand and parameter are as wide as the result."""
-        require_width(self, given.widths[self.x], self.width)
+        require_width(self, context.widths[self.x], self.width)
         require_width(self, self.param.shape[-1], self.width)
 
     def fixed(self, frac: int, values: Values) -> Self:
@@ -45,7 +45,7 @@ class MulParam(StreamingOp):
         """A whole vector."""
         return self.stream_words
 
-    def program(self, here: InLaunch) -> Program:
+    def program(self, here: LaunchContext) -> Program:
         """The parameter of the run, then word by word."""
         (x, param), y = here.reads, here.writes[0]
         return here.each_run(reads(param, self.param_words), moves(x, y, here.tokens * self.stream_words))

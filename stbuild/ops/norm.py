@@ -6,10 +6,10 @@ from typing import ClassVar
 
 from stbuild.ir.call import Call, call
 from stbuild.ir.fixed import PARAM_FRAC, norm_epsilon
-from stbuild.ir.op import Given, StreamingOp
+from stbuild.ir.op import CheckContext, StreamingOp
 from stbuild.ir.param import FixedParam, Param, ParamRole
 from stbuild.ir.program import Program, Repeat, reads, writes
-from stbuild.ir.streaming import CallSite, InLaunch
+from stbuild.ir.streaming import CallSite, LaunchContext
 from stbuild.ir.types import LANES
 from stbuild.ops.checks import require, require_multiple
 
@@ -36,7 +36,7 @@ class Norm(StreamingOp):
     bias: Param | None = None
     exact: str = ""
 
-    def check(self, given: Given) -> None:
+    def check(self, context: CheckContext) -> None:
         """Whole words and whole segments, a small eps."""
         require_multiple(self, self.segment)
         require(self, 0 <= self.eps <= MAX_EPS, f"its eps {self.eps:g} is not between 0 and {MAX_EPS}")
@@ -64,7 +64,7 @@ class Norm(StreamingOp):
         """A whole vector."""
         return words + 2 * LANES
 
-    def program(self, here: InLaunch) -> Program:
+    def program(self, here: LaunchContext) -> Program:
         """The parameters of the run, then segment after segment."""
         (x, *params), y = here.reads, here.writes[0]
         segment = self.segment // LANES

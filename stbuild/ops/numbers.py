@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from stbuild.ir.call import TypeArgument
-from stbuild.ir.op import Given, Op
+from stbuild.ir.op import CheckContext, Op
 from stbuild.ops.checks import require
 
 WINDOWS = "windows"
@@ -20,6 +20,6 @@ def windows_type(windows: tuple[int, ...]) -> TypeArgument:
     return TypeArgument(parameter="WINDOWS", part=WINDOWS, definition=numbers(windows))
 
 
-def require_each_run(op: Op, values: tuple[int, ...], given: Given) -> None:
+def require_each_run(op: Op, values: tuple[int, ...], context: CheckContext) -> None:
     """Raise StbuildError unless there are as many numbers as there are runs, or none."""
-    require(op, len(values) in (0, given.runs), f"it has {len(values)} numbers for {given.runs} runs")
+    require(op, len(values) in (0, context.runs), f"it has {len(values)} numbers for {context.runs} runs")

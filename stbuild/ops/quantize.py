@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 
 from stbuild.ir.call import Call, call
-from stbuild.ir.op import Given, StreamingOp
+from stbuild.ir.op import CheckContext, StreamingOp
 from stbuild.ir.program import Program, Read, Repeat, Write
-from stbuild.ir.streaming import CallSite, InLaunch
+from stbuild.ir.streaming import CallSite, LaunchContext
 from stbuild.ir.types import GROUP, LANES
 
 
@@ -15,7 +15,7 @@ class Quantize(StreamingOp):
 
     x: str
 
-    def check(self, given: Given) -> None:
+    def check(self, context: CheckContext) -> None:
         """No model has it."""
         raise self.fault("the graph already has number formats")
 
@@ -28,7 +28,7 @@ class Quantize(StreamingOp):
         """A group."""
         return 2 + LANES
 
-    def program(self, here: InLaunch) -> Program:
+    def program(self, here: LaunchContext) -> Program:
         """Two words in, one out."""
         x, y = here.reads[0], here.writes[0]
         return here.each_run(Repeat(here.tokens * self.stream_words, (Read(x), Read(x), Write((y,)))))

@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 
 from stbuild.ir.call import Call, call
-from stbuild.ir.op import Given, StreamingOp
+from stbuild.ir.op import CheckContext, StreamingOp
 from stbuild.ir.program import Program, moves
-from stbuild.ir.streaming import CallSite, InLaunch
+from stbuild.ir.streaming import CallSite, LaunchContext
 from stbuild.ir.types import LANES
 
 
@@ -15,11 +15,11 @@ class Rescale(StreamingOp):
 
     x: str
 
-    def check(self, given: Given) -> None:
+    def check(self, context: CheckContext) -> None:
         """No model has it."""
         raise self.fault("the graph already has number formats")
 
-    def program(self, here: InLaunch) -> Program:
+    def program(self, here: LaunchContext) -> Program:
         """Word by word."""
         return here.each_run(moves(here.reads[0], here.writes[0], here.tokens * self.stream_words))
 

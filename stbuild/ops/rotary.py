@@ -4,9 +4,9 @@ from dataclasses import dataclass, replace
 from typing import ClassVar, Self
 
 from stbuild.ir.call import Call, TypeArgument, call
-from stbuild.ir.op import Given, StreamingOp, Values
+from stbuild.ir.op import CheckContext, StreamingOp, Values
 from stbuild.ir.program import Program, Repeat, reads, writes
-from stbuild.ir.streaming import CallSite, InLaunch
+from stbuild.ir.streaming import CallSite, LaunchContext
 from stbuild.ir.types import LANES
 from stbuild.ops.checks import require, require_multiple, require_width
 from stbuild.ops.numbers import numbers, require_each_run
@@ -39,19 +39,19 @@ class Rotary(StreamingOp):
         """Its table."""
         return self.table
 
-    def check(self, given: Given) -> None:
+    def check(self, context: CheckContext) -> None:
         """Whole words of each head, and a table of the right width."""
         require_width(self, self.heads * self.head_dim, self.width)
         require_multiple(self, self.head_dim)
-        require(self, self.table in given.tables, f"there is no position table {self.table!r}")
+        require(self, self.table in context.tables, f"there is no position table {self.table!r}")
         require(self, self.rotary_dim % 8 == 0 and self.rotary_dim <= self.head_dim,
                 f"it rotates {self.rotary_dim} of {self.head_dim} elements, not a multiple of 8")  # fmt: skip
-        width = given.tables[self.table].width
+        width = context.tables[self.table].width
         rows = width // (2 * self.rotary_dim)
         require_width(self, width, 2 * self.rotary_dim * rows)
         require(self, max(self.rows, default=0) < rows and bool(self.rows) == (rows > 1),
                 f"its table holds {rows} rows, of which it uses {list(self.rows)}")  # fmt: skip
-        require_each_run(self, self.rows, given)
+        require_each_run(self, self.rows, context)
 
     def fixed(self, frac: int, values: Values) -> Self:
         """With the same fraction bits before and behind."""
@@ -61,7 +61,7 @@ class Rotary(StreamingOp):
         """A whole vector."""
         return words + 2 * LANES
 
-    def program(self, here: InLaunch) -> Program:
+    def program(self, here: LaunchContext) -> Program:
         """The rows of all tokens once per launch, then head after head."""
         x, table = here.reads
         head = self.head_dim // LANES

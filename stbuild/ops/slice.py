@@ -4,9 +4,9 @@ from dataclasses import dataclass, replace
 from typing import Self
 
 from stbuild.ir.call import Call, call
-from stbuild.ir.op import Given, StreamingOp, Values
+from stbuild.ir.op import CheckContext, StreamingOp, Values
 from stbuild.ir.program import Program, Repeat, moves, reads
-from stbuild.ir.streaming import CallSite, InLaunch
+from stbuild.ir.streaming import CallSite, LaunchContext
 from stbuild.ir.types import LANES
 from stbuild.ops.checks import require, require_multiple
 
@@ -18,16 +18,16 @@ class Slice(StreamingOp):
     x: str
     start: int
 
-    def check(self, given: Given) -> None:
+    def check(self, context: CheckContext) -> None:
         """Whole words within the operand."""
         require_multiple(self, self.start)
-        require(self, self.start + self.width <= given.widths[self.x], f"it ends behind {self.x!r}")
+        require(self, self.start + self.width <= context.widths[self.x], f"it ends behind {self.x!r}")
 
     def fixed(self, frac: int, values: Values) -> Self:
         """With the fraction bits of the operand."""
         return replace(self, frac=values.frac(self.x))
 
-    def program(self, here: InLaunch) -> Program:
+    def program(self, here: LaunchContext) -> Program:
         """All words of a vector in, some of them out."""
         x, y = here.reads[0], here.writes[0]
         ahead, kept = self.start // LANES, self.width // LANES

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from stbuild.ir.call import Call, call
 from stbuild.ir.program import Program, moves, reads
-from stbuild.ir.streaming import CallSite, InLaunch, Streaming
+from stbuild.ir.streaming import CallSite, LaunchContext, Streaming
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -13,7 +13,7 @@ class TakeLast(Streaming):
 
     words: int
 
-    def program(self, here: InLaunch) -> Program:
+    def program(self, here: LaunchContext) -> Program:
         """All tokens in, the last one out."""
         x, y = here.reads[0], here.writes[0]
         tokens = here.launch.tokens

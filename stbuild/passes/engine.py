@@ -6,12 +6,12 @@ from stbuild.ir.design import BlockRuns, Engine, MatmulOp, StreamKind
 from stbuild.ir.plumbing import Collect, ComputeUnit, Dispatch
 from stbuild.ir.types import GROUP
 from stbuild.ops.linear import Linear
-from stbuild.passes.net import COLLECT, DISPATCH, READ_WEIGHTS, SEQUENCE, UNIT, Flow, Net, OfEngine
+from stbuild.passes.net import COLLECT, DISPATCH, READ_WEIGHTS, SEQUENCE, UNIT, Net, OfEngine, StreamFormat
 from stbuild.passes.wiring import ToEngine
 
 LAUNCH = -1
 """The block number of processes that belong to the launch, not to a block."""
-DESCRIPTOR = Flow(1)
+DESCRIPTOR = StreamFormat(1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,24 +44,26 @@ class EngineFrame:
         def process(part: str, index: int | None = None) -> str:
             return net.process(OfEngine(engine=number, part=part, number=index))
 
-        def stream(part: str, index: int | None, source: str, sink: str, flow: Flow, kind: StreamKind) -> str:
+        def stream(
+            part: str, index: int | None, source: str, sink: str, flow: StreamFormat, kind: StreamKind
+        ) -> str:
             return net.stream(net.engine_label(number, part, index), source, sink, flow, kind)
 
         engine = net.engines[number]
         sequence, dispatch, collect = net.process(SEQUENCE), process(DISPATCH), process(COLLECT)
         desc = stream("desc", None, sequence, dispatch, DESCRIPTOR, StreamKind.DESCRIPTOR)
         collected = stream("desc_collect", None, dispatch, collect, DESCRIPTOR, StreamKind.DESCRIPTOR)
-        widest = Flow(max(op.cols for op in matmuls) // GROUP)
+        widest = StreamFormat(max(op.cols for op in matmuls) // GROUP)
         ends = []
         for u in range(engine.units):
             unit = process(UNIT, u)
             ends.append((
                 stream("desc", u, dispatch, unit, DESCRIPTOR, StreamKind.DESCRIPTOR),
                 stream("act", u, dispatch, unit, widest, StreamKind.ACTIVATIONS),
-                stream("tiles", u, unit, collect, Flow(1), StreamKind.TILES),
+                stream("tiles", u, unit, collect, StreamFormat(1), StreamKind.TILES),
             ))  # fmt: skip
         weights = tuple(
-            stream("weights", c, process(READ_WEIGHTS, c), process(UNIT, c // engine.lanes), Flow(1),
+            stream("weights", c, process(READ_WEIGHTS, c), process(UNIT, c // engine.lanes), StreamFormat(1),
                    StreamKind.WEIGHTS)
             for c in range(engine.channels)
         )  # fmt: skip

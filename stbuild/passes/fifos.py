@@ -23,7 +23,7 @@ ROUTING = 2
 
 
 @dataclass(frozen=True, kw_only=True, order=True)
-class Lag:
+class Delay:
     """How late a word comes: passes of a whole chunk through an engine, then words."""
 
     chunks: int = 0
@@ -58,15 +58,15 @@ class _Potentials:
         self.start = cache(self._start)
         self.flow = cache(self._flow)
 
-    def _start(self, process: str) -> Lag:
+    def _start(self, process: str) -> Delay:
         reads = self._processes[process].reads
         forward = [s for s in reads if self._streams[s].kind is not StreamKind.LOOP]
-        return max((self._needed(process, s) for s in forward), default=Lag())
+        return max((self._needed(process, s) for s in forward), default=Delay())
 
-    def _needed(self, process: str, stream: str) -> Lag:
+    def _needed(self, process: str, stream: str) -> Delay:
         """When `process` could begin if `stream` were its only input."""
         flow = self.flow(stream)
-        return Lag(chunks=flow.chunks, words=flow.words - self.skip(process, stream))
+        return Delay(chunks=flow.chunks, words=flow.words - self.skip(process, stream))
 
     def skip(self, process: str, stream: str) -> int:
         """Words of other inputs that `process` takes before its first of `stream`."""
@@ -76,21 +76,23 @@ class _Potentials:
         reads = self._processes[process].reads
         return sum(self._streams[s].words for s in reads[: reads.index(stream)])
 
-    def _flow(self, stream: str) -> Lag:
+    def _flow(self, stream: str) -> Delay:
         """When the first word of `stream` comes."""
         if stream in self._engine:
             before = self._engine[stream]
-            return Lag(chunks=1 + max(self.flow(s).chunks for s in before))
+            return Delay(chunks=1 + max(self.flow(s).chunks for s in before))
         source = self._processes[self._streams[stream].source]
         if not source.reads:
-            return Lag()
+            return Delay()
         start = self.start(source.name)
         op = source.op
         if not isinstance(op, Streaming):
-            return Lag(chunks=start.chunks, words=start.words + ROUTING)
+            return Delay(chunks=start.chunks, words=start.words + ROUTING)
         if op.waits_for_chunk:
-            return Lag(chunks=start.chunks + 1)
-        return Lag(chunks=start.chunks, words=start.words + op.latency(self._streams[source.reads[0]].words))
+            return Delay(chunks=start.chunks + 1)
+        return Delay(
+            chunks=start.chunks, words=start.words + op.latency(self._streams[source.reads[0]].words)
+        )
 
     def sink(self, stream: Stream) -> Process:
         """The process that reads `stream`."""

@@ -7,7 +7,7 @@ from stbuild.ir.plumbing import Plumbing, ReadParams, ReadWeights, Sequence, Wri
 from stbuild.ir.types import words_of
 from stbuild.ops.argmax import Argmax
 from stbuild.passes.engine import LAUNCH, EngineFrame
-from stbuild.passes.net import ARGMAX, READ_PARAMS, SEGMENT, SEQUENCE, UNIT, Flow, Net
+from stbuild.passes.net import ARGMAX, READ_PARAMS, SEGMENT, SEQUENCE, UNIT, Net, StreamFormat
 from stbuild.passes.wiring import ToBoundary
 
 CONTROL, ROUTER = "control", "router"
@@ -85,7 +85,7 @@ def _results(net: Net) -> None:
     block = len(net.graph.blocks) - 1
     words = words_of(net.graph.vocab_size)
     writes = []
-    for region, flow in ((LOGITS, Flow(words)), (TOKEN, Flow(1))):
+    for region, flow in ((LOGITS, StreamFormat(words)), (TOKEN, StreamFormat(1))):
         sink = net.process(f"write_{region}")
         writes.append(net.stream(region, net.process(ARGMAX), sink, flow, StreamKind.OUTPUT))
     logits = net.arrivals[ToBoundary(block=block, slot=0)]

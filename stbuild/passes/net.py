@@ -58,7 +58,7 @@ class OfEngine:
 
 
 @dataclass(frozen=True)
-class Flow:
+class StreamFormat:
     """What a stream carries for each token: words, and their fraction bits."""
 
     words: int
@@ -135,34 +135,35 @@ class Net:
             Process(name=name, kernel=kernel, op=op, block=block, reads=reads, writes=writes)
         )
 
-    def stream(self, wanted: str, source: str, sink: str, flow: Flow, kind: StreamKind = StreamKind.DATA
-               ) -> str:  # fmt: skip
+    def stream(
+        self, wanted: str, source: str, sink: str, form: StreamFormat, kind: StreamKind = StreamKind.DATA
+    ) -> str:
         """Make a stream between two processes; returns its name."""
         name = self._stream_names.new(wanted)
         self.streams.append(
-            Stream(name=name, kind=kind, source=source, sink=sink, words=flow.words, frac=flow.frac)
+            Stream(name=name, kind=kind, source=source, sink=sink, words=form.words, frac=form.frac)
         )
         return name
 
-    def spread(self, wanted: str, source: str, flow: Flow, block: int, ends: tuple[End, ...],
+    def spread(self, wanted: str, source: str, form: StreamFormat, block: int, ends: tuple[End, ...],
                kind: StreamKind = StreamKind.DATA, once: bool = False) -> str:  # fmt: skip
         """A stream from `source` to its only end, else to a fork: in front of several, or of none.
 
         Nobody reads a value that the layers carry when nothing behind them needs it.
         """
         if len(ends) == 1:
-            name = self.stream(wanted, source, self.sink(ends[0]), flow, _kind_to(ends[0], kind))
+            name = self.stream(wanted, source, self.sink(ends[0]), form, _kind_to(ends[0], kind))
             self.arrivals[ends[0]] = name
             return name
         key = ForkOf(wanted=wanted, number=len(self.streams))
         fork = self.process(key)
-        name = self.stream(wanted, source, fork, flow, kind)
+        name = self.stream(wanted, source, fork, form, kind)
         copies = tuple(
-            self.stream(f"{wanted}_to_{i}", fork, self.sink(end), flow, _kind_to(end, StreamKind.DATA))
+            self.stream(f"{wanted}_to_{i}", fork, self.sink(end), form, _kind_to(end, StreamKind.DATA))
             for i, end in enumerate(ends)
         )
         self.arrivals.update(zip(ends, copies, strict=True))
-        self.add(key, Fork(words=flow.words, once=once), block, (name,), copies)
+        self.add(key, Fork(words=form.words, once=once), block, (name,), copies)
         return name
 
     def sink(self, end: End) -> str:

@@ -18,10 +18,10 @@ from stbuild.passes.net import (
     READ_PARAMS,
     SEQUENCE,
     Entry,
-    Flow,
     Net,
     OfEngine,
     OfOp,
+    StreamFormat,
     Tail,
 )  # fmt: skip
 from stbuild.passes.schedule import bind_blocks, schedule_matmuls
@@ -84,9 +84,9 @@ def _runs(graph: Graph) -> tuple[BlockRuns, ...]:
     return tuple(BlockRuns(name=b.name, count=b.count, head=i == head) for i, b in enumerate(graph.blocks))
 
 
-def _flow(op: Op) -> Flow:
+def _flow(op: Op) -> StreamFormat:
     """The stream of the value that `op` makes."""
-    return Flow(op.stream_words, op.frac)
+    return StreamFormat(op.stream_words, op.frac)
 
 
 def _value(net: Net, block: int, op: Op) -> str:
@@ -119,11 +119,11 @@ def _source(net: Net, block: int, op: Op) -> tuple[OfOp | OfEngine | str, Stream
             return OfOp(block=block, op=op.name), StreamKind.DATA
 
 
-def _carried(net: Net, block: int, slot: int) -> Flow:
+def _carried(net: Net, block: int, slot: int) -> StreamFormat:
     """The stream of carried value `slot` at the entrance of `block`."""
     here = net.graph.blocks[block]
     shape = block_shapes(net.graph)[here.name][here.inputs[slot]]
-    return Flow(words_of(shape.width), shape.frac)
+    return StreamFormat(words_of(shape.width), shape.frac)
 
 
 def _entrances(net: Net, block: int) -> None:
@@ -133,8 +133,8 @@ def _entrances(net: Net, block: int) -> None:
     for slot, value in enumerate(net.graph.blocks[block].inputs):
         enter = net.process(Entry(block=block, slot=slot))
         ends = ends_of(net.graph, block, value)
-        flow = _carried(net, block, slot)
-        net.values[block, value] = net.spread(net.label(block, value), enter, flow, block, ends)
+        form = _carried(net, block, slot)
+        net.values[block, value] = net.spread(net.label(block, value), enter, form, block, ends)
 
 
 def _exits(net: Net, block: int, carried: Carried) -> None:
@@ -143,15 +143,15 @@ def _exits(net: Net, block: int, carried: Carried) -> None:
         return
     after = net.graph.blocks[block + 1]
     for slot in range(len(after.inputs)):
-        flow = _carried(net, block + 1, slot)
+        form = _carried(net, block + 1, slot)
         tail, enter = net.process(Tail(block=block, slot=slot)), net.process(Entry(block=block, slot=slot))
-        back = net.stream(net.label(block, f"back_{slot}"), tail, enter, flow, StreamKind.LOOP)
+        back = net.stream(net.label(block, f"back_{slot}"), tail, enter, form, StreamKind.LOOP)
         wanted = net.label(block, f"exit_{slot}")
         if is_gated(net.graph, block + 1):
-            leave = net.stream(wanted, tail, net.process(Entry(block=block + 1, slot=slot)), flow)
+            leave = net.stream(wanted, tail, net.process(Entry(block=block + 1, slot=slot)), form)
         else:
             ends = ends_of(net.graph, block + 1, after.inputs[slot])
-            leave = net.spread(wanted, tail, flow, block + 1, ends)
+            leave = net.spread(wanted, tail, form, block + 1, ends)
         carried[block, slot] = (back, leave)
 
 
@@ -190,7 +190,7 @@ def _tables(net: Net) -> list[tuple[str, RowRead]]:
         if ends:
             words, source = table.width // LANES, net.process(SEQUENCE)
             name = net.spread(
-                table.name, source, Flow(words), ends[0].block, ends, StreamKind.ROWS, once=True
+                table.name, source, StreamFormat(words), ends[0].block, ends, StreamKind.ROWS, once=True
             )
             region, rows = net.regions.new(table.name), net.graph.context
             read = RowRead(region=region, block=0, words=words, rows=rows, by_token=False, values=table)
@@ -210,9 +210,9 @@ def _process(net: Net, block: int, op: Op) -> None:
         kv_in, kv_out = _kv(net, block, op.name, op.records)
         reads, writes = [*reads, *kv_in], [*kv_out, value]
     if op.param_words:
-        flow, source = Flow(op.param_words), net.process(READ_PARAMS)
+        form, source = StreamFormat(op.param_words), net.process(READ_PARAMS)
         wanted = f"{net.label(block, op.name)}_params"
-        stream = net.stream(wanted, source, net.process(key), flow, StreamKind.PARAMS)
+        stream = net.stream(wanted, source, net.process(key), form, StreamKind.PARAMS)
         net.params.append((stream, ParamRead(params=op.fixed_params, block=block, words=op.param_words)))
         reads.append(stream)
     net.add(key, op, block, tuple(reads), tuple(writes))
@@ -226,9 +226,9 @@ def _kv(net: Net, block: int, op: str, records: KvRecords) -> tuple[list[str], l
         wanted = f"{net.label(block, op)}_kv_{part}"
         region = net.regions.new(wanted)
         reader, writer = f"read_{region}", f"write_{region}"
-        flow = Flow(words)
-        ins.append(net.stream(f"{wanted}_in", net.process(reader), name, flow, StreamKind.KV_READ))
-        outs.append(net.stream(f"{wanted}_out", name, net.process(writer), flow, StreamKind.KV_WRITE))
+        form = StreamFormat(words)
+        ins.append(net.stream(f"{wanted}_in", net.process(reader), name, form, StreamKind.KV_READ))
+        outs.append(net.stream(f"{wanted}_out", name, net.process(writer), form, StreamKind.KV_WRITE))
         read = ReadKv(region=region, block=block, record_words=words, windows=records.windows)
         write = WriteKv(region=region, block=block, record_words=words)
         net.add(reader, read, block, (), (ins[-1],), CONTROL)

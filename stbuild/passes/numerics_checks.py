@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from stbuild.errors import StbuildError
 from stbuild.ir.graph import Block, Graph
-from stbuild.ir.op import Given, Op, StreamingOp
+from stbuild.ir.op import CheckContext, Op, StreamingOp
 from stbuild.ir.param import PositionTable
 from stbuild.ir.values import block_shapes
 from stbuild.limits import MAX_CONTEXT
@@ -45,7 +45,7 @@ def _check_block(
         _check_names(block, op, widths)
         if not (block_is_head and op.any_width):
             require_multiple(op, op.width)
-        op.check(Given(widths=widths, tables=tables, runs=block.count))
+        op.check(CheckContext(widths=widths, tables=tables, runs=block.count))
         widths[op.name] = op.width
     if missing := [name for name in block.outputs if name not in widths]:
         raise StbuildError(f"block {block.name!r} hands on {missing[0]!r}, which it does not make")

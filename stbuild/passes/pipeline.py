@@ -10,7 +10,7 @@ from stbuild.passes.fifos import SizeFifos
 from stbuild.passes.network import build_network
 from stbuild.passes.place import PlaceKernels, PlaceMemory
 from stbuild.passes.segments import FormKernels
-from stbuild.passes.sizes import Wishes, choose_engine, choose_sizes
+from stbuild.passes.sizes import SizeOverrides, choose_engine, choose_sizes
 from stbuild.platform import Platform
 
 Pass = Callable[[Design], Design]
@@ -27,12 +27,12 @@ def design_passes(platform: Platform) -> tuple[Pass, ...]:
     )
 
 
-def plan(graph: Graph, index: WeightIndex, platform: Platform, wishes: Wishes) -> Design:
+def plan(graph: Graph, index: WeightIndex, platform: Platform, overrides: SizeOverrides) -> Design:
     """The design of `graph` (after the numerics pass) with the weights of `index` on `platform`.
 
     Raises StbuildError when a weight is missing, or the model does not fit the card.
     """
-    return plan_engines(graph, index, platform, (choose_engine(platform, wishes),))
+    return plan_engines(graph, index, platform, (choose_engine(platform, overrides),))
 
 
 def plan_engines(graph: Graph, index: WeightIndex, platform: Platform, engines: tuple[Engine, ...]) -> Design:

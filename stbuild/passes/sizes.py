@@ -15,7 +15,7 @@ DSP_SHARE = 0.75
 
 
 @dataclass(frozen=True, kw_only=True)
-class Wishes:
+class SizeOverrides:
     """Sizes that a project sets itself; 0 leaves the choice to `choose_engine`."""
 
     channels: int = 0
@@ -24,19 +24,19 @@ class Wishes:
     token_lanes: int = 0
 
 
-def choose_engine(platform: Platform, wishes: Wishes) -> Engine:
+def choose_engine(platform: Platform, overrides: SizeOverrides) -> Engine:
     """Weight channels up to the ports that still route, one compute unit per SLR, tokens by DSPs.
 
-    Raises StbuildError when the wishes do not fit together or the card has fewer ports.
+    Raises StbuildError when the overrides do not fit together or the card has fewer ports.
     """
-    channels = wishes.channels or _channels(platform)
-    lanes = wishes.lanes or _lanes(channels, len(platform.slrs))
+    channels = overrides.channels or _channels(platform)
+    lanes = overrides.lanes or _lanes(channels, len(platform.slrs))
     _check(channels, lanes, platform)
-    chunk = wishes.chunk or CHUNK
+    chunk = overrides.chunk or CHUNK
     return Engine(
         units=channels // lanes,
         lanes=lanes,
-        token_lanes=wishes.token_lanes or _token_lanes(channels, chunk, platform),
+        token_lanes=overrides.token_lanes or _token_lanes(channels, chunk, platform),
         chunk=chunk,
     )
 

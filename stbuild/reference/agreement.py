@@ -10,8 +10,8 @@ from torch.nn.functional import cosine_similarity
 from stbuild.ir.fixed import INT32_MAX
 from stbuild.ir.op import Op
 from stbuild.ops.norm import Norm
+from stbuild.reference.dual_run import Sample
 from stbuild.reference.floats import eps_deviation
-from stbuild.reference.twin import Sample
 
 MIN_COSINE = 0.995
 """Of integers with floats, mean over the tokens: hidden states after each run of a block, and logits."""
@@ -37,7 +37,7 @@ class Counts:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Nearness:
+class Similarity:
     """How near what leaves a run of a block is: the mean over the tokens of their vectors' cosines."""
 
     cosine: float
@@ -65,7 +65,7 @@ class Agreement:
     """Collects samples; `eps` is how far a norm with a substituted eps is from the model's own."""
 
     counts: dict[Stream, Counts] = field(default_factory=dict)
-    near: list[Nearness] = field(default_factory=list)
+    near: list[Similarity] = field(default_factory=list)
     eps: dict[Stream, float] = field(default_factory=dict)
     own: list[OwnError] = field(default_factory=list)
 
@@ -84,10 +84,10 @@ class Agreement:
         _count(self.counts.setdefault(place, Counts()), floats, exact)
         if op.name in block.outputs:
             cosine = mean_cosine(floats, exact)
-            self.near.append(Nearness(cosine=cosine, value=op.name, block=block.name, run=sample.run))
+            self.near.append(Similarity(cosine=cosine, value=op.name, block=block.name, run=sample.run))
 
     @property
-    def nearest(self) -> Nearness:
+    def nearest(self) -> Similarity:
         """The block run whose integers are furthest from their floats."""
         return min(self.near, key=lambda n: n.cosine)
 

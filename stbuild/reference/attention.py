@@ -9,7 +9,7 @@ from stbuild.ir.fixed import attention_scale
 from stbuild.ops.attention import Attention
 from stbuild.reference.integer import bitlen, rsr, sat
 from stbuild.reference.linear import Quantised, quantise
-from stbuild.reference.score import scores, seen_from, top, weights
+from stbuild.reference.score import scores, top, visible_positions, weights
 from stbuild.reference.threads import Mapper
 
 SCORES_AT_ONCE = 2**18
@@ -42,7 +42,7 @@ def attention(
     """
     length = len(cache.k.a)
     queries = range(length - len(q), length)
-    seen = seen_from(op, run, queries, length)
+    seen = visible_positions(op, run, queries, length)
     query = quantise(q, op.head_dim)
     step = max(1, SCORES_AT_ONCE // seen.numel())
     parts = torch.split(torch.arange(op.heads), step)

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from stbuild.ir.op import Op
-from stbuild.reference.twin import Sample
+from stbuild.reference.dual_run import Sample
 
 SAME = 1e-4
 """Fingerprints this near, relative to the vector's length, are those of one value."""

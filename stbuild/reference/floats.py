@@ -31,8 +31,8 @@ from stbuild.ops.rescale import Rescale
 from stbuild.ops.rotary import Rotary
 from stbuild.ops.slice import Slice
 from stbuild.reference.formula import evaluate
-from stbuild.reference.pointwise import table_row, turned_pairs
-from stbuild.reference.score import seen_from
+from stbuild.reference.pointwise import rotated_pairs, table_row
+from stbuild.reference.score import visible_positions
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,16 +62,16 @@ class FloatReference:
         sequences = (Tokens(ids=tuple(tokens), start=start),)
         for block in self.graph.blocks:
             for run in range(block.count):
-                site = FloatSite(run=run, sequences=sequences, weights=self.weights, tables=self.tables)
-                site.values.update(zip(block.inputs, flow, strict=True))
+                inputs = FloatInputs(run=run, sequences=sequences, weights=self.weights, tables=self.tables)
+                inputs.values.update(zip(block.inputs, flow, strict=True))
                 for op in block.ops:
-                    site.values[op.name] = float_value(site, op)
-                flow = tuple(site.values[name] for name in block.outputs)
+                    inputs.values[op.name] = float_value(inputs, op)
+                flow = tuple(inputs.values[name] for name in block.outputs)
         return flow[0]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class FloatSite:
+class FloatInputs:
     """One run of a block on the tokens of all sequences, one row a token: [rows, width] each value."""
 
     run: int
@@ -106,22 +106,22 @@ class FloatSite:
         return torch.from_numpy(found) * param.scale + param.offset
 
 
-def float_value(site: FloatSite, op: Any) -> Tensor:
-    """The value that `op` makes of those at `site`."""
-    return FLOATS[type(op)](site, op)
+def float_value(inputs: FloatInputs, op: Any) -> Tensor:
+    """The value that `op` makes of those at `inputs`."""
+    return FLOATS[type(op)](inputs, op)
 
 
-def _linear(site: FloatSite, op: Linear) -> Tensor:
-    weight = site.weights.matrix(op.weight.names[site.run]).dequantise()
-    return site.values[op.x] @ torch.from_numpy(weight).T
+def _linear(inputs: FloatInputs, op: Linear) -> Tensor:
+    weight = inputs.weights.matrix(op.weight.names[inputs.run]).dequantise()
+    return inputs.values[op.x] @ torch.from_numpy(weight).T
 
 
-def _norm(site: FloatSite, op: Norm) -> Tensor:
-    x = site.values[op.x]
+def _norm(inputs: FloatInputs, op: Norm) -> Tensor:
+    x = inputs.values[op.x]
     parts = x.reshape(len(x), -1, op.segment)
-    weight = site.param(op.weight)
+    weight = inputs.param(op.weight)
     y = _exactly_normed(op, parts, weight) if op.exact else _normed(op, parts, weight)
-    bias = site.param(op.bias)
+    bias = inputs.param(op.bias)
     return (y if bias is None else y + bias).reshape(x.shape)
 
 
@@ -144,8 +144,8 @@ def eps_deviation(op: Norm, x: Tensor) -> float:
     return float(((ours - exact).norm(dim=-1) / exact.norm(dim=-1).clamp(min=1e-30)).max())
 
 
-def _map(site: FloatSite, op: Map) -> Tensor:
-    x = site.values[op.x]
+def _map(inputs: FloatInputs, op: Map) -> Tensor:
+    x = inputs.values[op.x]
     return evaluate(op.formula, x) if op.formula else _interpolated(op, x)
 
 
@@ -157,75 +157,77 @@ def _interpolated(op: Map, x: Tensor) -> Tensor:
     return samples[i] + (samples[i + 1] - samples[i]) * (place - i)
 
 
-def _rotary(site: FloatSite, op: Rotary) -> Tensor:
-    x = site.values[op.x]
-    table = torch.from_numpy(table_row(op, site.run, site.tables[op.table][site.positions]))[:, None]
+def _rotary(inputs: FloatInputs, op: Rotary) -> Tensor:
+    x = inputs.values[op.x]
+    table = torch.from_numpy(table_row(op, inputs.run, inputs.tables[op.table][inputs.positions]))[:, None]
     heads = x.reshape(len(x), op.heads, op.head_dim)
     turned, rest = heads[:, :, : op.rotary_dim], heads[:, :, op.rotary_dim :]
     cos, sin = table.chunk(2, dim=2)
-    turned = turned * cos + turned_pairs(op, turned) * sin
+    turned = turned * cos + rotated_pairs(op, turned) * sin
     return torch.cat((turned, rest), dim=2).reshape(x.shape)
 
 
-def _attention(site: FloatSite, op: Attention) -> Tensor:
-    return torch.cat([_attended(site, op, *parts) for parts in _by_sequence(site, op)])
+def _attention(inputs: FloatInputs, op: Attention) -> Tensor:
+    return torch.cat([_attended(inputs, op, *parts) for parts in _by_sequence(inputs, op)])
 
 
-def _by_sequence(site: FloatSite, op: Attention) -> Iterator[tuple[range, Tensor, Tensor, Tensor]]:
+def _by_sequence(inputs: FloatInputs, op: Attention) -> Iterator[tuple[range, Tensor, Tensor, Tensor]]:
     """Positions, queries, keys and values of each sequence, [T, heads, head_dim]."""
-    sizes = [len(sequence.ids) for sequence in site.sequences]
-    parts = (torch.split(site.values[n].reshape(-1, h, op.head_dim), sizes) for n, h in
+    sizes = [len(sequence.ids) for sequence in inputs.sequences]
+    parts = (torch.split(inputs.values[n].reshape(-1, h, op.head_dim), sizes) for n, h in
              ((op.q, op.heads), (op.k, op.kv_heads), (op.v, op.kv_heads)))  # fmt: skip
-    for sequence, q, k, v in zip(site.sequences, *parts, strict=True):
+    for sequence, q, k, v in zip(inputs.sequences, *parts, strict=True):
         yield sequence.positions, q, k, v
 
 
-def _attended(site: FloatSite, op: Attention, positions: range, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+def _attended(
+    inputs: FloatInputs, op: Attention, positions: range, q: Tensor, k: Tensor, v: Tensor
+) -> Tensor:
     """Attention of the tokens at `positions` to themselves and to what the cache has before them."""
     place = (torch.arange(positions.stop) - positions.start) % len(positions)
     k, v = k[place], v[place]
     q, k, v = (t.transpose(0, 1) for t in (q, k, v))
     k, v = (t.repeat_interleave(op.heads // op.kv_heads, 0) for t in (k, v))
     if op.cap or op.slopes or op.sinks:
-        y = _softmax(site, op, positions, q @ k.mT * op.scale) @ v
+        y = _softmax(inputs, op, positions, q @ k.mT * op.scale) @ v
     else:
-        seen = seen_from(op, site.run, positions, positions.stop)
+        seen = visible_positions(op, inputs.run, positions, positions.stop)
         y = scaled_dot_product_attention(q[None], k[None], v[None], attn_mask=seen, scale=op.scale)[0]
     return y.transpose(0, 1).reshape(len(positions), -1)
 
 
-def _softmax(site: FloatSite, op: Attention, positions: range, scores: Tensor) -> Tensor:
+def _softmax(inputs: FloatInputs, op: Attention, positions: range, scores: Tensor) -> Tensor:
     """The weights of scores [heads, T, positions] of the queries at `positions`."""
     if op.cap:
         scores = op.cap * torch.tanh(scores / op.cap)
     if op.slopes:
         distance = torch.tensor(positions)[:, None] - torch.arange(positions.stop)
         scores = scores - torch.tensor(op.slopes)[:, None, None] * distance
-    scores = scores.masked_fill(~seen_from(op, site.run, positions, positions.stop), -torch.inf)
+    scores = scores.masked_fill(~visible_positions(op, inputs.run, positions, positions.stop), -torch.inf)
     if op.sinks is None:
         return scores.softmax(-1)
-    sinks = (site.vector(op.sinks) * math.log(2)).reshape(-1, 1, 1).expand(-1, len(positions), 1)
+    sinks = (inputs.vector(op.sinks) * math.log(2)).reshape(-1, 1, 1).expand(-1, len(positions), 1)
     return torch.cat((scores, sinks), dim=-1).softmax(-1)[..., :-1]
 
 
-def _unchanged(site: FloatSite, op: Any) -> Tensor:
+def _unchanged(inputs: FloatInputs, op: Any) -> Tensor:
     """Quantize and Rescale do nothing to a float."""
-    return site.values[op.x]
+    return inputs.values[op.x]
 
 
-FLOATS: Mapping[type, Callable[[FloatSite, Any], Tensor]] = {
-    Embed: lambda site, op: site.rows(op.table, site.tokens),
-    PositionEmbed: lambda site, op: site.rows(op.table, [p + op.offset for p in site.positions]),
+FLOATS: Mapping[type, Callable[[FloatInputs, Any], Tensor]] = {
+    Embed: lambda inputs, op: inputs.rows(op.table, inputs.tokens),
+    PositionEmbed: lambda inputs, op: inputs.rows(op.table, [p + op.offset for p in inputs.positions]),
     Linear: _linear,
     Norm: _norm,
     Map: _map,
-    Affine: lambda site, op: site.values[op.x] * op.scale + op.offset,
-    Add: lambda site, op: site.values[op.a] + site.values[op.b],
-    Mul: lambda site, op: site.values[op.a] * site.values[op.b],
-    AddParam: lambda site, op: site.values[op.x] + site.vector(op.param),
-    MulParam: lambda site, op: site.values[op.x] * site.vector(op.param),
-    Slice: lambda site, op: site.values[op.x][:, op.start : op.start + op.width],
-    Concat: lambda site, op: torch.cat([site.values[part] for part in op.parts], dim=1),
+    Affine: lambda inputs, op: inputs.values[op.x] * op.scale + op.offset,
+    Add: lambda inputs, op: inputs.values[op.a] + inputs.values[op.b],
+    Mul: lambda inputs, op: inputs.values[op.a] * inputs.values[op.b],
+    AddParam: lambda inputs, op: inputs.values[op.x] + inputs.vector(op.param),
+    MulParam: lambda inputs, op: inputs.values[op.x] * inputs.vector(op.param),
+    Slice: lambda inputs, op: inputs.values[op.x][:, op.start : op.start + op.width],
+    Concat: lambda inputs, op: torch.cat([inputs.values[part] for part in op.parts], dim=1),
     Rotary: _rotary,
     Attention: _attention,
     Quantize: _unchanged,

@@ -12,11 +12,11 @@ from stbuild.ir.graph import Block, Graph
 from stbuild.ir.tensors import Tensors
 from stbuild.ir.values import block_shapes
 from stbuild.reference.attention import KvCache
-from stbuild.reference.kernels import KERNELS, Site
+from stbuild.reference.kernels import KERNELS, OpInputs
 from stbuild.reference.linear import Quantised, WideMatrix
 from stbuild.reference.threads import Mapper, mapper
 
-Place = tuple[str, int, str]
+ValueKey = tuple[str, int, str]
 """Block, run and value."""
 OUTPUTS = "*"
 """Keeps the outputs of every block run."""
@@ -27,7 +27,7 @@ class State:
     """What a sequence leaves behind: its length and the KV cache of each attention op and run."""
 
     position: int = 0
-    caches: dict[Place, KvCache] = field(default_factory=dict)
+    caches: dict[ValueKey, KvCache] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -35,7 +35,7 @@ class Outcome:
     """Integers of one pass: logits [T or 1, vocabulary] and the vectors [T, width] that were kept."""
 
     logits: Tensor
-    kept: Mapping[Place, Tensor]
+    kept: Mapping[ValueKey, Tensor]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,20 +70,20 @@ class Reference:
         return outcome
 
     def _run(
-        self, tokens: tuple[int, ...], positions: range, caches: dict[Place, KvCache], each: Mapper,
+        self, tokens: tuple[int, ...], positions: range, caches: dict[ValueKey, KvCache], each: Mapper,
         keep: Sequence[str], all_logits: bool,
     ) -> Outcome:  # fmt: skip
         flow: tuple[Tensor, ...] = ()
-        kept: dict[Place, Tensor] = {}
+        kept: dict[ValueKey, Tensor] = {}
         shapes = block_shapes(self.graph)
         for block in self.graph.blocks:
             if block is self.graph.blocks[-1] and not all_logits:
                 tokens, positions, flow = tokens[-1:], positions[-1:], tuple(x[-1:] for x in flow)
             for run in range(block.count):
-                site = Site(block=block, run=run, tokens=tokens, positions=positions,
+                inputs = OpInputs(block=block, run=run, tokens=tokens, positions=positions,
                             shapes=shapes[block.name], weights=self.weights, tables=self.tables,
                             caches=caches, wide=self._matrices if self.wide else None, each=each)  # fmt: skip
-                values = _values(site, flow)
+                values = _values(inputs, flow)
                 flow = tuple(values[name] for name in block.outputs)
                 kept.update({(block.name, run, name): values[name] for name in _wanted(block, keep)})
         return Outcome(logits=flow[0], kept=kept)
@@ -98,16 +98,16 @@ class Reference:
             raise StbuildError(f"token {bad[0]} is not in the vocabulary of {self.graph.vocab_size}")
 
 
-def _values(site: Site, flow: tuple[Tensor, ...]) -> dict[str, Tensor]:
+def _values(inputs: OpInputs, flow: tuple[Tensor, ...]) -> dict[str, Tensor]:
     """All vectors of one run of a block whose inputs are `flow`."""
-    site.vectors.update(zip(site.block.inputs, flow, strict=True))
-    for op in site.block.ops:
-        value = KERNELS[type(op)](site, op)
+    inputs.vectors.update(zip(inputs.block.inputs, flow, strict=True))
+    for op in inputs.block.ops:
+        value = KERNELS[type(op)](inputs, op)
         if isinstance(value, Quantised):
-            site.quantised[op.name] = value
+            inputs.quantised[op.name] = value
         else:
-            site.vectors[op.name] = value
-    return site.vectors
+            inputs.vectors[op.name] = value
+    return inputs.vectors
 
 
 def _wanted(block: Block, keep: Sequence[str]) -> set[str]:

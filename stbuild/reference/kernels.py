@@ -40,7 +40,7 @@ from stbuild.reference.threads import Mapper
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Site:
+class OpInputs:
     """One run of a block: its tokens, where the numbers come from, and the values made so far."""
 
     block: Block
@@ -83,83 +83,83 @@ class Site:
         return torch.from_numpy(param_fixed(param, values, frac)).long()
 
 
-def _embed(site: Site, op: Embed) -> Tensor:
-    return site.rows(op.table, site.tokens, op.frac)
+def _embed(inputs: OpInputs, op: Embed) -> Tensor:
+    return inputs.rows(op.table, inputs.tokens, op.frac)
 
 
-def _position_embed(site: Site, op: PositionEmbed) -> Tensor:
-    return site.rows(op.table, tuple(p + op.offset for p in site.positions), op.frac)
+def _position_embed(inputs: OpInputs, op: PositionEmbed) -> Tensor:
+    return inputs.rows(op.table, tuple(p + op.offset for p in inputs.positions), op.frac)
 
 
-def _linear(site: Site, op: Linear) -> Tensor:
-    return linear(site.quantised[op.x], site.matrix(op.weight), site.frac(op.x), op.frac, site.each)
+def _linear(inputs: OpInputs, op: Linear) -> Tensor:
+    return linear(inputs.quantised[op.x], inputs.matrix(op.weight), inputs.frac(op.x), op.frac, inputs.each)
 
 
-def _norm(site: Site, op: Norm) -> Tensor:
-    weight, bias = site.param(op.weight, PARAM_FRAC), site.param(op.bias, PARAM_FRAC)
-    return norm(op, site.vectors[op.x], site.frac(op.x), weight, bias)
+def _norm(inputs: OpInputs, op: Norm) -> Tensor:
+    weight, bias = inputs.param(op.weight, PARAM_FRAC), inputs.param(op.bias, PARAM_FRAC)
+    return norm(op, inputs.vectors[op.x], inputs.frac(op.x), weight, bias)
 
 
-def _map(site: Site, op: Map) -> Tensor:
-    return function(op, site.vectors[op.x])
+def _map(inputs: OpInputs, op: Map) -> Tensor:
+    return function(op, inputs.vectors[op.x])
 
 
-def _affine(site: Site, op: Affine) -> Tensor:
-    return affine(op, site.vectors[op.x], site.frac(op.x))
+def _affine(inputs: OpInputs, op: Affine) -> Tensor:
+    return affine(op, inputs.vectors[op.x], inputs.frac(op.x))
 
 
-def _add(site: Site, op: Add) -> Tensor:
-    return add(site.vectors[op.a], site.vectors[op.b])
+def _add(inputs: OpInputs, op: Add) -> Tensor:
+    return add(inputs.vectors[op.a], inputs.vectors[op.b])
 
 
-def _mul(site: Site, op: Mul) -> Tensor:
-    return multiply(op, site.vectors[op.a], site.vectors[op.b], site.frac(op.a), site.frac(op.b))
+def _mul(inputs: OpInputs, op: Mul) -> Tensor:
+    return multiply(op, inputs.vectors[op.a], inputs.vectors[op.b], inputs.frac(op.a), inputs.frac(op.b))
 
 
-def _add_param(site: Site, op: AddParam) -> Tensor:
-    param = site.param(op.param, op.frac)
+def _add_param(inputs: OpInputs, op: AddParam) -> Tensor:
+    param = inputs.param(op.param, op.frac)
     assert param is not None
-    return add(site.vectors[op.x], param)
+    return add(inputs.vectors[op.x], param)
 
 
-def _mul_param(site: Site, op: MulParam) -> Tensor:
-    param = site.param(op.param, op.param_frac)
+def _mul_param(inputs: OpInputs, op: MulParam) -> Tensor:
+    param = inputs.param(op.param, op.param_frac)
     assert param is not None
-    return multiply(op, site.vectors[op.x], param, site.frac(op.x), op.param_frac)
+    return multiply(op, inputs.vectors[op.x], param, inputs.frac(op.x), op.param_frac)
 
 
-def _slice(site: Site, op: Slice) -> Tensor:
-    return site.vectors[op.x][:, op.start : op.start + op.width]
+def _slice(inputs: OpInputs, op: Slice) -> Tensor:
+    return inputs.vectors[op.x][:, op.start : op.start + op.width]
 
 
-def _concat(site: Site, op: Concat) -> Tensor:
-    return torch.cat([site.vectors[part] for part in op.parts], dim=1)
+def _concat(inputs: OpInputs, op: Concat) -> Tensor:
+    return torch.cat([inputs.vectors[part] for part in op.parts], dim=1)
 
 
-def _rotary(site: Site, op: Rotary) -> Tensor:
-    rows = site.tables[op.table][site.positions.start : site.positions.stop]
-    row = table_row(op, site.run, rows)
-    return rotary(op, site.vectors[op.x], torch.from_numpy(to_fixed(row, TABLE_FRAC)).long())
+def _rotary(inputs: OpInputs, op: Rotary) -> Tensor:
+    rows = inputs.tables[op.table][inputs.positions.start : inputs.positions.stop]
+    row = table_row(op, inputs.run, rows)
+    return rotary(op, inputs.vectors[op.x], torch.from_numpy(to_fixed(row, TABLE_FRAC)).long())
 
 
-def _attention(site: Site, op: Attention) -> Tensor:
-    place = (site.block.name, site.run, op.name)
-    new = cache_of(op, site.vectors[op.k], site.vectors[op.v])
-    cache = site.caches[place].extended(new) if place in site.caches else new
-    site.caches[place] = cache
-    sinks = site.param(op.sinks, PARAM_FRAC)
-    return attention(op, site.run, site.vectors[op.q], cache, sinks, site.each)
+def _attention(inputs: OpInputs, op: Attention) -> Tensor:
+    place = (inputs.block.name, inputs.run, op.name)
+    new = cache_of(op, inputs.vectors[op.k], inputs.vectors[op.v])
+    cache = inputs.caches[place].extended(new) if place in inputs.caches else new
+    inputs.caches[place] = cache
+    sinks = inputs.param(op.sinks, PARAM_FRAC)
+    return attention(op, inputs.run, inputs.vectors[op.q], cache, sinks, inputs.each)
 
 
-def _rescale(site: Site, op: Rescale) -> Tensor:
-    return sat(rsr(site.vectors[op.x], site.frac(op.x) - op.frac))
+def _rescale(inputs: OpInputs, op: Rescale) -> Tensor:
+    return sat(rsr(inputs.vectors[op.x], inputs.frac(op.x) - op.frac))
 
 
-def _quantize(site: Site, op: Quantize) -> Quantised:
-    return quantise(site.vectors[op.x])
+def _quantize(inputs: OpInputs, op: Quantize) -> Quantised:
+    return quantise(inputs.vectors[op.x])
 
 
-KERNELS: Mapping[type, Callable[[Site, Any], Tensor | Quantised]] = {
+KERNELS: Mapping[type, Callable[[OpInputs, Any], Tensor | Quantised]] = {
     Embed: _embed, PositionEmbed: _position_embed, Linear: _linear, Norm: _norm, Map: _map,
     Affine: _affine, Add: _add, Mul: _mul, AddParam: _add_param, MulParam: _mul_param,
     Slice: _slice, Concat: _concat, Rotary: _rotary, Attention: _attention,

@@ -49,7 +49,7 @@ def table_row(op: Rotary, run: int, rows: NDArray[np.float32]) -> NDArray[np.flo
     return rows[:, first : first + width]
 
 
-def turned_pairs(op: Rotary, x: Tensor) -> Tensor:
+def rotated_pairs(op: Rotary, x: Tensor) -> Tensor:
     """Of `x` [T, heads, rotary_dim], each pair (a, b) as (-b, a)."""
     if op.interleaved:
         return torch.stack((-x[:, :, 1::2], x[:, :, ::2]), dim=3).flatten(2)
@@ -61,7 +61,7 @@ def rotary(op: Rotary, x: Tensor, table: Tensor) -> Tensor:
     """Rotate [T, heads * head_dim] by `table` [T, 2 * rotary_dim], cosines then sines."""
     heads = x.reshape(len(x), op.heads, op.head_dim)
     turned, rest = heads[:, :, : op.rotary_dim], heads[:, :, op.rotary_dim :]
-    other = turned_pairs(op, turned)
+    other = rotated_pairs(op, turned)
     cos, sin = table[:, None].chunk(2, dim=2)
     turned = sat(rsr(turned * cos + other * sin, TABLE_FRAC))
     return torch.cat((turned, rest), dim=2).reshape(x.shape)

@@ -15,7 +15,7 @@ from stbuild.ir.tensors import Tensors
 from stbuild.ir.types import ACTIVATION_FRAC, RESIDUAL_FRAC
 from stbuild.ops.map import Map
 from stbuild.ops.mul_param import MulParam
-from stbuild.reference.twin import Sample
+from stbuild.reference.dual_run import Sample
 
 VALUE_BITS = 31
 """Of an int32 beside its sign."""

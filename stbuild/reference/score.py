@@ -53,7 +53,7 @@ def weights(score: Tensor, top: Tensor) -> Tensor:
     return (left - (((left - right) * (f & 1023)) >> 10)) >> i.clamp(max=31)
 
 
-def seen_from(op: Attention, run: int, queries: range, length: int) -> Tensor:
+def visible_positions(op: Attention, run: int, queries: range, length: int) -> Tensor:
     """Which of the first `length` positions each of the positions `queries` sees in a run."""
     own, position = torch.tensor(queries)[:, None], torch.arange(length)
     causal = position <= own

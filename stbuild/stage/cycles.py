@@ -23,7 +23,7 @@ from stbuild.platform import Platform
 from stbuild.runtime.native import NativeDevice
 from stbuild.runtime.session import COUNT, HEAD, POSITION, TOKENS
 from stbuild.stage.entry import run_stage, stage_parser
-from stbuild.timing.bandwidth import Supply, rates, supply_of
+from stbuild.timing.bandwidth import MemoryBandwidth, rates, supply_of
 from stbuild.timing.bounds import engine_bound, launches, memory_bound, memory_bytes
 from stbuild.timing.estimate import CycleEstimate, Engine, Step, Times
 from stbuild.timing.report import estimate_report, speed_line
@@ -76,7 +76,7 @@ def simulate(device: NativeDevice, design: Design, platform: Platform, prompt: i
     )
 
 
-def control_rates(design: Design, supply: Supply) -> dict[str, float]:
+def control_rates(design: Design, supply: MemoryBandwidth) -> dict[str, float]:
     """`rates` by the emulator's names of the processes."""
     named = with_identifiers(design)
     (control,) = (k for k in named.kernels if k.role is KernelRole.CONTROL)
@@ -96,7 +96,9 @@ def set_latency(device: NativeDevice, cycles: dict[str, int]) -> None:
             device.set(f"read_latency.{process}", count)
 
 
-def run_step(device: NativeDevice, design: Design, supply: Supply, name: str, way: Sequence[Launch]) -> Step:
+def run_step(
+    device: NativeDevice, design: Design, supply: MemoryBandwidth, name: str, way: Sequence[Launch]
+) -> Step:
     """Launch by launch; what processes did is added up."""
     seen = [run_launch(device, launch) for launch in way]
     return Step(

@@ -15,9 +15,9 @@ from stbuild.frontend.derived_weights import known_uses
 from stbuild.frontend.module_run import module_logits
 from stbuild.frontend.weights import Checkpoint, Uses, uses_of
 from stbuild.ir.graph import Graph
+from stbuild.reference.dual_run import DualRun, Matrix, Sample, matrix_of
 from stbuild.reference.floats import Tokens
 from stbuild.reference.lockstep import Lockstep
-from stbuild.reference.twin import Matrix, Sample, Twin, matrix_of
 
 LARGE = 2 * 10**9
 """Weights from which on the longer prompt is shorter, so that a model of 7 billion is checked in a minute."""
@@ -72,7 +72,7 @@ class FloatRun:
         step: Lockstep[Matrix] = Lockstep(
             lambda name: matrix_of(self.weights.matrix(name)), lambda matrix: matrix.bytes, CAPACITY
         )
-        twin = Twin(graph=self.graph, weights=self.weights, matrix=step.get, tables=self.tables)
+        dual = DualRun(graph=self.graph, weights=self.weights, matrix=step.get, tables=self.tables)
         parameters = _Parameters(weights=self.weights, uses=self.uses, matrix=step.get)
         modules = (self.module, copy.deepcopy(self.module))
 
@@ -83,7 +83,7 @@ class FloatRun:
         first, second, graph = step.run((
             lambda: logits(modules[0], long, None if shown else seen),
             lambda: logits(modules[1], short, seen if shown else None),
-            lambda: twin.run((long, short), self.exact_rows, watch),
+            lambda: dual.run((long, short), self.exact_rows, watch),
         ))  # fmt: skip
         return Outcome(module=torch.cat((first, second)), graph=graph)
 

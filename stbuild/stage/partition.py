@@ -8,7 +8,7 @@ from stbuild.ir import serde
 from stbuild.ir.weights import WeightIndex
 from stbuild.passes.pipeline import plan
 from stbuild.passes.report import design_report
-from stbuild.passes.sizes import Wishes
+from stbuild.passes.sizes import SizeOverrides
 from stbuild.platform import Platform
 from stbuild.stage.entry import run_stage, stage_parser
 from stbuild.stage.fixed_graph import add_formats, fixed_graph
@@ -20,7 +20,7 @@ def main(args: Namespace) -> None:
     graph = fixed_graph(args.graph, args.formats)
     index = serde.read(WeightIndex, Path(args.index))
     platform = serde.from_data(Platform, params["platform"])
-    design = plan(graph, index, platform, Wishes(**params["wishes"]))
+    design = plan(graph, index, platform, SizeOverrides(**params["overrides"]))
     serde.write(Path(args.out_graph), graph)
     serde.write(Path(args.out_design), design)
     Path(args.report).write_text(design_report(design, platform))
@@ -31,7 +31,7 @@ if __name__ == "__main__":
         "Bind a graph to engines, channels and memory.",
         graph="the traced graph",
         index="the index of the weights",
-        params="platform and wishes",
+        params="platform and overrides",
         out_graph="the graph in fixed point",
         out_design="the design",
         report="the design in words",

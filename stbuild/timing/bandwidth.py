@@ -20,7 +20,7 @@ from stbuild.platform import Memory, Platform
 
 
 @dataclass(frozen=True, kw_only=True)
-class Supply:
+class MemoryBandwidth:
     """The bandwidth of one group of banks that are read as one, in bytes per cycle of the kernels' clock."""
 
     memory: Memory
@@ -67,12 +67,12 @@ class Supply:
         return f"{self.memory.gbs_per_bank:g} GB/s a bank{banks} ({kind}: {source.text})"
 
 
-def supply_of(design: Design, platform: Platform) -> Supply:
+def supply_of(design: Design, platform: Platform) -> MemoryBandwidth:
     """The memory that `design` lies in."""
-    return Supply(memory=platform.memory, clock_mhz=design.sizes.clock_mhz)
+    return MemoryBandwidth(memory=platform.memory, clock_mhz=design.sizes.clock_mhz)
 
 
-def rates(design: Design, supply: Supply) -> dict[str, float]:
+def rates(design: Design, supply: MemoryBandwidth) -> dict[str, float]:
     """Bytes per cycle of each process of `control` that reads or writes memory."""
     streamed = tuple(design.region(p.op.region) for p in design.processes if isinstance(p.op, ReadWeights))
     found = {}

@@ -10,7 +10,7 @@ from stbuild.ir.design import (
 )  # fmt: skip
 from stbuild.ir.plumbing import ReadKv, ReadParams, ReadWeights, RowRead, Sequence, WriteKv, WriteWords
 from stbuild.ir.program import Launch
-from stbuild.timing.bandwidth import Supply
+from stbuild.timing.bandwidth import MemoryBandwidth
 
 
 def launches(tokens: int, chunk: int) -> tuple[Launch, ...]:
@@ -27,7 +27,7 @@ def memory_bytes(design: Design, launch: Launch) -> int:
     return sum(count for _, count in _traffic(design, launch))
 
 
-def memory_bound(design: Design, supply: Supply, launch: Launch) -> float:
+def memory_bound(design: Design, supply: MemoryBandwidth, launch: Launch) -> float:
     """Cycles of the bank that moves the most bytes; of all banks together where they are interleaved.
 
     Bytes of a region in several banks are taken as spread evenly over them.

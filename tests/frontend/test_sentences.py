@@ -16,12 +16,12 @@ from stbuild.frontend.context import check_context
 from stbuild.frontend.float_weights import weights_of
 from stbuild.frontend.lower import _operator
 from stbuild.frontend.model_graph import decode_graph
-from stbuild.frontend.values import BASE, Expr, Statistic, Turned, Vec
+from stbuild.frontend.values import BASE, Expr, PositionProduct, Statistic, Vec
 from stbuild.frontend.weights import index_of
 from stbuild.ir.graph import Graph
 from stbuild.passes.numerics import FixNumerics
 from stbuild.passes.pipeline import plan
-from stbuild.passes.sizes import Wishes
+from stbuild.passes.sizes import SizeOverrides
 from tests.accelerator import platform
 
 CONTEXT = 64
@@ -113,13 +113,15 @@ def test_a_head_on_the_embedding_is_a_design() -> None:
     net = Net(plain)
     traced = graph_of(net)
     index = index_of(traced, weights_of(net, traced))
-    design = plan(FixNumerics()(traced), index, platform("u55c"), Wishes(channels=2, lanes=1))
+    design = plan(FixNumerics()(traced), index, platform("u55c"), SizeOverrides(channels=2, lanes=1))
     assert [op.name for op in design.matmuls] == ["head"]
 
 
 def test_values_and_functions_have_names_that_a_reader_knows() -> None:
     vec = Vec(source="x", width=1, index=np.zeros(1, np.int64))
-    assert describe(Turned(terms=())) == "product of a vector with numbers that depend on the position"
+    assert (
+        describe(PositionProduct(terms=())) == "product of a vector with numbers that depend on the position"
+    )
     assert describe(Expr(base=vec, target=torch.tanh, args=())) == "function of a vector"
     mean = Statistic(x=vec, segment=1, kind="mean", index=vec.index, function=BASE)
     assert describe(mean) == "mean over the elements of a vector"

@@ -20,7 +20,7 @@ from stbuild.ir.param import Param
 from stbuild.passes.numerics import FixNumerics
 from stbuild.passes.pipeline import plan
 from stbuild.passes.report import design_report
-from stbuild.passes.sizes import Wishes
+from stbuild.passes.sizes import SizeOverrides
 from tests.accelerator import platform
 
 PROJECTS = Path(__file__).resolve().parents[2] / "projects"
@@ -36,11 +36,11 @@ class Planned:
     card: str
 
     @staticmethod
-    def of(graph: Graph, card: str, *, group: int = 32, **wishes: int) -> "Planned":
+    def of(graph: Graph, card: str, *, group: int = 32, **overrides: int) -> "Planned":
         """The design of a traced graph whose matrices have groups of `group` columns."""
         fixed = FixNumerics()(graph)
         index = index_of(fixed, SyntheticWeights.of(uses_of(fixed, group)))
-        design = plan(fixed, index, platform(card), Wishes(**wishes))
+        design = plan(fixed, index, platform(card), SizeOverrides(**overrides))
         return Planned(graph=fixed, design=design, card=card)
 
     @property

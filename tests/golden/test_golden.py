@@ -10,7 +10,7 @@ from stbuild.ir.graph import Graph
 from stbuild.ir.printer import graph_text
 from stbuild.passes.numerics import FixNumerics
 from stbuild.passes.pipeline import plan
-from stbuild.passes.sizes import Wishes
+from stbuild.passes.sizes import SizeOverrides
 from tests.accelerator import platform
 from tests.golden.designs import Planned, project_graph, traced
 from tests.golden_fixture import Golden
@@ -104,5 +104,7 @@ def test_new_weights_never_change_the_cxx(tiny: Graph, size: float) -> None:
         parameter.data.mul_(size)
     fixed = FixNumerics()(tiny)
     index = index_of(fixed, ModuleWeights.of(model, uses_of(fixed, 32)))
-    ours = Planned(graph=fixed, design=plan(fixed, index, platform("u55c"), Wishes(**FEW)), card="u55c")
+    ours = Planned(
+        graph=fixed, design=plan(fixed, index, platform("u55c"), SizeOverrides(**FEW)), card="u55c"
+    )
     assert ours.cxx == Planned.of(tiny, "u55c", **FEW).cxx

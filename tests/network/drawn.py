@@ -11,21 +11,21 @@ from stbuild.ir.design import Design
 from stbuild.ir.graph import Graph
 from stbuild.passes.numerics import FixNumerics
 from stbuild.passes.pipeline import plan
-from stbuild.passes.sizes import Wishes
+from stbuild.passes.sizes import SizeOverrides
 from tests.accelerator import DEFAULT, Accelerator, accelerate_graph, platform, traced_image
 
 
-def planned(graph: Graph, card: str = "u55c", wishes: Wishes = DEFAULT) -> Design:
+def planned(graph: Graph, card: str = "u55c", overrides: SizeOverrides = DEFAULT) -> Design:
     """The design of a graph; no number is drawn."""
     fixed = FixNumerics()(graph)
-    return plan(fixed, index_of(fixed, _weights(fixed)), platform(card), wishes)
+    return plan(fixed, index_of(fixed, _weights(fixed)), platform(card), overrides)
 
 
-def emulated(graph: Graph, folder: Path, wishes: Wishes = DEFAULT) -> Accelerator:
+def emulated(graph: Graph, folder: Path, overrides: SizeOverrides = DEFAULT) -> Accelerator:
     """The graph on an emulated card that keeps traces."""
     fixed = FixNumerics()(graph)
     return accelerate_graph(
-        fixed, _weights(fixed), _tables(graph), folder, compiler=traced_image, wishes=wishes
+        fixed, _weights(fixed), _tables(graph), folder, compiler=traced_image, overrides=overrides
     )
 
 

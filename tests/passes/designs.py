@@ -15,11 +15,11 @@ from stbuild.ops.linear import Linear
 from stbuild.passes.network import build_network
 from stbuild.passes.numerics import FixNumerics
 from stbuild.passes.pipeline import design_passes
-from stbuild.passes.sizes import Wishes, choose_engine, choose_sizes
+from stbuild.passes.sizes import SizeOverrides, choose_engine, choose_sizes
 from tests.accelerator import platform
 from tests.reference.small import Variant, small_graph
 
-FEW = Wishes(channels=4, lanes=2, chunk=4)
+FEW = SizeOverrides(channels=4, lanes=2, chunk=4)
 """Sizes of small designs."""
 
 
@@ -39,9 +39,9 @@ def index_of(graph: Graph, group: int = 32) -> WeightIndex:
     return WeightIndex(formats=formats, source="none")
 
 
-def network_of(graph: Graph, card: str = "u55c", wishes: Wishes = FEW) -> Design:
+def network_of(graph: Graph, card: str = "u55c", overrides: SizeOverrides = FEW) -> Design:
     """The network of a graph in fixed point, before any pass on designs."""
-    engines = (choose_engine(platform(card), wishes),)
+    engines = (choose_engine(platform(card), overrides),)
     sizes = choose_sizes(graph, platform(card), engines)
     return build_network(graph, index_of(graph), sizes, engines, card)
 

@@ -9,7 +9,7 @@ from stbuild.ir.plumbing import ComputeUnit, Sequence
 from stbuild.ops.add import Add
 from stbuild.ops.fork import Fork
 from stbuild.passes.fifos import BURST, COMMANDS, DESCRIPTORS, MARGIN, SMALL, SizeFifos
-from stbuild.passes.sizes import Wishes
+from stbuild.passes.sizes import SizeOverrides
 from tests.passes.designs import design_of, finished, graph_of, network_of
 from tests.reference.small import Variant
 
@@ -22,7 +22,7 @@ def of_kind(design: Design, *kinds: StreamKind) -> list[Stream]:
 
 
 def with_chunk(chunk: int) -> Design:
-    return finished(network_of(graph_of(FULL), wishes=Wishes(channels=4, lanes=2, chunk=chunk)))
+    return finished(network_of(graph_of(FULL), overrides=SizeOverrides(channels=4, lanes=2, chunk=chunk)))
 
 
 def residuals(design: Design) -> list[Stream]:
@@ -69,7 +69,7 @@ def test_the_head_s_vector_holds_one_token() -> None:
 
 def test_a_vector_of_one_word_is_no_descriptor() -> None:
     """A quantised vector of 32 elements is one word for each token, like a descriptor for each op."""
-    network = network_of(graph_of(FULL), wishes=Wishes(channels=4, lanes=2, chunk=64))
+    network = network_of(graph_of(FULL), overrides=SizeOverrides(channels=4, lanes=2, chunk=64))
     narrow = tuple(replace(s, words=1) if s.kind is StreamKind.VECTOR else s for s in network.streams)
     sized = SizeFifos()(replace(network, streams=narrow))
     assert {s.depth for s in of_kind(sized, StreamKind.VECTOR)} == {64 + MARGIN}

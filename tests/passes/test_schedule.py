@@ -6,7 +6,7 @@ from stbuild.errors import StbuildError
 from stbuild.ir.design import Engine, MatmulOp
 from stbuild.ir.graph import Graph
 from stbuild.passes.schedule import bind_blocks, schedule_matmuls
-from stbuild.passes.sizes import Wishes, choose_engine, choose_sizes
+from stbuild.passes.sizes import SizeOverrides, choose_engine, choose_sizes
 from tests.accelerator import platform
 from tests.passes.designs import graph_of, index_of
 from tests.reference.small import Variant
@@ -51,19 +51,19 @@ def test_a_weight_group_that_does_not_divide_the_columns_is_refused() -> None:
 
 @pytest.mark.parametrize(("card", "channels", "units"), [("u55c", 24, 3), ("u280", 24, 3), ("vck5000", 4, 1)])
 def test_the_engine_of_a_card(card: str, channels: int, units: int) -> None:
-    engine = choose_engine(platform(card), Wishes())
+    engine = choose_engine(platform(card), SizeOverrides())
     assert (engine.channels, engine.units) == (channels, units)
     sizes = choose_sizes(graph_of(Variant()), platform(card), (engine,))
     assert (sizes.chunk, sizes.context) == (engine.chunk, 32)
 
 
 @pytest.mark.parametrize(
-    ("wishes", "sentence"),
+    ("overrides", "sentence"),
     [
-        (Wishes(channels=5, lanes=2), "5 channels do not fill compute units of 2 lanes"),
-        (Wishes(channels=40), "40 weight channels are more than u55c can feed"),
+        (SizeOverrides(channels=5, lanes=2), "5 channels do not fill compute units of 2 lanes"),
+        (SizeOverrides(channels=40), "40 weight channels are more than u55c can feed"),
     ],
 )
-def test_wishes_that_do_not_fit_are_refused(wishes: Wishes, sentence: str) -> None:
+def test_wishes_that_do_not_fit_are_refused(overrides: SizeOverrides, sentence: str) -> None:
     with pytest.raises(StbuildError, match=sentence):
-        choose_engine(platform("u55c"), wishes)
+        choose_engine(platform("u55c"), overrides)

@@ -15,7 +15,7 @@ from stbuild.frontend.weights import index_of, uses_of
 from stbuild.ir.formats import USUAL, Formats
 from stbuild.passes.numerics import FixNumerics
 from stbuild.passes.pipeline import plan
-from stbuild.passes.sizes import Wishes
+from stbuild.passes.sizes import SizeOverrides
 from stbuild.stage.formats import proposed, said
 from tests.accelerator import platform
 from tests.floats import float_check, run_of
@@ -90,5 +90,5 @@ def sources(model: nn.Module) -> dict[str, str]:
     """The C++ of `model` with its weights."""
     graph = FixNumerics()(decode_graph(model, name="tiny", context=32).graph)
     index = index_of(graph, ModuleWeights.of(model, uses_of(graph, 32)))
-    design = plan(graph, index, platform("u55c"), Wishes(channels=2, lanes=1))
+    design = plan(graph, index, platform("u55c"), SizeOverrides(channels=2, lanes=1))
     return {**kernel_files(design), "system": system_file(design)}

@@ -17,9 +17,9 @@ from stbuild.ir.packed import PackedMatrix
 from stbuild.ir.tensors import Tensors
 from stbuild.ir.values import Shape, block_shapes
 from stbuild.ops.linear import Linear
-from stbuild.reference.floats import FloatSite, Tokens, float_value
+from stbuild.reference.floats import FloatInputs, Tokens, float_value
 from stbuild.reference.integer import sat
-from stbuild.reference.kernels import KERNELS, Site
+from stbuild.reference.kernels import KERNELS, OpInputs
 from stbuild.reference.linear import Quantised
 
 
@@ -74,7 +74,7 @@ def _dense(packed: PackedMatrix, d: NDArray[Any], m: NDArray[Any]) -> Tensor:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Twin:
+class DualRun:
     """A graph after the numerics pass with its numbers; `matrix` gives a matrix by name."""
 
     graph: Graph
@@ -93,7 +93,7 @@ class Twin:
         shapes = block_shapes(self.graph)
         for block in self.graph.blocks:
             for run in range(block.count):
-                place = _Place(twin=self, block=block, run=run, shapes=shapes[block.name],
+                place = _BlockRun(dual=self, block=block, run=run, shapes=shapes[block.name],
                                sequences=sequences, rows=exact_rows)  # fmt: skip
                 place.enter(flow, exact_flow)
                 for op in block.ops:
@@ -103,18 +103,18 @@ class Twin:
         return flow[0]
 
 
-class _Place:
+class _BlockRun:
     """One run of a block: in floats, in integers, and in integers that start from the floats at each op."""
 
     def __init__(
-        self, *, twin: Twin, block: Block, run: int, shapes: Mapping[str, Shape],
+        self, *, dual: DualRun, block: Block, run: int, shapes: Mapping[str, Shape],
         sequences: tuple[Tokens, ...], rows: int,
     ) -> None:  # fmt: skip
-        self.block, self.run, self.shapes, self.rows, self.matrix = block, run, shapes, rows, twin.matrix
-        self.floats = FloatSite(run=run, sequences=sequences, weights=twin.weights, tables=twin.tables)
+        self.block, self.run, self.shapes, self.rows, self.matrix = block, run, shapes, rows, dual.matrix
+        self.floats = FloatInputs(run=run, sequences=sequences, weights=dual.weights, tables=dual.tables)
         self.exact, self.own = (
-            Site(block=block, run=run, shapes=shapes, tokens=sequences[0].ids[:rows],
-                 positions=sequences[0].positions[:rows], weights=twin.weights, tables=twin.tables,
+            OpInputs(block=block, run=run, shapes=shapes, tokens=sequences[0].ids[:rows],
+                 positions=sequences[0].positions[:rows], weights=dual.weights, tables=dual.tables,
                  caches={}, wide=None, each=map)
             for _ in range(2)
         )  # fmt: skip

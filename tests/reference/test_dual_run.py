@@ -8,9 +8,9 @@ import torch
 from torch.nn.functional import cosine_similarity
 
 from stbuild.ir.packed import PackedMatrix
+from stbuild.reference.dual_run import Sample, dequantised, matrix_of
 from stbuild.reference.interpreter import OUTPUTS, Reference
 from stbuild.reference.linear import linear, quantise
-from stbuild.reference.twin import Sample, dequantised, matrix_of
 from tests.floats import run_of
 from tests.models import tiny_llama
 
