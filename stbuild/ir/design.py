@@ -4,12 +4,11 @@ Names of kernels, processes, streams and regions are keys: unique within their k
 something is stands in its role, kind or op, never in its name.
 """
 
-from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
 
 from stbuild.ir.derived import Derived
+from stbuild.ir.faults import design_faults
 from stbuild.ir.param import Param
 from stbuild.ir.plumbing import Collect, ComputeUnit, Dispatch, Plumbing, ReadWeights
 from stbuild.ir.streaming import Streaming
@@ -297,21 +296,3 @@ class Design:
         """The readers of the weight channels of `engine`, by channel."""
         found = [p.op for p in self.processes if isinstance(p.op, ReadWeights) and p.op.engine == engine]
         return tuple(sorted(found, key=lambda op: op.channel))
-
-
-def design_faults(design: Design) -> Iterator[str]:
-    """What does not hold together: a name twice, or a reference to nothing."""
-    for values in (design.kernels, design.processes, design.streams, design.regions):
-        for name, count in Counter(value.name for value in values).items():
-            if count > 1:
-                yield f"{count} of the {type(values[0]).__name__} values are called {name!r}"
-    written = [(s, p.name) for p in design.processes for s in p.writes]
-    read = [(s, p.name) for p in design.processes for s in p.inputs]
-    for way, found, wanted in (
-        ("written", written, [(s.name, s.source) for s in design.streams]),
-        ("read", read, [(s.name, s.sink) for s in design.streams]),
-    ):
-        wrong = sorted(set(found) ^ set(wanted))
-        yield from (f"stream {s!r} is not {way} by {p!r}, or not there" for s, p in wrong)
-    known = {"", *(k.name for k in design.kernels)}
-    yield from (f"process {p.name!r} has no kernel" for p in design.processes if p.kernel not in known)
