@@ -76,6 +76,21 @@ def test_a_tree_that_a_person_has_closed(workspace: WorkspaceFolder) -> None:
     assert workspace.output("p/g/t/d/x").read_text() == "y\n"
 
 
+@pytest.mark.parametrize("mode", [0o555, 0o000])
+def test_a_folder_of_outputs_that_a_person_has_closed(workspace: WorkspaceFolder, mode: int) -> None:
+    workspace.build_file("p/q", "genrule: {name: g, outs: [d/g], cmd: 'echo 1 > $@'}")
+    assert build(workspace, "p/q:g").returncode == 0
+    workspace.build_file("p/q", "genrule: {name: g, outs: [d/g], cmd: 'echo 2 > $@'}")
+    folders = [workspace.output(name) for name in ("p/q/d", "p/q", "p", "")]
+    for after in ("p/q:g", "clean"):
+        for folder in folders:
+            folder.chmod(mode)
+        done = build(workspace, *after.split())
+        assert done.returncode == 0, done.stderr
+        assert after == "clean" or workspace.output("p/q/d/g").read_text() == "2\n"
+    assert not folders[-1].exists()
+
+
 def test_a_source_folder_that_cannot_be_read(workspace: WorkspaceFolder) -> None:
     """Its files count; without them the key would be that of an empty folder."""
     workspace.write("rules/read.py", READ_RULE)

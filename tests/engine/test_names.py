@@ -288,6 +288,15 @@ def test_a_long_label_on_the_command_line(workspace: WorkspaceFolder) -> None:
     assert "is not a label: its package has " in workspace.fails("a" * 5000)
 
 
+def test_the_logs_of_alike_names_are_told_apart(workspace: WorkspaceFolder) -> None:
+    rule = "genrule: {{name: {0}, outs: [o/{0}], cmd: 'echo this is {0}; exit 1'}}"
+    workspace.build_file("p", rule.format("a/b"), rule.format("a_b"))
+    told = workspace.fails("p:all", "-k", code=1)
+    logs = [line.split()[-1] for line in told.splitlines() if line.startswith("  log: ")]
+    texts = sorted((workspace.root / log).read_text() for log in logs)
+    assert texts == ["this is a/b\n", "this is a_b\n"]
+
+
 @pytest.mark.parametrize(
     ("names", "sentence"),
     [

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from stbuild.engine.local import landlock
+from stbuild.engine.local.processes import writer_of
 from stbuild.engine.store.store import Gone, Store
 from stbuild.engine.store.taking import StillOpen
 from tests.conftest import WorkspaceFolder
@@ -37,7 +38,7 @@ def holder(path: Path, way: str) -> "subprocess.Popen[str]":
 def test_a_file_that_is_open_to_write_is_not_given_away(tmp_path: Path, way: str) -> None:
     path = tmp_path / "file"
     path.write_text("content")
-    store = Store(tmp_path / "cache", print)
+    store = Store(tmp_path / "cache", print, writer_of)
     with holder(path, HOLD[way]) as process:
         try:
             store.put_file(str(path))

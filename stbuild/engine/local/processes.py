@@ -85,11 +85,12 @@ def writer_below(folder: str, pid: int) -> str:
     return next((path for path in _writable(pid) if path.startswith(f"{folder}/")), "")
 
 
-def writer_of(path: str) -> int:
-    """A process that can write to the file at `path` without opening it anew; 0 for none that we see."""
+def writer_of(path: str) -> str:
+    """A process that can write to the file at `path` without opening it anew; '' for none that we see."""
     real = os.path.realpath(path)
     found = (int(name) for name in os.listdir("/proc") if name.isdigit())
-    return next((pid for pid in found if pid != os.getpid() and real in _writable(pid)), 0)
+    writers = (pid for pid in found if pid != os.getpid() and real in _writable(pid))
+    return next(map(named, writers), "")
 
 
 def resident_kb() -> int:

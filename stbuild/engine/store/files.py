@@ -48,6 +48,8 @@ def remove(path: str) -> None:
     except FileNotFoundError:
         return
     except (IsADirectoryError, PermissionError):
+        if os.path.islink(path) or not os.path.isdir(path):
+            raise
         try:
             shutil.rmtree(path)
         except PermissionError:

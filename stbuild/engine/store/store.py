@@ -24,11 +24,15 @@ class Gone(Exception):
 class Store:
     """A folder of blobs. What it hands out is checked by one `stat`, and read where that tells nothing."""
 
-    def __init__(self, root: Path, warn: Callable[[str], None]) -> None:
+    def __init__(
+        self, root: Path, warn: Callable[[str], None], writer_of: Callable[[str], str] = lambda _: ""
+    ) -> None:
+        """`writer_of` names a process that can write to the file at a path; '' where none is found."""
         self.root = root
         self.copies = Copies()
         self._cas = str(root / "cas")
         self._warn = warn
+        self._writer_of = writer_of
         self._made: set[str] = set()
         self._manifests: dict[str, Manifest] = {}
         self._serial = itertools.count()
@@ -66,7 +70,7 @@ class Store:
         """
         handle, linked = open_source(path)
         try:
-            own = move and not linked and is_ours_alone(path, handle)
+            own = move and not linked and is_ours_alone(path, handle, self._writer_of)
             status = os.fstat(handle)
             digest = digests.hash_open(handle, status)
             if not self.hold(digest):

@@ -4,8 +4,7 @@ import errno
 import fcntl
 import signal
 import time
-
-from stbuild.engine.local.processes import named, writer_of
+from collections.abc import Callable
 
 _PATIENCE_S = 1.0
 """So long may the kernel need to let go of the files of a process that has ended."""
@@ -21,7 +20,7 @@ class StillOpen(Exception):
         self.process = process
 
 
-def is_ours_alone(path: str, handle: int) -> bool:
+def is_ours_alone(path: str, handle: int, writer_of: Callable[[str], str]) -> bool:
     """Whether nobody else can write to an open file, nor will be able to before the handle is closed.
 
     False where the kernel does not say; `StillOpen` where a process is found that can. It need not come from
@@ -29,11 +28,11 @@ def is_ours_alone(path: str, handle: int) -> bool:
     """
     deadline = time.monotonic() + _PATIENCE_S
     while not _lease(handle):
-        pid = writer_of(path)
-        if not pid:
+        process = writer_of(path)
+        if not process:
             return _lease(handle)
         if time.monotonic() > deadline:
-            raise StillOpen(path, named(pid))
+            raise StillOpen(path, process)
         time.sleep(_PAUSE_S)
     return True
 
