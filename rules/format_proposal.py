@@ -20,10 +20,11 @@ def format_proposal(ctx: Context[FormatProposal]) -> FilesInfo:
     trace, weights = ctx.attrs.trace, ctx.attrs.weights
     out, report, summary = ctx.output("formats.json"), ctx.output("report.txt"), ctx.output("summary.json")
     source = ("--source", weights.source) if weights.source else ()
+    merge = ("--merge-lora",) if trace.merge_lora else ()
     ctx.stage(
         "stbuild.stage.formats",
         ("--graph", trace.graph, "--tables", trace.tables, "--lines", trace.lines, "--model", trace.model,
-         "--options", weights.options, "--tokenizer", weights.tokenizer, *source,
+         "--options", weights.options, "--tokenizer", weights.tokenizer, *source, *merge,
          "--out", out, "--report", report, "--summary", summary),
         inputs=trace.srcs,
         resources=Resources(cpu=2, memory_mb=6000),

@@ -7,18 +7,19 @@ from stbuild.frontend.model_graph import ModelGraph, decode_graph
 from stbuild.ir.formats import USUAL, Formats
 from stbuild.passes.numerics import FixNumerics
 from stbuild.reference.agreement import Agreement
-from stbuild.stage.float_check import checked
+from stbuild.stage.float_report import checked
 from stbuild.stage.float_run import FloatRun, Outcome, float_run
 from stbuild.stage.trace import source_lines
 
 
 def run_of(
-    model: nn.Module, traced: ModelGraph | None = None, *, context: int = 32, formats: Formats = USUAL
-) -> FloatRun:
+    model: nn.Module, traced: ModelGraph | None = None, *, context: int = 32, formats: Formats = USUAL,
+    apart: bool = False,
+) -> FloatRun:  # fmt: skip
     """The run of `model` with its own weights, rounded for the card in groups of 32."""
     traced = traced or decode_graph(model, name="tiny", context=context)
     graph = FixNumerics(formats=formats)(traced.graph)
-    return float_run(model, graph, weights_of(model, graph, 32), traced.tables)
+    return float_run(lambda: model, graph, weights_of(model, graph, 32), traced.tables, apart=apart)
 
 
 def float_check(

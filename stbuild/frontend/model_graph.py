@@ -75,6 +75,6 @@ def check_prefill(decode: Graph, flat: FlatModel) -> None:
 
 
 def _first_other(prefill: Graph, decode: Graph) -> Op | None:
-    """The first op of the decode step that the prefill does not have in its place."""
+    """The first op of the prefill, else of the decode step, that the other does not have in its place."""
     ours, theirs = ([op for block in graph.blocks for op in block.ops] for graph in (decode, prefill))
-    return next((a for a, b in zip_longest(ours, theirs) if a is not None and a != b), None)
+    return next((b or a for a, b in zip_longest(ours, theirs) if a != b), None)

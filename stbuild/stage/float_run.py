@@ -2,9 +2,11 @@
 
 import copy
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cached_property
-from typing import Any
+from functools import cache, cached_property
+from pathlib import Path
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -12,12 +14,13 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from stbuild.frontend.derived_weights import known_uses
-from stbuild.frontend.module_run import module_logits
 from stbuild.frontend.weights import Checkpoint, Uses, uses_of
 from stbuild.ir.graph import Graph
+from stbuild.reference.apart import Apart, SharedMatrices
 from stbuild.reference.dual_run import DualRun, Matrix, Sample, matrix_of
 from stbuild.reference.floats import Tokens
 from stbuild.reference.lockstep import Lockstep
+from stbuild.stage.entry import uncollected
 
 LARGE = 2 * 10**9
 """Weights from which on the longer prompt is shorter, so that a model of 7 billion is checked in a minute."""
@@ -25,6 +28,14 @@ LONG, LONG_OF_LARGE, SHORT, EXACT = 21, 9, 2, 4
 """Tokens of the prompt at position 0, of that at the context's end, and of those computed in integers too."""
 CAPACITY = 2**30
 """Bytes of matrices in float32 that are kept: more than one layer's or than the head."""
+
+
+class Watcher(Protocol):
+    """Takes in what each op makes; what it found is in its fields."""
+
+    def add(self, sample: Sample) -> None:
+        """Take a sample in."""
+        ...
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -39,15 +50,17 @@ class Outcome:
 class FloatRun:
     """A model (without parameters' memory), its graph after the numerics pass, and their numbers.
 
-    `text` is what to say to a model that has learnt a language; without it, any ids.
+    `text` is what to say to a model that has learnt a language; without it, any ids. With `apart`, a model
+    whose matrices fit into memory is made, with all that it imports, while another process runs the graph.
     """
 
-    module: nn.Module
+    module: Callable[[], nn.Module]
     graph: Graph
     weights: Checkpoint
     uses: Uses
     tables: Mapping[str, NDArray[np.float32]]
     text: tuple[int, ...] = ()
+    apart: bool = False
 
     @cached_property
     def prompts(self) -> tuple[Tokens, Tokens]:
@@ -65,27 +78,57 @@ class FloatRun:
         return min(EXACT, len(self.prompts[0].ids))
 
     def run(
-        self, watch: Callable[[Sample], None], seen: Callable[[Tensor], None] | None = None, *,
-        shown: int = 0,
+        self, watcher: Watcher, seen: Callable[[Tensor], None] | None = None, *, shown: int = 0,
     ) -> Outcome:  # fmt: skip
         """All prompts by module and graph; `seen` gets what the module makes of prompt `shown`."""
+        if self.apart and 4 * self._matrix_elements() <= CAPACITY:
+            return self._run_apart(watcher, seen, shown)
         step: Lockstep[Matrix] = Lockstep(
             lambda name: matrix_of(self.weights.matrix(name)), lambda matrix: matrix.bytes, CAPACITY
         )
-        dual = DualRun(graph=self.graph, weights=self.weights, matrix=step.get, tables=self.tables)
-        parameters = _Parameters(weights=self.weights, uses=self.uses, matrix=step.get)
-        modules = (self.module, copy.deepcopy(self.module))
-
-        def logits(model: nn.Module, prompt: Tokens, seen: Any) -> Tensor:
-            return module_logits(model, parameters, prompt.ids, prompt.start, self.graph.context, seen)
-
-        long, short = self.prompts
-        first, second, graph = step.run((
-            lambda: logits(modules[0], long, None if shown else seen),
-            lambda: logits(modules[1], short, seen if shown else None),
-            lambda: dual.run((long, short), self.exact_rows, watch),
-        ))  # fmt: skip
+        models = self._models(lambda name: step.get(name).dense, seen, shown)
+        first, second, graph = step.run((*models, lambda: self._twin(step.get, watcher)))
         return Outcome(module=torch.cat((first, second)), graph=graph)
+
+    def _run_apart(self, watcher: Watcher, seen: Any, shown: int) -> Outcome:
+        matrices = SharedMatrices({name: self.uses.shapes[name] for name in self.uses.matrices})
+
+        def graph() -> tuple[Any, Any]:
+            try:
+                made = {name: matrices.put(name, matrix_of(self.weights.matrix(name))) for name in matrices}
+            finally:
+                matrices.done()
+            return self._twin(made.__getitem__, watcher).numpy(), watcher
+
+        with Apart(graph) as there, ThreadPoolExecutor(2) as pool:
+            models = self._models(lambda name: matrices.get(name, there), seen, shown)
+            first, second = pool.map(lambda job: job(), models)
+            logits, back = there.result()
+        vars(watcher).update(vars(back))
+        return Outcome(module=torch.cat((first, second)), graph=torch.from_numpy(logits))
+
+    def _twin(self, matrix: Callable[[str], Matrix], watcher: Watcher) -> Tensor:
+        dual = DualRun(graph=self.graph, weights=self.weights, matrix=matrix, tables=self.tables)
+        return dual.run(self.prompts, self.exact_rows, watcher.add)
+
+    def _models(
+        self, dense: Callable[[str], Tensor], seen: Any, shown: int
+    ) -> tuple[Callable[[], Tensor], Callable[[], Tensor]]:
+        """What runs each prompt on a module of its own."""
+        model = self.module()
+        from stbuild.frontend.module_run import module_logits  # late: it imports transformers
+
+        parameters = _Parameters(weights=self.weights, uses=self.uses, dense=dense)
+
+        def logits(model: nn.Module, number: int) -> Tensor:
+            prompt, watch = self.prompts[number], seen if shown == number else None
+            return module_logits(model, parameters, prompt.ids, prompt.start, self.graph.context, watch)
+
+        other = copy.deepcopy(model)
+        return lambda: logits(model, 0), lambda: logits(other, 1)
+
+    def _matrix_elements(self) -> int:
+        return sum(int(np.prod(self.uses.shapes[name])) for name in self.uses.matrices)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,11 +137,11 @@ class _Parameters:
 
     weights: Checkpoint
     uses: Uses
-    matrix: Callable[[str], Matrix]
+    dense: Callable[[str], Tensor]
 
     def whole(self, name: str, shape: torch.Size) -> Tensor:
         if name in self.uses.matrices:
-            dense = self.matrix(name).dense
+            dense = self.dense(name)
             return dense.T if self.uses.matrices[name].transposed else dense
         if name in self.uses.shapes or name in self.weights.names():
             return torch.from_numpy(self.weights.array(name)).reshape(shape)
@@ -116,9 +159,24 @@ def _noise(shape: torch.Size) -> Tensor:
     return torch.empty(shape).uniform_(0.5, 1.5, generator=torch.Generator().manual_seed(0))
 
 
+def loaded_once(path: Path, *, lora_merged: bool = False) -> Callable[[], nn.Module]:
+    """Makes the model of a file when it is asked for; most of the time goes into what the file imports."""
+
+    @cache
+    def module() -> nn.Module:
+        with uncollected():
+            from stbuild.frontend.model_file import load_model  # late, as above
+
+            return load_model(path, lora_merged=lora_merged).module
+
+    return module
+
+
 def float_run(
-    module: nn.Module, graph: Graph, weights: Checkpoint, tables: Any, text: tuple[int, ...] = ()
-) -> FloatRun:
-    """A run of `graph`, which the numerics pass has fixed."""
+    module: Callable[[], nn.Module], graph: Graph, weights: Checkpoint, tables: Any,
+    text: tuple[int, ...] = (), *, apart: bool = False,
+) -> FloatRun:  # fmt: skip
+    """A run of `graph`, which the numerics pass has fixed, beside the module that `module` makes."""
     uses = known_uses(uses_of(graph), graph.derived)
-    return FloatRun(module=module, graph=graph, weights=weights, uses=uses, tables=tables, text=text)
+    return FloatRun(module=module, graph=graph, weights=weights, uses=uses, tables=tables,
+                    text=text, apart=apart)  # fmt: skip

@@ -61,7 +61,7 @@ class Verdict:
         errors = errors_by_prompt(outcome.graph, outcome.module, sizes)
         number = next(i for i, error in enumerate(errors) if not error <= MAX_ERROR)
         graph, model = GraphValues(prompt=number, sizes=sizes), self._model_values(sizes[number])
-        self.run.run(graph.add, model.add, shown=number)
+        self.run.run(graph, model.add, shown=number)
         what = (
             f"the graph is not the model: the logits of {sizes[number]} tokens from position"
             f" {self.run.prompts[number].start} on differ by {errors[number]:.2g} of their size in floats"

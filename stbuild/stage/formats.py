@@ -13,7 +13,7 @@ from stbuild.passes.numerics import FixNumerics, free_values
 from stbuild.passes.residual import residual_values
 from stbuild.reference.ranges import Ranges
 from stbuild.stage.entry import run_stage, stage_parser
-from stbuild.stage.float_check import checked, closing_line, load_run
+from stbuild.stage.float_report import checked, closing_line, load_run
 from stbuild.stage.float_run import FloatRun
 
 
@@ -38,7 +38,7 @@ def main(args: Namespace) -> None:
 def proposed(graph: Graph, run: FloatRun) -> Formats:
     """Fraction bits for `graph`, as traced, by what `run` of it with the usual ones shows."""
     ranges = Ranges(graph=graph)
-    run.run(ranges.add)
+    run.run(ranges)
     carried = {f"{block.name}/{name}" for block in graph.blocks[:-1] for name in residual_values(block)}
     return ranges.proposal(run.weights, free_values(graph), carried)
 
@@ -68,4 +68,5 @@ if __name__ == "__main__":
         summary="closing line to write",
     )
     parser.add_argument("--source", help="GGUF file or Hugging Face folder; synthetic without")
+    parser.add_argument("--merge-lora", action="store_true", help="merge the matrices of LoRA modules")
     run_stage(parser, main)

@@ -14,7 +14,7 @@ from stbuild.frontend.model_graph import ModelGraph, decode_graph
 from stbuild.frontend.side_by_side import with_merged
 from stbuild.ops.linear import Linear
 from stbuild.passes.numerics import FixNumerics
-from stbuild.stage.float_check import checked
+from stbuild.stage.float_report import checked
 from stbuild.stage.float_run import float_run
 from tests.floats import float_check
 from tests.lora import KINDS, lora_decoder, merged_by_hand

@@ -36,18 +36,24 @@ def test_a_sum_in_float32_is_near_the_exact_one(bits: int, cols: int, group: int
     assert (away <= TOLERANCE * exact.norm(dim=1) + rounding).all(), away / exact.norm(dim=1)
 
 
+class Kept:
+    """The integers of every value."""
+
+    def __init__(self) -> None:
+        self.exact: dict[tuple[str, int, str], Any] = {}
+
+    def add(self, sample: Sample) -> None:
+        self.exact[sample.block.name, sample.run, sample.op.name] = sample.exact
+
+
 def test_a_model_s_integers_are_near_those_of_the_reference() -> None:
     run = run_of(tiny_llama())
-    found: dict[tuple[str, int, str], Any] = {}
-
-    def keep(sample: Sample) -> None:
-        found[sample.block.name, sample.run, sample.op.name] = sample.exact
-
-    run.run(keep)
+    kept_by_check = Kept()
+    run.run(kept_by_check)
     reference = Reference(graph=run.graph, weights=run.weights, tables=run.tables)
     tokens = run.prompts[0].ids[: run.exact_rows]
     kept = reference.run(tokens, keep=(OUTPUTS,), all_logits=True).kept
     assert len(kept) == 4
     for place, exact in kept.items():
-        near = cosine_similarity(exact.double(), found[place].double(), dim=1)
+        near = cosine_similarity(exact.double(), kept_by_check.exact[place].double(), dim=1)
         assert near.min() > 0.99999, (place, near)

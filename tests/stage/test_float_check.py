@@ -1,5 +1,6 @@
 """A model that its graph or the card's integers do not hold fails the build, with the op by name."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -7,7 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from stbuild.errors import StbuildError
-from stbuild.stage.float_check import closing_line
+from stbuild.reference.agreement import Agreement
+from stbuild.stage.float_report import checked, closing_line
 from tests.floats import float_check, run_of
 from tests.models import decoder, tiny_llama
 
@@ -43,6 +45,26 @@ def test_a_sound_model_passes_with_its_figures_in_one_line() -> None:
     assert line.startswith("the graph is the model within ")
     assert "21 tokens from position 0, 2 from 30" in line
     assert "0 saturate, " in line and "eps of" not in line
+
+
+def test_a_process_of_its_own_finds_the_same() -> None:
+    found = []
+    for apart in (False, True):
+        run, agreement = run_of(tiny_llama(), apart=apart), Agreement()
+        outcome = run.run(agreement)
+        found.append((outcome.graph, outcome.module, agreement))
+    (graph, module, here), (other_graph, other_module, there) = found
+    assert torch.allclose(graph, other_graph, rtol=1e-5, atol=1e-5)
+    assert torch.allclose(module, other_module, rtol=1e-5, atol=1e-5)
+    assert here.counts.keys() == there.counts.keys() and len(here.own) == len(there.own) > 30
+
+
+def test_what_fails_in_a_process_of_its_own_is_told() -> None:
+    with pytest.raises(StbuildError, match=r"Map 'silu' in layers\.0\.mlp") as found:
+        checked(run_of(with_ffn(BRANCHES["longer than the trace"][0]), apart=True), {})
+    assert found.value.exit_code == 1
+    with pytest.raises(RuntimeError, match="running the graph failed: KeyError: 'rotary'"):
+        checked(replace(run_of(tiny_llama(), apart=True), tables={}), {})
 
 
 BRANCHES: dict[str, tuple[Any, str]] = {
