@@ -66,7 +66,7 @@ def test_synthetic_weights_of_a_merged_model_are_those_of_its_parts() -> None:
     weights = open_weights(None, traced.graph)
     assert weights.synthetic
     assert "layers.0.attn.q_proj.lora_A.default.weight" in weights.names()
-    assert weights.array("layers.0.attn.q_proj.weight").std() == pytest.approx(64**-0.5, rel=0.2)
+    assert weights.array("layers.0.attn.q_proj.weight").std() == pytest.approx(64**-0.5, rel=0.4)
 
 
 @pytest.mark.parametrize(
