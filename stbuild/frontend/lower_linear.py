@@ -54,11 +54,11 @@ def embedding(call: Call) -> Vec:
         raise call.error(
             "rows of a parameter are gathered by something that is neither token id nor position"
         )
-    needed = offset + call.low.context
-    if needed > table.shape[0]:
+    rows, context = table.shape[0] - offset, call.low.context
+    if rows < context:
         raise call.error(
-            f"the parameter {table.name!r} has rows for {table.shape[0] - offset} positions",
-            hint=f"a context of {call.low.context} is too long for the model",
+            f"the position embedding {table.name!r} has {rows:,} rows, the context is {context:,}",
+            hint=f"set `context` in BUILD.yaml to {rows} or less",
         )
     return call.builder.emit(PositionEmbed, width, call.shape, table=param(table, table.shape), offset=offset)
 
@@ -90,9 +90,9 @@ def _linear(call: Call, x: Any, weight: Any, bias: Any) -> Vec:
 
 def _check_rank(call: Call, vec: Vec, weight: Weight) -> None:
     """Refuse a product of two matrices whose rank the card cannot have between them."""
-    if vec.width % 32 == 0 or not isinstance(call.builder.op(vec.source), Linear):
-        return
     lora = "lora" in weight.name.lower()
+    if vec.width % 32 == 0 or not (lora or isinstance(call.builder.op(vec.source), Linear)):
+        return
     raise call.error(
         f"the low-rank product that ends with {weight.name!r} has rank {vec.width}, which is not a multiple"
         " of 32",
