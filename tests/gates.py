@@ -60,7 +60,7 @@ GATES: dict[str, tuple[Change, Parts]] = {
 EXTREMES: dict[str, tuple[Change, Parts]] = {
     "maximum": (lambda s, x: torch.maximum(x, s.p(x)), lambda w: {"p": square(w)}),
     "minimum": (lambda s, x: torch.min(s.p(x), x), lambda w: {"p": square(w)}),
-    "maximum of functions of one vector": (lambda s, x: torch.maximum(x, -0.37 * x.sin()), lambda _: {}),
+    "maximum of functions of one vector": (lambda s, x: torch.maximum(x, -0.37 * x.tanh()), lambda _: {}),
     "maximum with a parameter": (lambda s, x: torch.maximum(x, s.g), lambda w: {"g": (w,)}),
     "minimum with a scalar parameter": (lambda s, x: torch.minimum(x, 2 + s.g), lambda _: {"g": ()}),
     "maximum with a number": (lambda s, x: torch.maximum(x, torch.tensor(-1.03)), lambda _: {}),
@@ -129,5 +129,6 @@ def changed_decoder(*groups: str, **shape: Any) -> Decoder:
         torch.manual_seed(7 + len(changes))
         for parameter in nn.ModuleList(changes).parameters():
             columns = parameter.shape[-1] if parameter.ndim == 2 and parameter.shape[-1] > 32 else 4
-            parameter.data.copy_(torch.randn_like(parameter) * columns**-0.5)
+            centre = 0.0 if columns > 4 else 1.0
+            parameter.data.copy_(centre + torch.randn_like(parameter) * columns**-0.5 / 2**centre)
     return model.requires_grad_(False)

@@ -93,9 +93,9 @@ def _linear(call: Call, x: Any, weight: Any, bias: Any) -> Vec:
 
 def _check_rank(call: Call, vec: Vec, weight: Weight) -> None:
     """Refuse a product of two matrices whose rank the card cannot have between them."""
-    if vec.width % 32 == 0 or not isinstance(call.builder.op(vec.source), Linear):
-        return
     lora = "lora" in weight.name.lower()
+    if vec.width % 32 == 0 or not (lora or isinstance(call.builder.op(vec.source), Linear)):
+        return
     raise call.error(
         f"the low-rank product that ends with {weight.name!r} has rank {vec.width}, which is not a multiple"
         " of 32",

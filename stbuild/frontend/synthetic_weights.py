@@ -157,7 +157,7 @@ def _spreads(
     found: dict[str, Distribution] = {}
     for source, shape in zip(made.sources, made.shapes, strict=True):
         matrix = sum(n != 1 for n in shape) > 1
-        own = Distribution(deviation=shape[-1] ** -0.5) if matrix else _COMPUTED
+        own = Distribution(deviation=shape[-1] ** -0.5 / 2) if matrix else _COMPUTED
         kept = own if made.formula else spread
         others = {} if source == name else derived
         found |= _spreads(source, kept, others, {**known, **found})

@@ -20,7 +20,7 @@ MODELS: dict[str, Callable[[], nn.Module]] = {
     "lora": lambda: lora_decoder("peft", 32, **WIDE),
     **{f"embedding_{kind}": partial(embedded_decoder, kind, width=256) for kind in KINDS},
 }
-QUICK = ("all_gates", "lora", "embedding_attention")
+QUICK = ("all_gates", "lora")
 CHOSEN = tuple(MODELS) if os.environ.get("STBUILD_EXAMPLES") else QUICK
 """Each is compiled, which takes some seconds: all of them where more examples are asked for."""
 

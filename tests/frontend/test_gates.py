@@ -1,5 +1,6 @@
 """Gates, maxima, interpolations, computed parameters and embeddings in layers are lowered as they are."""
 
+import os
 from typing import Any
 
 import pytest
@@ -18,6 +19,8 @@ from tests.gates import GROUPS, changed_decoder
 from tests.models import decoder
 
 CONTEXT = 32
+PLACES = KINDS if os.environ.get("STBUILD_EXAMPLES") else ("attention", "narrow", "lambdas", "one_table")
+"""Where embeddings are; all places where more examples are asked for."""
 
 
 def check(model: nn.Module) -> Graph:
@@ -35,7 +38,7 @@ def test_gates_are_near_their_floats(group: str) -> None:
     assert serde.from_data(Graph, serde.to_data(graph)).derived == graph.derived != ()
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", PLACES)
 def test_embeddings_in_layers_are_near_their_floats(kind: str) -> None:
     graph = check(embedded_decoder(kind, layers=2))
     assert graph.blocks[1].count == (1 if kind == "one_table" else 2)
