@@ -12,8 +12,7 @@ from safetensors.torch import save_file
 
 from stbuild.errors import StbuildError
 from stbuild.frontend.checkpoint import open_checkpoint
-from stbuild.ir import serde
-from stbuild.ir.graph import Graph
+from stbuild.ops.files import read_graph
 from stbuild.stage import float_check, trace, weights
 from tests.lora import lora_decoder, merged_by_hand
 
@@ -47,7 +46,7 @@ def test_a_merged_model_is_traced_read_and_checked(args: Namespace) -> None:
     weights.main(args)
     float_check.main(args)
     assert "the graph is the model within" in json.loads(Path(args.summary).read_text())["floats"]
-    graph = serde.read(Graph, Path(args.graph))
+    graph = read_graph(Path(args.graph))
     name = "layers.1.mlp.down_proj.weight"
     merged = open_checkpoint(graph, args.source, Path(args.options)).array(name)
     by_hand = dict(merged_by_hand(lora_decoder("peft", 8, layers=2)).named_parameters())[name]
