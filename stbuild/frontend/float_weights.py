@@ -47,12 +47,12 @@ class FloatCheckpoint(Checkpoint):
         return finite(rows.to(torch.float32).numpy(), name)
 
     def matrix(self, name: str) -> PackedMatrix:
-        """A matrix, turned if the checkpoint holds its transpose, and rounded."""
+        """A matrix, transposed if the checkpoint holds its transpose, and rounded."""
         use = self.uses.matrices[name]
         stored = self.array(name)
-        turned = np.ascontiguousarray(stored.T) if use.transposed else stored
+        transposed = np.ascontiguousarray(stored.T) if use.transposed else stored
         try:
-            return rounded(turned, bits=use.bits, group=use.group)
+            return rounded(transposed, bits=use.bits, group=use.group)
         except StbuildError as error:
             raise StbuildError(f"the tensor {name!r}: {error.message}", hint=error.hint) from error
 

@@ -24,8 +24,8 @@ def parameter_of(call: Call, weight: Weight, x: Vec) -> Param | None:
     """`weight` as a parameter with an element for each of the whole `x`; None where they do not broadcast."""
     if is_per_element(weight, x.index, x.width):
         return param(weight, (x.width,))
-    turned = weight.transposed and sum(n != 1 for n in weight.shape) > 1
-    met = None if turned else met_by(weight, x.index, x.width)
+    transposed = weight.transposed and sum(n != 1 for n in weight.shape) > 1
+    met = None if transposed else met_by(weight, x.index, x.width)
     rows = None if met is None else rows_of(met)
     if rows is None:
         return None

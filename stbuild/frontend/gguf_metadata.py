@@ -67,8 +67,10 @@ def _facts(graph: Graph) -> Iterator[Fact]:
     embeds = [op for _, op in ops if isinstance(op, Embed)]
     yield _fact("embedding_length", "elements of an embedding", embeds, [e.width for e in embeds])
     yield _fact("vocab_size", "logits", [], [graph.vocab_size])
-    turned = [op for _, op in ops if isinstance(op, Rotary)]
-    yield _fact("rope.dimension_count", "rotated elements of a head", turned, [r.rotary_dim for r in turned])
+    rotated = [op for _, op in ops if isinstance(op, Rotary)]
+    yield _fact(
+        "rope.dimension_count", "rotated elements of a head", rotated, [r.rotary_dim for r in rotated]
+    )
     for center, key in ((False, "attention.layer_norm_rms_epsilon"), (True, "attention.layer_norm_epsilon")):
         norms = [op for _, op in ops if isinstance(op, Norm) and op.center is center]
         yield _fact(key, "as a norm's eps", norms, [n.eps for n in norms])

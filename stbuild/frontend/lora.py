@@ -24,13 +24,13 @@ _NEAR = 1e-6
 
 @dataclass(frozen=True, kw_only=True)
 class _Parts:
-    """Names of a LoRA module's parameters within it; `turned` if its own matrix is stored [in, out]."""
+    """Names of a LoRA module's parameters within it; `transposed` if its own matrix is stored [in, out]."""
 
     base: str
     down: str
     up: str
     bias: str | None
-    turned: bool
+    transposed: bool
 
 
 def merge_lora(model: nn.Module) -> tuple[Derived, ...]:
@@ -59,7 +59,7 @@ def _merged(model: nn.Module, path: str, module: nn.Module) -> Iterator[Derived]
     owner, _, leaf = path.rpartition(".")
     setattr(model.get_submodule(owner), leaf, plain.requires_grad_(False))
     sources = tuple(f"{path}.{n}" for n in (parts.base, parts.up, parts.down))
-    base = f"aten.t.default({sources[0]!r})" if parts.turned else repr(sources[0])
+    base = f"aten.t.default({sources[0]!r})" if parts.transposed else repr(sources[0])
     low = f"aten.mul.Tensor(aten.mm.default({sources[1]!r}, {sources[2]!r}), {scaling!r})"
     shapes = tuple(tuple(parameters[n].shape) for n in (parts.base, parts.up, parts.down))
     formula = f"aten.add.Tensor({base}, {low})"
@@ -79,10 +79,12 @@ def _parts(path: str, module: nn.Module, parameters: Mapping[str, Tensor]) -> _P
         what = f"has a parameter {strange[0]!r} besides" if strange else "lacks one of its three matrices"
         raise _cannot(path, module, what)
     a, b, base = (tuple(parameters[n[0]].shape) for n in (down, up, matrices))
-    turned = re.search("Conv1D$", _owner_type(module, matrices[0])) is not None
-    if a[0] != b[-1] or base != ((a[1], b[0]) if turned else (b[0], a[1])):
+    transposed = re.search("Conv1D$", _owner_type(module, matrices[0])) is not None
+    if a[0] != b[-1] or base != ((a[1], b[0]) if transposed else (b[0], a[1])):
         raise _cannot(path, module, f"has matrices {list(base)}, {list(a)} and {list(b)}")
-    return _Parts(base=matrices[0], down=down[0], up=up[0], bias=biases[0] if biases else None, turned=turned)
+    return _Parts(
+        base=matrices[0], down=down[0], up=up[0], bias=biases[0] if biases else None, transposed=transposed
+    )
 
 
 def _owner_type(module: nn.Module, name: str) -> str:
@@ -95,7 +97,7 @@ def _scaling(path: str, module: nn.Module, parts: _Parts, parameters: Mapping[st
     for seed in range(_TRIALS):
         numbers = {n: _numbers(p.shape, seed + i) for i, (n, p) in enumerate(parameters.items())}
         x = _numbers(torch.Size((1, 3, numbers[parts.down].shape[1])), 17 + seed)
-        base = numbers[parts.base] if parts.turned else numbers[parts.base].T
+        base = numbers[parts.base] if parts.transposed else numbers[parts.base].T
         plain = x @ base + (numbers[parts.bias] if parts.bias else 0.0)
         low = x @ numbers[parts.down].T @ numbers[parts.up].T
         try:

@@ -52,7 +52,7 @@ def arrange(call: Call) -> Any:
         case Scores():
             return _each(_arranged(call, source.index), lambda i: replace(source, index=i))
         case PositionProduct():
-            return _arrange_turned(call, source)
+            return _arrange_product(call, source)
         case Expr(base=Vec() as base) if call.target not in _CUTS or not _stretched(source):
             return _each(_arranged(call, base.index), lambda i: replace(source, base=replace(base, index=i)))
         case Rotated(interleaved=True, x=Vec(index=pairs)) if pairs.shape[-1] == 2:
@@ -101,7 +101,7 @@ def filled(call: Call) -> Static:
 
 
 def _stretched(value: Expr) -> bool:
-    """Whether a value is more than a vector or its negative, to be computed before its parts are turned."""
+    """Whether a value is more than a vector or its negative: it is computed before its parts move."""
     straight = expression.line(value)
     return straight is None or abs(straight.scale) != 1
 
@@ -153,9 +153,9 @@ def _arrange_signed(call: Call, value: Signed) -> Any:
     return Signed(x=replace(value.x, index=indices), sign=signs)
 
 
-def _arrange_turned(call: Call, turned: PositionProduct) -> PositionProduct:
+def _arrange_product(call: Call, product: PositionProduct) -> PositionProduct:
     if _moves_nothing(call):
-        return turned
+        return product
     raise call.error("a vector is rearranged in the middle of its rotary embedding")
 
 

@@ -29,12 +29,12 @@ def product(call: Call) -> Value:
     step = lower_scores.product(call, *call.args[:2])
     if step is not None:
         return step
-    return _linear(call, call.args[0], _turned(call, call.args[1]), None)
+    return _linear(call, call.args[0], _transposed(call, call.args[1]), None)
 
 
 def sum_and_product(call: Call) -> Vec:
     """`aten.addmm`: bias, x, weight [K, N]."""
-    return _linear(call, call.args[1], _turned(call, call.args[2]), call.args[0])
+    return _linear(call, call.args[1], _transposed(call, call.args[2]), call.args[0])
 
 
 def embedding(call: Call) -> Vec:
@@ -113,7 +113,7 @@ def plus_parameter(call: Call, x: Vec, bias: Any) -> Vec:
     return call.builder.like(x, AddParam, x=x.source, param=added)
 
 
-def _turned(call: Call, weight: Any) -> Any:
+def _transposed(call: Call, weight: Any) -> Any:
     if not isinstance(weight, Weight) or len(weight.shape) != 2:
         raise call.error(
             f"two computed tensors are multiplied as matrices (a vector by a {describe(weight)})",

@@ -67,11 +67,11 @@ def _affine(call: Call, weight: Weight) -> Weight | None:
 
 
 def _arranged(call: Call, weight: Weight) -> Any:
-    """A layout operator; the parameter stays what it is when no element moves, or a matrix is turned."""
+    """A layout operator; the parameter stays what it is when no element moves, or a matrix is transposed."""
     size = math.prod(weight.shape)
     if call.target in TURNS and len(weight.shape) == 2:
-        turned = bool(LAYOUT[call.target](_SQUARE, *call.args[1:], shape=(2, 2), **call.kwargs)[0, 1])
-        return replace(weight, shape=call.shape, transposed=weight.transposed ^ turned)
+        transposed = bool(LAYOUT[call.target](_SQUARE, *call.args[1:], shape=(2, 2), **call.kwargs)[0, 1])
+        return replace(weight, shape=call.shape, transposed=weight.transposed ^ transposed)
     if LAYOUT[call.target] in _IN_ORDER and math.prod(call.shape) == size:
         return replace(weight, shape=call.shape)
     if size > _MOST:

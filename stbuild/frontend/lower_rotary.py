@@ -23,7 +23,7 @@ def times_position(call: Call, value: Value, factor: Static) -> PositionProduct:
 
 
 def added(call: Call, a: PositionProduct, b: PositionProduct) -> Value:
-    """The sum of two such products: a rotary embedding if the second is of the pairs turned."""
+    """The sum of two such products: a rotary embedding if the second is of the pairs rotated."""
     terms = (*a.terms, *b.terms)
     if len(terms) != 2:
         raise call.error("a sum of more than two products with numbers that depend on the position")
@@ -43,7 +43,7 @@ def joined_pairs(call: Call, parts: tuple[PositionProduct, ...], dim: int, *, st
         for (a, cos), (b, sin) in ((low1, low2), (low2, low1)):
             for (c, cos2), (d, sin2) in ((high1, high2), (high2, high1)):
                 if cos.key == cos2.key and sin.key == sin2.key and _is_pair(a, b, c, d):
-                    return _turned_pair(call, (_plain(a), _plain(c)), (cos, sin), dim, stacked)
+                    return _rotated_pair(call, (_plain(a), _plain(c)), (cos, sin), dim, stacked)
     raise call.error("numbers that depend on the position are used in a way that is no rotary embedding")
 
 
@@ -95,7 +95,7 @@ def _is_pair(a: Vec | Signed, b: Vec | Signed, c: Vec | Signed, d: Vec | Signed)
     return one_source and all(signs) and all(same)
 
 
-def _turned_pair(
+def _rotated_pair(
     call: Call, pair: tuple[Vec, Vec], factors: tuple[Static, Static], dim: int, stacked: bool
 ) -> Rotated:
     first, second = pair
@@ -114,19 +114,19 @@ def _for_both(call: Call, factor: Static, neighbours: bool) -> Static:
 
 
 def _rotated(call: Call, x: Vec | Signed, cos: Static, y: Vec | Signed, sin: Static) -> Rotated | None:
-    """x * cos + y * sin, if y is x with its pairs turned."""
+    """x * cos + y * sin, if y is x with its pairs rotated."""
     if not isinstance(x, Vec) or not isinstance(y, Signed) or y.x.source != x.source:
         return None
     half = x.index.shape[-1] // 2
     for interleaved in (False, True):
-        index, sign = _pairs_turned(x.index, interleaved)
+        index, sign = _pairs_rotated(x.index, interleaved)
         if np.array_equal(y.x.index, index) and bool((y.sign == sign).all()):
             table = call.low.table(cos, sin, 2 * half)
             return Rotated(x=x, table=table, half=half, interleaved=interleaved)
     return None
 
 
-def _pairs_turned(index: Index, interleaved: bool) -> tuple[Index, Index]:
+def _pairs_rotated(index: Index, interleaved: bool) -> tuple[Index, Index]:
     """Element numbers and signs of (-b, a) for every pair (a, b) of the last dimension."""
     size = index.shape[-1]
     if interleaved:

@@ -28,8 +28,8 @@ def product(call: Call, a: Any, b: Any) -> Value | None:
         case Scores(), Cached():
             return _weighted(call, a, b)
         case Cached(), Scores():
-            turned = replace(b, index=b.index.swapaxes(-1, -2))
-            return _swapped(_weighted(call, turned, replace(a, index=a.index.swapaxes(-1, -2))))
+            transposed = replace(b, index=b.index.swapaxes(-1, -2))
+            return _swapped(_weighted(call, transposed, replace(a, index=a.index.swapaxes(-1, -2))))
         case Scores(), _:
             raise call.error("attention scores are multiplied by something that is not the cached values")
         case Cached(), _:

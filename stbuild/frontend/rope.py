@@ -1,6 +1,6 @@
 """Rotary embeddings whose frequencies follow the length of the sequence, fixed for the context of the build.
 
-A KV cache holds keys that were turned by one set of frequencies, so the set is that of a full context:
+A KV cache holds keys that were rotated by one set of frequencies, so the set is that of a full context:
 longrope's long factors if the context is beyond the original one, dynamic NTK's base at the context.
 """
 

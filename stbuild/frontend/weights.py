@@ -31,7 +31,7 @@ Floats = TypeVar("Floats", bound=NDArray[Any])
 
 @dataclass(frozen=True, kw_only=True)
 class MatrixUse:
-    """How the weight of a Linear is wanted: bits and group if it must be rounded, and whether turned."""
+    """How the weight of a Linear is wanted: bits and group if it must be rounded, and whether transposed."""
 
     bits: int
     group: int
@@ -62,8 +62,8 @@ class Uses:
 
     def stored_shape(self, name: str) -> tuple[int, ...]:
         """The shape that the checkpoint should have."""
-        turned = name in self.matrices and self.matrices[name].transposed
-        return self.shapes[name][::-1] if turned else self.shapes[name]
+        transposed = name in self.matrices and self.matrices[name].transposed
+        return self.shapes[name][::-1] if transposed else self.shapes[name]
 
 
 class Checkpoint(ABC):

@@ -38,8 +38,8 @@ def param_text(param: Param) -> str:
     """A parameter by its name (`*` for the run), its shape, and how it is used."""
     scale = f"{param.scale:g} * " if param.scale != 1 else ""
     offset = f"{param.offset:g} + " if param.offset else ""
-    turned = " transposed" if param.transposed else ""
-    return f"{offset}{scale}{_common_name(param.names)} {list(param.shape)}{turned}"
+    transposed = " transposed" if param.transposed else ""
+    return f"{offset}{scale}{_common_name(param.names)} {list(param.shape)}{transposed}"
 
 
 def _attributes(op: Op) -> Iterator[str]:

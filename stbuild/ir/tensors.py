@@ -14,7 +14,7 @@ class Tensors(Protocol):
     def matrix(self, name: str) -> PackedMatrix:
         """The weight of a Linear as the op uses it, [rows, cols], in the card's precision.
 
-        Where the checkpoint holds the transpose (`Param.transposed`), this is turned already.
+        Where the checkpoint holds the transpose (`Param.transposed`), this is transposed already.
         """
         ...
 

@@ -161,10 +161,10 @@ def _rotary(inputs: FloatInputs, op: Rotary) -> Tensor:
     x = inputs.values[op.x]
     table = torch.from_numpy(table_row(op, inputs.run, inputs.tables[op.table][inputs.positions]))[:, None]
     heads = x.reshape(len(x), op.heads, op.head_dim)
-    turned, rest = heads[:, :, : op.rotary_dim], heads[:, :, op.rotary_dim :]
+    rotated, rest = heads[:, :, : op.rotary_dim], heads[:, :, op.rotary_dim :]
     cos, sin = table.chunk(2, dim=2)
-    turned = turned * cos + rotated_pairs(op, turned) * sin
-    return torch.cat((turned, rest), dim=2).reshape(x.shape)
+    rotated = rotated * cos + rotated_pairs(op, rotated) * sin
+    return torch.cat((rotated, rest), dim=2).reshape(x.shape)
 
 
 def _attention(inputs: FloatInputs, op: Attention) -> Tensor:

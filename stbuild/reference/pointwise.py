@@ -60,8 +60,8 @@ def rotated_pairs(op: Rotary, x: Tensor) -> Tensor:
 def rotary(op: Rotary, x: Tensor, table: Tensor) -> Tensor:
     """Rotate [T, heads * head_dim] by `table` [T, 2 * rotary_dim], cosines then sines."""
     heads = x.reshape(len(x), op.heads, op.head_dim)
-    turned, rest = heads[:, :, : op.rotary_dim], heads[:, :, op.rotary_dim :]
-    other = rotated_pairs(op, turned)
+    rotated, rest = heads[:, :, : op.rotary_dim], heads[:, :, op.rotary_dim :]
+    other = rotated_pairs(op, rotated)
     cos, sin = table[:, None].chunk(2, dim=2)
-    turned = sat(rsr(turned * cos + other * sin, TABLE_FRAC))
-    return torch.cat((turned, rest), dim=2).reshape(x.shape)
+    rotated = sat(rsr(rotated * cos + other * sin, TABLE_FRAC))
+    return torch.cat((rotated, rest), dim=2).reshape(x.shape)
