@@ -10,7 +10,7 @@ from typing import Any
 
 from stbuild.errors import StbuildError
 from stbuild.frontend.naming import Namer, common_origin
-from stbuild.frontend.repeats import BY_RUN, Repeat, Slot, find_repeat
+from stbuild.frontend.repeats import Repeat, Slot, find_repeat
 from stbuild.ir.derived import Derived
 from stbuild.ir.graph import Block, Graph
 from stbuild.ir.op import Op
@@ -151,7 +151,7 @@ def _layers(ops: tuple[Op, ...], name: str, repeat: Repeat) -> Block:
     first = {ops[s.first].name: s for s in repeat.slots}
     namer = Namer(tuple(_slot_input(ops, repeat, s) for s in repeat.slots))
     merged = [_merged(tuple(same)) for same in zip(*run, strict=True)]
-    second = tuple(replace(op, **_wires(run[1][j])) for j, op in enumerate(merged))
+    second = tuple(replace(op, **_operands(run[1][j])) for j, op in enumerate(merged))
     rename = {op.name: run[1][j].name for j, op in enumerate(merged)}
     named = tuple(namer.name(replace(op, name=rename[op.name])) for op in second)
     outputs = tuple(
@@ -166,10 +166,9 @@ def _slot_input(ops: tuple[Op, ...], repeat: Repeat, slot: Slot) -> str:
     return ops[slot.first if slot.out is None else repeat.start + slot.out].name
 
 
-def _wires(op: Op) -> dict[str, Any]:
-    return {
-        f.name: getattr(op, f.name) for f in fields(op) if f.name in ("x", "a", "b", "q", "k", "v", "parts")
-    }
+def _operands(op: Op) -> dict[str, Any]:
+    """What `op` reads, by field."""
+    return {name: getattr(op, name) for name in op.operand_fields}
 
 
 def _merged(same: tuple[Op, ...]) -> Op:
@@ -177,7 +176,7 @@ def _merged(same: tuple[Op, ...]) -> Op:
     op = same[0]
     changes: dict[str, Any] = {"origin": common_origin(tuple(o.origin for o in same))}
     for f in fields(op):
-        if f.name in BY_RUN:
+        if f.name in op.run_fields:
             changes[f.name] = tuple(number for o in same for number in getattr(o, f.name))
         if isinstance(getattr(op, f.name), Param):
             names = tuple(n for o in same for n in getattr(o, f.name).names)

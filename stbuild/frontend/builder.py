@@ -60,7 +60,7 @@ class Builder:
     derivations: Derivations = field(default_factory=Derivations)
     _origins: dict[int, tuple[Any, SourceLocation]] = field(default_factory=dict)
     _made: dict[int, tuple[Any, Vec]] = field(default_factory=dict)
-    _known: dict[Any, str] = field(default_factory=dict)
+    _known: dict[tuple[object, ...], str] = field(default_factory=dict)
     _ordered: dict[tuple[str, bytes], Vec] = field(default_factory=dict)
 
     def error(self, why: str, hint: str | None = None) -> StbuildError:
@@ -68,13 +68,13 @@ class Builder:
         at = f" in {self.place.module}" if self.place.module else ""
         return StbuildError(f"{self.place.operator}{at}: {why}", where=self.place.line, hint=hint)
 
-    def emit(self, kind: Any, width: int, shape: tuple[int, ...] | None = None, **fields: Any) -> Vec:
+    def emit(self, kind: type[Op], width: int, shape: tuple[int, ...] | None = None, **fields: Any) -> Vec:
         """Append an op, unless its module has made it already; its value of `shape`, token after token."""
         key = (kind, self.place.module, width, tuple(sorted(fields.items())))
         if key not in self._known:
             self._known[key] = f"%{len(self.ops)}"
-            place = {"origin": self.place.module, "line": self.place.line or ""}
-            self.ops.append(kind(name=self._known[key], width=width, **place, **fields))
+            name, origin, line = self._known[key], self.place.module, self.place.line or ""
+            self.ops.append(kind(name=name, width=width, origin=origin, line=line, **fields))
         return self.plain(self._known[key], width, shape or (self.tokens, width))
 
     def op(self, name: str) -> Op:
@@ -85,7 +85,7 @@ class Builder:
         """The value `name` as a tensor of `shape`, token after token."""
         return Vec(source=name, width=width, index=np.arange(self.tokens * width).reshape(shape))
 
-    def like(self, vec: Vec, kind: Any, **fields: Any) -> Vec:
+    def like(self, vec: Vec, kind: type[Op], **fields: Any) -> Vec:
         """Append an elementwise op: its value is laid out as `vec`."""
         made = self.emit(kind, vec.width, **fields)
         return replace(vec, source=made.source)

@@ -2,7 +2,6 @@
 
 import re
 from dataclasses import fields, replace
-from typing import Any
 
 from stbuild.ir.op import Op
 from stbuild.ir.param import Param
@@ -29,15 +28,9 @@ class Namer:
     def name(self, op: Op) -> Op:
         """`op` with its new name, reading values by their new names."""
         name = self._unique(wanted_name(op))
-        read = set(op.operands)
-        wires = {f.name: self._rewired(getattr(op, f.name), read) for f in fields(op) if f.name in _WIRES}
+        renamed = replace(op.reading(self.known), name=name)
         self.known[op.name] = name
-        return replace(op, name=name, **wires)
-
-    def _rewired(self, value: Any, read: set[str]) -> Any:
-        if isinstance(value, tuple):
-            return tuple(self.known[v] for v in value)
-        return self.known[value] if value in read else value
+        return renamed
 
     def _unique(self, name: str) -> str:
         count = self._used.get(name, 0)
@@ -47,9 +40,6 @@ class Namer:
             if count and f"{name}_{count}" in self._used
             else (f"{name}_{count}" if count else name)
         )
-
-
-_WIRES = ("x", "a", "b", "q", "k", "v", "parts")
 
 
 def wanted_name(op: Op) -> str:

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, fields, replace
-from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from stbuild.ir.op import Op
 from stbuild.ir.param import Param
@@ -51,22 +51,18 @@ def find_repeat(ops: tuple[Op, ...]) -> Repeat | None:
     return None
 
 
-def signature(op: Op) -> tuple[Any, ...]:
+def signature(op: Op) -> tuple[object, ...]:
     """Everything about an op but its name, its source, what it reads, and what may differ by run."""
-    known = (f for f in fields(op) if f.name not in ("name", "origin", "line", *BY_RUN, *_WIRES))
+    other = ("name", "origin", "line", *op.run_fields, *op.operand_fields)
+    known = (f for f in fields(op) if f.name not in other)
     values = (getattr(op, f.name) for f in known)
     plain = tuple(replace(v, names=()) if isinstance(v, Param) else v for v in values)
     return (type(op).__name__, len(op.operands), *plain)
 
 
-BY_RUN = ("windows", "rows")
-"""Fields of an op that hold a number for each run of its block."""
-_WIRES = ("x", "a", "b", "q", "k", "v", "parts")
-
-
 def _candidates(ops: tuple[Op, ...]) -> Iterator[list[tuple[int, int, int]]]:
     """Possible (start, period, count), in groups that cover the same number of ops, most first."""
-    numbers: dict[Any, int] = {}
+    numbers: dict[tuple[object, ...], int] = {}
     kinds = np.array([numbers.setdefault(signature(op), len(numbers)) for op in ops])
     attends = np.cumsum([0, *(isinstance(op, Attention) for op in ops)])
     groups: dict[tuple[int, int], list[tuple[int, int, int]]] = {}
@@ -81,7 +77,7 @@ def _candidates(ops: tuple[Op, ...]) -> Iterator[list[tuple[int, int, int]]]:
         yield groups[key]
 
 
-def _stretches(equal: Any) -> Iterator[tuple[int, int]]:
+def _stretches(equal: NDArray[np.bool_]) -> Iterator[tuple[int, int]]:
     edges = np.flatnonzero(np.diff(np.concatenate([[0], equal.astype(int), [0]])))
     yield from zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True)
 

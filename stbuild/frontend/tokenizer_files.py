@@ -5,7 +5,6 @@ import logging
 import shutil
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
 from tokenizers import Tokenizer, pre_tokenizers
 
@@ -62,9 +61,9 @@ def _tokenizer(file: GgufFile) -> Tokenizer:
     return tokenizer
 
 
-def _config(file: GgufFile) -> dict[str, Any]:
+def _config(file: GgufFile) -> dict[str, object]:
     tokens = file.value("tokenizer.ggml.tokens")
-    config: dict[str, Any] = {}
+    config: dict[str, object] = {}
     for name, key in _SPECIAL.items():
         token = file.value(f"tokenizer.ggml.{key}_token_id")
         if token is not None:
@@ -96,5 +95,5 @@ def _template_of_its_own(folder: Path) -> None:
         (folder / TEMPLATE_FILE).write_text(template, encoding="utf-8")
 
 
-def _write_json(path: Path, data: dict[str, Any]) -> None:
+def _write_json(path: Path, data: dict[str, object]) -> None:
     path.write_text(json.dumps(data, indent=1, sort_keys=True, ensure_ascii=False) + "\n", encoding="utf-8")

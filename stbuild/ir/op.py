@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
-from typing import ClassVar, Protocol, Self
+from typing import Any, ClassVar, Protocol, Self
 
 from stbuild.errors import StbuildError
 from stbuild.ir.param import FixedParam, Param, ParamRole, PositionTable
@@ -18,11 +18,10 @@ NOT_SHOWN = {"shown": False}
 
 @dataclass(frozen=True, kw_only=True)
 class CheckContext:
-    """What is known where an op is checked: the widths of the values before it, the tables, its runs."""
+    """What is known where an op is checked: the widths of the values before it, and the tables."""
 
     widths: Mapping[str, int]
     tables: Mapping[str, PositionTable]
-    runs: int
 
 
 class Values(Protocol):
@@ -55,6 +54,8 @@ class Op(ABC):
 
     operand_fields: ClassVar[tuple[str, ...]] = ("x",)
     """The fields that name the values which it reads, in order."""
+    run_fields: ClassVar[tuple[str, ...]] = ()
+    """The fields that hold a number for each run of the block; () stands for the same in all."""
     roles: ClassVar[Mapping[str, ParamRole]] = {}
     """What its parameters are to it, by field."""
     any_frac: ClassVar[bool] = False
@@ -79,6 +80,15 @@ class Op(ABC):
         """The values that it reads."""
         found = (getattr(self, name) for name in self.operand_fields)
         return tuple(name for each in found for name in ((each,) if isinstance(each, str) else each))
+
+    def reading(self, names: Mapping[str, str]) -> Self:
+        """Itself where the values that it reads have other names; one that is not there keeps its name."""
+        changes: dict[str, Any] = {}
+        for field_name in self.operand_fields:
+            value = getattr(self, field_name)
+            one = isinstance(value, str)
+            changes[field_name] = names.get(value, value) if one else tuple(names.get(v, v) for v in value)
+        return replace(self, **changes)
 
     @property
     def params(self) -> tuple[tuple[str, Param], ...]:

@@ -11,7 +11,7 @@ from stbuild.ir.program import Program, Repeat, reads, run_lengths, writes
 from stbuild.ir.streaming import CallSite, LaunchContext
 from stbuild.ir.types import ACTIVATION_FRAC, LANES, words_of
 from stbuild.ops.checks import require, require_multiple, require_width
-from stbuild.ops.numbers import WINDOWS, numbers, require_each_run, windows_type
+from stbuild.ops.numbers import WINDOWS, numbers, windows_type
 
 KV_BYTES = 64
 """int8 elements in one word of a KV record."""
@@ -32,6 +32,7 @@ class Attention(StreamingOp):
 
     operand_fields: ClassVar[tuple[str, ...]] = ("q", "k", "v")
     chosen_frac: ClassVar[bool] = True
+    run_fields: ClassVar[tuple[str, ...]] = ("windows",)
     by_position: ClassVar[bool] = True
     waits_for_chunk: ClassVar[bool] = True
     named_parts: ClassVar[tuple[str, ...]] = ("form", WINDOWS)
@@ -64,7 +65,6 @@ class Attention(StreamingOp):
         self._check_scores()
         bound = self.head_dim * MAX_DOT * abs(attention_scale(self.scale))
         require(self, bound < 2**62, f"its scale {self.scale:g} is too large for 64-bit scores")
-        require_each_run(self, self.windows, context)
 
     def _check_scores(self) -> None:
         """What happens to scores between the product with the keys and the softmax."""

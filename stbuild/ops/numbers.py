@@ -3,8 +3,6 @@
 from collections.abc import Iterable
 
 from stbuild.ir.call import TypeArgument
-from stbuild.ir.op import CheckContext, Op
-from stbuild.ops.checks import require
 
 WINDOWS = "windows"
 """The part of a process's C++ that says how many positions a query sees in each run."""
@@ -18,8 +16,3 @@ def numbers(values: Iterable[int]) -> str:
 def windows_type(windows: tuple[int, ...]) -> TypeArgument:
     """The window of each run."""
     return TypeArgument(parameter="WINDOWS", part=WINDOWS, definition=numbers(windows))
-
-
-def require_each_run(op: Op, values: tuple[int, ...], context: CheckContext) -> None:
-    """Raise StbuildError unless there are as many numbers as there are runs, or none."""
-    require(op, len(values) in (0, context.runs), f"it has {len(values)} numbers for {context.runs} runs")

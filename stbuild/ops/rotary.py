@@ -9,7 +9,7 @@ from stbuild.ir.program import Program, Repeat, reads, writes
 from stbuild.ir.streaming import CallSite, LaunchContext
 from stbuild.ir.types import LANES
 from stbuild.ops.checks import require, require_multiple, require_width
-from stbuild.ops.numbers import numbers, require_each_run
+from stbuild.ops.numbers import numbers
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,6 +23,7 @@ class Rotary(StreamingOp):
     """
 
     chosen_frac: ClassVar[bool] = True
+    run_fields: ClassVar[tuple[str, ...]] = ("rows",)
     by_position: ClassVar[bool] = True
     named_parts: ClassVar[tuple[str, ...]] = ("tables",)
 
@@ -51,7 +52,6 @@ class Rotary(StreamingOp):
         require_width(self, width, 2 * self.rotary_dim * rows)
         require(self, max(self.rows, default=0) < rows and bool(self.rows) == (rows > 1),
                 f"its table holds {rows} rows, of which it uses {list(self.rows)}")  # fmt: skip
-        require_each_run(self, self.rows, context)
 
     def fixed(self, frac: int, values: Values) -> Self:
         """With the same fraction bits before and behind."""

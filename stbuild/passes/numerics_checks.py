@@ -45,7 +45,8 @@ def _check_block(
         _check_names(block, op, widths)
         if not (block_is_head and op.any_width):
             require_multiple(op, op.width)
-        op.check(CheckContext(widths=widths, tables=tables, runs=block.count))
+        op.check(CheckContext(widths=widths, tables=tables))
+        _check_runs(op, block.count)
         widths[op.name] = op.width
     if missing := [name for name in block.outputs if name not in widths]:
         raise StbuildError(f"block {block.name!r} hands on {missing[0]!r}, which it does not make")
@@ -63,6 +64,13 @@ def _check_names(block: Block, op: Op, widths: Mapping[str, int]) -> None:
     for _, param in op.params:
         given = len(param.names)
         require(op, given == block.count, f"it has {given} weights for {block.count} runs")
+
+
+def _check_runs(op: Op, runs: int) -> None:
+    """Numbers by run: as many as there are runs, or none."""
+    for name in op.run_fields:
+        given = len(getattr(op, name))
+        require(op, given in (0, runs), f"it has {given} numbers for {runs} runs")
 
 
 def _check_head(graph: Graph, flow: tuple[int, ...]) -> None:

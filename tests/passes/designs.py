@@ -1,9 +1,8 @@
 """Small designs for the tests of passes, from graphs written by hand: neither torch.export nor a compiler."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import fields, replace
+from dataclasses import replace
 from functools import cache
-from typing import Any
 
 from stbuild.ir.design import Design
 from stbuild.ir.graph import Block, Graph
@@ -104,11 +103,4 @@ def _block(block: Block, name: Callable[[int], str]) -> Block:
 
 
 def _op(op: Op, names: dict[str, str]) -> Op:
-    wires: dict[str, Any] = {
-        f.name: tuple(names[v] for v in getattr(op, f.name))
-        if f.name == "parts"
-        else names[getattr(op, f.name)]
-        for f in fields(op)
-        if f.name in ("x", "a", "b", "q", "k", "v", "parts")
-    }
-    return replace(op, name=names[op.name], **wires)
+    return replace(op.reading(names), name=names[op.name])
