@@ -62,6 +62,10 @@ FAMILIES: dict[str, tuple[str, dict[str, Any]]] = {
     "GptOss dense": ("GptOssConfig", {**WINDOW, "num_local_experts": 2, "num_experts_per_tok": 1}),
 }  # fmt: skip
 """Classes, each with what sets it apart, and their configurations."""
+WIDTHS = {
+    "hidden_size", "intermediate_size", "head_dim", "n_embd", "d_model", "ffn_dim", "word_embed_proj_dim"
+}  # fmt: skip
+"""Sizes that make a model wide."""
 
 
 class GatedMlp(nn.Module):
@@ -77,9 +81,18 @@ class GatedMlp(nn.Module):
         return self.down_proj(nn.functional.silu(gate) * up), None
 
 
-def family_model(family: str, **changes: Any) -> Any:
-    """The class of `family` with random weights that make its logits differ."""
-    config_class, sizes = FAMILIES[family]
+def widened(sizes: dict[str, Any], factor: int) -> dict[str, Any]:
+    """`sizes` of a model `factor` times as wide, with as many heads; rotary frequencies are repeated."""
+    wide = {k: v * factor if k in WIDTHS else v for k, v in sizes.items()}
+    rope = wide.get("rope_parameters", {})
+    longer = {k: v * factor for k, v in rope.items() if isinstance(v, list)}
+    return {**wide, "rope_parameters": {**rope, **longer}} if rope else wide
+
+
+def family_model(family: str, factor: int = 1, **changes: Any) -> Any:
+    """The class of `family`, `factor` times as wide, with random weights that make its logits differ."""
+    config_class, narrow = FAMILIES[family]
+    sizes = widened(narrow, factor)
     name = family.split()[0]
     suffix = "Model" if name.endswith("Head") else "ForCausalLM"
     torch.manual_seed(0)

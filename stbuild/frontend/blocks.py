@@ -50,7 +50,7 @@ def graph_of(
 ) -> Graph:
     """The graph whose last block makes the value `logits`."""
     live = _live(ops, logits)
-    _check(live, context)
+    _check(live)
     rows = {table.name: table.width for table in tables}
     blocks = tuple(
         replace(block, ops=tuple(_plainest(op, context, rows) for op in block.ops))
@@ -70,17 +70,10 @@ def _plainest(op: AnyOp, context: int, widths: Mapping[str, int]) -> AnyOp:
     return op
 
 
-def _check(ops: tuple[AnyOp, ...], context: int) -> None:
-    """Refuse a model without an LM head, and a table of positions that is shorter than the context."""
+def _check(ops: tuple[AnyOp, ...]) -> None:
+    """Refuse a model without an LM head."""
     if not any(isinstance(op, Linear) for op in ops):
         raise StbuildError("the logits depend on no linear layer", hint="end the model with an LM head")
-    for op in ops:
-        if isinstance(op, PositionEmbed) and op.table.shape[0] < context + op.offset:
-            rows = op.table.shape[0] - op.offset
-            raise StbuildError(
-                f"the position embedding {op.table.names[0]!r} has {rows:,} rows, the context is {context:,}",
-                hint=f"set `context` in BUILD.yaml to {rows} or less",
-            )
 
 
 def _live(ops: tuple[AnyOp, ...], logits: str) -> tuple[AnyOp, ...]:

@@ -52,11 +52,11 @@ def embedding(call: Call) -> Vec:
         raise call.error(
             "rows of a parameter are gathered by something that is neither token id nor position"
         )
-    needed = offset + call.low.context
-    if needed > table.shape[0]:
+    rows, context = table.shape[0] - offset, call.low.context
+    if rows < context:
         raise call.error(
-            f"the parameter {table.name!r} has rows for {table.shape[0] - offset} positions",
-            hint=f"a context of {call.low.context} is too long for the model",
+            f"the position embedding {table.name!r} has {rows:,} rows, the context is {context:,}",
+            hint=f"set `context` in BUILD.yaml to {rows} or less",
         )
     return call.builder.emit(PositionEmbed, width, call.shape, table=param(table, table.shape), offset=offset)
 

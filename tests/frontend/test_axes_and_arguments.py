@@ -109,7 +109,6 @@ REFUSED: dict[str, tuple[Any, tuple[int, ...], str]] = {
         (),
         "jumps or bends too much",
     ),
-    "finer than the table": (lambda x, _: x.clamp(-0.02, 0.02), (), "jumps or bends too much"),
 }
 
 
@@ -131,6 +130,7 @@ RIGHT: dict[str, tuple[Any, tuple[int, ...]]] = {
         lambda x, _: heads(x) * torch.rsqrt(heads(x).pow(2).mean(-1) + 1e-5)[..., None],
         (),
     ),
+    "clamp that is finer than the table": (lambda x, _: x.clamp(-0.02, 0.02), ()),
     "root of a sum": (lambda x, _: x / (x.pow(2).sum(-1, keepdim=True) + 1e-3).sqrt(), ()),
     "unbiased deviation": (
         lambda x, _: (x - x.mean(-1, keepdim=True)) / (x.var(-1, keepdim=True) + 1e-5).sqrt(),

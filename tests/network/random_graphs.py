@@ -1,12 +1,12 @@
 """Graphs drawn at random: decoders of any width, with parts that no family has together.
 
-Heads and grouped queries, projections fused or split and in any order, norms anywhere, gates, concatenations,
-parallel residuals, several carried values, value embeddings, layers that differ.
+Heads and grouped queries, windows, soft caps, slopes and sinks, projections fused or split and in any order,
+norms anywhere, gates, concatenations, parallel residuals, several carried values, layers that differ.
 """
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from random import Random
 
 from stbuild.ir.graph import (
@@ -81,19 +81,12 @@ def _rotates(blocks: list[Block], rotary_dim: int) -> bool:
     for number, block in enumerate(blocks):
         ops = tuple(_with_dim(op, rotary_dim) for op in block.ops)
         found = found or any(isinstance(op, Rotary) for op in ops)
-        blocks[number] = Block(
-            name=block.name, count=block.count, inputs=block.inputs, outputs=block.outputs, ops=ops
-        )
+        blocks[number] = replace(block, ops=ops)
     return found
 
 
 def _with_dim(op: AnyOp, rotary_dim: int) -> AnyOp:
-    if not isinstance(op, Rotary):
-        return op
-    return Rotary(
-        name=op.name, width=op.width, x=op.x, heads=op.heads, head_dim=op.head_dim, rotary_dim=rotary_dim,
-        table=op.table, interleaved=op.interleaved,
-    )  # fmt: skip
+    return replace(op, rotary_dim=rotary_dim) if isinstance(op, Rotary) else op
 
 
 @dataclass(kw_only=True)
@@ -214,11 +207,21 @@ class _Builder:
         y = self.add(
             Attention(
                 name=self.fresh("attention"), width=heads * dim, q=q, k=k, v=v, heads=heads, kv_heads=kv,
-                head_dim=dim, scale=dim**-0.5,
+                head_dim=dim, scale=dim**-0.5, cap=3.0 if self.sometimes(0.2) else 0.0,
+                slopes=tuple(2.0**-h for h in range(heads)) if self.sometimes(0.2) else (),
+                windows=self.windows() if self.sometimes(0.4) else (),
+                sinks=self.param(self.fresh("sinks"), heads) if self.sometimes(0.2) else None,
             )
         )  # fmt: skip
         y = self.product(y, self.map(gate[0])) if gate else y
         return self.linear(self.maybe_norm(y, 0.2), self.widths[x])
+
+    def windows(self) -> tuple[int, ...]:
+        """How many positions each run sees: all runs the same, or each its own."""
+        choices = (1, 4, 9, CONTEXT)
+        if self.sometimes(0.5):
+            return self.count * (self.random.choice(choices),)
+        return tuple(self.random.choice(choices) for _ in range(self.count))
 
     def rotary(self, x: str, heads: int, dim: int) -> str:
         interleaved = self.sometimes(0.3)
