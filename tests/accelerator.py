@@ -30,7 +30,7 @@ from stbuild.passes.pipeline import plan
 from stbuild.passes.sizes import Wishes
 from stbuild.platform import Platform
 from stbuild.reference.interpreter import OUTPUTS, Outcome, Reference
-from stbuild.runtime.native import NativeDevice
+from stbuild.runtime.devices.native import NativeDevice
 from stbuild.runtime.session import Session
 from stbuild.stage import package
 from stbuild.stage.smoke import HiddenStream, hidden_streams

@@ -7,6 +7,7 @@ from enum import IntEnum
 from pathlib import Path
 from xml.etree import ElementTree
 
+from stbuild.errors import StbuildError
 from stbuild.package import axlf
 from stbuild.package.axlf import Axlf, Mode, Section, SectionKind
 
@@ -101,6 +102,27 @@ def memory_topology(data: bytes) -> tuple[MemoryBank, ...]:
     )  # fmt: skip
 
 
+@dataclass(frozen=True, kw_only=True)
+class HostKernel:
+    """The kernel that the host starts, as EMBEDDED_METADATA has it."""
+
+    name: str
+    arguments: tuple[str, ...]
+
+
+def host_kernel(data: bytes, where: str) -> HostKernel:
+    """The one kernel with arguments of an EMBEDDED_METADATA section."""
+    try:
+        kernels = list(ElementTree.fromstring(data).iter("kernel"))
+    except ElementTree.ParseError as error:
+        raise StbuildError(f"the xclbin's metadata is no XML: {error}", where=where) from error
+    started = [kernel for kernel in kernels if kernel.find("arg") is not None]
+    if len(started) != 1:
+        raise StbuildError(f"the xclbin has {len(started)} kernels with arguments, not one", where=where)
+    arguments = tuple(argument.get("name", "") for argument in started[0].iter("arg"))
+    return HostKernel(name=started[0].get("name", ""), arguments=arguments)
+
+
 def unit_names(data: bytes) -> tuple[str, ...]:
     """The `kernel:unit` names of an IP_LAYOUT section."""
     (count,) = struct.unpack_from("<i", data)
@@ -189,7 +211,7 @@ def _kernel_element(
 ) -> None:
     protocol = "ap_ctrl_hs" if kernel.arguments else "ap_ctrl_none"
     element = ElementTree.SubElement(
-        core, "kernel", name=kernel.name, language="c", type="user", hwControlProtocol=protocol
+        core, "kernel", name=kernel.name, language="c", type="pl", hwControlProtocol=protocol
     )
     if kernel.arguments:
         ElementTree.SubElement(

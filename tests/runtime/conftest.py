@@ -49,7 +49,7 @@ def image(tmp_path_factory: pytest.TempPathFactory) -> bytes:
 def manifest() -> Manifest:
     """Arguments in the order that double.c knows."""
     return Manifest(
-        format=1,
+        format=2,
         name="double",
         platform="u55c",
         target="sw_emu",

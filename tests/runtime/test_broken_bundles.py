@@ -8,7 +8,7 @@ import pytest
 
 from stbuild.errors import StbuildError
 from stbuild.package.bundle import Manifest, load_bundle
-from stbuild.runtime.native import NativeDevice
+from stbuild.runtime.devices.native import NativeDevice
 
 MakeBundle = Callable[..., Path]
 

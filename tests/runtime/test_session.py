@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from stbuild.errors import StbuildError
 from stbuild.package.bundle import Bundle
-from stbuild.runtime.native import NativeDevice
+from stbuild.runtime.devices.native import NativeDevice
 from stbuild.runtime.sampling import Sampler, Sampling, probabilities
 from stbuild.runtime.session import Session
 from stbuild.runtime.smoke import Recorder, run_prompt

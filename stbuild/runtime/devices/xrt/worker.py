@@ -1,0 +1,176 @@
+"""The process in which XRT lives: `main(job file, socket, memory file)`; it ends with its parent.
+
+It has a session and a process group of its own, in which XRT may send signals as it likes.
+"""
+
+import ctypes
+import mmap
+import os
+import select
+import shutil
+import signal
+import socket
+import threading
+from pathlib import Path
+
+from stbuild.runtime.devices.xrt import job as messages
+from stbuild.runtime.devices.xrt.arena import Arena
+from stbuild.runtime.devices.xrt.job import CLOSE, START, SYNC_TO, Job, JobBuffer
+from stbuild.runtime.devices.xrt.library import FROM_DEVICE, TO_DEVICE, Buffer, Kernel, Library, XrtError
+
+LOADED_AT_ONCE = 16 << 20
+"""Bytes of a weights file that are in this process's memory at a time."""
+
+
+def main(job_file: str, channel: int, memory: int) -> None:
+    """Open, answer requests until the parent closes or is gone, close; never returns."""
+    job = messages.read_job(Path(job_file).read_text())
+    threading.Thread(target=end_with_parent, args=(job,), daemon=True).start()
+    parent = socket.socket(fileno=channel)
+    try:
+        card = Card(job, Arena(memory, job.shared))
+    except XrtError as error:
+        parent.send(messages.failed(error.failure))
+        _leave()
+    parent.send(messages.READY)
+    if not serve(card, parent):
+        shutil.rmtree(job.folder, ignore_errors=True)
+    _leave()
+
+
+def end_with_parent(job: Job) -> None:
+    """When the user's process is gone, remove the folder and end this process group, whatever XRT does."""
+    try:
+        parent = os.pidfd_open(job.parent)
+        select.select([parent], [], [])
+    except ProcessLookupError:
+        pass
+    shutil.rmtree(job.folder, ignore_errors=True)
+    os.killpg(0, signal.SIGKILL)
+
+
+class Card:
+    """The kernel with its buffers."""
+
+    def __init__(self, job: Job, arena: Arena) -> None:
+        self._job = job
+        self._kernel = Kernel(Library(job.library), job.card, job.xclbin, job.kernel)
+        self._buffers: list[Buffer] = []
+        self._host: list[tuple[memoryview, memoryview] | None] = []
+        self._files: list[mmap.mmap] = []
+        argument = 0
+        for each in job.buffers:
+            self._add(each, argument, arena)
+            for pointer in range(argument, argument + each.pointers):
+                self._kernel.point(pointer, self._buffers[-1])
+            argument += each.pointers
+        self._first_scalar = argument
+        self._passed: tuple[int, ...] = (-1,) * len(job.scalars)
+
+    def to_device(self, index: int, size: int) -> None:
+        """Copy to XRT's host side and sync."""
+        pair = self._host[index]
+        if pair is not None:
+            shared, mapped = pair
+            mapped[:size] = shared[:size]
+            self._buffers[index].sync(TO_DEVICE, size)
+
+    def from_device(self, index: int, size: int) -> None:
+        """Sync and copy from XRT's host side."""
+        pair = self._host[index]
+        if pair is not None:
+            shared, mapped = pair
+            self._buffers[index].sync(FROM_DEVICE, size)
+            shared[:size] = mapped[:size]
+
+    def start(self, scalars: tuple[int, ...]) -> None:
+        """Start a launch; XRT keeps arguments that do not change."""
+        for number, (value, old) in enumerate(zip(scalars, self._passed, strict=True)):
+            if value != old:
+                size = self._job.scalars[number]
+                self._kernel.pass_scalar(self._first_scalar + number, value, size)
+        self._passed = scalars
+        self._kernel.start()
+
+    def wait(self) -> None:
+        """Wait for the launch."""
+        self._kernel.wait(self._job.limit_ms)
+
+    def close(self) -> None:
+        """Give all back."""
+        for buffer in self._buffers:
+            buffer.free()
+        self._kernel.close()
+
+    def _add(self, buffer: JobBuffer, argument: int, arena: Arena) -> None:
+        if buffer.file is not None and not buffer.writable:
+            self._buffers.append(self._load(buffer, buffer.file, argument))
+            self._host.append(None)
+            return
+        made = self._kernel.allocate(argument, buffer.name, buffer.bytes)
+        self._buffers.append(made)
+        self._host.append((arena.view(buffer.name), made.map()))
+        if buffer.file is not None:
+            with Path(buffer.file).open("rb") as file:
+                file.readinto(arena.view(buffer.name))
+            self.to_device(len(self._buffers) - 1, buffer.bytes)
+
+    def _load(self, buffer: JobBuffer, path: str, argument: int) -> Buffer:
+        """Weights: XRT reads the mapped file itself; where it refuses that, a copy of it.
+
+        The mapping is private and may be written, as a driver that pins pages demands.
+        """
+        with Path(path).open("rb") as file:
+            mapped = mmap.mmap(file.fileno(), buffer.bytes, access=mmap.ACCESS_COPY)
+        self._files.append(mapped)
+        address = ctypes.addressof(ctypes.c_char.from_buffer(mapped))
+        try:
+            made = self._kernel.adopt(argument, buffer.name, address, buffer.bytes)
+        except XrtError:
+            made = self._kernel.allocate(argument, buffer.name, buffer.bytes)
+            made.map()[:] = mapped
+        for start in range(0, buffer.bytes, LOADED_AT_ONCE):
+            size = min(LOADED_AT_ONCE, buffer.bytes - start)
+            made.sync(TO_DEVICE, size, start)
+            mapped.madvise(mmap.MADV_DONTNEED, start, size)
+        return made
+
+
+def serve(card: Card, parent: socket.socket) -> bool:
+    """Answer requests; False when the parent is gone, True when it has closed the device."""
+    failure: XrtError | None = None
+    while True:
+        request = parent.recv(messages.MESSAGE_BYTES)
+        if not request:
+            return False
+        if failure is None:
+            try:
+                carry_out(card, request)
+            except XrtError as error:
+                failure = error
+        if request[:1] in (SYNC_TO, START):
+            continue
+        parent.send(messages.failed(failure.failure) if failure else messages.READY)
+        failure = None
+        if request.startswith(CLOSE):
+            return True
+
+
+def carry_out(card: Card, request: bytes) -> None:
+    """One request."""
+    match request[:1]:
+        case messages.SYNC_TO:
+            card.to_device(*messages.read_sync(request))
+        case messages.SYNC_FROM:
+            card.from_device(*messages.read_sync(request))
+        case messages.START:
+            card.start(messages.read_start(request))
+        case messages.WAIT:
+            card.wait()
+        case messages.CLOSE:
+            card.close()
+
+
+def _leave() -> None:
+    """End without destructors: those of XRT wait for what is gone."""
+    os._exit(0)
