@@ -3,7 +3,7 @@
 import json
 import shutil
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -39,9 +39,14 @@ def image(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     """The test double, compiled."""
     if shutil.which("gcc") is None:
         pytest.skip("gcc is missing: apt-get install gcc")
-    out = tmp_path_factory.mktemp("double") / "double.so"
-    source = Path(__file__).with_name("double.c")
-    subprocess.run(["gcc", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC", "-o", out, source], check=True)
+    return compile_shared(Path(__file__).with_name("double.c"), tmp_path_factory.mktemp("double"))
+
+
+def compile_shared(source: Path, folder: Path, *flags: str) -> bytes:
+    """A shared object of one C file."""
+    out = folder / source.with_suffix(".so").name
+    always = ("-Wall", "-Wextra", "-Werror", "-shared", "-fPIC")
+    subprocess.run(["gcc", *always, *flags, "-o", out, source], check=True)
     return out.read_bytes()
 
 
@@ -88,8 +93,8 @@ def byte_tokenizer() -> Tokenizer:
     return tokenizer
 
 
-def sample_xclbin(image: bytes) -> Xclbin:
-    control = KernelIp(name="control", units=("control_1",), arguments=(KernelArgument(name="n", bytes=4),))
+def sample_xclbin(image: bytes, manifest: Manifest) -> Xclbin:
+    control = KernelIp(name="control", units=("control_1",), arguments=tuple(kernel_arguments(manifest)))
     bank = MemoryBank(tag="HBM[0]", type=MemType.HBM, bytes=2**29, base_address=0)
     return Xclbin(
         name="double",
@@ -101,6 +106,14 @@ def sample_xclbin(image: bytes) -> Xclbin:
         kernels=(control,),
         image=image,
     )
+
+
+def kernel_arguments(manifest: Manifest) -> Iterator[KernelArgument]:
+    for each in manifest.buffers:
+        for number in range(each.pointers):
+            yield KernelArgument(name=f"{each.buffer}_{number}", bytes=8, banks=(0,), port=f"m_{each.buffer}")
+    for scalar in manifest.scalars:
+        yield KernelArgument(name=scalar.scalar, bytes=scalar.bytes)
 
 
 MakeBundle = Callable[..., Path]
@@ -121,7 +134,7 @@ def make_bundle(tmp_path: Path, image: bytes, manifest: Manifest, byte_tokenizer
         (parts / "chat_template.jinja").write_text(TEMPLATE)
         names = ("tokenizer.json", "tokenizer_config.json", "chat_template.jinja") if text else ()
         write_bundle(
-            folder, manifest, xclbin=xclbin.encode(sample_xclbin(binary)), weights=parts,
+            folder, manifest, xclbin=xclbin.encode(sample_xclbin(binary, manifest)), weights=parts,
             texts=tuple(parts / name for name in names),
         )  # fmt: skip
         return folder

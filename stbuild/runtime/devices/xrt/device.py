@@ -44,6 +44,7 @@ class XrtDevice:
         self._manifest = bundle.manifest
         self._limit_s = launch_limit_s or LAUNCH_LIMIT_S[self._mode]
         self._scalars = tuple(argument.scalar for argument in self._manifest.scalars)
+        self._arguments = {b.buffer: b for b in self._manifest.buffers}
         self._numbers = {b.buffer: i for i, b in enumerate(self._manifest.buffers)}
         banks = xclbin.memory_topology(file.section(SectionKind.MEM_TOPOLOGY))
         names = {b.buffer: _bank_name(b, banks) for b in self._manifest.buffers}
@@ -84,12 +85,20 @@ class XrtDevice:
         return self._host[known(name, self._host, "buffer")]
 
     def sync_to_device(self, name: str, size: int | None = None) -> None:
-        """Told to the worker; a failure comes out at the next request that is answered."""
-        self._tell(self._sync(messages.SYNC_TO, name, size))
+        """A few bytes go with the request, whose failure comes out at the next one; for more, wait."""
+        data = self.buffer(name)[:size]
+        if is_shared(self._arguments[name]):
+            return
+        if len(data) <= messages.WRITE_BYTES:
+            self._tell(messages.write_request(self._numbers[name], data.tobytes()))
+        else:
+            self._ask(messages.sync_request(messages.SYNC_TO, self._numbers[name], len(data)), SYNC_LIMIT_S)
 
     def sync_from_device(self, name: str, size: int | None = None) -> None:
         """Ask the worker and wait."""
-        self._ask(self._sync(messages.SYNC_FROM, name, size), SYNC_LIMIT_S)
+        length = len(self.buffer(name)[:size])
+        if not is_shared(self._arguments[name]):
+            self._ask(messages.sync_request(messages.SYNC_FROM, self._numbers[name], length), SYNC_LIMIT_S)
 
     def start(self, scalars: Mapping[str, int]) -> None:
         """Told to the worker; a failure comes out in `wait`."""
@@ -114,10 +123,6 @@ class XrtDevice:
         except BaseException:
             shutil.rmtree(folder, ignore_errors=True)
             raise
-
-    def _sync(self, kind: bytes, name: str, size: int | None) -> bytes:
-        whole = len(self.buffer(name))
-        return messages.sync_request(kind, self._numbers[name], whole if size is None else min(size, whole))
 
     def _tell(self, request: bytes) -> None:
         self._explained(lambda: self._worker.tell(request))

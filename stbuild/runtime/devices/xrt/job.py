@@ -8,8 +8,10 @@ from typing import Any
 READY, FAILED = b"+", b"-"
 """How an answer begins; a failure goes on with JSON."""
 
-SYNC_TO, SYNC_FROM, START, WAIT, CLOSE = b"t", b"f", b"s", b"w", b"c"
-"""How a request begins. `SYNC_TO` and `START` have no answer: what fails is told at the next one."""
+SYNC_TO, SYNC_FROM, WRITE, START, WAIT, CLOSE = b"t", b"f", b"p", b"s", b"w", b"c"
+"""How a request begins. `WRITE` and `START` have no answer: what fails is told at the next one."""
+WRITE_BYTES = 4096
+"""A sync of so many bytes or fewer carries them in the request, which saves waiting for an answer."""
 
 _SYNC = struct.Struct("<cIQ")
 MESSAGE_BYTES = 65536
@@ -78,6 +80,16 @@ def read_sync(request: bytes) -> tuple[int, int]:
     """Index and size."""
     _, index, size = _SYNC.unpack(request)
     return index, size
+
+
+def write_request(index: int, data: bytes) -> bytes:
+    """A request to bring `data` to the front of buffer number `index`."""
+    return _SYNC.pack(WRITE, index, len(data)) + data
+
+
+def read_write(request: bytes) -> tuple[int, bytes]:
+    """Index and data."""
+    return read_sync(request[: _SYNC.size])[0], request[_SYNC.size :]
 
 
 def start_request(scalars: list[int]) -> bytes:

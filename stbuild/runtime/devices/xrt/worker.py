@@ -15,7 +15,7 @@ from pathlib import Path
 
 from stbuild.runtime.devices.xrt import job as messages
 from stbuild.runtime.devices.xrt.arena import Arena
-from stbuild.runtime.devices.xrt.job import CLOSE, START, SYNC_TO, Job, JobBuffer
+from stbuild.runtime.devices.xrt.job import CLOSE, START, WRITE, Job, JobBuffer
 from stbuild.runtime.devices.xrt.library import FROM_DEVICE, TO_DEVICE, Buffer, Kernel, Library, XrtError
 
 LOADED_AT_ONCE = 16 << 20
@@ -74,6 +74,13 @@ class Card:
             shared, mapped = pair
             mapped[:size] = shared[:size]
             self._buffers[index].sync(TO_DEVICE, size)
+
+    def write(self, index: int, data: bytes) -> None:
+        """Bring `data` to the front of a buffer."""
+        pair = self._host[index]
+        if pair is not None:
+            pair[1][: len(data)] = data
+            self._buffers[index].sync(TO_DEVICE, len(data))
 
     def from_device(self, index: int, size: int) -> None:
         """Sync and copy from XRT's host side."""
@@ -148,7 +155,7 @@ def serve(card: Card, parent: socket.socket) -> bool:
                 carry_out(card, request)
             except XrtError as error:
                 failure = error
-        if request[:1] in (SYNC_TO, START):
+        if request[:1] in (WRITE, START):
             continue
         parent.send(messages.failed(failure.failure) if failure else messages.READY)
         failure = None
@@ -161,6 +168,8 @@ def carry_out(card: Card, request: bytes) -> None:
     match request[:1]:
         case messages.SYNC_TO:
             card.to_device(*messages.read_sync(request))
+        case messages.WRITE:
+            card.write(*messages.read_write(request))
         case messages.SYNC_FROM:
             card.from_device(*messages.read_sync(request))
         case messages.START:
