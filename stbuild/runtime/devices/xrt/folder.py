@@ -78,7 +78,7 @@ def _stale() -> Iterator[Path]:
 def _link_libraries(folder: Path, xrt: Xrt) -> None:
     """XRT loads its parts from `$XILINX_XRT/lib`, which packages of Debian do not have."""
     folder.mkdir(parents=True)
-    for path in [*xrt.folder.glob("libx*.so*"), xrt.folder / "xrt"]:
+    for path in [*xrt.folder.glob("libxrt*"), *xrt.folder.glob("libxdp*"), xrt.folder / "xrt"]:
         if path.name != EMULATION and path.exists():
             (folder / path.name).symlink_to(path)
     emulation = xrt.folder / EMULATION

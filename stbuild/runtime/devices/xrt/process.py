@@ -68,6 +68,7 @@ class Worker:
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
             )  # fmt: skip
         self._channel = ours
+        self._owner = os.getpid()
         self._owed = 1
         self._end = weakref.finalize(self, _end, os.getpid(), self._process, ours, self._folder)
 
@@ -114,7 +115,7 @@ class Worker:
 
     def close(self) -> None:
         """Let the worker close the device, and end it and all that it started."""
-        if self._end.alive:
+        if os.getpid() == self._owner and self._end.alive:
             with suppress(Lost, Refused):
                 self.ask(messages.CLOSE, CLOSE_S)
             self._end()

@@ -11,6 +11,8 @@ import shutil
 import signal
 import socket
 import threading
+import time
+from contextlib import suppress
 from pathlib import Path
 
 from stbuild.runtime.devices.xrt import job as messages
@@ -20,33 +22,51 @@ from stbuild.runtime.devices.xrt.library import FROM_DEVICE, TO_DEVICE, Buffer, 
 
 LOADED_AT_ONCE = 16 << 20
 """Bytes of a weights file that are in this process's memory at a time."""
+GRACE_S, LOOK_S = 2.0, 0.05
+"""How long this process waits to be ended, and how long a process that was killed may still be at work."""
 
 
 def main(job_file: str, channel: int, memory: int) -> None:
     """Open, answer requests until the parent closes or is gone, close; never returns."""
     job = messages.read_job(Path(job_file).read_text())
     threading.Thread(target=end_with_parent, args=(job,), daemon=True).start()
-    parent = socket.socket(fileno=channel)
-    try:
-        card = Card(job, Arena(memory, job.shared))
-    except XrtError as error:
-        parent.send(messages.failed(error.failure))
-        _leave()
-    parent.send(messages.READY)
-    if not serve(card, parent):
-        shutil.rmtree(job.folder, ignore_errors=True)
+    with suppress(OSError), socket.socket(fileno=channel) as parent:  # OSError: the parent is gone
+        if work(job, Arena(memory, job.shared), parent):
+            _leave()
+    time.sleep(GRACE_S)  # until the other thread, or the parent, ends this process
     _leave()
 
 
+def work(job: Job, arena: Arena, parent: socket.socket) -> bool:
+    """Open the card and answer requests; True when the parent has closed it or could not have it."""
+    try:
+        card = Card(job, arena)
+    except XrtError as error:
+        parent.send(messages.failed(error.failure))
+        return True
+    parent.send(messages.READY)
+    return serve(card, parent)
+
+
 def end_with_parent(job: Job) -> None:
-    """When the user's process is gone, remove the folder and end this process group, whatever XRT does."""
+    """When the user's process is gone, end this process group whatever XRT does, and remove the folder.
+
+    A process outside of the group does both, since what still runs in the group might make files.
+    """
     try:
         parent = os.pidfd_open(job.parent)
         select.select([parent], [], [])
     except ProcessLookupError:
         pass
-    shutil.rmtree(job.folder, ignore_errors=True)
-    os.killpg(0, signal.SIGKILL)
+    group = os.getpgrp()
+    if os.fork() == 0:
+        os.setsid()
+        for _ in range(2):  # a second time, for what was being made when the signal came
+            with suppress(ProcessLookupError):
+                os.killpg(group, signal.SIGKILL)
+            time.sleep(LOOK_S)
+            shutil.rmtree(job.folder, ignore_errors=True)
+        _leave()
 
 
 class Card:
