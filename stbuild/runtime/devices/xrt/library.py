@@ -169,4 +169,4 @@ class Kernel:
 
     def _set(self, argument: int, value: Any) -> None:
         arguments = (ctypes.c_void_p(self._run), ctypes.c_int(argument), value)
-        self._library.status("xrtRunSetArg", *arguments, step="argument", what=str(argument))
+        self._library.status("xrtRunSetArg", *arguments, step="take argument", what=str(argument))
