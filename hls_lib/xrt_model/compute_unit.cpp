@@ -1,8 +1,8 @@
 #include "compute_unit.hpp"
 
 #include <dlfcn.h>
+#include <unistd.h>
 
-#include <chrono>
 #include <cstring>
 #include <utility>
 
@@ -15,7 +15,8 @@ namespace {
 
 constexpr std::uint64_t kRegisterBytes = 0x10000;
 constexpr char kStart = 1, kDoneAndIdle = 6;
-constexpr std::chrono::milliseconds kLongestWait{20};
+// XRT asks again at once; so long an answer takes when nothing will change.
+constexpr unsigned kHangingMicroseconds = 20000;
 
 template <typename T>
 T symbol(void* library, const char* name) {
@@ -32,36 +33,23 @@ ComputeUnit::ComputeUnit(HostKernel kernel, const std::string& image, const Devi
   message_ = symbol<decltype(message_)>(library, "stb_message");
   pointers_ = symbol<decltype(pointers_)>(library, "stb_pointers");
   if (run_image_ == nullptr || message_ == nullptr) throw Failure("the kernel image has no stb_run");
-  worker_ = std::thread([this] { work(); });
-}
-
-ComputeUnit::~ComputeUnit() {
-  {
-    const std::lock_guard<std::mutex> lock(mutex_);
-    ending_ = true;
-  }
-  changed_.notify_all();
-  worker_.join();
 }
 
 void ComputeUnit::write(std::uint64_t address, std::string_view bytes) {
-  const std::lock_guard<std::mutex> lock(mutex_);
   const std::size_t offset = offset_of(address, bytes.size());
   std::memcpy(registers_.data() + offset, bytes.data(), bytes.size());
   if (offset == 0 && !bytes.empty() && (bytes[0] & kStart) != 0) {
-    if (running_) throw Failure("the host started a kernel that was still running");
-    gather();
-    running_ = true;
-    changed_.notify_all();
+    if (state_ != State::kIdle) throw Failure("the host started a kernel that was still running");
+    state_ = State::kStarted;
   }
 }
 
 std::string ComputeUnit::read(std::uint64_t address, std::uint64_t bytes) {
-  std::unique_lock<std::mutex> lock(mutex_);
   const std::size_t offset = offset_of(address, bytes);
   if (offset == 0) {
-    changed_.wait_for(lock, kLongestWait, [this] { return !running_; });
-    registers_[0] = running_ ? kStart : kDoneAndIdle;
+    if (state_ == State::kStarted) run();
+    if (state_ == State::kHanging) usleep(kHangingMicroseconds);
+    registers_[0] = state_ == State::kIdle ? kDoneAndIdle : kStart;
   }
   return std::string(registers_.data() + offset, bytes);
 }
@@ -100,21 +88,12 @@ void ComputeUnit::gather() {
   }
 }
 
-void ComputeUnit::work() {
-  std::unique_lock<std::mutex> lock(mutex_);
-  while (true) {
-    changed_.wait(lock, [this] { return running_ || ending_; });
-    if (ending_) return;
-    lock.unlock();
-    const bool failed = run_image_(buffers_.data(), scalars_.data()) != 0;
-    if (failed) tell(message_());
-    lock.lock();
-    if (failed) {
-      changed_.wait(lock, [this] { return ending_; });
-      return;
-    }
-    running_ = false;
-    changed_.notify_all();
+void ComputeUnit::run() {
+  gather();
+  state_ = State::kIdle;
+  if (run_image_(buffers_.data(), scalars_.data()) != 0) {
+    state_ = State::kHanging;
+    tell(message_());
   }
 }
 

@@ -1,12 +1,9 @@
-// The compute unit that the host starts: its registers, and a thread that runs the kernel image.
+// The compute unit that the host starts: its registers, and the kernel image behind them.
 #pragma once
 
-#include <condition_variable>
 #include <cstdint>
-#include <mutex>
 #include <string>
 #include <string_view>
-#include <thread>
 #include <vector>
 
 #include "device_memory.hpp"
@@ -19,20 +16,19 @@ class ComputeUnit {
  public:
   // Loads the kernel image at `image`, a shared object with the interface of hls_lib/sim/abi.hpp.
   ComputeUnit(HostKernel kernel, const std::string& image, const DeviceMemory& memory);
-  ~ComputeUnit();
-  ComputeUnit(const ComputeUnit&) = delete;
-  ComputeUnit& operator=(const ComputeUnit&) = delete;
 
-  // Registers by the address that XRT uses. Bit 0 of the first one starts a launch; while one runs, a read
-  // of that register waits for its end, for some milliseconds. A launch that fails never ends, as on a card.
+  // Registers by the address that XRT uses. Bit 0 of the first one starts a launch, which runs when XRT then
+  // reads that register to see whether it has ended. A launch that fails never ends, as on a card.
   void write(std::uint64_t address, std::string_view bytes);
   std::string read(std::uint64_t address, std::uint64_t bytes);
 
  private:
+  enum class State { kIdle, kStarted, kHanging };
+
   std::size_t offset_of(std::uint64_t address, std::uint64_t bytes) const;
   std::uint64_t value_of(const Argument& argument) const;
   void gather();
-  void work();
+  void run();
 
   const HostKernel kernel_;
   const DeviceMemory& memory_;
@@ -40,14 +36,10 @@ class ComputeUnit {
   const char* (*message_)();
   const int* (*pointers_)();
 
+  State state_ = State::kIdle;
   std::vector<char> registers_;
   std::vector<void*> buffers_;
   std::vector<std::uint64_t> scalars_;
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  bool running_ = false;
-  bool ending_ = false;
-  std::thread worker_;
 };
 
 }  // namespace xrt_model

@@ -8,12 +8,10 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include <chrono>
 #include <cstdlib>
 #include <cstring>
 #include <memory>
 #include <string>
-#include <thread>
 
 #include "compute_unit.hpp"
 #include "device_memory.hpp"
@@ -54,7 +52,7 @@ struct AnswerHead {
 };
 #pragma pack(pop)
 
-constexpr auto kPatience = std::chrono::seconds(10);
+constexpr int kPatienceMilliseconds = 10000;
 
 std::string environment(const char* name) {
   const char* value = std::getenv(name);
@@ -68,12 +66,11 @@ int connect_to_xrt() {
   address.sun_family = AF_UNIX;
   if (path.size() >= sizeof address.sun_path) throw Failure("XRT's socket has too long a path: " + path);
   std::memcpy(address.sun_path, path.c_str(), path.size());
-  const auto deadline = std::chrono::steady_clock::now() + kPatience;
-  while (std::chrono::steady_clock::now() < deadline) {
+  for (int waited = 0; waited < kPatienceMilliseconds; ++waited) {
     const int socket_fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (connect(socket_fd, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0) return socket_fd;
     close(socket_fd);
-    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    usleep(1000);
   }
   throw Failure("XRT does not listen at " + path);
 }
@@ -171,7 +168,7 @@ bool closes_all(std::uint32_t function, const Message& request) {
 
 // Until XRT closes the device or is gone.
 void serve(int xrt) {
-  Card& card = *new Card;  // never destroyed: a launch may still run
+  Card card;
   std::string body;
   RequestHead head;
   while (receive(xrt, &head, sizeof head)) {

@@ -96,14 +96,14 @@ def test_the_xclbin_of_another_card(make_bundle: MakeBundle) -> None:
     folder = make_bundle()
     data = (folder / "double.xclbin").read_bytes()
     (folder / "double.xclbin").write_bytes(data.replace(b"xilinx:u55c:", b"xilinx:u280:", 1))
-    with pytest.raises(StbuildError, match="is for the shell xilinx:u280:.*, the bundle for xilinx:u55c"):
+    with pytest.raises(StbuildError, match=r"is for the shell xilinx:u280:.*, the bundle for xilinx:u55c"):
         load_bundle(folder)
 
 
 def test_an_xclbin_that_is_none(make_bundle: MakeBundle) -> None:
     folder = make_bundle()
     (folder / "double.xclbin").write_bytes(b"xclbin2")
-    with pytest.raises(StbuildError, match="double.xclbin: this is not an xclbin file"):
+    with pytest.raises(StbuildError, match=r"double.xclbin: this is not an xclbin file"):
         load_bundle(folder)
 
 

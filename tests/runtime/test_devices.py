@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from stbuild.errors import StbuildError
-from stbuild.package.bundle import Bundle, Manifest, load_bundle
+from stbuild.package.bundle import BufferArgument, Bundle, Manifest, load_bundle
 from stbuild.runtime.devices.device import Device
 from stbuild.runtime.devices.opening import open_device
 from stbuild.runtime.session import Session
@@ -133,7 +133,8 @@ def test_a_buffer_with_two_pointers(make_bundle: MakeBundle, manifest: Manifest,
     need_xrt()
     image = compile_shared(Path(__file__).with_name("double.c"), tmp_path, "-DTWO_POINTERS")
     arguments = tuple(
-        replace(a, pointers=2) if getattr(a, "buffer", "") == "kv" else a for a in manifest.arguments
+        replace(each, pointers=2) if isinstance(each, BufferArgument) and each.buffer == "kv" else each
+        for each in manifest.arguments
     )
     folder = make_bundle(replace(manifest, arguments=arguments), binary=image)
     seen = [answer(load_bundle(folder), name) for name in ("native", "xrt:0")]

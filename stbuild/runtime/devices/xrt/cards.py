@@ -45,7 +45,7 @@ def check_card(name: str, shell: str, root: Path = Path("/")) -> None:
             f"no permission to open {card.node}, the card {card.address}",
             hint="your user must be in the group `render`; log in again after `usermod -aG render USER`",
         )
-    if card.shell is not None and card.shell != shell:
+    if card.shell is not None and _spelled(card.shell) != _spelled(shell):
         raise StbuildError(
             f"the bundle is for the shell {shell}, the card {card.address} has {card.shell}",
             hint="build with the --platform of the card",
@@ -60,6 +60,11 @@ def _chosen(name: str, cards: tuple[Card, ...]) -> Card:
             return card
     listed = ", ".join(f"xrt:{number} at {card.address}" for number, card in enumerate(cards))
     raise StbuildError(f"there is no card {name}", hint=f"there is {listed}")
+
+
+def _spelled(shell: str) -> str:
+    """One spelling for `xilinx:u55c:gen3x16_xdma_base:3.0` and `xilinx_u55c_gen3x16_xdma_base_3`."""
+    return shell.replace(":", "_").removesuffix(".0")
 
 
 def _is_card(device: Path) -> bool:

@@ -10,7 +10,7 @@ from stbuild import layout
 from stbuild.errors import StbuildError
 
 COMPILER = "g++"
-FLAGS = ("-std=c++17", "-O2", "-pthread")
+FLAGS = ("-std=c++17", "-O2")
 PROGRAM = "genericpciemodel"
 """What XRT calls the program that it starts."""
 
