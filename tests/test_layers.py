@@ -21,7 +21,7 @@ ALLOWED: dict[str, set[str]] = {
     "codegen": {"ir", "platform", "errors"},
     "timing": {"ir", "platform", "errors"},
     "toolchain": {"platform", "errors"},
-    "runtime": {"package", "errors"},
+    "runtime": {"package", "errors", "layout"},
     "engine": {"errors", "layout", "platform"},
     "stage": {
         *("frontend", "reference", "ir", "passes", "codegen", "timing"),

@@ -110,8 +110,13 @@ def test_a_deadlock_leaves_nothing(device: Device) -> None:
     assert not processes_of(folder.name) and not folder.exists()
 
 
-@pytest.mark.parametrize("moment", ["opening", "open", "in a launch"])
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize(
+    ("moment", "number"),
+    [
+        *(("opening", signal.SIGKILL), ("open", signal.SIGKILL), ("in a launch", signal.SIGKILL)),
+        *(("open", signal.SIGTERM), ("in a launch", signal.SIGINT)),
+    ],
+)
 def test_a_killed_user_leaves_nothing(bundle: Bundle, moment: str, number: int) -> None:
     need_xrt()
     token = str(HANGS if moment == "in a launch" else 7)
