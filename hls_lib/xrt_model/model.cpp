@@ -8,6 +8,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <cstring>
 #include <memory>
@@ -98,6 +99,8 @@ bool send_all(int to, std::string_view text) {
 
 class Card {
  public:
+  DeviceMemory& memory() { return memory_; }
+
   // The answer to one request.
   std::string answer(std::uint32_t function, const Message& request) {
     std::string text;
@@ -115,12 +118,6 @@ class Card {
       case kFree:
         memory_.release(request.number(1));
         break;
-      case kHostToDevice: {
-        const std::string_view data = request.bytes(4);
-        std::memcpy(memory_.at(request.number(3), data.size()), data.data(), data.size());
-        append(text, 1, data.size());
-        return text;
-      }
       case kDeviceToHost: {
         const std::uint64_t bytes = request.number(5);
         append(text, 1, bytes);
@@ -166,19 +163,64 @@ bool closes_all(std::uint32_t function, const Message& request) {
   return function == kClose && request.number(3) != 0;
 }
 
+// Where the data of a sync lie in its message, and where they belong.
+struct Sync {
+  std::uint64_t address;
+  std::uint64_t bytes;
+  std::uint64_t at;
+};
+
+// Reads the fields in front of the data: a handle, the address, the number of bytes.
+Sync read_sync(std::string_view front) {
+  std::string_view text = front;
+  Sync sync{};
+  for (std::uint64_t key = take_varint(text);; key = take_varint(text)) {
+    if (key == (4 << 3 | 2)) {
+      sync.bytes = take_varint(text);
+      sync.at = front.size() - text.size();
+      return sync;
+    }
+    const std::uint64_t value = take_varint(text);
+    if (key == 3 << 3) sync.address = value;
+    if ((key & 7) == 2) take(text, value);
+  }
+}
+
+// Most bytes that XRT sends are those of syncs: they go from the socket to the card's memory at once.
+bool receive_sync(int xrt, std::uint64_t bytes, Card& card, std::string& text) {
+  char front[64];
+  const std::uint64_t begun = std::min<std::uint64_t>(bytes, sizeof front);
+  if (!receive(xrt, front, begun)) return false;
+  const Sync sync = read_sync({front, begun});
+  char* data = card.memory().at(sync.address, sync.bytes);
+  const std::uint64_t have = std::min(begun - sync.at, sync.bytes);
+  std::memcpy(data, front + sync.at, have);
+  if (!receive(xrt, data + have, sync.bytes - have)) return false;
+  char rest[sizeof front];
+  const std::uint64_t left = bytes - begun - (sync.bytes - have);
+  if (left > sizeof rest) throw Failure("XRT sent a sync of another form than its versions 2.13 to 2.25");
+  append(text, 1, sync.bytes);
+  return receive(xrt, rest, left);
+}
+
 // Until XRT closes the device or is gone.
 void serve(int xrt) {
   Card card;
   std::string body;
   RequestHead head;
   while (receive(xrt, &head, sizeof head)) {
-    body.resize(head.bytes);
-    if (!receive(xrt, body.data(), body.size())) return;
-    const Message request(body);
-    const std::string text = card.answer(head.function, request);
+    std::string text;
+    body.clear();
+    if (head.function == kHostToDevice) {
+      if (!receive_sync(xrt, head.bytes, card, text)) return;
+    } else {
+      body.resize(head.bytes);
+      if (!receive(xrt, body.data(), body.size())) return;
+      text = card.answer(head.function, Message(body));
+    }
     const AnswerHead answer{9, text.size()};
     const std::string front(reinterpret_cast<const char*>(&answer), sizeof answer);
-    if (!send_all(xrt, front + text) || closes_all(head.function, request)) return;
+    if (!send_all(xrt, front + text) || closes_all(head.function, Message(body))) return;
   }
 }
 

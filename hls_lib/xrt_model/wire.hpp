@@ -13,6 +13,30 @@
 namespace stb {
 namespace xrt_model {
 
+inline std::string_view take(std::string_view& text, std::uint64_t bytes) {
+  if (bytes > text.size()) throw Failure("XRT sent a message that was cut off");
+  const std::string_view taken = text.substr(0, bytes);
+  text.remove_prefix(bytes);
+  return taken;
+}
+
+template <typename T>
+T take_fixed(std::string_view& text) {
+  T value;
+  std::memcpy(&value, take(text, sizeof value).data(), sizeof value);
+  return value;
+}
+
+inline std::uint64_t take_varint(std::string_view& text) {
+  std::uint64_t value = 0;
+  for (int shift = 0; shift < 64; shift += 7) {
+    const auto byte = static_cast<unsigned char>(take(text, 1)[0]);
+    value |= static_cast<std::uint64_t>(byte & 127) << shift;
+    if (byte < 128) break;
+  }
+  return value;
+}
+
 // The fields of a message that has come in; `bytes` point into the text that it was made from.
 class Message {
  public:
@@ -62,30 +86,6 @@ class Message {
         throw Failure("XRT sent a message that is no protobuf");
     }
     return field;
-  }
-
-  static std::string_view take(std::string_view& text, std::uint64_t bytes) {
-    if (bytes > text.size()) throw Failure("XRT sent a message that was cut off");
-    const std::string_view taken = text.substr(0, bytes);
-    text.remove_prefix(bytes);
-    return taken;
-  }
-
-  template <typename T>
-  static T take_fixed(std::string_view& text) {
-    T value;
-    std::memcpy(&value, take(text, sizeof value).data(), sizeof value);
-    return value;
-  }
-
-  static std::uint64_t take_varint(std::string_view& text) {
-    std::uint64_t value = 0;
-    for (int shift = 0; shift < 64; shift += 7) {
-      const auto byte = static_cast<unsigned char>(take(text, 1)[0]);
-      value |= static_cast<std::uint64_t>(byte & 127) << shift;
-      if (byte < 128) break;
-    }
-    return value;
   }
 
   std::vector<Field> fields_;

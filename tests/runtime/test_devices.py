@@ -102,6 +102,21 @@ def test_a_deadlock_is_told_in_the_emulators_words(device: Device) -> None:
     assert time.monotonic() - begin < 5
 
 
+def test_launches_are_started_and_waited_for_in_turns(device: Device) -> None:
+    with pytest.raises(ValueError, match="no launch was started"):
+        device.wait()
+    device.start(SCALARS)
+    with pytest.raises(ValueError, match="a launch was started and not waited for"):
+        device.start(SCALARS)
+    device.wait()
+
+
+def test_nothing_to_sync(device: Device) -> None:
+    device.sync_to_device("tokens", 0)
+    device.sync_from_device("tokens", 0)
+    launch(device, 7)
+
+
 def test_a_device_may_be_closed_twice(device: Device) -> None:
     device.close()
     device.close()

@@ -152,6 +152,19 @@ def test_the_answer_to_an_interrupted_launch_is_not_taken_for_the_next_one(
     assert session.prefill((5, 6)) == expected[0]
 
 
+def test_an_interrupted_launch_that_hangs_is_not_waited_for_without_end(
+    bundle: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    need_xrt()
+    device = open_device(bundle, "xrt:0", launch_limit_s=0.5)
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr("select.poll", interrupt)
+        launch(device, HANGS)
+    with pytest.raises(StbuildError, match=r"the kernel hangs: a launch has not returned after 0.5 s"):
+        device.sync_from_device("logits")
+    assert not folders_of(os.getpid())
+
+
 def interrupt() -> None:
     """As Ctrl-C does while an answer is awaited."""
     raise KeyboardInterrupt

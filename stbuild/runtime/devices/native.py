@@ -75,6 +75,8 @@ class NativeDevice:
 
     def start(self, scalars: Mapping[str, int]) -> None:
         """Take in the arguments of a launch."""
+        if self._values is not None:
+            raise ValueError("a launch was started and not waited for")
         self._values = (ctypes.c_uint64 * len(self._scalars))(*in_order(scalars, self._scalars))
 
     def wait(self) -> None:

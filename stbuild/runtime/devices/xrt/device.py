@@ -23,7 +23,7 @@ from stbuild.runtime.devices.xrt.cards import check_card
 from stbuild.runtime.devices.xrt.folder import emulation_environment, hardware_environment, make_folder
 from stbuild.runtime.devices.xrt.install import Xrt, find_xrt
 from stbuild.runtime.devices.xrt.job import Job, JobBuffer
-from stbuild.runtime.devices.xrt.process import Lost, Refused, Worker
+from stbuild.runtime.devices.xrt.process import GRACE_S, Lost, Refused, Worker
 from stbuild.runtime.devices.xrt.sentences import Subject, explain, explain_loss
 
 OPEN_LIMIT_S = 900.0
@@ -50,6 +50,7 @@ class XrtDevice:
         names = {b.buffer: _bank_name(b, banks) for b in self._manifest.buffers}
         self._subject = Subject(device=f"xrt:{card}", banks=names)
         self.cache_owner = CacheOwner()
+        self._started = False
         job = _job(bundle, file, card, self._xrt, self._limit_s)
         memory = make_file(job.shared)
         try:
@@ -87,7 +88,7 @@ class XrtDevice:
     def sync_to_device(self, name: str, size: int | None = None) -> None:
         """A few bytes go with the request, whose failure comes out at the next one; for more, wait."""
         data = self.buffer(name)[:size]
-        if is_shared(self._arguments[name]):
+        if not data.size or is_shared(self._arguments[name]):
             return
         if len(data) <= messages.WRITE_BYTES:
             self._tell(messages.write_request(self._numbers[name], data.tobytes()))
@@ -97,16 +98,23 @@ class XrtDevice:
     def sync_from_device(self, name: str, size: int | None = None) -> None:
         """Ask the worker and wait."""
         length = len(self.buffer(name)[:size])
-        if not is_shared(self._arguments[name]):
+        if length and not is_shared(self._arguments[name]):
             self._ask(messages.sync_request(messages.SYNC_FROM, self._numbers[name], length), SYNC_LIMIT_S)
 
     def start(self, scalars: Mapping[str, int]) -> None:
         """Told to the worker; a failure comes out in `wait`."""
-        self._tell(messages.start_request(in_order(scalars, self._scalars)))
+        values = in_order(scalars, self._scalars)
+        if self._started:
+            raise ValueError("a launch was started and not waited for")
+        self._tell(messages.start_request(values))
+        self._started = True
 
     def wait(self) -> None:
         """Wait, but not longer than the limit of a launch; after a failure the device is closed."""
-        self._ask(messages.WAIT, self._limit_s + 1)
+        if not self._started:
+            raise ValueError("no launch was started")
+        self._started = False
+        self._ask(messages.WAIT, self._limit_s + GRACE_S)
 
     def close(self) -> None:
         """End the worker, and with it the emulated card."""

@@ -22,6 +22,8 @@ TOLD_BY_MODEL = "stbuild-model: "
 LOOK_S = 0.1
 """How often the log is looked at while an answer is awaited."""
 CLOSE_S = 5.0
+GRACE_S = 1.0
+"""For what a launch takes on its way to the worker and back."""
 
 _PROGRAM = """import sys
 sys.path.insert(0, sys.argv[1])
@@ -69,6 +71,7 @@ class Worker:
             )  # fmt: skip
         self._channel = ours
         self._owner = os.getpid()
+        self._launch_limit_s = job.limit_ms / 1000 + GRACE_S
         self._owed = 1
         self._end = weakref.finalize(self, _end, os.getpid(), self._process, ours, self._folder)
 
@@ -81,7 +84,7 @@ class Worker:
 
     def tell(self, request: bytes) -> None:
         """Send a request that has no answer."""
-        self._settle()
+        self._settle(self._launch_limit_s)
         try:
             self._channel.send(request)
         except OSError:
@@ -115,17 +118,21 @@ class Worker:
 
     def close(self) -> None:
         """Let the worker close the device, and end it and all that it started."""
-        if os.getpid() == self._owner and self._end.alive:
+        if os.getpid() != self._owner or not self._end.alive:
+            return
+        try:
             with suppress(Lost, Refused):
+                self._settle(CLOSE_S)
                 self.ask(messages.CLOSE, CLOSE_S)
+        finally:
             self._end()
 
-    def _settle(self) -> None:
+    def _settle(self, limit_s: float) -> None:
         """Take in answers that somebody stopped waiting for, as with Ctrl-C."""
         if not self._end.alive:
             raise Lost(closed=True)
         while self._owed:
-            self.receive(float("inf"))
+            self.receive(limit_s)
 
     def _told(self) -> str:
         lines = [line for line in self.log.splitlines() if line.startswith(TOLD_BY_MODEL)]
