@@ -175,6 +175,19 @@ def test_a_model_that_does_not_compile(
     assert "the device model for XRT does not compile: no such header" in refusal(bundle)
 
 
+def test_a_model_that_cannot_be_started(
+    bundle: Bundle, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """As on a file system without exec, or for another processor."""
+    need_xrt()
+    monkeypatch.setenv("STBUILD_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    script = 'while [ "$1" != -o ]; do shift; done; echo no program > "$2"; chmod +x "$2"'
+    (tmp_path / "g++").write_text(f"#!/bin/sh\n{script}\n")
+    (tmp_path / "g++").chmod(0o755)
+    assert refusal(bundle).startswith("xrt:0: XRT cannot start the device model; is the cache on a file")
+
+
 def test_an_image_that_the_model_cannot_load(make_bundle: MakeBundle, image: bytes) -> None:
     need_xrt()
     without = image.replace(b"stb_run\0", b"stb_ruN\0")

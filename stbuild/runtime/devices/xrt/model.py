@@ -1,6 +1,7 @@
 """The device model behind XRT's software emulation: compiled from hls_lib/xrt_model when first needed."""
 
 import hashlib
+import platform
 import shutil
 import subprocess
 import tempfile
@@ -25,7 +26,7 @@ def model_program() -> Path:
 
 
 def _digest(sources: list[Path]) -> str:
-    digest = hashlib.sha256(repr((COMPILER, FLAGS)).encode())
+    digest = hashlib.sha256(repr((COMPILER, FLAGS, platform.machine())).encode())
     for path in sources:
         digest.update(path.name.encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()[:16]

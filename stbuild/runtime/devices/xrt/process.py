@@ -19,6 +19,8 @@ from stbuild.runtime.devices.xrt.job import Failure, Job
 
 TOLD_BY_MODEL = "stbuild-model: "
 """How a line of the log begins in which the device model says why it cannot go on."""
+NO_MODEL = "FATAL ERROR : child process did not launch"
+"""What XRT prints, and then waits for minutes, when it cannot start the device model."""
 LOOK_S = 0.1
 """How often the log is looked at while an answer is awaited."""
 CLOSE_S = 5.0
@@ -135,8 +137,12 @@ class Worker:
             self.receive(limit_s)
 
     def _told(self) -> str:
-        lines = [line for line in self.log.splitlines() if line.startswith(TOLD_BY_MODEL)]
-        return lines[0].removeprefix(TOLD_BY_MODEL) if lines else ""
+        for line in self.log.splitlines():
+            if line.startswith(TOLD_BY_MODEL):
+                return line.removeprefix(TOLD_BY_MODEL)
+            if line.startswith(NO_MODEL):
+                return "XRT cannot start the device model; is the cache on a file system without exec?"
+        return ""
 
     def _lost(self, *, late: bool = False) -> Lost:
         """End everything; say what is known of why."""
