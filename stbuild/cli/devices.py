@@ -4,6 +4,7 @@ import argparse
 import json
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from pathlib import Path
 
 from stbuild.errors import StbuildError
 from stbuild.runtime.devices.xrt.cards import Card, find_cards
@@ -34,10 +35,10 @@ def execute(options: argparse.Namespace) -> int:
     return 0
 
 
-def devices() -> Iterator[Listed]:
-    """`native`, then what XRT can reach."""
+def devices(root: Path = Path("/")) -> Iterator[Listed]:
+    """`native`, then what XRT can reach; sysfs lies below `root`."""
     yield Listed(name="native", text="the emulated card, in the process that runs the bundle")
-    cards = find_cards()
+    cards = find_cards(root)
     try:
         xrt = find_xrt()
     except StbuildError as error:

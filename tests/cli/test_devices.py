@@ -3,7 +3,9 @@
 import json
 from pathlib import Path
 
+from stbuild.cli.devices import devices
 from tests.conftest import WorkspaceFolder
+from tests.runtime.test_xrt_install import SHELL, make_card
 from tests.runtime.xrt import need_xrt
 
 
@@ -13,6 +15,13 @@ def test_devices_are_listed_by_the_names_that_run_takes(workspace: WorkspaceFold
     assert [each["name"] for each in listed[:2]] == ["native", "xrt:0"]
     assert "the emulated card, through XRT 2." in listed[1]["text"]
     assert workspace.ok("devices").out.startswith("native      the emulated card")
+
+
+def test_cards_are_listed_with_shell_and_temperature(tmp_path: Path) -> None:
+    need_xrt()
+    make_card(tmp_path, "0000:65:00.1")
+    listed = [(each.name, each.text) for each in devices(tmp_path)]
+    assert listed[-1] == ("xrt:0", f"a card at 0000:65:00.1, {SHELL}, 41 °C")
 
 
 def test_a_machine_without_xrt(workspace: WorkspaceFolder, tmp_path: Path) -> None:

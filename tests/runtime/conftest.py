@@ -93,14 +93,14 @@ def byte_tokenizer() -> Tokenizer:
     return tokenizer
 
 
-def sample_xclbin(image: bytes, manifest: Manifest) -> Xclbin:
+def sample_xclbin(image: bytes, manifest: Manifest, mode: Mode = Mode.SW_EMU) -> Xclbin:
     control = KernelIp(name="control", units=("control_1",), arguments=tuple(kernel_arguments(manifest)))
     bank = MemoryBank(tag="HBM[0]", type=MemType.HBM, bytes=2**29, base_address=0)
     return Xclbin(
         name="double",
         platform="u55c",
         shell="xilinx_u55c_gen3x16_xdma_base_3",
-        mode=Mode.SW_EMU,
+        mode=mode,
         clock_mhz=250,
         memories=(bank,),
         kernels=(control,),
@@ -123,7 +123,9 @@ MakeBundle = Callable[..., Path]
 def make_bundle(tmp_path: Path, image: bytes, manifest: Manifest, byte_tokenizer: Tokenizer) -> MakeBundle:
     """Writes a bundle; with `text`, the text files too."""
 
-    def make(manifest: Manifest = manifest, *, text: bool = True, binary: bytes = image) -> Path:
+    def make(
+        manifest: Manifest = manifest, *, text: bool = True, binary: bytes = image, mode: Mode = Mode.SW_EMU
+    ) -> Path:
         parts, folder = tmp_path / "parts", tmp_path / "bundle"
         parts.mkdir(exist_ok=True)
         with RegionFiles(parts) as files:
@@ -134,7 +136,7 @@ def make_bundle(tmp_path: Path, image: bytes, manifest: Manifest, byte_tokenizer
         (parts / "chat_template.jinja").write_text(TEMPLATE)
         names = ("tokenizer.json", "tokenizer_config.json", "chat_template.jinja") if text else ()
         write_bundle(
-            folder, manifest, xclbin=xclbin.encode(sample_xclbin(binary, manifest)), weights=parts,
+            folder, manifest, xclbin=xclbin.encode(sample_xclbin(binary, manifest, mode)), weights=parts,
             texts=tuple(parts / name for name in names),
         )  # fmt: skip
         return folder

@@ -8,6 +8,7 @@ import pytest
 
 from stbuild.errors import StbuildError
 from stbuild.runtime.devices.xrt.cards import check_card, find_cards
+from stbuild.runtime.devices.xrt.folder import hardware_environment
 from stbuild.runtime.devices.xrt.install import (
     EMULATION,
     LIBRARY,
@@ -111,6 +112,17 @@ def test_a_card_by_number_or_address(tmp_path: Path) -> None:
     for name in ("1", "0000:66:00.1"):
         with pytest.raises(StbuildError, match=rf"no card {name} \(there is xrt:0 at 0000:65:00.1\)"):
             check_card(name, SHELL, tmp_path)
+
+
+def test_the_environment_of_a_card_has_nothing_of_emulation(tmp_path: Path) -> None:
+    """Variables of a user who emulates elsewhere would make XRT emulate here."""
+    need_xrt()
+    xrt = find_xrt()
+    set_elsewhere = {"XCL_EMULATION_MODE": "hw_emu", "XILINX_XRT": "/x", "EMCONFIG_PATH": "/x", "HOME": "/h"}
+    environment = hardware_environment(tmp_path, xrt, set_elsewhere)
+    assert environment == {"HOME": "/h", "XILINX_XRT": str(tmp_path / "xrt")}
+    assert (tmp_path / "xrt/lib" / LIBRARY).samefile(xrt.library)
+    assert (tmp_path / "xrt/lib/xrt/module").is_dir()
 
 
 def test_no_card(tmp_path: Path) -> None:

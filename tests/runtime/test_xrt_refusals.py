@@ -9,8 +9,10 @@ from pathlib import Path
 import pytest
 
 from stbuild.errors import StbuildError
+from stbuild.package.axlf import Mode
 from stbuild.package.bundle import Bundle, Manifest, load_bundle
 from stbuild.runtime.devices.opening import open_device
+from stbuild.runtime.devices.xrt.cards import find_cards
 from stbuild.runtime.devices.xrt.install import LIBRARY
 from stbuild.runtime.session import Session
 from tests.runtime.conftest import buffer, compile_shared
@@ -95,6 +97,14 @@ def test_weights_are_loaded_with_and_without_user_pointers(
     device = open_device(bundle, "xrt:0")
     Session(device, bundle.manifest.model).decode(1)
     device.close()
+
+
+def test_a_bundle_for_a_card_on_a_machine_without_one(make_bundle: MakeBundle) -> None:
+    need_xrt()
+    if find_cards():
+        pytest.skip("this machine has a card")
+    bundle = load_bundle(make_bundle(mode=Mode.FLAT, binary=b"bitstream"))
+    assert refusal(bundle).startswith("this machine has no card that XRT's driver knows (is the module xocl")
 
 
 def test_no_xrt(bundle: Bundle, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -46,7 +46,7 @@ def check_image(data: bytes, xclbin: Path) -> None:
         raise StbuildError(
             "the xclbin holds no kernel image for an emulated card",
             where=str(xclbin),
-            hint="build with --target sw_emu",
+            hint="build with --target sw_emu, or run it on a card: --device xrt:0",
         )
     if len(data) < _elf_bytes(data):
         raise StbuildError(
