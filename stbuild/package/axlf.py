@@ -32,6 +32,8 @@ class SectionKind(IntEnum):
     IP_LAYOUT = 8
     CLOCK_FREQ_TOPOLOGY = 11
     BUILD_METADATA = 14
+    GROUP_TOPOLOGY = 26
+    GROUP_CONNECTIVITY = 27
 
 
 class Mode(IntEnum):

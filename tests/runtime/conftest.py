@@ -95,14 +95,16 @@ def byte_tokenizer() -> Tokenizer:
 
 def sample_xclbin(image: bytes, manifest: Manifest, mode: Mode = Mode.SW_EMU) -> Xclbin:
     control = KernelIp(name="control", units=("control_1",), arguments=tuple(kernel_arguments(manifest)))
-    bank = MemoryBank(tag="HBM[0]", type=MemType.HBM, bytes=2**29, base_address=0)
+    banks = (
+        MemoryBank(tag=f"HBM[{i}]", type=MemType.HBM, bytes=2**29, base_address=i * 2**29) for i in range(2)
+    )
     return Xclbin(
         name="double",
         platform="u55c",
         shell="xilinx_u55c_gen3x16_xdma_base_3",
         mode=mode,
         clock_mhz=250,
-        memories=(bank,),
+        memories=tuple(banks),
         kernels=(control,),
         image=image,
     )
@@ -111,7 +113,10 @@ def sample_xclbin(image: bytes, manifest: Manifest, mode: Mode = Mode.SW_EMU) ->
 def kernel_arguments(manifest: Manifest) -> Iterator[KernelArgument]:
     for each in manifest.buffers:
         for number in range(each.pointers):
-            yield KernelArgument(name=f"{each.buffer}_{number}", bytes=8, banks=(0,), port=f"m_{each.buffer}")
+            banks = tuple(range(each.first_bank, each.last_bank + 1))
+            yield KernelArgument(
+                name=f"{each.buffer}_{number}", bytes=8, banks=banks, port=f"m_{each.buffer}"
+            )
     for scalar in manifest.scalars:
         yield KernelArgument(name=scalar.scalar, bytes=scalar.bytes)
 

@@ -156,6 +156,20 @@ def test_a_buffer_with_two_pointers(make_bundle: MakeBundle, manifest: Manifest,
     assert seen[0][0] == seen[1][0]
 
 
+def test_a_buffer_that_spans_banks(make_bundle: MakeBundle, manifest: Manifest) -> None:
+    """XRT puts it into the group of its banks, since no bank would hold it."""
+    need_xrt()
+    arguments = tuple(
+        replace(each, bytes=600 << 20, last_bank=1)
+        if isinstance(each, BufferArgument) and each.buffer == "kv"
+        else each
+        for each in manifest.arguments
+    )
+    folder = make_bundle(replace(manifest, arguments=arguments))
+    seen = [answer(load_bundle(folder), name) for name in ("native", "xrt:0")]
+    assert seen[0][0] == seen[1][0]
+
+
 def test_two_devices_do_not_touch_each_other(bundle: Bundle) -> None:
     need_xrt()
     first, second = (open_device(bundle, "xrt:0") for _ in range(2))

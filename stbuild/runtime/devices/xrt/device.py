@@ -12,6 +12,7 @@ from stbuild.errors import StbuildError
 from stbuild.package import axlf, xclbin
 from stbuild.package.axlf import Mode, SectionKind
 from stbuild.package.bundle import BufferArgument, Bundle
+from stbuild.package.host_kernel import host_kernel
 from stbuild.package.xclbin import MemoryBank
 from stbuild.runtime.devices.cpu import check_cpu
 from stbuild.runtime.devices.device import CacheOwner
@@ -170,7 +171,7 @@ def _check(bundle: Bundle, file: axlf.Axlf, card: str) -> None:
 
 
 def _job(bundle: Bundle, file: axlf.Axlf, card: str, xrt: Xrt, limit_s: float) -> Job:
-    kernel = xclbin.host_kernel(file.section(SectionKind.EMBEDDED_METADATA), str(bundle.xclbin))
+    kernel = host_kernel(file.section(SectionKind.EMBEDDED_METADATA), str(bundle.xclbin))
     manifest = bundle.manifest
     wanted = sum(buffer.pointers for buffer in manifest.buffers) + len(manifest.scalars)
     if wanted != len(kernel.arguments):

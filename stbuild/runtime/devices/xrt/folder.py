@@ -92,9 +92,9 @@ def _link_libraries(folder: Path, xrt: Xrt) -> None:
 
 
 def _emconfig(bundle: Bundle) -> dict[str, object]:
-    """One bank for each entry of MEM_TOPOLOGY, so that XRT's group ids are those of the banks."""
+    """One bank for each entry of GROUP_TOPOLOGY, so that XRT's group ids are those of the banks."""
     file = axlf.read(bundle.xclbin)
-    banks = xclbin.memory_topology(file.section(SectionKind.MEM_TOPOLOGY))
+    banks = xclbin.memory_topology(file.section(SectionKind.GROUP_TOPOLOGY))
     ddr = [{"Name": bank.tag, "Size": _size_name(bank.bytes)} for bank in banks]
     device = {"Name": file.platform_vbnv, "DdrBanks": ddr}
     board = {"Name": file.platform_vbnv, "NumBoards": "1", "Devices": [device]}
