@@ -65,7 +65,7 @@ class XrtDevice:
             else np.frombuffer(arena.view(b.buffer), np.uint8)
             for b in self._manifest.buffers
         }
-        self._explained(lambda: self._worker.receive(OPEN_LIMIT_S))
+        self._explained(lambda: self._worker.await_opening(OPEN_LIMIT_S))
 
     @property
     def description(self) -> str:

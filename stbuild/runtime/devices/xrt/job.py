@@ -5,14 +5,13 @@ import struct
 from dataclasses import asdict, dataclass
 from typing import Any
 
-READY, FAILED = b"+", b"-"
-"""How an answer begins; a failure goes on with JSON."""
-
-SYNC_TO, SYNC_FROM, WRITE, START, WAIT, CLOSE = b"t", b"f", b"p", b"s", b"w", b"c"
-"""How a request begins. `WRITE` and `START` have no answer: what fails is told at the next one."""
+SYNC_TO, SYNC_FROM, WRITE, START, WAIT, NOTHING, CLOSE = b"t", b"f", b"p", b"s", b"w", b"n", b"c"
+"""How a request begins, behind its number. `WRITE` and `START` have no answer: what fails is told at the
+next one. `NOTHING` is asked for its answer only."""
 WRITE_BYTES = 4096
 """A sync of so many bytes or fewer carries them in the request, which saves waiting for an answer."""
 
+_NUMBER = struct.Struct("<Q")
 _SYNC = struct.Struct("<cIQ")
 MESSAGE_BYTES = 65536
 
@@ -71,6 +70,17 @@ def read_job(text: str) -> Job:
     return Job(**data)
 
 
+def numbered(number: int, message: bytes) -> bytes:
+    """A request with its number, which its answer repeats."""
+    return _NUMBER.pack(number) + message
+
+
+def read_number(message: bytes) -> tuple[int, bytes]:
+    """The number of a request or an answer, and the rest."""
+    (number,) = _NUMBER.unpack_from(message)
+    return number, message[_NUMBER.size :]
+
+
 def sync_request(kind: bytes, index: int, size: int) -> bytes:
     """A request to sync the first `size` bytes of buffer number `index`."""
     return _SYNC.pack(kind, index, size)
@@ -102,11 +112,11 @@ def read_start(request: bytes) -> tuple[int, ...]:
     return struct.unpack(f"<{(len(request) - 1) // 8}Q", request[1:])
 
 
-def failed(failure: Failure) -> bytes:
-    """An answer that says what failed."""
-    return FAILED + json.dumps(asdict(failure)).encode()
+def answer_text(failure: Failure | None) -> bytes:
+    """An answer: what failed, if anything did."""
+    return json.dumps(asdict(failure)).encode() if failure else b""
 
 
-def read_failure(answer: bytes) -> Failure | None:
-    """What failed, if anything did."""
-    return Failure(**json.loads(answer[1:])) if answer.startswith(FAILED) else None
+def read_answer(text: bytes) -> Failure | None:
+    """The inverse of `answer_text`."""
+    return Failure(**json.loads(text)) if text else None

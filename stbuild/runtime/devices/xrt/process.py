@@ -74,7 +74,7 @@ class Worker:
         self._channel = ours
         self._owner = os.getpid()
         self._launch_limit_s = job.limit_ms / 1000 + GRACE_S
-        self._owed = 1
+        self._asked, self._answered = 0, -1
         self._end = weakref.finalize(self, _end, os.getpid(), self._process, ours, self._folder)
 
     @property
@@ -87,19 +87,55 @@ class Worker:
     def tell(self, request: bytes) -> None:
         """Send a request that has no answer."""
         self._settle(self._launch_limit_s)
-        try:
-            self._channel.send(request)
-        except OSError:
-            raise self._lost() from None
+        self._send(request)
 
     def ask(self, request: bytes, limit_s: float) -> None:
         """Send a request and await its answer."""
-        self.tell(request)
-        self._owed += 1
-        self.receive(limit_s)
+        self._settle(self._launch_limit_s)
+        self._send_and_receive(request, limit_s)
 
-    def receive(self, limit_s: float) -> None:
+    def await_opening(self, limit_s: float) -> None:
+        """Await that the device is open; the answer to no request."""
+        self._receive(limit_s)
+
+    def close(self) -> None:
+        """Let the worker close the device, and end it and all that it started."""
+        if os.getpid() != self._owner or not self._end.alive:
+            return
+        try:
+            with suppress(Lost, Refused):
+                self._settle(CLOSE_S)
+                self._send_and_receive(messages.CLOSE, CLOSE_S)
+        finally:
+            self._end()
+
+    def _settle(self, limit_s: float) -> None:
+        """If somebody stopped waiting for an answer, as with Ctrl-C: wait until the worker is idle again."""
+        if not self._end.alive:
+            raise Lost(closed=True)
+        if self._answered != self._asked:
+            self._send_and_receive(messages.NOTHING, limit_s)
+
+    def _send_and_receive(self, request: bytes, limit_s: float) -> None:
+        self._asked += 1
+        self._send(request)
+        self._receive(limit_s)
+
+    def _send(self, request: bytes) -> None:
+        try:
+            self._channel.send(messages.numbered(self._asked, request))
+        except OSError:
+            raise self._lost() from None
+
+    def _receive(self, limit_s: float) -> None:
         """Await the answer to the last request; Refused or Lost when it is not a good one."""
+        while self._answered != self._asked:
+            self._answered, text = messages.read_number(self._next_answer(limit_s))
+            failure = messages.read_answer(text)
+            if failure is not None:
+                raise Refused(failure)
+
+    def _next_answer(self, limit_s: float) -> bytes:
         deadline = time.monotonic() + limit_s
         poll = select.poll()
         poll.register(self._channel, select.POLLIN)
@@ -113,28 +149,7 @@ class Worker:
             answer = b""
         if not answer:
             raise self._lost()
-        self._owed -= 1
-        failure = messages.read_failure(answer)
-        if failure is not None:
-            raise Refused(failure)
-
-    def close(self) -> None:
-        """Let the worker close the device, and end it and all that it started."""
-        if os.getpid() != self._owner or not self._end.alive:
-            return
-        try:
-            with suppress(Lost, Refused):
-                self._settle(CLOSE_S)
-                self.ask(messages.CLOSE, CLOSE_S)
-        finally:
-            self._end()
-
-    def _settle(self, limit_s: float) -> None:
-        """Take in answers that somebody stopped waiting for, as with Ctrl-C."""
-        if not self._end.alive:
-            raise Lost(closed=True)
-        while self._owed:
-            self.receive(limit_s)
+        return answer
 
     def _told(self) -> str:
         for line in self.log.splitlines():

@@ -54,6 +54,8 @@ def _meaning(failure: Failure, subject: Subject) -> tuple[str, str | None]:
             return f"XRT cannot be loaded: {failure.what}", HOW_TO_INSTALL
         case _ if failure.step == MISSING:
             return f"this XRT is too old: it has no function {failure.what}", HOW_TO_INSTALL
+        case "read":
+            return f"the worker cannot read a file of the bundle: {failure.what}", None
         case "open":
             return _of_opening(failure)
         case "load":

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from stbuild.runtime.devices.xrt import job as messages
 from stbuild.runtime.devices.xrt.arena import Arena
-from stbuild.runtime.devices.xrt.job import CLOSE, START, WRITE, Job, JobBuffer
+from stbuild.runtime.devices.xrt.job import CLOSE, START, WRITE, Failure, Job, JobBuffer
 from stbuild.runtime.devices.xrt.library import FROM_DEVICE, TO_DEVICE, Buffer, Kernel, Library, XrtError
 
 LOADED_AT_ONCE = 16 << 20
@@ -34,6 +34,7 @@ def main(job_file: str, channel: int, memory: int) -> None:
         if work(job, Arena(memory, job.shared), parent):
             _leave()
     time.sleep(GRACE_S)  # until the other thread, or the parent, ends this process
+    shutil.rmtree(job.folder, ignore_errors=True)  # the parent has become another program
     _leave()
 
 
@@ -41,10 +42,11 @@ def work(job: Job, arena: Arena, parent: socket.socket) -> bool:
     """Open the card and answer requests; True when the parent has closed it or could not have it."""
     try:
         card = Card(job, arena)
-    except XrtError as error:
-        parent.send(messages.failed(error.failure))
+    except (XrtError, OSError) as error:
+        failure = error.failure if isinstance(error, XrtError) else Failure(step="read", what=str(error))
+        parent.send(messages.numbered(0, messages.answer_text(failure)))
         return True
-    parent.send(messages.READY)
+    parent.send(messages.numbered(0, messages.answer_text(None)))
     return serve(card, parent)
 
 
@@ -165,19 +167,20 @@ class Card:
 
 def serve(card: Card, parent: socket.socket) -> bool:
     """Answer requests; False when the parent is gone, True when it has closed the device."""
-    failure: XrtError | None = None
+    failure: Failure | None = None
     while True:
-        request = parent.recv(messages.MESSAGE_BYTES)
-        if not request:
+        message = parent.recv(messages.MESSAGE_BYTES)
+        if not message:
             return False
+        number, request = messages.read_number(message)
         if failure is None:
             try:
                 carry_out(card, request)
             except XrtError as error:
-                failure = error
+                failure = error.failure
         if request[:1] in (WRITE, START):
             continue
-        parent.send(messages.failed(failure.failure) if failure else messages.READY)
+        parent.send(messages.numbered(number, messages.answer_text(failure)))
         failure = None
         if request.startswith(CLOSE):
             return True
