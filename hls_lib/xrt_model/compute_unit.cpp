@@ -25,7 +25,7 @@ T symbol(void* library, const char* name) {
 
 }  // namespace
 
-ComputeUnit::ComputeUnit(HostKernel kernel, const std::string& image, const DeviceMemory& memory)
+ComputeUnit::ComputeUnit(HostKernel kernel, const std::string& image, DeviceMemory& memory)
     : kernel_(std::move(kernel)), memory_(memory), registers_(kRegisterBytes) {
   void* library = dlopen(image.c_str(), RTLD_NOW | RTLD_LOCAL);
   if (library == nullptr) throw Failure(std::string("the kernel image cannot be loaded: ") + dlerror());
@@ -89,6 +89,7 @@ void ComputeUnit::gather() {
 }
 
 void ComputeUnit::run() {
+  memory_.fill();
   gather();
   state_ = State::kIdle;
   if (run_image_(buffers_.data(), scalars_.data()) != 0) {

@@ -15,7 +15,7 @@ namespace xrt_model {
 class ComputeUnit {
  public:
   // Loads the kernel image at `image`, a shared object with the interface of hls_lib/sim/abi.hpp.
-  ComputeUnit(HostKernel kernel, const std::string& image, const DeviceMemory& memory);
+  ComputeUnit(HostKernel kernel, const std::string& image, DeviceMemory& memory);
 
   // Registers by the address that XRT uses. Bit 0 of the first one starts a launch, which runs when XRT then
   // reads that register to see whether it has ended. A launch that fails never ends, as on a card.
@@ -31,7 +31,7 @@ class ComputeUnit {
   void run();
 
   const HostKernel kernel_;
-  const DeviceMemory& memory_;
+  DeviceMemory& memory_;
   int (*run_image_)(void* const*, const std::uint64_t*);
   const char* (*message_)();
   const int* (*pointers_)();

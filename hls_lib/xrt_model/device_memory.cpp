@@ -13,8 +13,9 @@ namespace xrt_model {
 namespace {
 
 constexpr int kPattern = 0xa5;
-// Larger buffers stay untouched, for the sake of time and memory.
-constexpr std::uint64_t kFilledBytes = std::uint64_t{64} << 20;
+// Up to the first a buffer is filled when it is made, up to the second before a launch; larger ones stay
+// untouched, for the sake of time and memory.
+constexpr std::uint64_t kFilledAtOnce = 1 << 20, kFilledLater = 64 << 20;
 
 }  // namespace
 
@@ -30,8 +31,9 @@ std::string DeviceMemory::allocate(std::uint64_t address, std::uint64_t bytes) {
   if (data == MAP_FAILED || view < 0) {
     throw Failure("this machine has no memory for a buffer of " + std::to_string(bytes) + " bytes");
   }
-  if (bytes <= kFilledBytes) std::memset(data, kPattern, bytes);
-  buffers_[address] = {bytes, static_cast<char*>(data), view};
+  const bool small = bytes <= kFilledAtOnce;
+  if (small) std::memset(data, kPattern, bytes);
+  buffers_[address] = {bytes, static_cast<char*>(data), view, !small};
   return "/proc/" + std::to_string(getpid()) + "/fd/" + std::to_string(view);
 }
 
@@ -44,13 +46,31 @@ void DeviceMemory::release(std::uint64_t address) {
 }
 
 char* DeviceMemory::at(std::uint64_t address, std::uint64_t bytes) const {
+  const auto found = find(address, bytes);
+  return found->second.data + (address - found->first);
+}
+
+char* DeviceMemory::written(std::uint64_t address, std::uint64_t bytes) {
+  const auto found = find(address, bytes);
+  buffers_[found->first].untouched = false;
+  return found->second.data + (address - found->first);
+}
+
+void DeviceMemory::fill() {
+  for (auto& entry : buffers_) {
+    Buffer& buffer = entry.second;
+    if (buffer.untouched && buffer.bytes <= kFilledLater) std::memset(buffer.data, kPattern, buffer.bytes);
+    buffer.untouched = false;
+  }
+}
+
+std::map<std::uint64_t, DeviceMemory::Buffer>::const_iterator DeviceMemory::find(std::uint64_t address,
+                                                                                 std::uint64_t bytes) const {
   auto found = buffers_.upper_bound(address);
   if (found != buffers_.begin()) {
     --found;
     const std::uint64_t offset = address - found->first;
-    if (offset <= found->second.bytes && bytes <= found->second.bytes - offset) {
-      return found->second.data + offset;
-    }
+    if (offset <= found->second.bytes && bytes <= found->second.bytes - offset) return found;
   }
   char text[20];
   std::snprintf(text, sizeof text, "0x%llx", static_cast<unsigned long long>(address));

@@ -23,15 +23,24 @@ class DeviceMemory {
 
   void release(std::uint64_t address);
 
-  // The memory of [address, address + bytes), which must lie in one buffer.
+  // The memory of [address, address + bytes), which must lie in one buffer, to read.
   char* at(std::uint64_t address, std::uint64_t bytes) const;
+
+  // The same, to write to from the host.
+  char* written(std::uint64_t address, std::uint64_t bytes);
+
+  // Before a launch: gives unknown contents to what the host has never written.
+  void fill();
 
  private:
   struct Buffer {
     std::uint64_t bytes;
     char* data;
     int host_view;
+    bool untouched;
   };
+
+  std::map<std::uint64_t, Buffer>::const_iterator find(std::uint64_t address, std::uint64_t bytes) const;
 
   std::map<std::uint64_t, Buffer> buffers_;
 };

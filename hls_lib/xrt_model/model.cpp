@@ -192,7 +192,7 @@ bool receive_sync(int xrt, std::uint64_t bytes, Card& card, std::string& text) {
   const std::uint64_t begun = std::min<std::uint64_t>(bytes, sizeof front);
   if (!receive(xrt, front, begun)) return false;
   const Sync sync = read_sync({front, begun});
-  char* data = card.memory().at(sync.address, sync.bytes);
+  char* data = card.memory().written(sync.address, sync.bytes);
   const std::uint64_t have = std::min(begun - sync.at, sync.bytes);
   std::memcpy(data, front + sync.at, have);
   if (!receive(xrt, data + have, sync.bytes - have)) return false;

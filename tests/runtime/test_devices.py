@@ -170,6 +170,19 @@ def test_a_buffer_that_spans_banks(make_bundle: MakeBundle, manifest: Manifest) 
     assert seen[0][0] == seen[1][0]
 
 
+@pytest.mark.parametrize("size", [4096, 8 << 20])
+def test_what_the_host_never_wrote_is_unknown(make_bundle: MakeBundle, manifest: Manifest, size: int) -> None:
+    """As on a card: the device model does not start with zeros."""
+    need_xrt()
+    more = replace(manifest.buffers[2], buffer="more", bytes=size)
+    arguments = (*manifest.buffers, more, *manifest.scalars)
+    device = open_device(load_bundle(make_bundle(replace(manifest, arguments=arguments))), "xrt:0")
+    launch(device, 7)
+    device.sync_from_device("more")
+    assert set(device.buffer("more")[[0, 1, size // 2, -1]]) == {0xA5}
+    device.close()
+
+
 def test_two_devices_do_not_touch_each_other(bundle: Bundle) -> None:
     need_xrt()
     first, second = (open_device(bundle, "xrt:0") for _ in range(2))

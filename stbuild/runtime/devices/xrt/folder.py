@@ -16,7 +16,7 @@ from stbuild.runtime.devices.xrt.model import PROGRAM, model_program
 
 PREFIX = "stbuild-xrt-"
 LOG = "log"
-PACKET_BYTES = 65536
+PACKET_BYTES = 262144
 """Of a sync in emulation; measured best of 64 KiB to 8 MiB, of which the last is XRT's default."""
 
 _PLACE = Path("/tmp")
