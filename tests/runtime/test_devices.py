@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from stbuild.errors import StbuildError
-from stbuild.package.bundle import BufferArgument, Bundle, Manifest, load_bundle
+from stbuild.package.bundle import Argument, BufferArgument, Bundle, Manifest, load_bundle
 from stbuild.runtime.devices.device import Device
 from stbuild.runtime.devices.opening import open_device
 from stbuild.runtime.session import Session
@@ -175,7 +175,7 @@ def test_what_the_host_never_wrote_is_unknown(make_bundle: MakeBundle, manifest:
     """As on a card: the device model does not start with zeros."""
     need_xrt()
     more = replace(manifest.buffers[2], buffer="more", bytes=size)
-    arguments = (*manifest.buffers, more, *manifest.scalars)
+    arguments: tuple[Argument, ...] = (*manifest.buffers, more, *manifest.scalars)
     device = open_device(load_bundle(make_bundle(replace(manifest, arguments=arguments))), "xrt:0")
     launch(device, 7)
     device.sync_from_device("more")
