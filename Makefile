@@ -19,7 +19,7 @@ types: .venv/dev
 	$(PYTHON) -m mypy stbuild rules platforms projects tests benchmarks
 
 cxx:
-	@for f in $$(git ls-files 'hls_lib/include/*.hpp' 'hls_lib/sim/*.cpp'); do \
+	@for f in $$(git ls-files 'hls_lib/include/*.hpp' 'hls_lib/sim/*.cpp' 'hls_lib/xrt_model/*.cpp'); do \
 	  echo "#include \"$$f\"" | g++ -std=c++17 -O1 -march=native -Wall -Wextra -Werror -Wno-unknown-pragmas \
 	    -Wno-unused-label -fsyntax-only -I. -Ihls_lib/include -x c++ - || exit 1; done
 

@@ -31,7 +31,7 @@ from stbuild.passes.pipeline import plan_engines
 from stbuild.passes.sizes import SizeOverrides, choose_engine
 from stbuild.platform import Platform
 from stbuild.reference.interpreter import OUTPUTS, Outcome, Reference
-from stbuild.runtime.native import NativeDevice
+from stbuild.runtime.devices.native import NativeDevice
 from stbuild.runtime.session import Session
 from stbuild.stage import package
 from stbuild.stage.smoke import HiddenStream, hidden_streams

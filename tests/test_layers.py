@@ -24,7 +24,7 @@ ALLOWED: dict[str, set[str]] = {
     "codegen": {"ir", "ops", "platform", "errors"},
     "timing": {"ir", "platform", "errors"},
     "toolchain": {"platform", "errors"},
-    "runtime": {"package", "errors"},
+    "runtime": {"package", "errors", "layout"},
     "engine": {"errors", "layout", "platform"},
     "stage": {
         *("frontend", "reference", "ir", "ops", "passes", "codegen", "timing", "pack"),

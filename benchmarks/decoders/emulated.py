@@ -7,7 +7,7 @@ from pathlib import Path
 
 from benchmarks.decoders.serve import serve
 from stbuild.package.bundle import load_bundle
-from stbuild.runtime.native import NativeDevice
+from stbuild.runtime.devices.native import NativeDevice
 from stbuild.runtime.session import Session
 
 

@@ -17,6 +17,7 @@ from stbuild.engine.load.plugins import PluginIndex
 from stbuild.engine.load.workspace import Workspace, find_workspace
 from stbuild.engine.local import cgroup, landlock
 from stbuild.errors import StbuildError
+from stbuild.runtime.devices.xrt.install import EMULATION, broken_wrappers, find_xrt, loses_buffers
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,6 +56,7 @@ def examine(cache_dir: str | None) -> Iterator[Finding]:
     yield _tool("g++", True)
     for name in ("git", "clang++", "dot", "v++"):
         yield _tool(name, False)
+    yield from _xrt()
     yield Finding(name="machine", ok=None, text=f"{os.cpu_count()} processors, {machine_memory_mb()} MB")
     yield from _sandbox()
     try:
@@ -73,6 +75,28 @@ def _tool(name: str, needed: bool) -> Finding:
     if path is not None:
         return Finding(name=name, ok=True, text=ask_version(path))
     return Finding(name=name, ok=False if needed else None, text=str(missing_tool(name)))
+
+
+def _xrt() -> Iterator[Finding]:
+    """The Xilinx Runtime, which only devices `xrt:…` need, with what is wrong in some of its packages."""
+    try:
+        xrt = find_xrt()
+    except StbuildError as error:
+        yield Finding(name="xrt", ok=None, text=str(error))
+    else:
+        yield Finding(name="xrt", ok=True, text=str(xrt))
+        if loses_buffers(xrt):
+            text = (
+                f"{xrt.folder / EMULATION} goes on to use memory that it has freed (CpuemShim::alloc_void): "
+                "stbuild runs a cured copy of it; other programs need an XRT from AMD, 2.14 or newer"
+            )
+            yield Finding(name="xrt", ok=None, text=text)
+    for name, program in broken_wrappers():
+        text = (
+            f"{name} only calls {program}, which no package of Debian has, and exits with 0: remove it "
+            "(apt-get remove libxrt-utils) or install AMD's XRT; stbuild does not use it"
+        )
+        yield Finding(name="xrt", ok=None, text=text)
 
 
 def _sandbox() -> Iterator[Finding]:

@@ -24,6 +24,7 @@ COMMANDS = {
     "completion": "what a shell needs to complete commands and labels",
     "lock": "write down the versions of tools, so that another one is refused",
     "doctor": "what this machine has and lacks",
+    "devices": "what a bundle can be run on here",
     "platforms": "the cards that can be built for",
 }
 

@@ -19,6 +19,7 @@ def system_file(design: Design) -> str:
             function("void build", (), _build(design)).replace("(\n\n)", "()"),
             function("void launch", _LAUNCH, _launch(design)),
             "}  // namespace sim\n}  // namespace stb",
+            function('extern "C" const int* stb_pointers', (), _pointers(design)).replace("(\n\n)", "()"),
         )
     )
     prototypes = "\n".join(_prototypes(design))
@@ -58,6 +59,14 @@ def _launch(design: Design) -> Iterator[str]:
     scalars = [f"static_cast<int>(scalars[{i}])" for i in range(len(SCALARS))]
     operands = ",\n      ".join((*memories, *scalars, ", ".join(s.name for s in streams)))
     yield f"::{control.name}({operands});"
+
+
+def _pointers(design: Design) -> Iterator[str]:
+    """For the device model of XRT: which of the buffers each pointer argument of `control` means."""
+    place = {region.name: i for i, region in enumerate(design.regions)}
+    places = ", ".join(str(place[p.region.name]) for p in pointers(design))
+    yield f"static const int places[] = {{{places}}};"
+    yield "return places;"
 
 
 def _open(stream: Stream) -> str:

@@ -32,6 +32,8 @@ class SectionKind(IntEnum):
     IP_LAYOUT = 8
     CLOCK_FREQ_TOPOLOGY = 11
     BUILD_METADATA = 14
+    GROUP_TOPOLOGY = 26
+    GROUP_CONNECTIVITY = 27
 
 
 class Mode(IntEnum):
@@ -68,6 +70,15 @@ class Axlf:
         raise StbuildError(f"the xclbin has no section {kind.name}", hint="build it again")
 
 
+@dataclass(frozen=True, kw_only=True)
+class Identity:
+    """What tells one .xclbin from another."""
+
+    mode: int
+    platform_vbnv: str
+    uuid: UUID
+
+
 def encode(axlf: Axlf) -> bytes:
     """The bytes of the file. The UUID is a hash of all else, so equal content gives equal bytes."""
     offsets, length = _place(axlf.sections)
@@ -91,18 +102,27 @@ def decode(data: bytes, where: str) -> Axlf:
 
     Files for the emulated card are all ours, so their UUID is held against their content.
     """
-    if len(data) < HEADER_BYTES or not data.startswith(MAGIC):
-        raise StbuildError("this is not an xclbin file", where=where)
+    identity = identify(data, where)
     fields = _HEADER.unpack_from(data, _FRONT.size)
-    length, mode, vbnv, uuid, count = fields[0], fields[6], fields[9], fields[10], fields[12]
+    length, count = fields[0], fields[12]
     if length != len(data):
         raise StbuildError(
             f"the xclbin has {len(data)} bytes, its header says {length}", where=where, hint="it was cut off"
         )
-    if mode == Mode.SW_EMU and uuid != _content_uuid(data):
+    if identity.mode == Mode.SW_EMU and identity.uuid.bytes != _content_uuid(data):
         raise StbuildError("the xclbin is damaged: its content does not match its UUID", where=where)
     sections = tuple(_section(data, HEADER_BYTES + i * _SECTION.size, where) for i in range(count))
-    return Axlf(mode=mode, platform_vbnv=_text(vbnv), sections=sections, uuid=UUID(bytes=uuid))
+    return Axlf(
+        mode=identity.mode, platform_vbnv=identity.platform_vbnv, sections=sections, uuid=identity.uuid
+    )
+
+
+def identify(data: bytes, where: str) -> Identity:
+    """What the first `HEADER_BYTES` bytes of an .xclbin say; StbuildError when `data` is no such file."""
+    if len(data) < HEADER_BYTES or not data.startswith(MAGIC):
+        raise StbuildError("this is not an xclbin file", where=where)
+    fields = _HEADER.unpack_from(data, _FRONT.size)
+    return Identity(mode=fields[6], platform_vbnv=_text(fields[9]), uuid=UUID(bytes=fields[10]))
 
 
 def read(path: Path) -> Axlf:

@@ -1,14 +1,14 @@
 """The bundle: a folder with everything that a device needs to run one model, described by manifest.json."""
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from pathlib import Path, PurePosixPath
 
 from stbuild.errors import StbuildError
-from stbuild.package import schema
+from stbuild.package import axlf, schema
 
-FORMAT = 1
+FORMAT = 2
 MANIFEST = "manifest.json"
 WEIGHTS = "weights"
 TOKENIZER = "tokenizer.json"
@@ -29,8 +29,8 @@ class Provenance(Enum):
 class BufferArgument:
     """A buffer of the control kernel in memory banks `first_bank` to `last_bank`.
 
-    `file` (relative to the bundle) holds its content; without one it starts as zeros. The device
-    writes only to a `writable` buffer.
+    `file` (relative to the bundle) holds its content; without one it starts with unknown content. The
+    device writes only to a `writable` buffer. So many arguments of the kernel in a row point to it.
     """
 
     buffer: str
@@ -39,6 +39,7 @@ class BufferArgument:
     writable: bool
     first_bank: int
     last_bank: int
+    pointers: int = 1
 
     def __post_init__(self) -> None:
         if self.bytes <= 0:
@@ -79,6 +80,7 @@ class Manifest:
     """manifest.json. `arguments` are those of the control kernel, in the order of its signature.
 
     `cpu_flags` are what the processor of an emulated card must have, as /proc/cpuinfo spells them.
+    `shell` and `xclbin_uuid` are those of the xclbin that the bundle was made with.
     """
 
     format: int
@@ -89,10 +91,14 @@ class Manifest:
     model: Model
     arguments: tuple[Argument, ...]
     cpu_flags: tuple[str, ...] = ()
+    shell: str = ""
+    xclbin_uuid: str = ""
 
     def __post_init__(self) -> None:
         if self.format != FORMAT:
-            raise ValueError(f"this bundle has format {self.format}, this stbuild reads format {FORMAT}")
+            raise ValueError(
+                f"this bundle has format {self.format}, this stbuild reads format {FORMAT}: build it again"
+            )
         names = [a.buffer if isinstance(a, BufferArgument) else a.scalar for a in self.arguments]
         for name in names:
             if names.count(name) > 1:
@@ -136,6 +142,8 @@ def write_bundle(
     again when it takes in the bundle.
     """
     folder.mkdir(parents=True, exist_ok=True)
+    identity = axlf.identify(xclbin, manifest.xclbin)
+    manifest = replace(manifest, shell=identity.platform_vbnv, xclbin_uuid=str(identity.uuid))
     (folder / manifest.xclbin).write_bytes(xclbin)
     for buffer in manifest.buffers:
         if buffer.file is not None:
@@ -167,9 +175,30 @@ def load_bundle(folder: Path) -> Bundle:
             where=str(folder),
             hint="build the bundle again",
         )
+    _check_xclbin(bundle)
     for buffer in bundle.manifest.buffers:
         _check_file(folder, buffer)
     return bundle
+
+
+def _check_xclbin(bundle: Bundle) -> None:
+    """Refuse an xclbin that was put in the place of the bundle's own."""
+    manifest = bundle.manifest
+    with bundle.xclbin.open("rb") as file:
+        identity = axlf.identify(file.read(axlf.HEADER_BYTES), str(bundle.xclbin))
+    if identity.platform_vbnv != manifest.shell:
+        raise StbuildError(
+            f"the xclbin is for the shell {identity.platform_vbnv}, the bundle for {manifest.shell}",
+            where=str(bundle.xclbin),
+            hint="build the bundle again",
+        )
+    if str(identity.uuid) != manifest.xclbin_uuid:
+        raise StbuildError(
+            f"the xclbin is that of another model or build: its UUID is {identity.uuid}, the bundle was "
+            f"made with {manifest.xclbin_uuid}",
+            where=str(bundle.xclbin),
+            hint="build the bundle again",
+        )
 
 
 def _check_file(folder: Path, buffer: BufferArgument) -> None:

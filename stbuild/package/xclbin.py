@@ -2,7 +2,8 @@
 
 import json
 import struct
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from enum import IntEnum
 from pathlib import Path
 from xml.etree import ElementTree
@@ -115,6 +116,8 @@ def _axlf(xclbin: Xclbin) -> Axlf:
         (SectionKind.IP_LAYOUT, _ip_section(xclbin.kernels)),
         (SectionKind.CONNECTIVITY, _connectivity_section(xclbin.kernels)),
         (SectionKind.CLOCK_FREQ_TOPOLOGY, _clock_section(xclbin.clock_mhz)),
+        (SectionKind.GROUP_TOPOLOGY, _memory_section((*xclbin.memories, *_groups(xclbin)))),
+        (SectionKind.GROUP_CONNECTIVITY, _group_connectivity_section(xclbin)),
         (SectionKind.EMBEDDED_METADATA, _metadata(xclbin)),
         (SectionKind.BUILD_METADATA, _build_metadata(xclbin)),
     )
@@ -154,13 +157,42 @@ def _ip_section(kernels: tuple[KernelIp, ...]) -> bytes:
 
 
 def _connectivity_section(kernels: tuple[KernelIp, ...]) -> bytes:
-    entries = [
-        _CONNECTION.pack(argument, ip, bank)
-        for ip, (kernel, _, _) in enumerate(_units(kernels))
-        for argument, value in enumerate(kernel.arguments)
-        for bank in value.banks
-    ]
-    return struct.pack("<i", len(entries)) + b"".join(entries)
+    return _connections((argument, ip, bank) for ip, argument, banks in _buffers(kernels) for bank in banks)
+
+
+def _group_connectivity_section(xclbin: Xclbin) -> bytes:
+    """Each buffer's group, or its bank if it is one; then all connections, as xclbinutil writes them."""
+    places = {banks: len(xclbin.memories) + i for i, banks in enumerate(_grouped(xclbin.kernels))}
+    buffers = list(_buffers(xclbin.kernels))
+    grouped = [(argument, ip, places.get(banks, banks[0])) for ip, argument, banks in buffers]
+    plain = [(argument, ip, bank) for ip, argument, banks in buffers for bank in banks]
+    return _connections((*grouped, *plain))
+
+
+def _connections(entries: Iterable[tuple[int, int, int]]) -> bytes:
+    packed = [_CONNECTION.pack(*entry) for entry in entries]
+    return struct.pack("<i", len(packed)) + b"".join(packed)
+
+
+def _buffers(kernels: tuple[KernelIp, ...]) -> Iterator[tuple[int, int, tuple[int, ...]]]:
+    """Compute unit, argument and banks of every buffer."""
+    for ip, (kernel, _, _) in enumerate(_units(kernels)):
+        for argument, value in enumerate(kernel.arguments):
+            if value.is_buffer:
+                yield ip, argument, value.banks
+
+
+def _grouped(kernels: tuple[KernelIp, ...]) -> tuple[tuple[int, ...], ...]:
+    """The banks of every buffer that lies in several, each once."""
+    return tuple(dict.fromkeys(banks for _, _, banks in _buffers(kernels) if len(banks) > 1))
+
+
+def _groups(xclbin: Xclbin) -> Iterator[MemoryBank]:
+    """Several banks in a row as one memory, in which XRT puts a buffer that spans them."""
+    for banks in _grouped(xclbin.kernels):
+        members = [xclbin.memories[bank] for bank in banks]
+        size = sum(bank.bytes for bank in members)
+        yield replace(members[0], tag=f"MBG[{banks[0]}:{banks[-1]}]", bytes=size, used=True)
 
 
 def _clock_section(clock_mhz: int) -> bytes:
@@ -189,7 +221,7 @@ def _kernel_element(
 ) -> None:
     protocol = "ap_ctrl_hs" if kernel.arguments else "ap_ctrl_none"
     element = ElementTree.SubElement(
-        core, "kernel", name=kernel.name, language="c", type="user", hwControlProtocol=protocol
+        core, "kernel", name=kernel.name, language="c", type="pl", hwControlProtocol=protocol
     )
     if kernel.arguments:
         ElementTree.SubElement(

@@ -3,14 +3,16 @@
 import argparse
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import NoReturn
 
 from stbuild.errors import StbuildError
 from stbuild.package.bundle import Bundle, Provenance, load_bundle
 from stbuild.runtime.chat import Message
+from stbuild.runtime.devices.device import Device
+from stbuild.runtime.devices.opening import NATIVE, check_name, open_device
 from stbuild.runtime.generate import Answer, End, Limits, generate
-from stbuild.runtime.native import NativeDevice
 from stbuild.runtime.sampling import Sampler, Sampling
 from stbuild.runtime.session import Session
 from stbuild.runtime.stream import TextStream
@@ -36,14 +38,15 @@ def run(bundle: Path, argv: list[str]) -> int:
     options = parse(argv)
     sampling = Sampling(temperature=options.temperature, seed=options.seed)
     loaded = load_bundle(bundle)
-    talk = _Talk(loaded, Sampler(sampling), options.max_tokens)
-    if options.tokens is not None:
-        talk.continue_ids(options.tokens)
-    elif options.chat:
-        talk.chat(load_text_side(loaded, options.system), _lines())
-    else:
-        text = load_text_side(loaded, options.system)
-        talk.answer(text, text.prompt(options.prompt, raw=options.raw))
+    with closing(open_device(loaded, options.device)) as device:
+        talk = _Talk(loaded, device, Sampler(sampling), options.max_tokens)
+        if options.tokens is not None:
+            talk.continue_ids(options.tokens)
+        elif options.chat:
+            talk.chat(load_text_side(loaded, options.system), _lines())
+        else:
+            text = load_text_side(loaded, options.system)
+            talk.answer(text, text.prompt(options.prompt, raw=options.raw))
     return 0
 
 
@@ -51,6 +54,7 @@ def parse(argv: list[str]) -> argparse.Namespace:
     """The arguments that stand behind a bundle's label; a wrong one is a StbuildError."""
     options = _parser().parse_args(argv)
     Sampling(temperature=options.temperature, seed=options.seed)
+    check_name(options.device)
     if options.max_tokens < 1:
         raise StbuildError(f"--max-tokens must be 1 or more, got {options.max_tokens}")
     if options.tokens is not None:
@@ -89,6 +93,12 @@ def _parser() -> argparse.ArgumentParser:
     add(
         "--seed", type=int, default=0, metavar="N", help="seed of sampling; the same seed gives the same text"
     )
+    add(
+        "--device",
+        default=NATIVE,
+        metavar="NAME",
+        help="what to run it on: native (default), xrt:0 or xrt:<bus:device.function>; see `stbuild devices`",
+    )
     add("--system", metavar="TEXT", help="system message (default: the project's; '': the chat template's)")
     add("--raw", action="store_true", help="with --prompt: use TEXT as it is, without the chat template")
     return parser
@@ -123,10 +133,10 @@ def _lines() -> Iterator[str]:
 class _Talk:
     """A session with its sampler and limits, and how it shows what it does."""
 
-    def __init__(self, bundle: Bundle, sampler: Sampler, max_tokens: int) -> None:
+    def __init__(self, bundle: Bundle, device: Device, sampler: Sampler, max_tokens: int) -> None:
         model = bundle.manifest.model
-        self._device = NativeDevice(bundle)
-        self._session = Session(self._device, model)
+        self._device = device
+        self._session = Session(device, model)
         self._sampler = sampler
         self._limits = Limits(max_tokens=max_tokens, stop_tokens=model.stop_tokens)
         self._synthetic = model.weights is Provenance.SYNTHETIC

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from stbuild.errors import StbuildError
 from stbuild.package.bundle import Model
-from stbuild.runtime.device import Device
+from stbuild.runtime.devices.device import Device
 
 TOKENS, TOKEN, LOGITS = "tokens", "token", "logits"
 """Buffers: token ids of a launch (int32), the greedy token (lane 0), logits of the last token (int32)."""
@@ -68,6 +68,7 @@ class Session:
         starts = range(0, len(tokens), chunk)
         for start in starts:
             self._launch(tokens[start : start + chunk], head=start == starts[-1])
+        self._device.sync_from_device(TOKEN)
         return int(self._token[0])
 
     def decode(self, token: int) -> int:
@@ -76,6 +77,7 @@ class Session:
 
     def logits(self) -> NDArray[np.int32]:
         """Logits of the last token, 16 fraction bits; a copy."""
+        self._device.sync_from_device(LOGITS)
         return self._logits[: self._model.vocab_size].copy()
 
     def rewind(self, position: int) -> None:
@@ -86,10 +88,13 @@ class Session:
 
     def _launch(self, tokens: Sequence[int], head: bool) -> None:
         self._tokens[: len(tokens)] = tokens
-        self._device.launch({COUNT: len(tokens), POSITION: self.position, HEAD: int(head)})
+        self._device.sync_to_device(TOKENS)
+        self._device.start({COUNT: len(tokens), POSITION: self.position, HEAD: int(head)})
+        self._device.wait()
         self._history.extend(tokens)
         self.launches += 1
-        self.cycles += self._device.cycles()
+        counter = self._device.cycle_counter
+        self.cycles += counter.cycles() if counter else 0
 
     def _check(self, tokens: Sequence[int]) -> None:
         if not tokens:

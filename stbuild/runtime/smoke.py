@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stbuild.package.bundle import Model
-from stbuild.runtime.device import Device
+from stbuild.runtime.devices.device import Device, Taps
 from stbuild.runtime.session import Session
 
 
@@ -31,12 +31,12 @@ class SmokeRun:
 
 
 class Recorder:
-    """Collects the words of tapped streams of one device."""
+    """Collects the words of tapped streams."""
 
-    def __init__(self, device: Device, streams: Sequence[str]) -> None:
+    def __init__(self, taps: Taps, streams: Sequence[str]) -> None:
         self._words: dict[str, list[bytes]] = {stream: [] for stream in streams}
         for stream, words in self._words.items():
-            device.tap(stream, words.append)
+            taps.tap(stream, words.append)
 
     def take(self) -> dict[str, bytes]:
         """What passed since the last call."""

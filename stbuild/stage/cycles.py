@@ -20,7 +20,7 @@ from stbuild.ir.program import Launch
 from stbuild.ops.files import read_design
 from stbuild.package.bundle import load_bundle
 from stbuild.platform import Platform
-from stbuild.runtime.native import NativeDevice
+from stbuild.runtime.devices.native import NativeDevice
 from stbuild.runtime.session import COUNT, HEAD, POSITION, TOKENS
 from stbuild.stage.entry import run_stage, stage_parser
 from stbuild.timing.bandwidth import MemoryBandwidth, rates, supply_of
@@ -118,6 +118,7 @@ def run_launch(device: NativeDevice, launch: Launch) -> tuple[int, Any, Any]:
     """Cycles, processes and streams of one launch of arbitrary tokens: no cycle depends on them."""
     tokens = device.buffer(TOKENS).view(np.int32)
     tokens[: launch.tokens] = np.arange(launch.tokens) % 2
+    device.sync_to_device(TOKENS)
     device.launch({COUNT: launch.tokens, POSITION: launch.position, HEAD: int(launch.head)})
     cycles = device.cycles()
     if cycles == 0:

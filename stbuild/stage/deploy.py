@@ -27,10 +27,13 @@ def main(args: Namespace) -> None:
 
 
 def compare(number: int, device: Record, reference: Record) -> None:
-    """Raise StbuildError that names the first value in which two records differ."""
-    for value, runs in reference.hidden.items():
+    """Raise StbuildError that names the first value in which two records differ.
+
+    Hidden states are compared if the device shows them.
+    """
+    for value, runs in device.hidden.items():
         for run, digests in enumerate(runs):
-            token = _first_difference(device.hidden[value][run], digests)
+            token = _first_difference(digests, reference.hidden[value][run])
             if token is not None:
                 raise _differs(number, f"the hidden state after run {run} ({value}) of token {token}")
     token = _first_difference(device.logits, reference.logits)
@@ -58,10 +61,11 @@ def _differs(number: int, what: str) -> StbuildError:
 def _check(seen: Sequence[Record], index: WeightIndex) -> str:
     tokens = sum(len(r.tokens) for r in seen)
     states = sum(len(d) for r in seen for runs in r.hidden.values() for d in runs)
+    hidden = f"{states} hidden states, " if states else ""
     weights = "synthetic weights" if index.synthetic else "real weights"
     return (
         f"bit-exact with the PyTorch reference: {len(seen)} prompts, {tokens} new tokens, "
-        f"{states} hidden states, logits; {weights}"
+        f"{hidden}logits; {weights}"
     )
 
 

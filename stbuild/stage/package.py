@@ -2,6 +2,7 @@
 
 import json
 from argparse import Namespace
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -27,7 +28,7 @@ from stbuild.package.bundle import (
     write_bundle,
 )  # fmt: skip
 from stbuild.platform import Memory, MemoryType, Platform
-from stbuild.runtime.cpu import cpu_flags
+from stbuild.runtime.devices.cpu import cpu_flags
 from stbuild.runtime.tokenizer import stop_tokens
 from stbuild.stage.entry import run_stage, stage_parser
 
@@ -69,6 +70,7 @@ def _model(design: Design, index: WeightIndex, tokenizer: Path, system: str) -> 
 
 def _arguments(design: Design, weights: Path) -> Iterator[Argument]:
     """The buffers and scalars of a launch in order; `control` has two pointers to some of the buffers."""
+    counts = Counter(pointer.region.name for pointer in pointers(design))
     for region in design.regions:
         file = f"{region.name}{SUFFIX}"
         yield BufferArgument(
@@ -78,6 +80,7 @@ def _arguments(design: Design, weights: Path) -> Iterator[Argument]:
             writable=region.writable,
             first_bank=region.first,
             last_bank=region.last,
+            pointers=counts[region.name],
         )
     for scalar in SCALARS:
         yield ScalarArgument(scalar=scalar, bytes=SCALAR_BYTES)

@@ -15,7 +15,7 @@ from stbuild.ir.types import LANES
 from stbuild.ops.files import read_design
 from stbuild.ops.loop_tail import LoopTail
 from stbuild.package.bundle import TOKENIZER, Bundle, load_bundle
-from stbuild.runtime.native import NativeDevice
+from stbuild.runtime.devices.opening import open_device
 from stbuild.runtime.smoke import Recorder, SmokeRun, run_prompt
 from stbuild.runtime.text import load_text_side
 from stbuild.stage.entry import run_stage, stage_parser
@@ -45,15 +45,18 @@ class HiddenStream:
 
 
 def main(args: Namespace) -> None:
-    """Write one record per prompt, the tokens of all of them, and what was measured."""
+    """Write one record per prompt, the tokens of all of them, and what was measured.
+
+    A device whose streams cannot be seen gives records without hidden states.
+    """
     bundle = load_bundle(Path(args.bundle))
     design = read_design(Path(args.design))
     wanted = json.loads(Path(args.prompts).read_text())
     out = Path(args.run)
     out.mkdir(parents=True, exist_ok=True)
-    device = NativeDevice(bundle)
-    taps = tuple(hidden_streams(design))
-    recorder = Recorder(device, [tap.stream for tap in taps])
+    device = open_device(bundle)
+    taps = tuple(hidden_streams(design)) if device.taps else ()
+    recorder = Recorder(device.taps, [tap.stream for tap in taps]) if device.taps else None
     runs = []
     for number, prompt in enumerate(wanted["prompts"]):
         run = run_prompt(device, bundle.manifest.model, prompt, wanted["new_tokens"], recorder)

@@ -18,7 +18,7 @@ from stbuild.ir.design import Design, Stream
 from stbuild.ops.add import Add
 from stbuild.ops.fork import Fork
 from stbuild.package.bundle import load_bundle
-from stbuild.runtime.native import NativeDevice
+from stbuild.runtime.devices.native import NativeDevice
 from stbuild.runtime.session import Session
 from stbuild.stage import package
 from tests.accelerator import Accelerator, accelerate, compile_one, runtime_objects

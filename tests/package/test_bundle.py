@@ -37,7 +37,7 @@ def argument_name(argument: Argument) -> str:
 
 
 manifests = st.builds(
-    Manifest, format=st.just(1), name=st.text(), platform=st.just("u55c"), target=st.just("sw_emu"),
+    Manifest, format=st.just(2), name=st.text(), platform=st.just("u55c"), target=st.just("sw_emu"),
     xclbin=st.just("x.xclbin"), model=models,
     arguments=st.lists(buffers | scalars, max_size=4, unique_by=argument_name).map(tuple),
 )  # fmt: skip
@@ -50,7 +50,7 @@ def test_from_json_inverts_to_json(manifest: Manifest) -> None:
 
 def sample() -> dict[str, Any]:
     return {
-        "format": 1, "name": "m", "platform": "u55c", "target": "sw_emu", "xclbin": "m.xclbin",
+        "format": 2, "name": "m", "platform": "u55c", "target": "sw_emu", "xclbin": "m.xclbin",
         "model": {"vocab_size": 16, "context": 8, "chunk": 4, "weights": "real", "weights_source": "x"},
         "arguments": [
             {"buffer": "kv", "bytes": 64, "file": None, "writable": True, "first_bank": 0, "last_bank": 1},
@@ -78,7 +78,7 @@ def changed(path: str, value: object) -> str:
         ("name", 3, "name is 3, not a text"),
         ("name", KeyError, "name is missing"),
         ("more", 1, "more is not known"),
-        ("format", 2, "this bundle has format 2, this stbuild reads format 1"),
+        ("format", 1, "this bundle has format 1, this stbuild reads format 2: build it again"),
         ("model", [], "model is not a map"),
         ("model.chunk", True, "model.chunk is true, not a whole number"),
         ("model.weights", "good", "model.weights is \"good\", not one of 'real', 'synthetic'"),

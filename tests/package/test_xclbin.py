@@ -140,10 +140,11 @@ def test_xrt_reads_the_file(tmp_path: Path) -> None:
         f"uuid {uuid}",
         "platform xilinx:u55c:gen3x16_xdma_base:3.0",
         *[f"mem HBM[{i}] 524288 {int(i < 3)}" for i in range(4)],
+        "mem MBG[1:2] 1048576 1",
         "kernel seg_0 1",
         "kernel control 1",
         "arg 0 weights_0 16 8 HBM[0]",
-        "arg 1 kv 28 8 HBM[1] HBM[2]",
+        "arg 1 kv 28 8 HBM[1] MBG[1:2] HBM[2]",
         "arg 2 n 40 4",
         "arg 3 pos 48 4",
     ]

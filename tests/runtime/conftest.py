@@ -3,7 +3,7 @@
 import json
 import shutil
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -39,9 +39,14 @@ def image(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     """The test double, compiled."""
     if shutil.which("gcc") is None:
         pytest.skip("gcc is missing: apt-get install gcc")
-    out = tmp_path_factory.mktemp("double") / "double.so"
-    source = Path(__file__).with_name("double.c")
-    subprocess.run(["gcc", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC", "-o", out, source], check=True)
+    return compile_shared(Path(__file__).with_name("double.c"), tmp_path_factory.mktemp("double"))
+
+
+def compile_shared(source: Path, folder: Path, *flags: str) -> bytes:
+    """A shared object of one C file."""
+    out = folder / source.with_suffix(".so").name
+    always = ("-Wall", "-Wextra", "-Werror", "-shared", "-fPIC")
+    subprocess.run(["gcc", *always, *flags, "-o", out, source], check=True)
     return out.read_bytes()
 
 
@@ -49,7 +54,7 @@ def image(tmp_path_factory: pytest.TempPathFactory) -> bytes:
 def manifest() -> Manifest:
     """Arguments in the order that double.c knows."""
     return Manifest(
-        format=1,
+        format=2,
         name="double",
         platform="u55c",
         target="sw_emu",
@@ -88,19 +93,32 @@ def byte_tokenizer() -> Tokenizer:
     return tokenizer
 
 
-def sample_xclbin(image: bytes) -> Xclbin:
-    control = KernelIp(name="control", units=("control_1",), arguments=(KernelArgument(name="n", bytes=4),))
-    bank = MemoryBank(tag="HBM[0]", type=MemType.HBM, bytes=2**29, base_address=0)
+def sample_xclbin(image: bytes, manifest: Manifest, mode: Mode = Mode.SW_EMU) -> Xclbin:
+    control = KernelIp(name="control", units=("control_1",), arguments=tuple(kernel_arguments(manifest)))
+    banks = (
+        MemoryBank(tag=f"HBM[{i}]", type=MemType.HBM, bytes=2**29, base_address=i * 2**29) for i in range(2)
+    )
     return Xclbin(
         name="double",
         platform="u55c",
         shell="xilinx_u55c_gen3x16_xdma_base_3",
-        mode=Mode.SW_EMU,
+        mode=mode,
         clock_mhz=250,
-        memories=(bank,),
+        memories=tuple(banks),
         kernels=(control,),
         image=image,
     )
+
+
+def kernel_arguments(manifest: Manifest) -> Iterator[KernelArgument]:
+    for each in manifest.buffers:
+        for number in range(each.pointers):
+            banks = tuple(range(each.first_bank, each.last_bank + 1))
+            yield KernelArgument(
+                name=f"{each.buffer}_{number}", bytes=8, banks=banks, port=f"m_{each.buffer}"
+            )
+    for scalar in manifest.scalars:
+        yield KernelArgument(name=scalar.scalar, bytes=scalar.bytes)
 
 
 MakeBundle = Callable[..., Path]
@@ -110,7 +128,9 @@ MakeBundle = Callable[..., Path]
 def make_bundle(tmp_path: Path, image: bytes, manifest: Manifest, byte_tokenizer: Tokenizer) -> MakeBundle:
     """Writes a bundle; with `text`, the text files too."""
 
-    def make(manifest: Manifest = manifest, *, text: bool = True, binary: bytes = image) -> Path:
+    def make(
+        manifest: Manifest = manifest, *, text: bool = True, binary: bytes = image, mode: Mode = Mode.SW_EMU
+    ) -> Path:
         parts, folder = tmp_path / "parts", tmp_path / "bundle"
         parts.mkdir(exist_ok=True)
         with RegionFiles(parts) as files:
@@ -121,7 +141,7 @@ def make_bundle(tmp_path: Path, image: bytes, manifest: Manifest, byte_tokenizer
         (parts / "chat_template.jinja").write_text(TEMPLATE)
         names = ("tokenizer.json", "tokenizer_config.json", "chat_template.jinja") if text else ()
         write_bundle(
-            folder, manifest, xclbin=xclbin.encode(sample_xclbin(binary)), weights=parts,
+            folder, manifest, xclbin=xclbin.encode(sample_xclbin(binary, manifest, mode)), weights=parts,
             texts=tuple(parts / name for name in names),
         )  # fmt: skip
         return folder

@@ -8,7 +8,7 @@ import pytest
 
 from stbuild.errors import StbuildError
 from stbuild.package.bundle import Manifest, load_bundle
-from stbuild.runtime.native import NativeDevice
+from stbuild.runtime.devices.native import NativeDevice
 
 MakeBundle = Callable[..., Path]
 
@@ -81,6 +81,30 @@ def test_an_image_that_cannot_be_loaded(make_bundle: MakeBundle, image: bytes) -
     program = image[:16] + (9).to_bytes(2, "little") + image[18:]
     with pytest.raises(StbuildError, match=r"double.xclbin: the kernel image cannot be loaded: only ET_DYN"):
         NativeDevice(load_bundle(make_bundle(binary=program)))
+
+
+def test_the_xclbin_of_another_model(make_bundle: MakeBundle, image: bytes) -> None:
+    other = (make_bundle(binary=image + b"x") / "double.xclbin").read_bytes()
+    folder = make_bundle()
+    (folder / "double.xclbin").write_bytes(other)
+    sentence = r"double.xclbin: the xclbin is that of another model or build: its UUID is [0-9a-f-]{36}, the"
+    with pytest.raises(StbuildError, match=sentence):
+        load_bundle(folder)
+
+
+def test_the_xclbin_of_another_card(make_bundle: MakeBundle) -> None:
+    folder = make_bundle()
+    data = (folder / "double.xclbin").read_bytes()
+    (folder / "double.xclbin").write_bytes(data.replace(b"xilinx:u55c:", b"xilinx:u280:", 1))
+    with pytest.raises(StbuildError, match=r"is for the shell xilinx:u280:.*, the bundle for xilinx:u55c"):
+        load_bundle(folder)
+
+
+def test_an_xclbin_that_is_none(make_bundle: MakeBundle) -> None:
+    folder = make_bundle()
+    (folder / "double.xclbin").write_bytes(b"xclbin2")
+    with pytest.raises(StbuildError, match=r"double.xclbin: this is not an xclbin file"):
+        load_bundle(folder)
 
 
 def test_a_damaged_xclbin(make_bundle: MakeBundle) -> None:

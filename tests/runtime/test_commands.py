@@ -10,8 +10,9 @@ import pytest
 
 from stbuild.errors import StbuildError
 from stbuild.package.bundle import Manifest, Provenance
-from stbuild.runtime.commands import run
+from stbuild.runtime.commands import parse, run
 from stbuild.runtime.session import Session
+from tests.runtime.xrt import need_xrt
 
 MakeBundle = Callable[..., Path]
 Captured = pytest.CaptureFixture[str]
@@ -25,6 +26,21 @@ def test_ids_in_ids_out(make_bundle: MakeBundle, capsys: Captured) -> None:
         r"\[4 tokens at [\d.]+ tok/s, prompt of 3 in [\d.]+ s; measured, emulated u55c on this host\]", err
     )
     assert "[the weights are synthetic: these tokens say nothing about the model]" in err
+
+
+def test_a_device_by_name(make_bundle: MakeBundle, capsys: Captured) -> None:
+    need_xrt()
+    folder, outs = make_bundle(), []
+    for device in ("native", "xrt:0"):
+        assert run(folder, ["--tokens", "1 2 3", "--max-tokens", "4", "--device", device]) == 0
+        outs.append(capsys.readouterr())
+    assert outs[0].out == outs[1].out
+    assert re.search(r"measured, emulated u55c through XRT \d+\.\d+", outs[1].err)
+
+
+def test_a_device_that_does_not_exist() -> None:
+    with pytest.raises(StbuildError, match=r"there is no device 'xrt' \(`native`, `xrt:0`"):
+        parse(["--tokens", "1", "--device", "xrt"])
 
 
 def test_real_weights_go_without_saying(

@@ -10,7 +10,7 @@ import pytest
 
 from stbuild.errors import StbuildError
 from stbuild.package.bundle import load_bundle
-from stbuild.runtime.native import NativeDevice
+from stbuild.runtime.devices.native import NativeDevice
 from stbuild.runtime.session import Session
 
 HLS_LIB = Path(__file__).parents[2] / "hls_lib"
@@ -48,6 +48,7 @@ def test_a_tap_sees_every_word(device: NativeDevice) -> None:
     device.tap("echo.inner", seen.append)
     for token in (5, 6):
         device.buffer("tokens").view(np.int32)[0] = token
+        device.sync_to_device("tokens")
         device.launch(scalars(pos=0))
     assert [np.frombuffer(word, np.int32)[0] for word in seen] == [5, 6]
     with pytest.raises(StbuildError, match=r"no stream 'inner' \(did you mean 'echo.inner'\?\)"):

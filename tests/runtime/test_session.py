@@ -1,13 +1,17 @@
 """A session on the native device: chunks, positions, rewinding, and what does not fit."""
 
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stbuild.errors import StbuildError
-from stbuild.package.bundle import Bundle
-from stbuild.runtime.native import NativeDevice
+from stbuild.package.bundle import BufferArgument, Bundle, Manifest, load_bundle
+from stbuild.runtime.devices.native import NativeDevice
 from stbuild.runtime.sampling import Sampler, Sampling, probabilities
 from stbuild.runtime.session import Session
 from stbuild.runtime.smoke import Recorder, run_prompt
@@ -113,6 +117,25 @@ def test_weights_are_mapped_from_their_file_and_read_only(bundle: Bundle) -> Non
     assert weights.tobytes() == (bundle.path / "weights/weights_0.bin").read_bytes()
     assert not weights.flags.writeable
     assert (bundle.path / "weights/weights_0.bin").is_symlink()
+
+
+def test_copies_of_buffers_take_memory_only_where_they_are_touched(
+    make_bundle: Callable[..., Path], manifest: Manifest
+) -> None:
+    """A KV cache of a gigabyte, and with it a host copy that nobody looks at."""
+    arguments = tuple(
+        replace(each, bytes=2**30) if isinstance(each, BufferArgument) and each.buffer == "kv" else each
+        for each in manifest.arguments
+    )
+    bundle = load_bundle(make_bundle(replace(manifest, arguments=arguments)))
+    before = resident_bytes()
+    session_of(bundle).prefill((5, 6, 7))
+    assert resident_bytes() - before < 2**26
+
+
+def resident_bytes() -> int:
+    """Memory of this process."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * 4096
 
 
 def test_a_smoke_run_records_what_passed(bundle: Bundle) -> None:

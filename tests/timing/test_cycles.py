@@ -9,7 +9,7 @@ import pytest
 from stbuild.ir import serde
 from stbuild.ir.plumbing import ReadWeights
 from stbuild.ir.program import Launch
-from stbuild.runtime.native import NativeDevice
+from stbuild.runtime.devices.native import NativeDevice
 from stbuild.runtime.session import COUNT, HEAD, POSITION, TOKENS
 from stbuild.stage.cycles import (
     DECODE,
@@ -107,6 +107,7 @@ def test_cycles_do_not_depend_on_tokens(device: NativeDevice) -> None:
     found = set()
     for ids in ((1, 2, 3, 4), (60, 0, 33, 33), (63, 63, 63, 63)):
         tokens[:4] = ids
+        device.sync_to_device(TOKENS)
         device.launch({COUNT: 4, POSITION: 8, HEAD: 1})
         found.add(device.cycles())
     assert len(found) == 1

@@ -132,3 +132,9 @@ void launch(
 
 }  // namespace sim
 }  // namespace stb
+
+extern "C" const int* stb_pointers(
+) {
+  static const int places[] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 9, 10, 10, 11, 12};
+  return places;
+}

@@ -39,8 +39,28 @@ class CacheOwner:
             self._session = None
 
 
+class Taps(Protocol):
+    """A device's streams, which only an emulated card in this process can show."""
+
+    def tap(self, stream: str, receive: Tap) -> None:
+        """Call `receive` with every word that passes through `stream` from now on."""
+        ...
+
+
+class CycleCounter(Protocol):
+    """What a device knows of the time that its launches take."""
+
+    def cycles(self) -> int:
+        """Cycles of the last launch; 0 when its image does not count them."""
+        ...
+
+
 class Device(Protocol):
-    """A card, real or emulated, with one bundle loaded."""
+    """A card, real or emulated, with one bundle loaded.
+
+    A buffer has a host copy and a device copy. Buffers with a file hold its content on both sides; the
+    others start with unknown contents. Only a sync makes the copies equal.
+    """
 
     @property
     def description(self) -> str:
@@ -52,22 +72,36 @@ class Device(Protocol):
         """Which session has the KV cache."""
         ...
 
+    @property
+    def taps(self) -> Taps | None:
+        """Its streams, or None when they cannot be seen."""
+        ...
+
+    @property
+    def cycle_counter(self) -> CycleCounter | None:
+        """Its cycles, or None when it does not count them."""
+        ...
+
     def buffer(self, name: str) -> NDArray[np.uint8]:
-        """The bytes of a buffer as the host sees them; those with a file can only be read."""
+        """The host copy of a buffer; one that has a file and that the device does not write is read-only."""
         ...
 
-    def launch(self, scalars: Mapping[str, int]) -> None:
-        """Run the control kernel once and wait; raises StbuildError when it deadlocks or a check fails."""
+    def sync_to_device(self, name: str, size: int | None = None) -> None:
+        """Bring the first `size` bytes (all without it) of a buffer's host copy to the device."""
         ...
 
-    def cycles(self) -> int:
-        """Cycles of the last launch; 0 when the device does not count them."""
+    def sync_from_device(self, name: str, size: int | None = None) -> None:
+        """Bring the first `size` bytes (all without it) of a buffer's device copy to the host."""
         ...
 
-    def tap(self, stream: str, receive: Tap) -> None:
-        """Call `receive` with every word that passes through `stream` from now on."""
+    def start(self, scalars: Mapping[str, int]) -> None:
+        """Start one launch of the control kernel with these arguments; `wait` before the next one."""
+        ...
+
+    def wait(self) -> None:
+        """Wait for the launch; StbuildError when it deadlocks, fails a check or does not return."""
         ...
 
     def close(self) -> None:
-        """Give back memory and device."""
+        """Give back memory and device; a closed device may be closed again."""
         ...
