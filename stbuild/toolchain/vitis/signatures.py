@@ -8,8 +8,9 @@ from dataclasses import dataclass
 
 WRAPPERS = re.compile(
     r"""\[\S+\s(?:
-      60-(?:300|592|599|602|626|661|702|703|704|773|806|814|1328|1442)   # v++ and vpl say that a step failed
+      60-(?:592|599|602|626|661|702|703|704|773|806|814|1328|1442)   # v++ and vpl say that a step failed
     | 17-(?:39|69) | 4-(?:23|78) | 101-3 | 12-13638                      # Vivado says so of a command
+    | 60-300(?=\].*Failed\ to\ build\ kernel)
     | 200-1715 | 212-(?:4|5|317|320|331) | 211-100                       # HLS says so of a phase
     | 82-(?:36|62) | 19-98
     )\]""",
@@ -41,7 +42,7 @@ FAILURES: tuple[Signature, ...] = (
     _known("platform year", r"60-1299\]|platform is not supported.*current tool version",
            "this Vitis refuses the platform: AMD supports one for its own calendar year and the next",
            "use a Vitis of the platform's year; `stbuild doctor` lists what each card accepts"),
-    _known("no platform", r"60-(?:1600|1601|584|300)\].*(?:[Pp]latform.*(?:not found|does not exist|open)|xpfm)"
+    _known("no platform", r"60-(?:1600|1601|584|300)\].*(?:[Pp]latform.*(?:not found|not exist|open)|xpfm)"
            r"|(?:Unable|[Ff]ailed) to (?:find|open|read).*platform",
            "the platform's files were not found",
            "install the card's development platform, or name its folder in PLATFORM_REPO_PATHS"),
