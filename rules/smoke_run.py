@@ -45,7 +45,7 @@ def smoke_run(ctx: Context[SmokeRun]) -> SmokeInfo:
         "stbuild.stage.smoke",
         ("--bundle", attrs.bundle.bundle, "--design", plan.design, "--prompts", prompts, "--run", run,
          "--tokens", tokens, "--measured", measured),
-        policy=Policy(resources=Resources(cpu=1, memory_mb=8000), cacheable=ctx.target == "sw_emu"),
+        policy=Policy(resources=Resources(cpu=1, memory_mb=8000), cacheable=not ctx.toolchain().on_card),
     )  # fmt: skip
     return SmokeInfo(run=run, tokens=tokens, measured=measured, bundle=attrs.bundle)
 

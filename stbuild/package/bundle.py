@@ -79,6 +79,8 @@ class Manifest:
     """manifest.json. `arguments` are those of the control kernel, in the order of its signature.
 
     `cpu_flags` are what the processor of an emulated card must have, as /proc/cpuinfo spells them.
+    `clock_mhz` is the clock of the kernels: what the linker achieved, or on an emulated card what the design
+    asks for; 0 where the bundle does not tell.
     """
 
     format: int
@@ -89,6 +91,7 @@ class Manifest:
     model: Model
     arguments: tuple[Argument, ...]
     cpu_flags: tuple[str, ...] = ()
+    clock_mhz: float = 0.0
 
     def __post_init__(self) -> None:
         if self.format != FORMAT:
