@@ -22,7 +22,7 @@ class Toolchain:
     (memory, time, licences), the identity of their tools, and the actions that read and judge the reports.
     They refuse, by `ctx.fail`, a machine on which the tools are missing or do not fit the platform. The
     macros of C++ that both take are those of the emulator, such as `STB_TIMED=1`.
-    `on_card` tells whether the image is for hardware, which is asked anew at each build.
+    `on_card` tells whether the image is for hardware, of which there is a timing report.
     """
 
     name: str

@@ -39,5 +39,6 @@ class LinkReport:
         clock = f"kernels at {self.clock_mhz:g} MHz"
         asked = "" if self.clock_mhz == self.asked_mhz else f" of {self.asked_mhz:g} asked for"
         slack = "" if self.wns is None else f", WNS {self.wns:+.3f} ns"
-        loops = f", {len(self.missed)} loops miss their II" if self.missed else ""
+        many = len(self.missed)
+        loops = f", {many} loop{'s miss their' if many > 1 else ' misses its'} II" if many else ""
         return f"{clock}{asked}{slack}{loops}"

@@ -1,7 +1,6 @@
-"""Puts the mock Vitis and its platforms where a real one would lie: <folder>/Vitis/<version>, <folder>/platforms."""
+"""Puts the mock Vitis and its platforms into a folder as real ones lie: Vitis/<version>, platforms/."""
 
 import json
-import os
 import shutil
 import sys
 from dataclasses import dataclass
@@ -35,8 +34,8 @@ class Installation:
         (self.root / "trouble").write_text(kind)
 
 
-def install(folder: Path, version: str = "2022.2") -> Installation:
-    """An installation below `folder`."""
+def install(folder: Path, version: str = "2022.2", optimise: str = "-O1") -> Installation:
+    """An installation below `folder`, whose images g++ makes with `optimise`."""
     root = folder / "Vitis" / version
     shutil.copytree(MOCK, root / "mock")
     shutil.copy(CHECKOUT / "tests/hls_lib/kernel_text.py", root / "mock")
@@ -46,12 +45,12 @@ def install(folder: Path, version: str = "2022.2") -> Installation:
     for part in PARTS:
         (root / "lib/stbuild" / part).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(CHECKOUT / "stbuild" / part, root / "lib/stbuild" / part)
-    (root / "mock.json").write_text(json.dumps({"version": version}))
+    (root / "mock.json").write_text(json.dumps({"version": version, "optimise": optimise}))
     (root / "bin").mkdir()
     for name, module in (("v++", "vpp"), ("emconfigutil", "emconfigutil")):
         program = root / "bin" / name
         program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -I "{root}/mock/{module}.py" "$@"\n')
-        os.chmod(program, 0o755)
+        program.chmod(0o755)
     for card in CARDS:
         _install_platform(folder / "platforms", platform(card))
     return Installation(root=root, platforms=folder / "platforms")

@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 
-_SELECTED = re.compile(r"\[\S+ 60-1230\].*?:\s*(.+)$", re.MULTILINE)
+_SELECTED = re.compile(r"\[\S+ 60-1230\](.+)$", re.MULTILINE)
 _CLOCK = re.compile(r"(?:\w+ \((?P<type>\w+)\) clock:\s*)?(?P<name>[\w./]+)\s*=\s*(?P<mhz>[\d.]+)")
 _SCALED = re.compile(
     r"failed timing targeting (?P<wanted>[\d.]+) MHz for (?P<kind>kernel|system)?\s*clock '(?P<name>[^']*)'"

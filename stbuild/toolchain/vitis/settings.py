@@ -22,8 +22,8 @@ class Settings:
     jobs: int = 8
     compile_memory_mb: int = 8_000
     memory_mb: int = 48_000
-    compile_hours: float = 4
-    hours: float = 48
+    compile_hours: float = 4.0
+    hours: float = 48.0
     slack_ns: float = 0.0
     strict_ii: bool = False
 

@@ -15,7 +15,9 @@ def main() -> int:
         print(f"ERROR: [MOCK 50] unrecognised options among {sorted(words)}")
         return 1
     devices = [{"Name": words["--platform"]} for _ in range(int(words["--nd"]))]
-    Path(words["--od"], "emconfig.json").write_text(json.dumps({"Platform": {"Boards": [{"Devices": devices}]}}))
+    Path(words["--od"], "emconfig.json").write_text(
+        json.dumps({"Platform": {"Boards": [{"Devices": devices}]}})
+    )
     return 0
 
 

@@ -1,4 +1,4 @@
-"""Joins kernels to the image of an emulated card as the link configuration says, and wraps it in an xclbin."""
+"""Joins kernels to an emulated card's image as the link configuration says, and wraps it in an xclbin."""
 
 import subprocess
 from collections.abc import Iterator
@@ -38,11 +38,16 @@ def network(system: System, kernels: dict[str, Any]) -> str:
     lines += [_call(unit, system, kernels) for unit in system.units if unit != hosted]
     lines += ["}", "void launch(void* const* buffers, const std::uint64_t* scalars) {"]
     lines += [_opened(each, system, kernels) for each in system.streams if hosted in _units(each)]
-    lines += [f'const Unit unit("{hosted}");', f"::{system.units[hosted]}({', '.join(_host(hosted, system, kernels))});"]
+    lines += [
+        f'const Unit unit("{hosted}");',
+        f"::{system.units[hosted]}({', '.join(_host(hosted, system, kernels))});",
+    ]
     return "\n".join([*lines, "}", "}", "}", ""])
 
 
-def wrap(system: System, kernels: dict[str, Any], card: dict[str, Any], image: bytes, hardware: bool) -> bytes:
+def wrap(
+    system: System, kernels: dict[str, Any], card: dict[str, Any], image: bytes, hardware: bool
+) -> bytes:
     """The xclbin."""
     names = sorted(set(system.units.values()))
     return xclbin.encode(
@@ -52,9 +57,12 @@ def wrap(system: System, kernels: dict[str, Any], card: dict[str, Any], image: b
             shell=card["name"],
             mode=Mode.FLAT if hardware else Mode.HW_EMU,
             clock_mhz=int(system.clock_mhz),
-            memories=(xclbin.MemoryBank(tag="BANK", type=xclbin.MemType.DRAM, bytes=1 << 30, base_address=0),),
+            memories=(
+                xclbin.MemoryBank(tag="BANK", type=xclbin.MemType.DRAM, bytes=1 << 30, base_address=0),
+            ),
             kernels=tuple(
-                xclbin.KernelIp(name=n, units=tuple(u for u, k in system.units.items() if k == n)) for n in names
+                xclbin.KernelIp(name=n, units=tuple(u for u, k in system.units.items() if k == n))
+                for n in names
             ),
             image=image,
         )
@@ -67,7 +75,9 @@ def _units(each: Connection) -> tuple[str, str]:
 
 def _name(each: Connection, system: System) -> str:
     """As the emulator calls it: the port of the end whose kernel has one unit."""
-    single = [e for e in (each.source, each.sink) if list(system.units.values()).count(system.units[e.unit]) == 1]
+    single = [
+        e for e in (each.source, each.sink) if list(system.units.values()).count(system.units[e.unit]) == 1
+    ]
     return single[0].port
 
 
@@ -85,7 +95,11 @@ def _call(unit: str, system: System, kernels: dict[str, Any]) -> str:
 
 def _at(unit: str, port: str, system: System) -> str:
     """The stream at a port."""
-    ends = (e for e in system.streams if (unit, port) in ((e.source.unit, e.source.port), (e.sink.unit, e.sink.port)))
+    ends = (
+        e
+        for e in system.streams
+        if (unit, port) in ((e.source.unit, e.source.port), (e.sink.unit, e.sink.port))
+    )
     return _name(next(ends), system)
 
 

@@ -12,9 +12,10 @@ from kernel_text import read_kernel
 from options import Refused
 
 ROOT = Path(__file__).resolve().parents[1]
-SYNTHESIS = ("clang++-16", "-std=c++14", "-DSTB_SYNTHESIS", "-D__SYNTHESIS__", "-Wall", "-Wextra", "-Werror",
+SYNTHESIS = ("clang++-16", "-std=c++14", "-DSTB_SYNTHESIS", "-Wall", "-Wextra", "-Werror",
              "-Wno-unknown-pragmas", "-fsyntax-only")  # fmt: skip
-EMULATION = ("g++", "-std=c++17", "-O3", "-march=native", "-fPIC", "-w")
+SETTINGS = json.loads((ROOT / "mock.json").read_text()) if (ROOT / "mock.json").is_file() else {}
+EMULATION = ("g++", "-std=c++17", SETTINGS.get("optimise", "-O3"), "-march=native", "-fPIC", "-w")
 _SIGNATURE = re.compile(r'extern "C" (void \w+\(.*?\)) \{', re.DOTALL)
 _LABEL = re.compile(r"^\s*(\w+):\s*$", re.MULTILINE)
 
@@ -56,7 +57,9 @@ def _described(name: str, text: str) -> dict[str, Any]:
     kernel = read_kernel(text)
     if kernel.name != name:
         raise Refused("v++ 200-1909", f"top function {name!r} is not in the source")
-    bundles = {p.options["port"]: p.options["bundle"] for p in kernel.pragmas if p.options.get("mode") == "m_axi"}
+    bundles = {
+        p.options["port"]: p.options["bundle"] for p in kernel.pragmas if p.options.get("mode") == "m_axi"
+    }
     elements = dict(re.findall(r"stb::Port<(stb::\w+)>& (\w+)", text))
     signature = _SIGNATURE.search(text)
     assert signature is not None

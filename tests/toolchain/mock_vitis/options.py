@@ -29,7 +29,8 @@ KEYS: dict[str, dict[str, frozenset[str]]] = {
     "compile": {"": _TOP - {"kernel_frequency"}, "hls": frozenset({"clock", "clock_uncertainty", "jobs"})},
     "hls": {
         "": frozenset({"platform", "part", "freqhz"}),
-        "hls": frozenset({"flow_target", "clock", "clock_uncertainty", "syn.file", "syn.file_cflags", "syn.cflags",
+        "hls": frozenset({"flow_target", "clock", "clock_uncertainty", "syn.file", "syn.file_cflags",
+                          "syn.cflags",
                           "syn.top", "syn.output.format", "package.output.format", "package.output.file",
                           "package.output.syn", "tb.file"}),
     },

@@ -18,8 +18,12 @@ _COUNTS = ("BRAM_18K", "DSP", "FF", "LUT", "URAM")
 def csynth_xml(kernel: dict[str, Any], part: str, clock_hz: int, trouble: str) -> str:
     """csynth.xml: the top module, and one loop for each label of the source."""
     target = 1e9 / clock_hz
-    loops = "\n".join(_loop_xml(label, _ii(number, trouble)) for number, (label, _) in enumerate(kernel["labels"]))
-    area = "\n".join(f"<{name}>{count}</{name}>" for name, count in zip(_COUNTS, (30, 9, 7077, 5669, 0), strict=True))
+    loops = "\n".join(
+        _loop_xml(label, _ii(number, trouble)) for number, (label, _) in enumerate(kernel["labels"])
+    )
+    area = "\n".join(
+        f"<{name}>{count}</{name}>" for name, count in zip(_COUNTS, (30, 9, 7077, 5669, 0), strict=True)
+    )
     return f"""<profile>
     <ReportVersion><Version>2022.2</Version></ReportVersion>
     <UserAssignments>
@@ -53,10 +57,14 @@ def csynth_rpt(kernel: dict[str, Any], trouble: str) -> str:
     head = "|  Modules  | Issue|      | Latency | Latency|Iteration|        |Trip |         |      |   |    |    |    |"
     second = "|  & Loops  | Type |Slack |(cycles) |  (ns)  | Latency |Interval|Count|Pipelined|  BRAM|DSP| FF | LUT|URAM|"
     rule = "+-----------+------+------+---------+--------+---------+--------+-----+---------+------+---+----+----+----+"
-    rows = [f"|+ {kernel['name']}|     -|  0.10|        -|       -|        -|       -|    -|       no|30 (~0%)|  9 (~0%)|7077 (~0%)|5669 (~0%)|    -|"]
+    rows = [
+        f"|+ {kernel['name']}|     -|  0.10|        -|       -|        -|       -|    -|       no|30 (~0%)|  9 (~0%)|7077 (~0%)|5669 (~0%)|    -|"
+    ]
     for number, (label, _) in enumerate(kernel["labels"]):
         ii = _ii(number, trouble)
-        rows.append(f"| o {label}|    {'II' if ii > 1 else ' -'}|  2.43|      130|   520.0|        3|       {ii}|  128|      yes|     -|  -|   -|   -|   -|")
+        rows.append(
+            f"| o {label}|    {'II' if ii > 1 else ' -'}|  2.43|      130|   520.0|        3|       {ii}|  128|      yes|     -|  -|   -|   -|   -|"
+        )
     title = f"== Synthesis Summary Report of '{kernel['name']}'"
     line = "=" * 64
     return "\n".join(
@@ -83,7 +91,9 @@ def hls_log(kernel: dict[str, Any], source: str, trouble: str) -> str:
     return "\n".join([*lines, "INFO: [v++ 200-789] **** Estimated Fmax: 411.00 MHz", ""])
 
 
-def link_reports(folder: Path, name: str, units: dict[str, str], slrs: int, asked: float, trouble: str) -> float:
+def link_reports(
+    folder: Path, name: str, units: dict[str, str], slrs: int, asked: float, trouble: str
+) -> float:
     """Everything that a link leaves in its folders; the clock that it achieved."""
     slack = -0.721 if trouble in ("slack", "scaled") else 0.003
     achieved = round(1000 / (1000 / asked - slack), 1) if slack < 0 else asked
@@ -112,7 +122,9 @@ def _loop_xml(label: str, ii: int) -> str:
 def _timing(asked: float, slack: float) -> str:
     rule = "-" * 96
     failing = 10576 if slack < 0 else 0
-    verdict = "All user specified timing constraints are met." if slack >= 0 else "Timing constraints are not met."
+    verdict = (
+        "All user specified timing constraints are met." if slack >= 0 else "Timing constraints are not met."
+    )
     return f"""Copyright 1986-2022 Xilinx, Inc. All Rights Reserved.
 {rule}
 | Tool Version : Vivado v.2022.2 (lin64) mock of the tests of stbuild
@@ -157,16 +169,34 @@ def _slr_util(slrs: int, *, over: bool) -> str:
     ]
     title = "3. SLR CLB Logic and Dedicated Block Utilization"
     return "\n".join(
-        ["| Command      : report_utilization -slr (mock)", "", title, "-" * len(title), "", rule, head, rule, *lines, rule, ""]
+        [
+            "| Command      : report_utilization -slr (mock)",
+            "",
+            title,
+            "-" * len(title),
+            "",
+            rule,
+            head,
+            rule,
+            *lines,
+            rule,
+            "",
+        ]
     )
 
 
 def _kernel_util(units: dict[str, str]) -> str:
     head = "| Name | LUT | LUTAsMem | REG | BRAM | URAM | DSP |"
     cells = "5931 [  0.51%] | 1477 [  0.25%] | 7798 [  0.32%] | 51 [  2.81%] | 0 [  0.00%] | 64 [  0.71%]"
-    rows = [f"| Platform | {cells} |", f"| User Budget | {cells} |", *(f"|    {unit} | {cells} |" for unit in units)]
+    rows = [
+        f"| Platform | {cells} |",
+        f"| User Budget | {cells} |",
+        *(f"|    {unit} | {cells} |" for unit in units),
+    ]
     rule = "+" + "+".join("-" * 10 for _ in range(7)) + "+"
-    return "\n".join(["| Command      : report_accelerator_utilization (mock)", "", rule, head, rule, *rows, rule, ""])
+    return "\n".join(
+        ["| Command      : report_accelerator_utilization (mock)", "", rule, head, rule, *rows, rule, ""]
+    )
 
 
 def _automation(units: dict[str, str], asked: float, achieved: float) -> str:

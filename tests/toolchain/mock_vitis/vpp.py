@@ -10,11 +10,11 @@ from typing import Any
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent / "lib")]
 
-import image
-import reports
-from connectivity import check
-from kernels import compile_kernel, read_object
-from options import Command, Refused, parse, read_config
+import image  # noqa: E402  # found where the mock lies
+import reports  # noqa: E402
+from connectivity import check  # noqa: E402
+from kernels import compile_kernel, read_object  # noqa: E402
+from options import Command, Refused, parse, read_config  # noqa: E402
 
 ENDS = {
     "compile": ("60-599", "Kernel compilation failed to complete", "60-592", "Failed to finish compilation"),
@@ -37,7 +37,12 @@ def main() -> int:
         _run(command, version)
     except Refused as error:
         first, told, last, end = ENDS[step]
-        print(f"ERROR: [{error.code}] {error}", f"ERROR: [v++ {first}] {told}", f"ERROR: [v++ {last}] {end}", sep="\n")
+        print(
+            f"ERROR: [{error.code}] {error}",
+            f"ERROR: [v++ {first}] {told}",
+            f"ERROR: [v++ {last}] {end}",
+            sep="\n",
+        )
         return 1
     print("INFO: [v++ 60-791] Total elapsed time: 0h 0m 1s")
     return 0
@@ -47,7 +52,9 @@ def _run(command: Command, version: str) -> None:
     card = _card(command.one("--platform"), version)
     trouble = _trouble()
     if trouble == "licence":
-        raise Refused("Common 17-345", "A valid license was not found for feature 'Synthesis' and/or device 'xcu55c'")
+        raise Refused(
+            "Common 17-345", "A valid license was not found for feature 'Synthesis' and/or device 'xcu55c'"
+        )
     if command.step in ("compile", "hls"):
         _compile(command, card, trouble, version)
     elif command.step == "link":
@@ -67,8 +74,8 @@ def _card(name: str, version: str) -> dict[str, Any]:
         if place.is_file():
             card: dict[str, Any] = json.loads(place.read_text())
             if version not in card["versions"]:
-                raise Refused("v++ 60-1299", f"The specified platform is not supported. Platform '{name}.xpfm' is not "
-                              f"supported by the current tool version ({version})")  # fmt: skip
+                told = f"Platform '{name}.xpfm' is not supported by the current tool version ({version})"
+                raise Refused("v++ 60-1299", f"The specified platform is not supported. {told}")
             print(f"INFO: [v++ 60-895]   Target platform: {place.with_name(name)}.xpfm")
             return card
     raise Refused("MOCK 40", f"platform {name} was not found")
@@ -117,7 +124,9 @@ def _link(command: Command, card: dict[str, Any], trouble: str) -> None:
         os.kill(os.getpid(), signal.SIGKILL)
     out, target = Path(command.one("--output")), command.one("--target")
     if out.suffix != (".xsa" if card["versal"] else ".xclbin"):
-        raise Refused("MOCK 44", f"this platform links to {'.xsa' if card['versal'] else '.xclbin'}, not to {out.name}")
+        raise Refused(
+            "MOCK 44", f"this platform links to {'.xsa' if card['versal'] else '.xclbin'}, not to {out.name}"
+        )
     shared = image.link_image(system, kernels, temp)
     if target == "hw":
         name = out.stem
@@ -131,8 +140,9 @@ def _link(command: Command, card: dict[str, Any], trouble: str) -> None:
                 f"automatically changed to {achieved:g} MHz to enable proper functionality"
             )
         print(
-            "INFO: [v++ 60-1230] The compiler selected the following frequencies for the runtime controllable kernel "
-            f"clock(s) and scalable system clock(s): System (SYSTEM) clock: hbm_aclk = 450, Kernel (KERNEL) clock: "
+            "INFO: [v++ 60-1230] The compiler selected the following frequencies for the runtime controllable "
+            "kernel clock(s) and scalable system clock(s): System (SYSTEM) clock: hbm_aclk = 450, Kernel "
+            "(KERNEL) clock: "
             f"ulp_ucs/aclk_kernel_01 = 500, Kernel (DATA) clock: ulp_ucs/aclk_kernel_00 = {int(achieved)}"
         )
     out.write_bytes(image.wrap(system, kernels, card, shared, target == "hw"))
