@@ -16,6 +16,14 @@ class PlaceUse:
     worst: str = ""
     """The resource of which the largest part is used, with its per cent."""
 
+    @property
+    def place_line(self) -> str:
+        """The use in a line."""
+        counts = (("LUT", self.lut), ("FF", self.ff), ("BRAM36", self.bram36), ("URAM", self.uram),
+                  ("DSP", self.dsp))  # fmt: skip
+        told = ", ".join(f"{name} {count:g}" for name, count in counts if count is not None)
+        return f"{self.place}: {told}" + (f"; most of {self.worst}" if self.worst else "")
+
 
 @dataclass(frozen=True, kw_only=True)
 class LinkReport:

@@ -26,11 +26,7 @@ def main(args: Namespace) -> None:
 
 
 def _lines(found: LinkReport) -> list[str]:
-    places = [
-        f"{use.place}: LUT {use.lut or 0:g}, FF {use.ff or 0:g}, BRAM36 {use.bram36 or 0:g}, "
-        f"URAM {use.uram or 0:g}, DSP {use.dsp or 0:g}; most of {use.worst or 'nothing'}"
-        for use in found.places
-    ]
+    places = [use.place_line for use in found.places]
     return [f"{found.tool}, target {found.target}", found.line, *places, *found.missed]
 
 

@@ -13,8 +13,11 @@ from tests.hls_lib.synthesis_branch import ap_types
 CHECKOUT = Path(__file__).resolve().parents[2]
 MOCK = Path(__file__).parent / "mock_vitis"
 CARDS = ("u55c", "u280", "vck5000")
-PARTS = ("errors.py", "package/xclbin.py", "package/axlf.py")
-"""What of stbuild the mock uses to write an xclbin."""
+PARTS = (
+    *("stbuild/errors.py", "stbuild/package/xclbin.py", "stbuild/package/axlf.py"),
+    "tests/hls_lib/kernel_text.py",
+)
+"""What the mock uses of this checkout."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,19 +40,20 @@ class Installation:
 def install(folder: Path, version: str = "2022.2", optimise: str = "-O1") -> Installation:
     """An installation below `folder`, whose images g++ makes with `optimise`."""
     root = folder / "Vitis" / version
-    shutil.copytree(MOCK, root / "mock")
-    shutil.copy(CHECKOUT / "tests/hls_lib/kernel_text.py", root / "mock")
+    shutil.copytree(MOCK, root / "lib/tests/toolchain/mock_vitis")
     shutil.copytree(CHECKOUT / "hls_lib", root / "hls_lib")
     shutil.copytree(CHECKOUT / "tests/hls_lib/synthesis", root / "include/stand_in")
     shutil.copytree(ap_types(), root / "include/ap_types")
     for part in PARTS:
-        (root / "lib/stbuild" / part).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(CHECKOUT / "stbuild" / part, root / "lib/stbuild" / part)
+        (root / "lib" / part).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(CHECKOUT / part, root / "lib" / part)
     (root / "mock.json").write_text(json.dumps({"version": version, "optimise": optimise}))
     (root / "bin").mkdir()
     for name, module in (("v++", "vpp"), ("emconfigutil", "emconfigutil")):
         program = root / "bin" / name
-        program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -I "{root}/mock/{module}.py" "$@"\n')
+        start = f"from tests.toolchain.mock_vitis.{module} import main"
+        code = f"import sys; sys.path.insert(0, '{root}/lib'); {start}; sys.exit(main())"
+        program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -I -c "{code}" "$@"\n')
         program.chmod(0o755)
     for card in CARDS:
         _install_platform(folder / "platforms", platform(card))

@@ -1,17 +1,14 @@
 """The mock v++ refuses what v++ would: options, keys, connections, memories, SLRs, depths."""
 
 import copy
-import importlib.util
-import sys
-from collections.abc import Iterator
-from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
 
 from tests.accelerator import platform
-from tests.toolchain.installation import MOCK, card_data
+from tests.toolchain.installation import card_data
+from tests.toolchain.mock_vitis.connectivity import System, check
+from tests.toolchain.mock_vitis.options import Refused, parse, read_config
 
 KERNELS: dict[str, Any] = {
     "control": {"pointers": {"a_mem": "a", "b_mem": "b"}, "streams": {"x": "stb::Word", "y": "stb::Word"}},
@@ -31,40 +28,13 @@ sc=mac_0.out:control.y:16
 """
 
 
-def mock_module(name: str) -> ModuleType:
-    """A module of the mock, which is no package."""
-    spec = importlib.util.spec_from_file_location(f"mock_vitis_{name}", MOCK / f"{name}.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-@pytest.fixture(scope="module")
-def options() -> Iterator[ModuleType]:
-    """The command line of the mock."""
-    before = dict(sys.modules)
-    yield mock_module("options")
-    for name in ("options", "connectivity"):
-        sys.modules.pop(name, None) if name not in before else None
-
-
-@pytest.fixture(scope="module")
-def connectivity(options: ModuleType) -> ModuleType:
-    """Its checks of a link configuration."""
-    return mock_module("connectivity")
-
-
-def link(options: ModuleType, connectivity: ModuleType, text: str, card: str = "u55c") -> Any:
+def link(text: str, card: str = "u55c") -> System:
     """What is linked of the small system by the configuration `text`."""
-    lines = options.read_config(text, "link")
-    return connectivity.check(lines, copy.deepcopy(KERNELS), card_data(platform(card)))
+    return check(read_config(text, "link"), copy.deepcopy(KERNELS), card_data(platform(card)))
 
 
-def test_a_right_configuration_is_linked(options: ModuleType, connectivity: ModuleType) -> None:
-    system = link(options, connectivity, CFG)
+def test_a_right_configuration_is_linked() -> None:
+    system = link(CFG)
     assert (system.units, system.clock_mhz) == ({"control": "control", "mac_0": "mac"}, 250.0)
     assert system.banks["control", "b_mem"] == ("HBM", 1, 3)
     assert [each.depth for each in system.streams] == [64, 16]
@@ -93,28 +63,28 @@ WRONG = {
 
 
 @pytest.mark.parametrize("case", WRONG)
-def test_a_wrong_configuration_is_refused(options: ModuleType, connectivity: ModuleType, case: str) -> None:
+def test_a_wrong_configuration_is_refused(case: str) -> None:
     right, wrong, sentence = WRONG[case]
     assert right in CFG
-    with pytest.raises(options.Refused) as caught:
-        link(options, connectivity, CFG.replace(right, wrong, 1))
+    with pytest.raises(Refused) as caught:
+        link(CFG.replace(right, wrong, 1))
     assert sentence in str(caught.value)
 
 
-def test_a_card_of_one_die_takes_no_slr(options: ModuleType, connectivity: ModuleType) -> None:
+def test_a_card_of_one_die_takes_no_slr() -> None:
     text = CFG.replace("HBM[0]", "MC_NOC0").replace("HBM[1:3]", "MC_NOC0")
-    with pytest.raises(options.Refused, match="the platform has no SLR2"):
-        link(options, connectivity, text, "vck5000")
-    assert link(options, connectivity, text.replace("slr=mac_0:SLR2\n", ""), "vck5000").slrs == {}
+    with pytest.raises(Refused, match="the platform has no SLR2"):
+        link(text, "vck5000")
+    assert link(text.replace("slr=mac_0:SLR2\n", ""), "vck5000").slrs == {}
 
 
-def test_all_memory_ports_of_all_kernels_are_counted(options: ModuleType, connectivity: ModuleType) -> None:
+def test_all_memory_ports_of_all_kernels_are_counted() -> None:
     kernels, card = copy.deepcopy(KERNELS), card_data(platform("u55c"))
     card["axi_ports"] = 1
-    with pytest.raises(options.Refused, match="2 memory ports, the platform has 1"):
-        connectivity.check(options.read_config(CFG, "link"), kernels, card)
+    with pytest.raises(Refused, match="2 memory ports, the platform has 1"):
+        check(read_config(CFG, "link"), kernels, card)
     kernels["control"]["pointers"]["b_mem"] = "a"
-    assert connectivity.check(options.read_config(CFG, "link"), kernels, card).units
+    assert check(read_config(CFG, "link"), kernels, card).units
 
 
 @pytest.mark.parametrize(
@@ -127,13 +97,12 @@ def test_all_memory_ports_of_all_kernels_are_counted(options: ModuleType, connec
         ("-p --package.sd_file x", "unrecognised option '--package.sd_file' of --package"),
     ],
 )
-def test_an_unknown_option_is_refused(options: ModuleType, argv: str, sentence: str) -> None:
-    with pytest.raises(options.Refused, match=sentence):
-        options.parse(argv.split())
+def test_an_unknown_option_is_refused(argv: str, sentence: str) -> None:
+    with pytest.raises(Refused, match=sentence):
+        parse(argv.split())
 
 
-def test_link_keys_have_no_place_in_compiling(options: ModuleType) -> None:
+def test_link_keys_have_no_place_in_compiling() -> None:
     for step in ("compile", "hls"):
-        with pytest.raises(options.Refused, match=r"section \[connectivity\] has no place"):
-            options.read_config("[connectivity]\nnk=a:1:a\n", step)
-    assert Path(MOCK / "vpp.py").is_file()
+        with pytest.raises(Refused, match=r"section \[connectivity\] has no place"):
+            read_config("[connectivity]\nnk=a:1:a\n", step)

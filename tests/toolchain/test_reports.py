@@ -53,7 +53,7 @@ def test_an_xml_that_is_cut_short_is_told(cut: int) -> None:
 
 
 def test_another_xml_is_told() -> None:
-    with pytest.raises(StbuildError, match="this is no csynth.xml"):
+    with pytest.raises(StbuildError, match=r"this is no csynth\.xml"):
         parse_csynth_xml("<project><platform/></project>")
 
 
@@ -88,7 +88,7 @@ def test_the_report_of_one_module_in_text_has_the_target() -> None:
 
 
 def test_another_text_is_told() -> None:
-    with pytest.raises(StbuildError, match="this is no csynth.rpt"):
+    with pytest.raises(StbuildError, match=r"this is no csynth\.rpt"):
         parse_csynth_text("hello")
 
 

@@ -12,8 +12,8 @@ class Settings:
     """`path` is a folder with `bin/v++`, `platforms` are folders of installed platforms.
 
     Vivado's result depends on `threads`, not on `jobs`, which only bounds how many of its runs go on at once.
-    A link with less slack than `slack_ns` (0 or less) fails; with `strict_ii` so does a kernel in which a loop
-    misses its initiation interval.
+    A link with less slack than `slack_ns` (0 or less) fails; with `strict_ii` so does a kernel of which
+    a loop misses its initiation interval.
     """
 
     path: str = ""

@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from options import Refused
+from tests.toolchain.mock_vitis.options import Refused
 
 _SP = re.compile(r"(\w+)\.(\w+):(\w+)(?:\[(\d+)(?::(\d+))?\])?$")
 _SC = re.compile(r"(\w+)\.(\w+):(\w+)\.(\w+)(?::(\d+))?$")

@@ -19,7 +19,3 @@ def main() -> int:
         json.dumps({"Platform": {"Boards": [{"Devices": devices}]}})
     )
     return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -6,12 +6,11 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from connectivity import Connection, System
-from kernels import EMULATION, ROOT
-from options import Refused
-
 from stbuild.package import xclbin
 from stbuild.package.axlf import Mode
+from tests.toolchain.mock_vitis.connectivity import Connection, System
+from tests.toolchain.mock_vitis.kernels import EMULATION, ROOT
+from tests.toolchain.mock_vitis.options import Refused
 
 HLS_LIB = ROOT / "hls_lib"
 

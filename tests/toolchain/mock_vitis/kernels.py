@@ -8,10 +8,11 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
-from kernel_text import read_kernel
-from options import Refused
+from tests.hls_lib.kernel_text import read_kernel
+from tests.toolchain.mock_vitis.options import Refused
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[4]
+"""The installation: this file lies in its lib/tests/toolchain/mock_vitis."""
 SYNTHESIS = ("clang++-16", "-std=c++14", "-DSTB_SYNTHESIS", "-Wall", "-Wextra", "-Werror",
              "-Wno-unknown-pragmas", "-fsyntax-only")  # fmt: skip
 SETTINGS = json.loads((ROOT / "mock.json").read_text()) if (ROOT / "mock.json").is_file() else {}

@@ -7,14 +7,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
-HERE = Path(__file__).resolve().parent
-sys.path[:0] = [str(HERE), str(HERE.parent / "lib")]
-
-import image  # noqa: E402  # found where the mock lies
-import reports  # noqa: E402
-from connectivity import check  # noqa: E402
-from kernels import compile_kernel, read_object  # noqa: E402
-from options import Command, Refused, parse, read_config  # noqa: E402
+from tests.toolchain.mock_vitis import image, reports
+from tests.toolchain.mock_vitis.connectivity import check
+from tests.toolchain.mock_vitis.kernels import ROOT, compile_kernel, read_object
+from tests.toolchain.mock_vitis.options import Command, Refused, parse, read_config
 
 ENDS = {
     "compile": ("60-599", "Kernel compilation failed to complete", "60-592", "Failed to finish compilation"),
@@ -25,7 +21,7 @@ ENDS = {
 
 def main() -> int:
     """Run one step; the exit status is that of the real tool as far as it was recorded."""
-    version = json.loads((HERE.parent / "mock.json").read_text())["version"]
+    version = json.loads((ROOT / "mock.json").read_text())["version"]
     print(reports.VERSION_LINES.format(version=version).strip() if "--version" in sys.argv
           else reports.VERSION_LINES.format(version=version), flush=True)  # fmt: skip
     if "--version" in sys.argv:
@@ -64,7 +60,7 @@ def _run(command: Command, version: str) -> None:
 
 
 def _trouble() -> str:
-    place = HERE.parent / "trouble"
+    place = ROOT / "trouble"
     return place.read_text().strip() if place.is_file() else ""
 
 
@@ -154,7 +150,3 @@ def _package(command: Command, card: dict[str, Any]) -> None:
         raise Refused("v++ 60-2351", "Option 'package.boot_mode' does not fit the platform")
     (linked,) = command.files
     Path(command.one("--output")).write_bytes(Path(linked).read_bytes())
-
-
-if __name__ == "__main__":
-    sys.exit(main())
