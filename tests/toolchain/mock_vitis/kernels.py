@@ -27,7 +27,7 @@ def compile_kernel(name: str, source: Path, includes: list[str], out: Path) -> d
     _check_for_synthesis(source, includes)
     made = out.with_suffix(".o")
     _run([*EMULATION, *(f"-I{folder}" for folder in includes), "-c", str(source), "-o", str(made)])
-    kernel = _described(name, text)
+    kernel = described(name, text)
     with zipfile.ZipFile(out, "w") as archive:
         archive.write(made, "kernel.o")
         archive.writestr("kernel.json", json.dumps(kernel))
@@ -54,7 +54,8 @@ def _check_for_synthesis(source: Path, includes: list[str]) -> None:
         raise Refused("v++ 207-3776", f"{what} ({place})")
 
 
-def _described(name: str, text: str) -> dict[str, Any]:
+def described(name: str, text: str) -> dict[str, Any]:
+    """What the C++ of a kernel says of its ports, loops and processes."""
     kernel = read_kernel(text)
     if kernel.name != name:
         raise Refused("v++ 200-1909", f"top function {name!r} is not in the source")
