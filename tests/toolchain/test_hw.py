@@ -74,9 +74,8 @@ def test_a_new_demand_judges_again_and_links_no_more(mine: WorkspaceFolder) -> N
 
 
 def test_what_is_keyed_of_a_link(mine: WorkspaceFolder) -> None:
-    (link,) = json.loads(
-        mine.ok("aquery", "mine:link", "--target", "hw", "--json", "--mnemonic", "VppLink").out
-    )
+    rows = json.loads(mine.ok("aquery", "mine:link", "--target", "hw", "--json").out)
+    (link,) = (row for row in rows if row["mnemonic"] == "VppLink")
     text = json.dumps(link)
     assert "SW Build 3671529" in text
     assert '"--threads", "8"' in text
