@@ -143,7 +143,7 @@ def accelerate(model: nn.Module, folder: Path, *, card: str = "u55c", context: i
     (folder / "params.json").write_text(json.dumps(params))
     names = {n: str(folder / f"{n}.json") for n in ("design", "index", "params")}
     paths = {"image": str(image), "memory": str(memory), "tokenizer": str(folder / "tokenizer")}
-    linked = {"xclbin": None, "link_report": None, "beside": []}
+    linked: dict[str, object] = {"xclbin": None, "link_report": None, "beside": []}
     package.main(SimpleNamespace(**names, **paths, **linked, bundle=str(folder / "bundle")))  # type: ignore[arg-type]  # duck-typed Namespace
     reference = Reference(graph=graph, weights=weights, tables=traced.tables)
     return Accelerator(graph=graph, design=design, reference=reference, bundle=folder / "bundle")
