@@ -3,6 +3,7 @@
 import json
 import shutil
 import sys
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -37,8 +38,10 @@ class Installation:
         (self.root / "trouble").write_text(kind)
 
 
-def install(folder: Path, version: str = "2022.2", optimise: str = "-O1") -> Installation:
-    """An installation below `folder`, whose images g++ makes with `optimise`."""
+def install(
+    folder: Path, version: str = "2022.2", *, optimise: str = "-O1", objects: Iterable[Path] = ()
+) -> Installation:
+    """An installation below `folder`, whose images g++ makes with `optimise`; `objects` spare the emulator's."""
     root = folder / "Vitis" / version
     shutil.copytree(MOCK, root / "lib/tests/toolchain/mock_vitis")
     shutil.copytree(CHECKOUT / "hls_lib", root / "hls_lib")
@@ -48,6 +51,9 @@ def install(folder: Path, version: str = "2022.2", optimise: str = "-O1") -> Ins
         (root / "lib" / part).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(CHECKOUT / part, root / "lib" / part)
     (root / "mock.json").write_text(json.dumps({"version": version, "optimise": optimise}))
+    (root / "objects").mkdir()
+    for made in objects:
+        shutil.copy(made, root / "objects")
     (root / "bin").mkdir()
     for name, module in (("v++", "vpp"), ("emconfigutil", "emconfigutil")):
         program = root / "bin" / name
