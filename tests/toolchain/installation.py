@@ -41,7 +41,7 @@ class Installation:
 def install(
     folder: Path, version: str = "2022.2", *, optimise: str = "-O1", objects: Iterable[Path] = ()
 ) -> Installation:
-    """An installation below `folder`, whose images g++ makes with `optimise`; `objects` spare the emulator's."""
+    """An installation below `folder`; g++ makes its images with `optimise`, `objects` are the emulator's."""
     root = folder / "Vitis" / version
     shutil.copytree(MOCK, root / "lib/tests/toolchain/mock_vitis")
     shutil.copytree(CHECKOUT / "hls_lib", root / "hls_lib")

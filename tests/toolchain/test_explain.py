@@ -7,7 +7,7 @@ import pytest
 from stbuild.toolchain.vitis.explain import explain
 from stbuild.toolchain.vitis.failure import explain_failure
 from tests.conftest import WorkspaceFolder
-from tests.toolchain import texts
+from tests.toolchain import hls_texts, texts
 
 WRAPPED = """\
 [12:37:42] Run vpl: FINISHED. Run Status: impl ERROR
@@ -47,6 +47,9 @@ ERRORS = {
     "constraints": "ERROR: [VPL 101-2] ERROR: [Vivado 12-1433] Expecting a non-empty list of cells",
     "C++ for synthesis": "ERROR: [v++ 207-3776] use of undeclared identifier 'x' (k.cpp:9:4)",
     "unsynthesisable": "ERROR: [HLS 214-134] Pointer to pointer is not supported for variable 'p' (k.cpp:15:23)",
+    "crash": "ERROR: [VPL 60-777] Sorry, but it appears that a Xilinx program has terminated unexpectedly.",
+    "black box": "ERROR: [VPL INBB-3] Black Box Instances: Cell 'x' has undefined contents",
+    "system headers": "ERROR: [v++ 17-1309] Gcc: /usr/include/features.h:489:12: fatal error: sys/cdefs.h: No such file",
     "year 2022": "ERROR: '2201011234' is an invalid argument. Please specify an integer value.",
 }
 
@@ -78,6 +81,24 @@ def test_without_a_cause_the_wrapper_tells_where_to_look() -> None:
     found = explain(WRAPPED.format(error=""))
     assert found.error == "problem implementing dynamic region, impl_1: route_design ERROR"
     assert (found.name, found.look_at) == ("", "/home/u/impl_1/runme.log")
+
+
+def test_the_clocks_below_a_message_are_shown_with_it_in_the_form_of_2019() -> None:
+    log = WRAPPED.format(
+        error="ERROR: [VPL-4] design did not meet timing - Design did not meet timing. List of clocks with failure:\n"
+        "system clock: txoutclk_out[0]; slack: -0.030 ns"
+    )
+    found = explain(log)
+    assert (found.name, found.line) == ("timing", 4)
+    assert found.error.endswith("system clock: txoutclk_out[0]; slack: -0.030 ns")
+
+
+def test_hls_that_fails_without_a_cause_is_told() -> None:
+    only = "ERROR: [HLS 200-1715] Encountered problem during source synthesis\nPre-synthesis failed.\n"
+    assert [explain(text).name for text in (only, "INFO: [HLS 200-111] Elapsed\nSynthesis failed.\n")] == [
+        "HLS stopped",
+        "command failed",
+    ]
 
 
 def test_the_compiler_below_a_message_is_shown_with_it() -> None:
@@ -143,10 +164,10 @@ def test_the_build_tool_gets_the_line_and_the_advice() -> None:
 FILES = {
     "link.log": (WRAPPED.format(error=ERRORS["sp name"]), "first error (line 4): ERROR: [CFGEN 83-2292]"),
     "csynth.xml": (
-        texts.SUMMARY_XML,
+        hls_texts.SUMMARY_XML,
         "  loop VITIS_LOOP_57_1 of top_Pipeline_VITIS_LOOP_57_1: II 4, 24 trips",
     ),
-    "csynth.rpt": (texts.MODULE_RPT, "  loop FOLD of sampler: II 4 where 1 was asked for, 8 trips"),
+    "csynth.rpt": (hls_texts.MODULE_RPT, "  loop FOLD of sampler: II 4 where 1 was asked for, 8 trips"),
     "timing.rpt": (texts.UNMET, "timing is not met: WNS -0.721 ns"),
     "slr.rpt": (texts.SLR_UTIL.format(bram="107.4"), "over-used: bram36 of SLR2"),
     "a.xclbin.link_summary": (texts.LINK_SUMMARY, "  step vpl: CS_FAILED"),

@@ -8,7 +8,7 @@ from stbuild.errors import StbuildError
 from stbuild.package.link_report import LinkReport
 from stbuild.toolchain.vitis.judge_kernels import judge_kernel
 from stbuild.toolchain.vitis.judge_link import Demands, judge_link
-from tests.toolchain import texts
+from tests.toolchain import hls_texts, texts
 
 CFG = "platform=x\nkernel_frequency=0:250\n"
 CARD = Demands(target="hw", slack_ns=0.0, timed=True)
@@ -94,7 +94,7 @@ def test_hw_emu_has_no_timing(tmp_path: Path) -> None:
 
 def kernel_files(folder: Path, log: str, source: str) -> tuple[Path, Path, Path]:
     """The reports of a kernel, and its source."""
-    files = {"k.csynth.xml": texts.SUMMARY_XML, "k.csynth.rpt": texts.SUMMARY_RPT, "k.cpp": source}
+    files = {"k.csynth.xml": hls_texts.SUMMARY_XML, "k.csynth.rpt": hls_texts.SUMMARY_RPT, "k.cpp": source}
     for name, text in files.items():
         (folder / name).write_text(text)
     (folder / "k.log").write_text(log)
@@ -122,7 +122,7 @@ def test_a_loop_that_misses_its_ii_is_named_with_its_line(tmp_path: Path, log: s
 
 def test_a_labelled_loop_is_found_in_the_source(tmp_path: Path) -> None:
     xml, text, source = kernel_files(tmp_path, "", "int x;\nvoid f() {\n  rows:\n  for (;;) {}\n}\n")
-    xml.write_text(texts.SUMMARY_XML.replace("VITIS_LOOP_57_1", "rows"))
+    xml.write_text(hls_texts.SUMMARY_XML.replace("VITIS_LOOP_57_1", "rows"))
     log = RESULT.replace("VITIS_LOOP_57_1", "rows")
     (missed,) = judge_kernel("k", xml, text, log, source).missed
     assert missed.place == "k.cpp:3"
@@ -130,7 +130,7 @@ def test_a_labelled_loop_is_found_in_the_source(tmp_path: Path) -> None:
 
 def test_a_loop_at_its_target_is_not_named(tmp_path: Path) -> None:
     xml, text, source = kernel_files(tmp_path, "", "")
-    text.write_text(texts.SUMMARY_RPT.replace("    II|", "     -|"))
+    text.write_text(hls_texts.SUMMARY_RPT.replace("    II|", "     -|"))
     log = RESULT.replace("Target II = 1", "Target II = 4")
     report = judge_kernel("k", xml, text, log, source)
     assert report.missed == ()

@@ -10,7 +10,7 @@ from stbuild.toolchain.vitis.numbers import number
 from stbuild.toolchain.vitis.step_record import parse_step_record
 from stbuild.toolchain.vitis.timing import parse_timing
 from stbuild.toolchain.vitis.utilisation import parse_utilisation
-from tests.toolchain import texts
+from tests.toolchain import hls_texts, texts
 
 
 @pytest.mark.parametrize(
@@ -24,7 +24,7 @@ def test_a_cell_is_a_number_or_none(text: str | None, value: float | None) -> No
 
 
 def test_the_xml_of_one_module_of_2019_has_nested_loops_and_dsp48e() -> None:
-    found = parse_csynth_xml(texts.MODULE_XML)
+    found = parse_csynth_xml(hls_texts.MODULE_XML)
     (top,) = found.modules
     assert (found.top, found.version, found.target_ns, found.estimated_ns) == ("Reader", "2019.2", 4.0, 4.163)
     assert (top.area.dsp, top.area.bram18, found.available.dsp) == (160, 4, 9024)
@@ -39,17 +39,17 @@ def test_the_xml_of_one_module_of_2019_has_nested_loops_and_dsp48e() -> None:
 
 
 def test_the_xml_of_all_modules_begins_with_the_top() -> None:
-    found = parse_csynth_xml(texts.SUMMARY_XML)
+    found = parse_csynth_xml(hls_texts.SUMMARY_XML)
     assert [module.name for module in found.modules] == ["top", "top_Pipeline_VITIS_LOOP_57_1"]
     (module, loop) = found.loops[1]
     assert (module.interval, module.area.lut, loop.ii, loop.depth, loop.latency) == (202, 8615, 4, 28, 200)
     assert (found.modules[0].loops[0].name, found.modules[0].loops[0].trip_count) == ("Loop 1", None)
 
 
-@pytest.mark.parametrize("cut", [0, 40, len(texts.SUMMARY_XML) // 2])
+@pytest.mark.parametrize("cut", [0, 40, len(hls_texts.SUMMARY_XML) // 2])
 def test_an_xml_that_is_cut_short_is_told(cut: int) -> None:
     with pytest.raises(StbuildError, match="no whole XML file"):
-        parse_csynth_xml(texts.SUMMARY_XML[:cut])
+        parse_csynth_xml(hls_texts.SUMMARY_XML[:cut])
 
 
 def test_another_xml_is_told() -> None:
@@ -58,7 +58,7 @@ def test_another_xml_is_told() -> None:
 
 
 def test_the_summary_in_text_has_issues_and_what_lies_within_what() -> None:
-    found = parse_csynth_text(texts.SUMMARY_RPT)
+    found = parse_csynth_text(hls_texts.SUMMARY_RPT)
     assert (found.top, found.version, found.part) == ("top", "2023.1", "xcu55c-fsvh2892-2L-e")
     assert [module.name for module in found.modules] == ["top", "top_Pipeline_VITIS_LOOP_57_1"]
     assert (found.modules[0].area.dsp, found.modules[0].area.uram, found.modules[1].worst_latency) == (
@@ -72,7 +72,7 @@ def test_the_summary_in_text_has_issues_and_what_lies_within_what() -> None:
 
 
 def test_the_report_of_one_module_in_text_has_the_target() -> None:
-    found = parse_csynth_text(texts.MODULE_RPT)
+    found = parse_csynth_text(hls_texts.MODULE_RPT)
     (top,) = found.modules
     assert (found.target_ns, found.estimated_ns, found.uncertainty_ns) == (4.0, 3.044, 1.08)
     assert (top.best_latency, top.worst_latency, top.interval) == (83, 331, 331)

@@ -7,11 +7,18 @@ from dataclasses import dataclass
 
 from stbuild.toolchain.vitis.hls_log import pipelinings
 from stbuild.toolchain.vitis.messages import Level, Message, lines_of, messages
-from stbuild.toolchain.vitis.signatures import DEATHS, NOTES, WRAPPERS, Signature, failure_of
+from stbuild.toolchain.vitis.signatures import (
+    COMMAND_FAILED,
+    DEATHS,
+    NOTES,
+    WRAPPERS,
+    Signature,
+    failure_of,
+)
 
 _INNER = re.compile(r"caught Tcl error:\s*(?P<what>.*?)(?:, please look at the run log file|$)")
 _LOG = re.compile(r"(?:run log file|see log for details:|In|Log file:)\s+'?(?P<path>[^\s',]+\.log)'?")
-_SPLIT = re.compile(r"^\s*(?:Resolution|\s+\S)")
+_SPLIT = re.compile(r"^(?:Resolution|system clock:|\s+\S)")
 _COMPILER = re.compile(r"^(?:.*:\d+:\d+: )?(?:fatal )?error: ", re.IGNORECASE)
 _SUCCESS = re.compile(
     r"60-586\] Created|60-791\] Total elapsed|Run Status: \w+ Complete|60-594\] Finished kernel compilation|"
@@ -75,10 +82,11 @@ def explain(text: str) -> Explanation:
             told = inner["what"].strip() if inner else errors[0].raw
             at = wrapper.line if inner else errors[0].line
             return _known(at, told, failure_of(told), look_at, finished, notes)
-    plain = next((i for i, line in enumerate(lines) if _COMPILER.match(line)), None)
-    if plain is not None and not finished:
-        told = lines[plain].strip()
-        return _known(plain + 1, told, failure_of(told), look_at, finished, notes)
+    for pattern, known in ((_COMPILER, None), (COMMAND_FAILED.pattern, COMMAND_FAILED)):
+        plain = next((i for i, line in enumerate(lines) if pattern.match(line)), None)
+        if plain is not None and not finished:
+            told = lines[plain].strip()
+            return _known(plain + 1, told, known or failure_of(told), look_at, finished, notes)
     return Explanation(finished=finished, notes=notes, is_log=bool(found) or finished)
 
 

@@ -39,6 +39,15 @@ FAILURES: tuple[Signature, ...] = (
            r"|licens\w+ .*(?:has expired|not found)",
            "no licence was found for a feature, or it was lost",
            "check LM_LICENSE_FILE and XILINXD_LICENSE_FILE with `lmutil lmstat`, then build again"),
+    _known("crash", r"60-777\]|Xilinx program has terminated unexpectedly",
+           "the tool itself crashed",
+           "build again with fewer `threads`; if it crashes again, ask AMD with the CrashLog folder"),
+    _known("black box", r"INBB-\d+\]|considered a black box",
+           "a module has no contents",
+           "an IP or a netlist beside the kernels is missing; generated kernels should never get here"),
+    _known("system headers", r"17-1309\]|Gcc: .*fatal error: \S+: No such file",
+           "the compiler of Vitis does not find the C headers of this machine",
+           "install libc6-dev-i386 (Debian, Ubuntu) or glibc-devel for 32 bits"),
     _known("platform year", r"60-1299\]|platform is not supported.*current tool version",
            "this Vitis refuses the platform: AMD supports one for its own calendar year and the next",
            "use a Vitis of the platform's year; `stbuild doctor` lists what each card accepts"),
@@ -88,8 +97,8 @@ FAILURES: tuple[Signature, ...] = (
            "plan for 62 to 70 % of the LUTs of each SLR, move kernels to another SLR"),
     _known("placement", r"\[(?:VPL|Place|Vivado)\s30-\d+\]",
            "Vivado found no placement", "read the message; use less of the SLR that it names"),
-    _known("congestion", r"35-3\].*not routable|18-1000\]|35-162\]|35-3311\]|global congestion level|"
-           r"signals failed to route",
+    _known("congestion", r"35-3\].*not routable|35-2\].*not legally routed|18-1000\]|35-162\]"
+           r"|35-3311\]|global congestion level|signals failed to route",
            "wires do not fit: the design cannot be routed",
            "spread kernels over SLRs, use fewer memory ports and narrower streams; see `Congested clusters` "
            "in runme.log"),
@@ -107,6 +116,9 @@ FAILURES: tuple[Signature, ...] = (
     _known("C++ for synthesis", r"\[\S+ 207-\d+\]|200-70\]|200-1909\]|Compilation errors? found",
            "a kernel's C++ does not compile with the compiler of HLS (clang, C++14)",
            "mend the line that the message names"),
+    _known("HLS stopped", r"200-1715\]",
+           "HLS gave up on a kernel; a message above says why, or it ran out of memory",
+           "read the warnings before it in vitis_hls.log"),
     _known("unsynthesisable", r"\[(?:HLS|v\+\+|XFORM|SYNCHK) (?:214|203|200)-(?!70\b|1023\b|1715\b)\d+\]",
            "HLS cannot make hardware of a part of a kernel",
            "see the message in AMD's UG1448; generated C++ should never get here: report it"),
@@ -144,6 +156,14 @@ DEATHS: tuple[Signature, ...] = (
            "the run was stopped", "build again"),
 )  # fmt: skip
 """Failures that come without a message of level ERROR."""
+
+COMMAND_FAILED = _known(
+    "command failed",
+    r"^\s*(?:(?:Pre-s|S)ynthesis failed\.|\w+_design failed)\s*$",
+    "a command failed, and this log does not say why",
+    "read the warnings above it",
+)
+"""What is left when a log has neither an error nor another sign of one."""
 
 NOTES: tuple[Signature, ...] = (
     _known("scaled clock", r"60-732\].*frequency is being automatically changed|"
