@@ -25,18 +25,19 @@ def torch_trace(ctx: Context[TorchTrace]) -> TraceInfo:
     attrs = ctx.attrs
     _check(ctx)
     graph, tables = ctx.output("graph.json"), ctx.output("tables.safetensors")
-    text, names = ctx.output("graph.txt"), ctx.output("names.json")
+    text, names, lines = ctx.output("graph.txt"), ctx.output("names.json"), ctx.output("lines.json")
     name = ctx.label.package.rpartition("/")[2]
     ctx.stage(
         "stbuild.stage.trace",
         ("--model", attrs.model, "--context", attrs.context, "--name", name,
-         "--names", names, "--graph", graph, "--tables", tables, "--text", text),
+         "--names", names, "--lines", lines, "--graph", graph, "--tables", tables, "--text", text),
         inputs=attrs.srcs,
         resources=Resources(cpu=2, memory_mb=2000),
     )  # fmt: skip
     return TraceInfo(
-        graph=graph, tables=tables, names=names, model=attrs.model, context=attrs.context, srcs=attrs.srcs
-    )
+        graph=graph, tables=tables, names=names, lines=lines, model=attrs.model, context=attrs.context,
+        srcs=attrs.srcs,
+    )  # fmt: skip
 
 
 def _check(ctx: Context[TorchTrace]) -> None:

@@ -99,4 +99,5 @@ def summary_lines(opened: Session, label: str) -> list[str]:
     summary: dict[str, str] = {}
     for file in opened.graph.targets[label].summary:
         summary.update(json.loads(opened.path(file).read_text()))
-    return [f"{name}: {summary[name]}" for name in ("bundle", "check", "speed") if summary.get(name)]
+    shown = ("bundle", "check", "floats", "speed")
+    return [f"{name}: {summary[name]}" for name in shown if summary.get(name)]

@@ -8,6 +8,8 @@ import torch
 
 from stbuild.errors import StbuildError
 from stbuild.frontend import expression
+from stbuild.frontend.formula import text_of
+from stbuild.frontend.parameters import is_per_element
 from stbuild.frontend.values import (
     BASE,
     WORDS,
@@ -53,6 +55,7 @@ class Builder:
     place: Place = field(default_factory=Place)
     _origins: dict[int, tuple[Any, Place]] = field(default_factory=dict)
     _made: dict[int, tuple[Any, Vec]] = field(default_factory=dict)
+    _known: dict[Any, str] = field(default_factory=dict)
     _ordered: dict[tuple[str, bytes], Vec] = field(default_factory=dict)
 
     def error(self, why: str, hint: str | None = None) -> StbuildError:
@@ -61,10 +64,13 @@ class Builder:
         return StbuildError(f"{self.place.operator}{at}: {why}", where=self.place.line, hint=hint)
 
     def emit(self, kind: Any, width: int, shape: tuple[int, ...] | None = None, **fields: Any) -> Vec:
-        """Append an op; its value as a tensor of `shape`, token after token."""
-        name = f"%{len(self.ops)}"
-        self.ops.append(kind(name=name, width=width, origin=self.place.module, **fields))
-        return self.plain(name, width, shape or (self.tokens, width))
+        """Append an op, unless its module has made it already; its value of `shape`, token after token."""
+        key = (kind, self.place.module, width, tuple(sorted(fields.items())))
+        if key not in self._known:
+            self._known[key] = f"%{len(self.ops)}"
+            place = {"origin": self.place.module, "line": self.place.line or ""}
+            self.ops.append(kind(name=self._known[key], width=width, **place, **fields))
+        return self.plain(self._known[key], width, shape or (self.tokens, width))
 
     def plain(self, name: str, width: int, shape: tuple[int, ...]) -> Vec:
         """The value `name` as a tensor of `shape`, token after token."""
@@ -117,14 +123,19 @@ class Builder:
         return vec if vec.index.size == self.tokens * vec.width else self.ordered(vec)
 
     def ordered(self, value: Value | Any) -> Vec:
-        """`value` as an op's output with the elements in the order in which the tensor has them."""
+        """`value` as an op's output with the elements in the order in which the tensor first has them.
+
+        Elements that broadcasting repeats, whole heads for example, are there once.
+        """
         vec = self.vec(value)
         own = vec.index.reshape(-1)
         own = own[own < vec.width]
         if own.size == vec.width and bool((own == np.arange(vec.width)).all()):
             return vec
-        if own.size * self.tokens != vec.index.size or np.unique(own).size != own.size:
-            raise self.error("elements of a token are repeated by broadcasting")
+        if own.size * self.tokens != vec.index.size:
+            raise self.error("the elements of the tokens are mixed")
+        _, first = np.unique(own, return_index=True)
+        own = own[np.sort(first)]
         key = (vec.source, own.tobytes())
         if key not in self._ordered:
             self._ordered[key] = self._gather([(vec, own)])
@@ -139,30 +150,33 @@ class Builder:
         width, head_dim, source = head.width, int(head.index.shape[-1]), head.source
         heads = width // head_dim
         whole = head.index[head.index < width].reshape(-1)
+        _, first = np.unique(whole, return_index=True)
+        whole = whole[np.sort(first)]
         if head_dim % 16 or whole.size != width or bool((whole != np.arange(width)).any()):
             raise self.error(
                 f"rotary embedding of heads of {head_dim} elements that are not stored one by one"
             )
         return self.like(
             head, Rotary, x=source, heads=heads, head_dim=head_dim, rotary_dim=2 * part.half,
-            table=part.table, interleaved=part.interleaved,
+            table=part.table[0], rows=(part.table[1],), interleaved=part.interleaved,
         )  # fmt: skip
 
     def _norm(self, value: Normed) -> Vec:
         gain = value.gain
-        weight = self._segment_param(value.weight, value.segment, gain)
+        weight = self._segment_param(value.weight, value, gain)
         normed = self.like(
             value.x, Norm, x=value.x.source, segment=value.segment, eps=value.eps, center=value.center,
-            weight=weight, bias=self._segment_param(value.bias, value.segment, 1.0),
+            weight=weight, bias=self._segment_param(value.bias, value, 1.0), exact=value.exact,
         )  # fmt: skip
         if value.weight is None and abs(gain - 1) > 1e-9:
             return self.like(normed, Affine, x=normed.source, scale=gain)
         return normed
 
-    def _segment_param(self, weight: Weight | None, segment: int, gain: float) -> Param | None:
+    def _segment_param(self, weight: Weight | None, value: Normed, gain: float) -> Param | None:
         if weight is None:
             return None
-        if int(np.prod(weight.shape)) != segment:
+        segment = value.segment
+        if not is_per_element(weight, value.x.index, segment):
             raise self.error(f"a norm over {segment} elements with a parameter of shape {list(weight.shape)}")
         return param(replace(weight, scale=weight.scale * gain, offset=weight.offset * gain), (segment,))
 
@@ -187,7 +201,9 @@ class Builder:
                 " or is not a straight line outside"
             )
         values = expression.samples(expr)
-        return self.like(base, Map, x=base.source, function=expression.name_of(expr), samples=values)
+        return self.like(
+            base, Map, x=base.source, function=expression.name_of(expr), samples=values, formula=text_of(expr)
+        )
 
     def _by_parts(self, base: Vec, expr: Expr) -> Vec:
         """Operators one by one: products and sums as such, the others as tables of their own."""
@@ -205,6 +221,8 @@ class Builder:
                 if not expression.finite(inverse):
                     raise self.error("a quotient whose divisor may be 0")
                 return self.like(base, Mul, a=parts[0].source, b=self._map(parts[1], inverse).source)
+            case "clamp" | "clamp_min" | "clamp_max" | "hardtanh", _:
+                return self._clamped(base, parts[0], expr)
             case "square", _:
                 return self._power(parts[0], 2)
             case "pow", (_, int() | float() as power) if power in (2, 3, 4):
@@ -221,6 +239,27 @@ class Builder:
 
     def _part(self, base: Vec, argument: Any, expr: Expr) -> Vec:
         return base if argument is BASE else self.vec(replace(argument, base=base))
+
+    def _clamped(self, base: Vec, x: Vec, expr: Expr) -> Vec:
+        """Between two numbers, by sums and maxima with 0, which are exact wherever the numbers lie."""
+        low, high = expression.bounds(expr)
+        if low is not None:
+            above = self._rectified(self._shifted(x, 1.0, -low))
+            x = self._shifted(above, 1.0, low)
+        if high is not None:
+            below = self._rectified(self._shifted(x, -1.0, high))
+            x = self._shifted(below, -1.0, high)
+        return replace(base, source=x.source)
+
+    def _shifted(self, x: Vec, scale: float, offset: float) -> Vec:
+        """`scale * x + offset`."""
+        if (scale, offset) == (1.0, 0.0):
+            return x
+        return self.like(x, Affine, x=x.source, scale=scale, offset=offset)
+
+    def _rectified(self, x: Vec) -> Vec:
+        """The greater of each element and 0."""
+        return self._map(x, Expr(base=x, target=_aten.relu.default, args=(BASE,)))
 
     def _power(self, x: Vec, power: int) -> Vec:
         product = x

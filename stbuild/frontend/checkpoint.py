@@ -12,6 +12,7 @@ from stbuild.frontend.gguf_weights import GgufWeights
 from stbuild.frontend.renamed import RenamedWeights, renamed_uses
 from stbuild.frontend.synthetic_weights import SyntheticWeights
 from stbuild.frontend.tables import Table
+from stbuild.frontend.unsupported import refuse_folder, refuse_tensors
 from stbuild.frontend.weights import BODY_GROUP, Checkpoint, Uses, checked, uses_of
 from stbuild.ir.graph import Graph
 
@@ -67,7 +68,10 @@ def _opened(path: Path, file: GgufFile | None, uses: Uses) -> Checkpoint:
     if file is not None:
         return GgufWeights.of(file, uses)
     if path.is_dir() or path.suffix == ".safetensors":
-        return SafetensorsWeights.open(path, uses)
+        refuse_folder(path)
+        weights = SafetensorsWeights.open(path, uses)
+        refuse_tensors(weights.names(), str(path))
+        return weights
     raise StbuildError(
         f"weights with the ending {path.suffix!r} cannot be read",
         where=str(path),

@@ -78,7 +78,9 @@ def repeat(index: Index, times: list[int], *, shape: tuple[int, ...]) -> Index:
     return np.tile(index, times)
 
 
-def repeat_interleave(index: Index, times: int, dim: int, *, shape: tuple[int, ...], **_: Any) -> Index:
+def repeat_interleave(
+    index: Index, times: int, dim: int | None = None, *, shape: tuple[int, ...], **_: Any
+) -> Index:
     """`aten.repeat_interleave.self_int`."""
     return np.repeat(index, times, axis=dim)
 
@@ -103,7 +105,6 @@ LAYOUT: dict[Any, Callable[..., Any]] = {
     _aten.detach.default: same,
     _aten.contiguous.default: same,
     _aten.dropout.default: same,
-    _aten.native_dropout.default: same,
     _aten.lift_fresh_copy.default: same,
     _aten._to_copy.default: same,
     _aten.to.dtype: same,

@@ -1,5 +1,6 @@
 """Lowerings of operators that work element by element: sums, products and functions of one value."""
 
+import math
 from dataclasses import replace
 from typing import Any
 
@@ -7,10 +8,12 @@ import numpy as np
 import torch
 
 from stbuild.frontend import lower_norm, lower_rotary, lower_scores
+from stbuild.frontend.arguments import check_keywords
 from stbuild.frontend.builder import describe, param
 from stbuild.frontend.call import Call, same_layout
 from stbuild.frontend.expression import target_name
 from stbuild.frontend.lower_linear import plus_parameter
+from stbuild.frontend.parameters import is_per_element
 from stbuild.frontend.values import (
     BASE,
     Cached,
@@ -60,6 +63,8 @@ def _special(call: Call, values: list[Any]) -> Any:
         return _with_numbers(call, values[0])
     if len(values) != 2 or len(call.args) != 2 or call.kwargs.get("alpha", 1) != 1:
         return None
+    if call.kwargs.get("rounding_mode"):
+        return None
     a, b = values
     match name:
         case "mul":
@@ -71,7 +76,7 @@ def _special(call: Call, values: list[Any]) -> Any:
         case "sub" if isinstance(a, Turned) and isinstance(b, Turned):
             return lower_rotary.subtracted(call, a, b)
         case "div" if isinstance(b, Statistic):
-            return lower_norm.scaled(call, a, replace(b, function=lambda t: 1 / b.function(t)))
+            return lower_norm.divided(call, a, b)
     return None
 
 
@@ -106,13 +111,7 @@ def _with_numbers(call: Call, value: Any) -> Any:
     if isinstance(value, Normed) and value.weight is None:
         return lower_norm.multiplied(call, value)
     if isinstance(value, Statistic):
-        inner = value.function
-        return replace(
-            value,
-            function=lambda t: call.target(
-                *[inner(t) if a is value else a for a in call.args], **call.kwargs
-            ),
-        )
+        return lower_norm.applied(call, value)
     return None
 
 
@@ -135,7 +134,7 @@ def _affine_weight(call: Call, weight: Weight) -> Weight:
 
 def _scaled_by(call: Call, value: Any, weight: Weight) -> Vec:
     x = call.builder.whole(call.low.tensor(value))
-    if int(np.prod(weight.shape)) != x.width or call.shape[-1] != x.width:
+    if not is_per_element(weight, x.index, x.width):
         raise call.error(
             f"a vector of {x.width} elements times parameter {weight.name!r} {list(weight.shape)}"
         )
@@ -161,6 +160,8 @@ def _same_base(a: Vec | Centered, b: Vec | Centered) -> bool:
 
 def _function_of(call: Call, base: Vec | Centered, parts: Any) -> Expr:
     args = tuple(next(parts) if isinstance(a, Value) else a for a in call.args)
+    if isinstance(base, Vec) and base.index.size == math.prod(call.shape):
+        base = replace(base, index=base.index.reshape(call.shape))
     return Expr(base=base, target=call.target, args=args, kwargs=tuple(sorted(call.kwargs.items())))
 
 
@@ -170,6 +171,7 @@ def _of_two(call: Call, values: list[Any]) -> Vec:
         raise call.error(
             "a function of several values has no lowering", hint="only sums, products and quotients do"
         )
+    check_keywords(call, "alpha")
     a, b = _aligned(call, call.builder.whole(values[0]), values[1])
     factor = float(call.kwargs.get("alpha", 1)) * (-1.0 if name == "sub" else 1.0)
     if name == "div":
@@ -184,7 +186,7 @@ def _aligned(call: Call, a: Vec, other: Any) -> tuple[Vec, Vec]:
     """The two with the same elements in the same places."""
     b = call.builder.whole(other)
     for x, y in ((a, b), (call.builder.ordered(a), call.builder.ordered(b))):
-        if x.index.size == y.index.size and x.width == y.width:
+        if x.index.size == y.index.size == math.prod(call.shape) and x.width == y.width:
             x, y = (replace(v, index=v.index.reshape(call.shape)) for v in (x, y))
             if np.array_equal(x.index, y.index):
                 return x, y

@@ -8,7 +8,8 @@ from stbuild.errors import StbuildError
 from stbuild.frontend import blocks
 from stbuild.frontend.builder import NoLowering
 from stbuild.frontend.lower import FlatModel, lower
-from stbuild.frontend.positions import check_causal, tabulate
+from stbuild.frontend.masks import check_mask
+from stbuild.frontend.positions import tabulate
 from stbuild.frontend.static import evaluate
 from stbuild.frontend.tables import Table
 from stbuild.frontend.trace import PREFILL_TOKENS, TracedModel, decomposed, trace
@@ -36,9 +37,10 @@ def prefill_ops(model: nn.Module, *, context: int) -> FlatModel:
     """The flat ops of `model`, lowered from a prefill; its masks are checked at some positions."""
     tokens = min(PREFILL_TOKENS, context)
     flat = _lowered(trace(model, context=context, tokens=tokens))
-    for position, masks in enumerate(evaluate(flat.masks, min(context, tokens + 7), tokens)):
-        for mask in masks:
-            check_causal(mask, position, context)
+    masks = tuple(mask for mask, _ in flat.masks)
+    for position, values in enumerate(evaluate(masks, min(context, tokens + 7), tokens)):
+        for mask, (_, form) in zip(values, flat.masks, strict=True):
+            check_mask(mask, form, position)
     return flat
 
 

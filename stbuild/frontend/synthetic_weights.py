@@ -10,20 +10,26 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stbuild.frontend.weights import Checkpoint, Uses, parameters
-from stbuild.ir.graph import Embed, Graph, MulParam, Norm, PositionEmbed
+from stbuild.ir.graph import AddParam, AnyOp, Embed, Graph, MulParam, Norm, Param, PositionEmbed
 from stbuild.ir.packed import PackedMatrix
 
 _SPREAD_4 = math.sqrt((16 * 16 - 1) / 12)
 _SPREAD_8 = math.sqrt((256 * 256 - 1) / 12)
 """Standard deviations of uniform 4- and 8-bit numbers."""
+GAP = 0.05
+"""How far from 1 a gain is at least, and from 0 a bias."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Spread:
-    """The centre and the standard deviation of a tensor's numbers."""
+    """A tensor's numbers: uniform around `centre`, then `gap` further away from it.
+
+    With a gap no gain is 1 and no bias 0: an op that is left out, or meets another element, shows.
+    """
 
     centre: float = 0.0
     deviation: float = 0.02
+    gap: float = 0.0
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -37,14 +43,10 @@ class SyntheticWeights(Checkpoint):
 
     @staticmethod
     def of(graph: Graph, uses: Uses, seed: int = 0) -> "SyntheticWeights":
-        """Weights for `graph`: matrices of deviation 1 / sqrt(columns), norms near one, biases near zero."""
+        """Weights for `graph`: matrices of deviation 1 / sqrt(columns), gains around 1, biases around 0."""
         spreads: dict[str, Spread] = {}
         for op, field, param in parameters(graph):
-            spread = Spread()
-            if isinstance(op, Embed | PositionEmbed):
-                spread = Spread(deviation=1.0)
-            elif isinstance(op, Norm | MulParam) and field != "bias":
-                spread = Spread(centre=(1.0 - param.offset) / param.scale, deviation=0.1)
+            spread = _spread(op, field, param)
             for name in param.names:
                 spreads.setdefault(name, spread)
         return SyntheticWeights(seed=seed, uses=uses, spreads=spreads)
@@ -105,7 +107,9 @@ class SyntheticWeights(Checkpoint):
         spread = self.spreads[name]
         raw = self._raw(name, "floats", np.uint32, start, stop).astype(np.float32)
         width = spread.deviation * math.sqrt(12)
-        return raw * np.float32(width * 2.0**-32) + np.float32(spread.centre - width / 2)
+        values = raw * np.float32(width * 2.0**-32) + np.float32(spread.centre - width / 2)
+        gap = np.float32(spread.gap)
+        return values + np.where(raw < 2.0**31, -gap, gap) if spread.gap else values
 
     def _raw(self, name: str, use: str, kind: Any, start: int, stop: int) -> NDArray[Any]:
         """Numbers `start` to `stop` of the stream of `name`, as integers of type `kind`."""
@@ -116,3 +120,16 @@ class SyntheticWeights(Checkpoint):
         raw: NDArray[np.uint64] = generator.random_raw(-(-stop // each) - start // each)
         numbers: NDArray[Any] = raw.astype("<u8", copy=False).view(kind)
         return numbers[start % each :][: stop - start]
+
+
+def _spread(op: AnyOp, field: str, param: Param) -> Spread:
+    """How the parameter of an op is drawn, so that it is of its usual size as the op uses it."""
+    if isinstance(op, Embed | PositionEmbed):
+        return Spread(deviation=1.0)
+    if isinstance(op, Norm | MulParam | AddParam):
+        centre = 1.0 if isinstance(op, Norm | MulParam) and field != "bias" else 0.0
+        size = abs(param.scale) or 1.0
+        return Spread(
+            centre=(centre - param.offset) / (param.scale or 1.0), deviation=0.1 / size, gap=GAP / size
+        )
+    return Spread()

@@ -7,6 +7,7 @@ from pathlib import Path
 from stbuild.errors import StbuildError
 from stbuild.frontend.model_source import check_source
 from stbuild.ir import serde
+from stbuild.ir.graph import Graph
 from stbuild.ir.printer import graph_text
 from stbuild.stage.entry import run_stage, stage_parser
 
@@ -29,7 +30,13 @@ def main(args: Namespace) -> None:
     serde.write(Path(args.graph), traced.graph)
     write_tables(Path(args.tables), traced.tables)
     Path(args.names).write_text(json.dumps(dict(sorted(loaded.weight_names.items())), indent=1) + "\n")
+    Path(args.lines).write_text(json.dumps(source_lines(traced.graph), indent=1, sort_keys=True) + "\n")
     Path(args.text).write_text(graph_text(traced.graph))
+
+
+def source_lines(graph: Graph) -> dict[str, str]:
+    """The model's source line of each op, by block and value."""
+    return {f"{block.name}/{op.name}": op.line for block in graph.blocks for op in block.ops if op.line}
 
 
 if __name__ == "__main__":
@@ -42,6 +49,7 @@ if __name__ == "__main__":
             graph="tensor graph to write",
             tables="position tables to write",
             names="checkpoint names to write",
+            lines="source lines to write",
             text="the graph in words",
         ),
         main,

@@ -16,9 +16,10 @@ from stbuild.frontend.checkpoint import open_weights
 from stbuild.frontend.gguf_file import GgufFile
 from stbuild.frontend.gguf_weights import GgufWeights
 from stbuild.frontend.model_graph import decode_graph
-from stbuild.frontend.weights import Checkpoint, index_of, uses_of
-from stbuild.ir.graph import Graph
-from tests.models import tiny_llama
+from stbuild.frontend.synthetic_weights import SyntheticWeights
+from stbuild.frontend.weights import Checkpoint, index_of, parameters, uses_of
+from stbuild.ir.graph import AddParam, Graph, Norm
+from tests.models import decoder, tiny_llama
 
 
 @pytest.fixture(scope="module")
@@ -288,3 +289,17 @@ def test_synthetic_weights_depend_on_seed_and_name_alone(graph: Graph) -> None:
     np.testing.assert_array_equal(one.rows("model.embed_tokens.weight", 5, 7), embedding[5:7])
     assert one.matrix(name).dequantise().std() == pytest.approx(64**-0.5, rel=0.1)
     assert index_of(graph, one).synthetic
+
+
+def test_no_synthetic_gain_is_1_and_no_bias_0() -> None:
+    model = decoder(norm="layer", bias=True, rotary_dim=0)
+    graph = decode_graph(model, name="tiny", context=32).graph
+    weights = SyntheticWeights.of(graph, uses_of(graph))
+    seen = set()
+    for op, field, param in parameters(graph):
+        if isinstance(op, Norm | AddParam):
+            gain = isinstance(op, Norm) and field == "weight"
+            used = np.concatenate([weights.array(n) for n in param.names]) * param.scale + param.offset
+            assert np.abs(used - gain).min() >= 0.049 and np.abs(used - gain).max() < 0.25
+            seen.add((type(op).__name__, field))
+    assert seen == {("Norm", "weight"), ("Norm", "bias"), ("AddParam", "param")}

@@ -4,8 +4,13 @@ from pathlib import Path
 
 import pytest
 
+from stbuild.frontend.float_weights import ModuleWeights
+from stbuild.frontend.weights import index_of, uses_of
 from stbuild.ir.graph import Graph
 from stbuild.ir.printer import graph_text
+from stbuild.passes.numerics import FixNumerics
+from stbuild.passes.pipeline import plan
+from stbuild.passes.sizes import Wishes
 from tests.accelerator import platform
 from tests.golden.designs import Planned, project_graph, traced
 from tests.golden_fixture import Golden
@@ -105,3 +110,15 @@ def test_an_update_writes_what_is_new_and_removes_what_is_gone(tmp_path: Path) -
     kept.check_folder("cxx", {"a.cpp": "1\n"})
     with pytest.raises(pytest.fail.Exception, match=r"there is no golden file c\.txt"):
         kept.check("c.txt", "")
+
+
+@pytest.mark.parametrize("size", [1e-3, 1e3])
+def test_new_weights_never_change_the_cxx(tiny: Graph, size: float) -> None:
+    """Formats follow from the graph: weights of whatever size give the design of synthetic ones."""
+    model = tiny_llama()
+    for parameter in model.parameters():
+        parameter.data.mul_(size)
+    fixed = FixNumerics()(tiny)
+    index = index_of(fixed, ModuleWeights.of(model, uses_of(fixed, 32)))
+    ours = Planned(graph=fixed, design=plan(fixed, index, platform("u55c"), Wishes(**FEW)), card="u55c")
+    assert ours.cxx == Planned.of(tiny, "u55c", **FEW).cxx

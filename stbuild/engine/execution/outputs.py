@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from stbuild.engine.graph.action import Action
 from stbuild.engine.graph.artifact import File, Tree
+from stbuild.engine.store.files import open_up
 
 _LINKS = 40
 """So many symbolic links Linux follows."""
@@ -44,7 +45,11 @@ def _way(folder: str, file: File) -> tuple[int, list[str]]:
 
 
 def _tree_problem(tree: str, folder: str) -> str:
-    """What in a tree is neither a file nor a folder of it; '' when nothing is."""
+    """What in a tree is neither a file nor a folder of it; '' when nothing is.
+
+    Its folders get all rights of their owner: those are no part of a result, and hide what is in them.
+    """
+    open_up(tree)
     for place, folders, files in os.walk(tree):
         paths = [f"{place}/{name}" for name in (*folders, *files)]
         problem = _first(_member_problem(path, folder) for path in paths)

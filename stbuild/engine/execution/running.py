@@ -96,7 +96,7 @@ class RunningActions:
         """The actions that have ended; waits for one at most `timeout_s`."""
         again, self._again = self._again, []
         for run in again:
-            self._folders.close(run.action_dir)
+            self._folders.close(run.action_dir, reusable=False)
             run.action_dir = self._folders.open(run.action, run.key)
             self._launch(run)
         if not self._running:
@@ -111,8 +111,9 @@ class RunningActions:
         return [ended for ended in results if ended is not None]
 
     def close(self) -> None:
-        """Kill what still runs."""
+        """Kill what still runs, and remove its folders."""
         self._executor.close()
+        self._folders.end()
         self.leases.close()
 
     def _launch(self, run: RunningAction) -> None:
@@ -148,7 +149,7 @@ class RunningActions:
             return None
         ended = self._fail(run, outcome, problem) if problem else self._keep_result(run, outcome)
         self.leases.release(run.key.digest)
-        self._folders.close(run.action_dir)
+        self._folders.close(run.action_dir, reusable=ended.failure is None)
         if self._keep:
             self._events.emit("kept", label=action.label, command=rerun_line(run))
         return ended

@@ -4,6 +4,7 @@ import errno
 import fcntl
 import os
 import shutil
+import stat
 from pathlib import Path
 
 from stbuild.errors import StbuildError
@@ -24,14 +25,46 @@ def cache_error(root: Path, error: OSError) -> StbuildError:
     return StbuildError(f"the cache {root}: {os.strerror(error.errno or 0)}", hint=hint, exit_code=1)
 
 
+def make_writable(cache: Path) -> None:
+    """Make the folders of a cache where they are missing; refuse one that cannot be written now."""
+    try:
+        for name in ("cas", "results"):
+            os.makedirs(cache / name, exist_ok=True)
+            if not os.access(cache / name, os.W_OK | os.X_OK):
+                raise PermissionError(13, os.strerror(13), str(cache))
+        probe = cache / f".probe.{os.getpid()}"
+        probe.write_bytes(b"")
+        probe.unlink()
+    except OSError as error:
+        raise cache_error(cache, error) from None
+
+
 def remove(path: str) -> None:
-    """Remove a file, link or folder, if it is there."""
+    """Remove a file, link or folder, if it is there, also one that its owner may not write to."""
     try:
         os.unlink(path)
     except FileNotFoundError:
         return
     except (IsADirectoryError, PermissionError):
-        shutil.rmtree(path)
+        try:
+            shutil.rmtree(path)
+        except PermissionError:
+            open_up(path)
+            shutil.rmtree(path)
+
+
+def open_up(folder: str) -> None:
+    """Give the owner the rights to a folder and to all in it that a program has taken away."""
+    _give_rights(folder)
+    for place, folders, _ in os.walk(folder):
+        for name in folders:
+            _give_rights(f"{place}/{name}")
+
+
+def _give_rights(folder: str) -> None:
+    mode = os.lstat(folder).st_mode
+    if stat.S_ISDIR(mode) and mode & stat.S_IRWXU != stat.S_IRWXU:
+        os.chmod(folder, stat.S_IMODE(mode) | stat.S_IRWXU)
 
 
 def make_way(target: str) -> None:
