@@ -111,7 +111,7 @@ RESULT = "INFO: [HLS 200-1470] Pipelining result : Target II = 1, Final II = 4, 
 
 @pytest.mark.parametrize(
     ("log", "place"),
-    [(VIOLATION + RESULT, "in/k.cpp:61"), (RESULT, "k.cpp:57"), ("", "k.cpp:57")],
+    [(VIOLATION + RESULT, "k.cpp:61"), (RESULT, "k.cpp:57"), ("", "k.cpp:57")],
 )
 def test_a_loop_that_misses_its_ii_is_named_with_its_line(tmp_path: Path, log: str, place: str) -> None:
     xml, text, source = kernel_files(tmp_path, log, "int x;\n")

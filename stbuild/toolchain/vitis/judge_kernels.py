@@ -11,6 +11,8 @@ from stbuild.toolchain.vitis.hls_log import Violation, pipelinings, violations
 from stbuild.toolchain.vitis.messages import lines_of
 from stbuild.toolchain.vitis.synthesis import Loop, Module, Synthesis
 
+_STAGED = re.compile(r"^(?:.*/)?in/")
+"""Inputs lie in `in/` of an action's folder; without it a path is the user's own."""
 _MADE_NAME = re.compile(r"VITIS_LOOP_(\d+)_\d+")
 
 
@@ -91,7 +93,7 @@ def _missed(
             loop=loop.name,
             asked=loop.target_ii,
             reached=loop.ii,
-            place=(reason.place if reason else "") or _place(loop.name, source),
+            place=_STAGED.sub("", reason.place if reason else "") or _place(loop.name, source),
             cause=reason.cause if reason else "",
         )
 
