@@ -1,7 +1,7 @@
 # Checks and tests; `make check` is static, `make test` runs everything.
 PYTHON := .venv/bin/python
 CXX_FILES := $(shell git ls-files 'hls_lib/*.hpp' 'hls_lib/*.cpp' 'tests/*.hpp' 'tests/*.cpp' ':!tests/golden')
-PYTHON_FOLDERS := stbuild rules platforms projects tests benchmarks
+PYTHON_FOLDERS := stbuild rules platforms targets projects tests benchmarks
 
 .PHONY: check test lint types cxx
 

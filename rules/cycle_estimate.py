@@ -20,6 +20,9 @@ def cycle_estimate(ctx: Context[CycleEstimate]) -> CyclesInfo:
     attrs = ctx.attrs
     if attrs.link.hls.partition.trace.context < 2:
         ctx.fail("cycles need a context of 2 or more: a prompt, and a token to decode", attribute="context")
+    if attrs.link.image is None:
+        ctx.fail("cycles are counted by an emulated image, and this link makes none", attribute="link",
+                 hint="give its targets `target: sw_emu`")  # fmt: skip
     params = ctx.params("params.json", {"platform": ctx.platform})
     cycles, report, summary = ctx.output("cycles.json"), ctx.output("report.txt"), ctx.output("summary.json")
     ctx.stage(

@@ -22,8 +22,10 @@ def deploy(ctx: Context[Deploy]) -> DeployInfo:
     where = f"{ctx.label.package}:xclbin"
     params = ctx.params("params.json", {"bundle": where})
     index = smoke.bundle.link.hls.partition.weights.index
+    link = smoke.bundle.link.report
+    linked = ("--link-report", link) if link else ()
     inputs = ("--index", index, "--run", smoke.run, "--expected", ctx.attrs.reference.expected,
-              "--floats", ctx.attrs.check.summary)  # fmt: skip
+              "--floats", ctx.attrs.check.summary, *linked)  # fmt: skip
     ctx.stage("stbuild.stage.deploy", (*inputs, "--params", params, "--report", report, "--summary", summary))
     ctx.summary(summary, smoke.measured)
     return DeployInfo(report=report, summary=summary)

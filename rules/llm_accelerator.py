@@ -6,6 +6,8 @@ from stbuild.api import Entry, macro
 
 TIMED = ("STB_TIMED=1",)
 """The emulated network counts cycles."""
+EMULATED = {"target": "sw_emu"}
+"""Only the emulator has a timed network, whatever is built for."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,7 +70,7 @@ def llm_accelerator(name: str, attrs: LlmAccelerator) -> list[Entry]:
         {"float_check": {"name": "check", "trace": ":trace", "weights": ":weights"}},
         {"format_proposal": {"name": "formats", "trace": ":trace", "weights": ":weights"}},
         {"deploy": {"name": "deploy", "reference": ":reference", "check": ":check"}},
-        {"vpp_compile": {"name": "timed_kernels", "hls": ":hls", "defines": list(TIMED)}},
-        {"vpp_link": {"name": "timed_link", "kernels": ":timed_kernels", "defines": list(TIMED)}},
+        {"vpp_compile": {"name": "timed_kernels", "hls": ":hls", "defines": list(TIMED), **EMULATED}},
+        {"vpp_link": {"name": "timed_link", "kernels": ":timed_kernels", "defines": list(TIMED), **EMULATED}},
         {"cycle_estimate": {"name": "cycles", "bundle": ":xclbin", "link": ":timed_link"}},
     ]

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from stbuild.api import Context, Resources, rule
+from stbuild.api import Context, File, Resources, rule
 from stbuild.providers import BundleInfo, LinkInfo
 
 
@@ -38,7 +38,14 @@ def xclbin_package(ctx: Context[XclbinPackage]) -> BundleInfo:
     )  # fmt: skip
     ctx.stage(
         "stbuild.stage.package",
-        ("--design", plan.design, "--index", weights.index, "--params", params, "--image", link.image,
+        ("--design", plan.design, "--index", weights.index, "--params", params, *_linked(link),
          "--memory", memory, "--tokenizer", weights.tokenizer, "--bundle", bundle),
     )  # fmt: skip
     return BundleInfo(bundle=bundle, link=link, system=ctx.attrs.system)
+
+
+def _linked(link: LinkInfo) -> list[str | File]:
+    """The arguments for what the linker gives."""
+    given = (("--image", link.image), ("--xclbin", link.xclbin), ("--link-report", link.report))
+    found = [*given, *(("--beside", file) for file in link.beside)]
+    return [each for option, file in found if file is not None for each in (option, file)]

@@ -9,6 +9,7 @@ from stbuild.engine.load.rule import Entry, Macro, Rule, macro, rule
 from stbuild.engine.load.shell import SHELLS
 from stbuild.engine.load.standard import FilesInfo, TestInfo
 from stbuild.errors import StbuildError
+from stbuild.target import Toolchain
 
 __all__ = [
     "SHELLS",
@@ -24,6 +25,7 @@ __all__ = [
     "Rule",
     "StbuildError",
     "TestInfo",
+    "Toolchain",
     "Tree",
     "builtin_platform",
     "macro",

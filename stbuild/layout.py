@@ -7,10 +7,9 @@ LOCK_FILE = "stbuild.lock"
 BUILD_FILE = "BUILD.yaml"
 OUT_DIR = "stbuild-out"
 STATE_DIR = ".stbuild"
-PLUGIN_KINDS = ("rules", "platforms")
+PLUGIN_KINDS = ("rules", "platforms", "targets")
 DEFAULT_PLATFORM = "u55c"
 DEFAULT_TARGET = "sw_emu"
-TARGETS = ("sw_emu", "hw_emu", "hw")
 
 
 def package_root() -> Path:
@@ -19,7 +18,7 @@ def package_root() -> Path:
 
 
 def builtin_root() -> Path:
-    """The folder that holds the built-in rules/, platforms/ and hls_lib/.
+    """The folder that holds the built-in rules/, platforms/, targets/ and hls_lib/.
 
     A wheel carries them as `stbuild/_builtin`; a checkout has them beside the package.
     """

@@ -62,18 +62,26 @@ class HlsInfo:
 
 @dataclass(frozen=True, kw_only=True)
 class KernelsInfo:
-    """Compiled kernels, one object each."""
+    """Compiled kernels, one object each; `report` is what the compiler said of them, if it says anything."""
 
     objects: Tree
     hls: HlsInfo
+    report: File | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class LinkInfo:
-    """The kernel image."""
+    """The kernel image, which the bundle's xclbin is made around, or a whole `xclbin` of the linker's.
 
-    image: File
+    `report` is what the linker achieved (`stbuild.package.link_report`), `beside` is what else a device
+    needs in the bundle.
+    """
+
     hls: HlsInfo
+    image: File | None = None
+    xclbin: File | None = None
+    report: File | None = None
+    beside: tuple[File, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -161,7 +161,8 @@ def accelerate_graph(graph: Graph, weights: Checkpoint, tables: Tables, folder: 
     (folder / "params.json").write_text(json.dumps(params))
     names = {n: str(folder / f"{n}.json") for n in ("design", "index", "params")}
     paths = {"image": str(image), "memory": str(memory), "tokenizer": str(folder / "tokenizer")}
-    package.main(SimpleNamespace(**names, **paths, bundle=str(folder / "bundle")))  # type: ignore[arg-type]  # duck-typed Namespace
+    linked: dict[str, object] = {"xclbin": None, "link_report": None, "beside": []}
+    package.main(SimpleNamespace(**names, **paths, **linked, bundle=str(folder / "bundle")))  # type: ignore[arg-type]  # duck-typed Namespace
     reference = Reference(graph=graph, weights=weights, tables=tables)
     return Accelerator(graph=graph, design=design, reference=reference, bundle=folder / "bundle")
 

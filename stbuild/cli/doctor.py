@@ -18,6 +18,8 @@ from stbuild.engine.load.workspace import Workspace, find_workspace
 from stbuild.engine.local import cgroup, landlock
 from stbuild.errors import StbuildError
 from stbuild.runtime.devices.xrt.install import EMULATION, broken_wrappers, find_xrt, loses_buffers
+from stbuild.toolchain.vitis.find import find_platform, find_vitis, refused_version
+from stbuild.toolchain.vitis.settings import settings_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,7 +56,7 @@ def examine(cache_dir: str | None) -> Iterator[Finding]:
     yield Finding(name="stbuild", ok=True, text=f"{__version__} in {layout.package_root()}")
     yield Finding(name="python", ok=sys.version_info >= (3, 11), text=f"{version} ({sys.executable})")
     yield _tool("g++", True)
-    for name in ("git", "clang++", "dot", "v++"):
+    for name in ("git", "clang++", "dot"):
         yield _tool(name, False)
     yield from _xrt()
     yield Finding(name="machine", ok=None, text=f"{os.cpu_count()} processors, {machine_memory_mb()} MB")
@@ -66,6 +68,7 @@ def examine(cache_dir: str | None) -> Iterator[Finding]:
         return
     yield Finding(name="workspace", ok=True, text=str(workspace.root))
     yield _resources(workspace)
+    yield from _vitis(workspace)
     yield _cache(Path(cache_dir) if cache_dir else workspace.cache or layout.default_cache_dir())
     yield from _plugins(workspace)
 
@@ -125,6 +128,34 @@ def _resources(workspace: Workspace) -> Finding:
     return Finding(name="resources", ok=None, text=text)
 
 
+def _vitis(workspace: Workspace) -> Iterator[Finding]:
+    """Vitis as the workspace names it, and what each card needs of it."""
+    try:
+        settings = settings_of(workspace.vitis)
+        found = find_vitis(os.path.exists, settings, os.environ)
+    except StbuildError as error:
+        yield Finding(name="vitis", ok=False, text=str(error))
+        return
+    if found is None:
+        yield Finding(
+            name="vitis", ok=None, text="no v++: `--target hw` and `hw_emu` need it, `sw_emu` does not"
+        )
+        return
+    yield Finding(name="vitis", ok=True, text=f"{found.version} in {found.root}, named by {found.named_by}")
+    index = PluginIndex(workspace.root, Tracker())
+    for name in index.names("platforms"):
+        try:
+            card = index.platform(name)
+        except StbuildError:
+            continue  # `_plugins` tells it.
+        refused = refused_version(found, card, os.path.exists)
+        folder = find_platform(card, found, os.path.exists, settings, os.environ)
+        text = str(
+            refused or (f"{card.vitis_platform} in {folder}" if folder else "its platform is not installed")
+        )
+        yield Finding(name=name, ok=True if folder and not refused else None, text=text)
+
+
 def _cache(folder: Path) -> Finding:
     existing = next(each for each in (folder, *folder.parents) if each.exists())
     free_gb = shutil.disk_usage(existing).free / 1e9
@@ -142,11 +173,16 @@ def _plugins(workspace: Workspace) -> Iterator[Finding]:
         return
     for clash in index.clashes:
         yield Finding(name="plugins", ok=False, text=str(clash.error()))
+    load = {
+        "rules": lambda name: index.rule(name, ""),
+        "platforms": index.platform,
+        "targets": index.toolchain,
+    }
     for kind in layout.PLUGIN_KINDS:
         good = []
         for name in index.names(kind):
             try:
-                index.rule(name, "") if kind == "rules" else index.platform(name)
+                load[kind](name)
                 good.append(name)
             except StbuildError as error:
                 yield Finding(name=kind, ok=False, text=str(error))

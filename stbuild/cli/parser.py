@@ -17,6 +17,7 @@ COMMANDS = {
     "aquery": "the exact command, inputs and key of each action",
     "graph": "a target and what it needs, as a picture",
     "explain": "why a target would run, or did run",
+    "explain-log": "the first real error of a v++ log, what it means, what to do; reports too",
     "diff": "which keys differ between two builds, and why",
     "log": "the last builds, what they cost and what the cache saved",
     "cache": "the size of the cache, its health, and making it smaller",
@@ -43,7 +44,7 @@ def parse(words: Sequence[str]) -> argparse.Namespace:
         _list_commands(top, words)
     command, rest = (words[0], words[1:]) if words[0] in COMMANDS else ("build", words)
     parser = _Parser(prog=f"stbuild {command}", description=COMMANDS[command], allow_abbrev=False)
-    module = importlib.import_module(f"stbuild.cli.{command}")
+    module = importlib.import_module(f"stbuild.cli.{command.replace('-', '_')}")
     module.declare(parser)
     own, handed = _split(rest) if command == "run" else (rest, [])
     options, unknown = parser.parse_known_args(own)
@@ -109,7 +110,7 @@ def _list_commands(top: argparse.ArgumentParser, words: list[str]) -> None:
     if words[:1] == ["--version"]:
         top.parse_args(words)
     top.description = "Takes a PyTorch LLM to a running FPGA accelerator with one incremental command."
-    lines = "\n".join(f"  {name:10} {text}" for name, text in COMMANDS.items())
+    lines = "\n".join(f"  {name:11} {text}" for name, text in COMMANDS.items())
     top.epilog = f"commands:\n{lines}\n\n`stbuild COMMAND --help` tells the options of one."
     top.formatter_class = argparse.RawDescriptionHelpFormatter
     top.usage = "stbuild [COMMAND] LABEL… [options]"

@@ -81,6 +81,8 @@ class Manifest:
 
     `cpu_flags` are what the processor of an emulated card must have, as /proc/cpuinfo spells them.
     `shell` and `xclbin_uuid` are those of the xclbin that the bundle was made with.
+    `clock_mhz` is the clock of the kernels: what the linker achieved, or on an emulated card what the design
+    asks for; 0 where the bundle does not tell.
     """
 
     format: int
@@ -93,6 +95,7 @@ class Manifest:
     cpu_flags: tuple[str, ...] = ()
     shell: str = ""
     xclbin_uuid: str = ""
+    clock_mhz: float = 0.0
 
     def __post_init__(self) -> None:
         if self.format != FORMAT:

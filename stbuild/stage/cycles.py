@@ -4,6 +4,7 @@ import json
 from argparse import Namespace
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from math import ceil
 from pathlib import Path
 from typing import Any
@@ -49,7 +50,8 @@ def main(args: Namespace) -> None:
 
 def simulate(device: NativeDevice, design: Design, platform: Platform, prompt: int = PROMPT) -> CycleEstimate:
     """A prefill, the decode step behind it, and those at the two ends of the context, each once."""
-    supply = supply_of(design, platform)
+    clock_mhz = round(bundle.manifest.clock_mhz) or design.sizes.clock_mhz
+    supply = replace(supply_of(design, platform), clock_mhz=clock_mhz)
     found = control_rates(design, supply)
     set_bandwidth(device, found)
     set_latency(device, dict.fromkeys(found, supply.latency_cycles))
@@ -70,7 +72,7 @@ def simulate(device: NativeDevice, design: Design, platform: Platform, prompt: i
     return CycleEstimate(
         model=design.name,
         platform=platform.name,
-        clock_mhz=design.sizes.clock_mhz,
+        clock_mhz=supply.clock_mhz,
         bandwidth=supply.sentence(),
         steps=tuple(steps[name] for name in (DECODE, PREFILL, FIRST, LAST) if name in steps),
     )

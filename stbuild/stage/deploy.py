@@ -8,6 +8,8 @@ from pathlib import Path
 from stbuild.errors import StbuildError
 from stbuild.ir import serde
 from stbuild.ir.weights import WeightIndex
+from stbuild.package import schema
+from stbuild.package.link_report import LinkReport
 from stbuild.stage.entry import run_stage, stage_parser
 from stbuild.stage.record import Record, record_paths
 
@@ -20,10 +22,12 @@ def main(args: Namespace) -> None:
         compare(number, device, reference)
     index = serde.read(WeightIndex, Path(args.index))
     params = json.loads(Path(args.params).read_text())
-    summary = {"bundle": params["bundle"], "check": _check(seen, index)}
+    link = schema.read(LinkReport, Path(args.link_report)) if args.link_report else None
+    check = _check(seen, index) + (f"; {link.line}" if link else "")
+    summary = {"bundle": params["bundle"], "check": check}
     summary |= json.loads(Path(args.floats).read_text())
     Path(args.summary).write_text(json.dumps(summary, indent=1) + "\n")
-    Path(args.report).write_text("\n".join(_report(seen, summary)) + "\n")
+    Path(args.report).write_text("\n".join(_report(seen, summary, link)) + "\n")
 
 
 def compare(number: int, device: Record, reference: Record) -> None:
@@ -69,9 +73,14 @@ def _check(seen: Sequence[Record], index: WeightIndex) -> str:
     )
 
 
-def _report(seen: Sequence[Record], summary: dict[str, str]) -> Iterator[str]:
+def _report(seen: Sequence[Record], summary: dict[str, str], link: LinkReport | None) -> Iterator[str]:
     yield f"check  {summary['check']}"
-    yield "Nothing here has met Vitis or a card."
+    if link is None:
+        yield "Nothing here has met Vitis or a card."
+    else:
+        yield f"The image was linked by {link.tool}; it ran in this process, not on a card."
+        yield from (each.place_line for each in link.places)
+        yield from link.missed
     for number, record in enumerate(seen):
         yield f"prompt {number}: {len(record.prompt)} tokens in, {len(record.tokens)} out: {_answer(record)}"
 
@@ -81,16 +90,15 @@ def _answer(record: Record) -> str:
 
 
 if __name__ == "__main__":
-    run_stage(
-        stage_parser(
-            "Check a deployment.",
-            index="the index of the weights",
-            run="records of the device",
-            expected="records of the reference",
-            floats="closing line of the float check",
-            params="the bundle's label",
-            report="report to write",
-            summary="closing lines to write",
-        ),
-        main,
+    parser = stage_parser(
+        "Check a deployment.",
+        index="the index of the weights",
+        run="records of the device",
+        expected="records of the reference",
+        floats="closing line of the float check",
+        params="the bundle's label",
+        report="report to write",
+        summary="closing lines to write",
     )
+    parser.add_argument("--link-report", help="what the linker achieved")
+    run_stage(parser, main)

@@ -13,7 +13,7 @@ from stbuild.ir.design import Design, KernelRole
 from stbuild.ir.weights import WeightIndex
 from stbuild.ops.files import read_design
 from stbuild.pack.files import SUFFIX
-from stbuild.package import xclbin
+from stbuild.package import schema, xclbin
 from stbuild.package.axlf import Mode
 from stbuild.package.bundle import (
     FORMAT,
@@ -27,6 +27,7 @@ from stbuild.package.bundle import (
     ScalarArgument,
     write_bundle,
 )  # fmt: skip
+from stbuild.package.link_report import LinkReport
 from stbuild.platform import Memory, MemoryType, Platform
 from stbuild.runtime.devices.cpu import cpu_flags
 from stbuild.runtime.tokenizer import stop_tokens
@@ -40,8 +41,13 @@ def main(args: Namespace) -> None:
     design = read_design(Path(args.design))
     params = json.loads(Path(args.params).read_text())
     platform = serde.from_data(Platform, params["platform"])
-    image, weights, tokenizer = Path(args.image), Path(args.memory), Path(args.tokenizer)
-    kernels = xclbin.encode(_xclbin(design, platform, image.read_bytes()))
+    weights, tokenizer = Path(args.memory), Path(args.tokenizer)
+    linked = schema.read(LinkReport, Path(args.link_report)) if args.link_report else None
+    clock_mhz = linked.clock_mhz if linked else float(design.sizes.clock_mhz)
+    if args.xclbin:
+        kernels = Path(args.xclbin).read_bytes()
+    else:
+        kernels = xclbin.encode(_xclbin(design, platform, Path(args.image).read_bytes()))
     manifest = Manifest(
         format=FORMAT,
         name=design.name,
@@ -51,9 +57,11 @@ def main(args: Namespace) -> None:
         model=_model(design, serde.read(WeightIndex, Path(args.index)), tokenizer, params["system"]),
         arguments=tuple(_arguments(design, weights)),
         cpu_flags=cpu_flags(),
+        clock_mhz=clock_mhz,
     )
     texts = tuple(tokenizer / t for t in TEXT_FILES if (tokenizer / t).is_file())
-    write_bundle(Path(args.bundle), manifest, xclbin=kernels, weights=weights, texts=texts)
+    beside = tuple(map(Path, args.beside))
+    write_bundle(Path(args.bundle), manifest, xclbin=kernels, weights=weights, texts=(*texts, *beside))
 
 
 def _model(design: Design, index: WeightIndex, tokenizer: Path, system: str) -> Model:
@@ -126,16 +134,18 @@ def _kernel_arguments(design: Design) -> Iterator[xclbin.KernelArgument]:
 
 
 if __name__ == "__main__":
-    run_stage(
-        stage_parser(
-            "Make a bundle.",
-            design="the design",
-            index="the index of the weights",
-            params="platform and target",
-            image="the kernel image",
-            memory="folder of memory images",
-            tokenizer="folder of tokenizer files",
-            bundle="folder to make",
-        ),
-        main,
+    parser = stage_parser(
+        "Make a bundle.",
+        design="the design",
+        index="the index of the weights",
+        params="platform and target",
+        memory="folder of memory images",
+        tokenizer="folder of tokenizer files",
+        bundle="folder to make",
     )
+    made = parser.add_mutually_exclusive_group(required=True)
+    made.add_argument("--image", help="the kernel image, which an xclbin is made around")
+    made.add_argument("--xclbin", help="a linker's xclbin, which is taken as it is")
+    parser.add_argument("--link-report", help="what the linker achieved")
+    parser.add_argument("--beside", action="append", default=[], help="another file of the bundle")
+    run_stage(parser, main)

@@ -97,7 +97,8 @@ def built_with_depth(card: Accelerator, stream: Stream, depth: int, folder: Path
     files = {name: str(own / f"{name}.json") for name in ("design", "index", "params")}
     paths = {"memory": str(own / "memory"), "tokenizer": str(own / "tokenizer")}
     bundle = folder / "bundle"
-    package.main(SimpleNamespace(**files, **paths, image=str(image), bundle=str(bundle)))  # type: ignore[arg-type]  # duck-typed Namespace
+    linked: dict[str, object] = {"image": str(image), "xclbin": None, "link_report": None, "beside": []}
+    package.main(SimpleNamespace(**files, **paths, **linked, bundle=str(bundle)))  # type: ignore[arg-type]  # duck-typed Namespace
     return bundle
 
 

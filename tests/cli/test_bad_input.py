@@ -281,9 +281,9 @@ def test_a_tool_that_a_later_action_lacks_is_told_before_the_first(good: Workspa
 
 
 def test_an_unknown_licence(good: WorkspaceFolder) -> None:
-    good.build_file("p", "genrule: {name: t, outs: [x], cmd: 'touch $@', resources: {vitis: 1}}")
+    good.build_file("p", "genrule: {name: t, outs: [x], cmd: 'touch $@', resources: {questa: 1}}")
     told = good.fails("p:t")
-    assert "needs 1 of 'vitis', which this machine does not declare" in told
+    assert "needs 1 of 'questa', which this machine does not declare" in told
     assert "[tool.stbuild]" in told
 
 

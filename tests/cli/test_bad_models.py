@@ -233,9 +233,11 @@ def test_a_context_that_does_not_fit(models: WorkspaceFolder) -> None:
     assert 0 < int(fits[1]) < 4096
 
 
-def test_a_hardware_build_stops_after_the_cpp(models: WorkspaceFolder) -> None:
-    told = refusal(models, "tiny", "--target", "hw")
-    assert "the C++ and the linker configuration for hw are built, but stbuild does not run v++ yet (" in told
+def test_a_hardware_build_without_vitis_is_told_before_it_begins(models: WorkspaceFolder) -> None:
+    told = models.fails("tiny", "--target", "hw")
+    assert "--target hw needs Vitis (2022.1 to 2023.2 for u55c), and v++ is not on this machine" in told
+    assert "`stbuild tiny:hls --target hw` writes the C++ and link.cfg" in told
+    models.ok("tiny:hls", "--target", "hw", timeout_s=LONG_S)
     hls = models.output("tiny/hls", "u55c-hw")
     assert sorted(path.suffix for path in (hls / "kernels").iterdir())[0] == ".cpp"
     assert "[connectivity]" in (hls / "link.cfg").read_text()

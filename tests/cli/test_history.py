@@ -214,7 +214,7 @@ def test_a_request_that_is_refused_is_no_build(two: WorkspaceFolder) -> None:
 
 
 def test_a_refused_build_is_told_as_such(workspace: WorkspaceFolder) -> None:
-    workspace.build_file("p", "genrule: {name: a, outs: [a], cmd: 'touch $@', resources: {vitis: 1}}")
+    workspace.build_file("p", "genrule: {name: a, outs: [a], cmd: 'touch $@', resources: {questa: 1}}")
     workspace.fails("p:a")
     (refused,) = json.loads(workspace.ok("log", "--json").out)
     assert refused["ended"] == "refused"

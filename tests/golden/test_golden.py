@@ -15,6 +15,10 @@ from tests.accelerator import platform
 from tests.golden.designs import Planned, project_graph, traced
 from tests.golden_fixture import Golden
 from tests.models import decoder, tiny_llama
+from tests.toolchain.installation import card_data
+from tests.toolchain.mock_vitis.connectivity import check
+from tests.toolchain.mock_vitis.kernels import described
+from tests.toolchain.mock_vitis.options import read_config
 
 CARDS = ("u55c", "u280", "vck5000")
 GROUPS = {"smollm2_135m": 32, "llama2_7b": 128, "gpt2_medium": 128}
@@ -69,6 +73,7 @@ def test_the_cfg_and_report_of_tiny_llama(golden: Golden, tiny: Graph, card: str
     planned = Planned.of(tiny, card)
     golden.check(f"tiny_llama/{card}.cfg", planned.cfg)
     golden.check(f"tiny_llama/{card}.report.txt", planned.report)
+    assert_links(planned)
 
 
 @pytest.mark.parametrize("card", CARDS)
@@ -76,6 +81,19 @@ def test_the_cfg_and_report_of_a_project(golden: Golden, project: Graph, card: s
     planned = Planned.of(project, card, group=GROUPS[project.name])
     golden.check(f"{project.name}/{card}.cfg", planned.cfg)
     golden.check(f"{project.name}/{card}.report.txt", planned.report)
+    assert_links(planned)
+
+
+def assert_links(planned: Planned) -> None:
+    """The mock v++ takes the configuration with the kernels of the same design, and joins every stream."""
+    texts = {name: text for name, text in planned.cxx.items() if name != "system.cpp"}
+    kernels = {
+        name.removesuffix(".cpp"): described(name.removesuffix(".cpp"), text) for name, text in texts.items()
+    }
+    system = check(read_config(planned.cfg, "link"), kernels, card_data(platform(planned.card)))
+    assert set(system.units.values()) == set(kernels)
+    assert system.clock_mhz == planned.design.sizes.clock_mhz
+    assert len(system.streams) == planned.cfg.count("\nsc=")
 
 
 def test_a_difference_is_shown_with_the_way_to_update() -> None:

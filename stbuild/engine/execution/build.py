@@ -190,8 +190,9 @@ class Build:
         """Refuse the build before its first action if a later one needs a program that is not there."""
         if not self._options.keep_going:
             for node in pending:
+                programs = dict(node.programs if isinstance(node, Template) else node.policy.programs)
                 for name in node.tools:
-                    self._evaluator.tools.tool(name, node.where)
+                    self._evaluator.tools.tool(name, node.where, programs.get(name))
 
     def _settle_ahead(self, nodes: list[Node]) -> list[Node]:
         pending: list[Node] = []

@@ -66,7 +66,7 @@ def real_argv(action: Action, tools: ToolBox) -> tuple[str, ...]:
     if action.module and first == "python":
         return (sys.executable, "-P", "-s", *rest)
     if first in action.tools:
-        return (tools.tool(first, action.where).path, *rest)
+        return (tools.of_action(action, first).path, *rest)
     if "/" not in first:
         return (tools.search.locate(first) or first, *rest)
     return action.argv
@@ -92,5 +92,6 @@ def environment(action: Action, folder: str, tools: ToolBox) -> dict[str, str]:
             env.setdefault("PIP_CONFIG_FILE", str(config))
     if action.module:
         env["PYTHONPATH"] = os.pathsep.join(python_paths(action.module))
+    env.update(action.policy.given)
     env.update(action.env)
     return env

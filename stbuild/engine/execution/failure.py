@@ -1,5 +1,6 @@
 """What went wrong in an action, as sentences: the command, where its log is, and the line that matters."""
 
+import importlib
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,7 @@ _COLOURS = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 _STAGED = re.compile(r"(?<![\w./-])in/(?=\w)")
 """Inputs lie in `in/`; without it a path is the user's own."""
 _TAIL = 200_000
+_LONG_TAIL = 32 << 20
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,16 +80,33 @@ def limit_hint(outcome: Outcome, action: Action) -> str:
     return ""
 
 
+def explained(log: str, action: Action) -> tuple[str, str]:
+    """The line of a log that tells what is wrong, and what to do about it, by a reader of the tool's logs.
+
+    The reader is the module that the action's policy names. Without one, or where it knows nothing, the line
+    is that of `line_that_matters`, and the hint is empty.
+    """
+    if action.policy.explain:
+        reader = importlib.import_module(action.policy.explain)
+        line, hint = reader.explain_failure(_text(log, _LONG_TAIL))
+        if line:
+            return line, hint
+    return line_that_matters(log), ""
+
+
 def line_that_matters(log: str) -> str:
     """The first line of a log that tells what is wrong; the last line where none stands out."""
-    try:
-        text = Path(log).read_bytes()[-_TAIL:].decode(errors="replace")
-    except OSError:
-        return ""
-    text = _STAGED.sub("", _COLOURS.sub("", text))
+    text = _STAGED.sub("", _COLOURS.sub("", _text(log, _TAIL)))
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     for pattern in _MATTERS:
         hits = [line for line in lines if pattern.match(line)]
         if hits:
             return hits[-1] if pattern is _MATTERS[-1] else hits[0]
     return lines[-1] if lines else ""
+
+
+def _text(log: str, tail: int) -> str:
+    try:
+        return Path(log).read_bytes()[-tail:].decode(errors="replace")
+    except OSError:
+        return ""

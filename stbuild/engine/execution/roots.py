@@ -4,6 +4,7 @@ import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 
+from stbuild.engine.graph.action import Policy
 from stbuild.engine.keys.search import SYSTEM, SearchPath, inside
 
 _INSTALLED = ("lib", "lib64", "libexec", "share", "include", "data")
@@ -24,6 +25,12 @@ class Roots:
         """What must be readable for a declared program: its installation, or the file where it is private."""
         real = os.path.realpath(path)
         return real if self._search.is_private(real) else self._around(os.path.dirname(real)) or real
+
+    def of_tools(self, paths: Iterable[str], policy: Policy) -> Iterator[str]:
+        """What must be readable for an action that declares the programs at `paths`."""
+        yield from map(self.of_program, paths)
+        for folder in policy.reads:
+            yield from without(folder, self._kept)
 
     def _system(self) -> Iterator[str]:
         for folder in SYSTEM:

@@ -12,7 +12,7 @@ from msgspec import Struct, field, structs
 from stbuild.engine.execution.collect import collect
 from stbuild.engine.execution.command import job_for
 from stbuild.engine.execution.evaluate import Evaluator
-from stbuild.engine.execution.failure import Failure, limit_hint, line_that_matters, reason_of
+from stbuild.engine.execution.failure import Failure, explained, limit_hint, line_that_matters, reason_of
 from stbuild.engine.execution.folders import ActionDir, Folders, inputs_of
 from stbuild.engine.execution.outputs import outputs_problem
 from stbuild.engine.execution.sandbox import Sandbox
@@ -223,14 +223,14 @@ class RunningActions:
         action = run.action
         log = self._keep_log(run)
         report = self._keep_report(run)
-        line = line_that_matters(log)
+        line, meaning = explained(log, action)
         failure = Failure(
             id=action.id,
             label=action.label,
             mnemonic=action.mnemonic,
             reason=reason,
             line=line,
-            hint=limit_hint(outcome, action) or self._sandbox.suspect(log, action, self._root),
+            hint=limit_hint(outcome, action) or meaning or self._sandbox.suspect(log, action, self._root),
             log=os.path.relpath(log, self._root),
             where=action.where,
             command=rerun_line(run) if self._keep else "",

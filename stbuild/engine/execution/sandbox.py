@@ -71,7 +71,7 @@ class Sandbox:
             os.makedirs(write[-1], exist_ok=True)
         return {
             "kind": self.kind,
-            "system": [*self._roots.system, *map(self._roots.of_program, self._tools.paths(action))],
+            "system": [*self._roots.system, *self._roots.of_tools(self._tools.paths(action), action.policy)],
             "devices": self._roots.devices,
             "read": read,
             "list": lists,

@@ -57,6 +57,14 @@ class Policy:
     pass_env: tuple[str, ...] = ()
     report: str = ""
     """The output, as the action makes it, that is kept beside the log of an action that failed."""
+    programs: Text = ()
+    """Where declared tools lie that are not on PATH, by their names."""
+    reads: tuple[str, ...] = ()
+    """Folders of the machine, beside the tools' own, that the tools read, such as other parts of Vitis."""
+    given: Text = ()
+    """Variables that the action sees and that do not change its result."""
+    explain: str = ""
+    """The module whose `explain_failure(log_text)` gives the line that matters and a hint."""
 
     def __post_init__(self) -> None:
         _at_least(0, retries=self.retries)
@@ -106,6 +114,8 @@ class Template(Struct, frozen=True, kw_only=True):
     inputs: tuple[File, ...] = ()
     """What every action of the template reads besides its own file."""
     tools: tuple[str, ...] = ()
+    programs: Text = ()
+    """Where tools lie that are not on PATH."""
     where: str = ""
 
     @property

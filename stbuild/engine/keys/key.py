@@ -62,9 +62,7 @@ class KeyMaker:
         if action.policy.resources.semantic:
             parts["resources"] = dict(action.policy.resources.semantic)
         if action.tools:
-            parts["tools"] = {
-                n: self._tools.identity(n, action.argv, action.where) for n in sorted(action.tools)
-            }
+            parts["tools"] = {name: self._tools.identity(action, name) for name in sorted(action.tools)}
         if action.module:
             closure = self._closures.closure(action.module, action.where)
             parts["code"] = closure.files

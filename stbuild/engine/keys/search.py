@@ -104,7 +104,8 @@ class SearchPath:
         """PATH for an action that declares the programs at `paths`."""
         own = frozenset(map(os.path.dirname, paths)).difference(self.granted)
         if own not in self._joined:
-            kept = (each for each in self._folders if each in own or each in self.granted)
+            elsewhere = sorted(own.difference(self._folders))
+            kept = (*elsewhere, *(each for each in self._folders if each in own or each in self.granted))
             self._joined[own] = os.pathsep.join(kept)
         return self._joined[own]
 

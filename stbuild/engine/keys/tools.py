@@ -4,7 +4,7 @@ import json
 import os
 import platform
 import subprocess
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -50,20 +50,25 @@ class ToolBox:
         self._locked = locked
         self._known: dict[str, Tool] = {}
 
-    def tool(self, name: str, where: str = "") -> Tool:
-        """The program `name`; its absence is a sentence that names the package which brings it."""
-        if name not in self._known:
-            path = self.search.find(name)
+    def tool(self, name: str, where: str = "", place: str | None = None) -> Tool:
+        """The program `name`, at `place` or on PATH; its absence is a sentence that names its package."""
+        key = place or name
+        if key not in self._known:
+            path = self.search.find(key)
             if path is None:
                 raise missing_tool(name, where)
             found = Tool(name=name, path=path, version=self._version(path))
             self._check(found)
-            self._known[name] = found
-        return self._known[name]
+            self._known[key] = found
+        return self._known[key]
 
-    def identity(self, name: str, argv: Sequence[str], where: str) -> dict[str, str]:
+    def of_action(self, action: Action, name: str) -> Tool:
+        """The program that an action declares as `name`."""
+        return self.tool(name, action.where, dict(action.policy.programs).get(name))
+
+    def identity(self, action: Action, name: str) -> dict[str, str]:
         """The part of a key that stands for a tool: its version, and the processor if code is made for it."""
-        found = self.tool(name, where)
+        found, argv = self.of_action(action, name), action.argv
         identity = {"version": found.version}
         if self.search.is_private(found.path):
             identity["content"] = hash_file(found.path)
@@ -73,7 +78,7 @@ class ToolBox:
 
     def paths(self, action: Action) -> list[str]:
         """Where the programs lie that an action declares."""
-        return [self.tool(name, action.where).path for name in action.tools]
+        return [self.of_action(action, name).path for name in action.tools]
 
     def known(self) -> list[Tool]:
         """The tools that were asked for so far."""
@@ -110,7 +115,7 @@ def read_lock(path: Path) -> dict[str, str]:
 
 
 def ask_version(path: str) -> str:
-    """The first line that `path --version` prints; a digest of a program that does not know it."""
+    """The first line that `path --version` prints, and those that name a build; else a digest."""
     try:
         done = subprocess.run(
             [path, "--version"], capture_output=True, text=True, timeout=_ASK_S, check=False
@@ -118,7 +123,9 @@ def ask_version(path: str) -> str:
     except (OSError, subprocess.TimeoutExpired):
         return _by_content(path)
     lines = (done.stdout or done.stderr).strip().splitlines()
-    return lines[0] if lines and done.returncode == 0 else _by_content(path)
+    if not lines or done.returncode != 0:
+        return _by_content(path)
+    return " ".join([lines[0], *(line.strip() for line in lines[1:4] if " Build " in line)])
 
 
 def _by_content(path: str) -> str:

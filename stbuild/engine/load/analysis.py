@@ -43,7 +43,9 @@ class Analysis:
     def __post_init__(self) -> None:
         self.index = PluginIndex(self.workspace.root, self.tracker)
         self.index.check()
-        self.index.find("platforms", self.configuration.platform, self._place_of_platform())
+        chosen, given = self.configuration, self.workspace
+        self.index.find("platforms", chosen.platform, self._place(chosen.platform == given.platform))
+        self.index.find("targets", chosen.target, self._place(chosen.target == given.target))
         self.packages = Packages(self.workspace.root, self.index, self.tracker, self._expand)
         self.files = FileResolver(self.workspace.root, self.packages, self.tracker)
         self._done: dict[Label, Analyzed] = {}
@@ -83,10 +85,13 @@ class Analysis:
         """The platform value of this configuration."""
         return self.index.platform(self.configuration.platform)
 
-    def _place_of_platform(self) -> str | None:
-        """Where the platform is named, if not on the command line."""
-        default = self.configuration.platform == self.workspace.platform
-        return str(self.workspace.project_file) if default else None
+    def toolchain(self, target: str) -> Any:
+        """The toolchain of a target, by default of this configuration's."""
+        return self.index.toolchain(target or self.configuration.target)
+
+    def _place(self, is_default: bool) -> str | None:
+        """Where the platform or target is named, if not on the command line."""
+        return str(self.workspace.project_file) if is_default else None
 
     def having(self, package: str, attribute: str) -> list[Label]:
         """The macro calls of a package that have an attribute, else the targets that have it."""
@@ -242,6 +247,7 @@ class Analysis:
         chooser = Chooser(
             configuration=self.configuration,
             platforms=self.index.names("platforms"),
+            targets=self.index.names("targets"),
             glob=glob,
             where=call.place(name),
         )

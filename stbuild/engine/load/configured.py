@@ -37,7 +37,8 @@ class Chooser:
 
     configuration: Configuration
     platforms: Sequence[str]
-    """The names that an arm of `select` may have, besides those of targets."""
+    targets: Sequence[str]
+    """With the platforms, the names that an arm of `select` may have."""
     glob: Glob
     where: str
 
@@ -83,10 +84,10 @@ class Chooser:
 
     def _refuse_unknown(self, arms: Mapping[str, Any]) -> None:
         """A misspelt arm would silently be the default."""
-        pairs = itertools.product(self.platforms, layout.TARGETS)
+        pairs = itertools.product(self.platforms, self.targets)
         known = (
             *self.platforms,
-            *layout.TARGETS,
+            *self.targets,
             "default",
             *itertools.starmap(layout.configuration_dir, pairs),
         )

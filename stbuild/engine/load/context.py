@@ -47,6 +47,19 @@ class Context(Generic[A]):
         return self._scope.target
 
     @property
+    def vitis(self) -> Mapping[str, Any]:
+        """What the workspace sets in `[tool.stbuild.vitis]`."""
+        return self._scope.vitis
+
+    def toolchain(self, target: str = "") -> Any:
+        """The toolchain of `target`, or of the chosen target, a frozen value."""
+        return self._scope.toolchain(target)
+
+    def look(self, path: str) -> bool:
+        """Whether there is something at an absolute path of this machine."""
+        return self._scope.look(path)
+
+    @property
     def out_folder(self) -> str:
         """Where this target's outputs lie, relative to the configuration's folder."""
         return f"{self.label.package}/{self.label.name}".lstrip("/")
@@ -165,6 +178,8 @@ class Context(Generic[A]):
         argv: Callable[[File, File], Sequence[Argument]],
         out_tree: Tree,
         out_suffix: str,
+        beside: Sequence[str] = (),
+        module: str | None = None,
         inputs: Sequence[File] = (),
         env: Mapping[str, str] | None = None,
         tools: Sequence[str] = (),
@@ -174,10 +189,12 @@ class Context(Generic[A]):
     ) -> None:
         """Run one action for each file of `over` that matches `pattern`; results lie in `out_tree`.
 
-        `a/b.cpp` becomes `a/b<out_suffix>`. Each file is searched for headers in `include_dirs`.
+        `a/b.cpp` becomes `a/b<out_suffix>`, with a file for each suffix in `beside` next to it. Each file is
+        searched for headers in `include_dirs`. With `module`, argv are the arguments of `python -m module`.
         """
         self._check(action_problem((), env, tools, "", ()))
-        self._path(f"x{out_suffix}", "suffix of outputs")
+        for suffix in (out_suffix, *beside):
+            self._path(f"x{suffix}", "suffix of outputs")
         each = Each(
             id=self._id(mnemonic),
             label=str(self.label),
@@ -185,6 +202,9 @@ class Context(Generic[A]):
             where=self.where,
             over=over,
             argv=argv,
+            beside=tuple(beside),
+            out_suffix=out_suffix,
+            module=module,
             inputs=tuple(inputs),
             mentioned=self._mentioned,
             env=_text(env),
@@ -193,7 +213,7 @@ class Context(Generic[A]):
             policy=_policy(policy, resources),
         )
         self._claim((out_tree,))
-        self.nodes.append(each.template(pattern, out_tree, out_suffix))
+        self.nodes.append(each.template(pattern, out_tree))
 
     def shell(
         self,

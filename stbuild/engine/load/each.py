@@ -3,6 +3,8 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from msgspec import structs
+
 from stbuild.engine.graph.action import Action, CxxScan, Policy, Template
 from stbuild.engine.graph.artifact import File, Folder, Origin, Tree
 from stbuild.engine.load.render import Argument, render
@@ -10,7 +12,10 @@ from stbuild.engine.load.render import Argument, render
 
 @dataclass(frozen=True, kw_only=True)
 class Each:
-    """What the actions of a template share; `argv` makes a command of a file of `over` and its output."""
+    """What the actions of a template share; `argv` makes a command of a file of `over` and its output.
+
+    The outputs beside that, one for each suffix in `beside`, end the command.
+    """
 
     id: str
     label: str
@@ -18,6 +23,9 @@ class Each:
     where: str
     over: Tree
     argv: Callable[[File, File], Sequence[Argument]]
+    out_suffix: str
+    beside: tuple[str, ...]
+    module: str | None
     inputs: tuple[File, ...]
     mentioned: Mapping[str, Sequence[File]]
     env: tuple[tuple[str, str], ...]
@@ -25,7 +33,7 @@ class Each:
     folders: tuple[Folder | Tree, ...]
     policy: Policy
 
-    def template(self, pattern: str, out_tree: Tree, out_suffix: str) -> Template:
+    def template(self, pattern: str, out_tree: Tree) -> Template:
         """The node that stands for the actions of the files that match `pattern`."""
         return Template(
             id=self.id,
@@ -35,23 +43,29 @@ class Each:
             pattern=pattern,
             out_tree=out_tree,
             expand=self.action,
-            out_suffix=out_suffix,
+            out_suffix=self.out_suffix,
             inputs=self._shared(),
             tools=self.tools,
+            programs=self.policy.programs,
             where=self.where,
         )
 
     def action(self, item: File, out: File) -> Action:
         """The action of one file."""
-        rendered = render(self.argv(item, out), {out.path}, self.inputs, self.mentioned)
+        stem = out.path.removesuffix(self.out_suffix)
+        more = tuple(structs.replace(out, path=f"{stem}{suffix}") for suffix in self.beside)
+        begin = ("python", "-m", self.module) if self.module else ()
+        argv = (*begin, *self.argv(item, out), *more)
+        rendered = render(argv, {out.path, *(file.path for file in more)}, self.inputs, self.mentioned)
         return Action(
             id=f"{self.id}[{self._subject(item)}]",
             label=self.label,
             mnemonic=f"{self.mnemonic} {self._subject(item)}",
             argv=rendered.command,
             inputs=tuple(dict.fromkeys((item, *rendered.read))),
-            outputs=(out,),
+            outputs=(out, *more),
             env=self.env,
+            module=self.module,
             tools=self.tools,
             cxx=CxxScan(sources=(item,) if self.folders else (), folders=self.folders),
             policy=self.policy,

@@ -1,4 +1,4 @@
-"""Rules and platforms found by the names of their files: built-in, installed, then the workspace's own."""
+"""Rules, platforms and targets found by their files' names: built-in, installed, the workspace's own."""
 
 import importlib.util
 import sys
@@ -16,13 +16,14 @@ from stbuild.errors import StbuildError, did_you_mean
 
 if TYPE_CHECKING:
     from stbuild.platform import Platform
+    from stbuild.target import Toolchain
 
 ENTRY_POINTS = "stbuild.plugins"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Plugin:
-    """One rule, macro or platform file, not imported yet."""
+    """One file with a rule, macro, platform or target, not imported yet."""
 
     kind: str
     name: str
@@ -82,6 +83,12 @@ class PluginIndex:
         from stbuild.platform import check_platform
 
         return check_platform(self._load("platforms", name, name.upper(), None), name)
+
+    def toolchain(self, target: str) -> "Toolchain":
+        """The toolchain of the target of this name."""
+        from stbuild.target import check_toolchain
+
+        return check_toolchain(self._load("targets", target, target.upper(), None), target)
 
     def find(self, kind: str, name: str, where: str | None) -> Plugin:
         """The plugin of this name, which is not imported for that."""

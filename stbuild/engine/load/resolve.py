@@ -4,6 +4,7 @@ import os
 import posixpath
 import re
 import stat
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -104,8 +105,13 @@ class Analyzer(Protocol):
     configuration: Configuration
     files: FileResolver
 
+    tracker: Tracker
+
     def platform(self) -> Any:
         """The platform value of this configuration."""
+
+    def toolchain(self, target: str) -> Any:
+        """The toolchain of a target, by default of this configuration's."""
 
     def provider(self, label: Label) -> Any:
         """The provider of an analysed target."""
@@ -126,6 +132,20 @@ class CallResolver:
     def platform(self) -> Any:
         """The chosen platform."""
         return self._analysis.platform()
+
+    @property
+    def vitis(self) -> Mapping[str, Any]:
+        """What the workspace sets in `[tool.stbuild.vitis]`."""
+        return self._analysis.workspace.vitis
+
+    def toolchain(self, target: str) -> Any:
+        """The toolchain of a target, by default of the chosen one."""
+        return self._analysis.toolchain(target)
+
+    def look(self, path: str) -> bool:
+        """Whether there is something at an absolute path."""
+        self._analysis.tracker.saw(path)
+        return os.path.exists(path)
 
     def place(self, label: Label, attribute: str) -> str | None:
         """The line of an attribute of this call."""

@@ -1,5 +1,6 @@
 """What a context may ask of analysis, without knowing it."""
 
+from collections.abc import Mapping
 from typing import Any, Protocol
 
 from stbuild.engine.graph.artifact import File, Folder
@@ -15,6 +16,16 @@ class Scope(Protocol):
 
     def platform(self) -> Any:
         """The chosen platform."""
+
+    @property
+    def vitis(self) -> Mapping[str, Any]:
+        """What the workspace sets in `[tool.stbuild.vitis]`."""
+
+    def toolchain(self, target: str) -> Any:
+        """The toolchain of a target, by default of the chosen one."""
+
+    def look(self, path: str) -> bool:
+        """Whether there is something at an absolute path; analysis is made anew when that changes."""
 
     def place(self, label: Label, attribute: str) -> str | None:
         """The line of an attribute in its BUILD.yaml."""

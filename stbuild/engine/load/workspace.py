@@ -11,7 +11,9 @@ from stbuild.engine.load.configured import Configuration
 from stbuild.errors import StbuildError, did_you_mean
 
 _RESOURCE = re.compile(r"[A-Za-z0-9_-]{1,64}")
-_KNOWN = ("builtin", "platform", "target", "cache", "jobs", "sandbox", "resources", "executor")
+_KNOWN = ("builtin", "platform", "target", "cache", "jobs", "sandbox", "resources", "executor", "vitis")
+_LICENCES = {"vitis": 1, "vitis_hls": 4}
+"""Links and compilations of kernels that may run at once, unless `resources` says otherwise."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,6 +28,8 @@ class Workspace:
     sandbox: str = "auto"
     executor: str = "local"
     resources: dict[str, int] = field(default_factory=dict)
+    vitis: dict[str, Any] = field(default_factory=dict)
+    """`[tool.stbuild.vitis]`, which the toolchain checks when it is used."""
 
     @property
     def project_file(self) -> Path:
@@ -35,10 +39,7 @@ class Workspace:
 
 def default_configuration(workspace: Workspace, platform: str | None, target: str | None) -> Configuration:
     """The configuration that the command line or the workspace chooses."""
-    chosen = target or workspace.target
-    if chosen not in layout.TARGETS:
-        raise StbuildError(f"no target {chosen!r}", hint=did_you_mean(chosen, layout.TARGETS))
-    return Configuration(platform=platform or workspace.platform, target=chosen)
+    return Configuration(platform=platform or workspace.platform, target=target or workspace.target)
 
 
 def find_workspace(start: Path) -> Workspace:
@@ -84,7 +85,8 @@ def _workspace(root: Path, table: dict[str, Any]) -> Workspace:
         jobs=_jobs(table, where),
         sandbox=_typed(table, "sandbox", str, "auto", where),
         executor=_typed(table, "executor", str, "local", where),
-        resources=_resources(table, where),
+        resources={**_LICENCES, **_resources(table, where)},
+        vitis=_typed(table, "vitis", dict, {}, where),
     )
 
 

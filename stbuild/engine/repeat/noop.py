@@ -8,7 +8,10 @@ import os
 import sys
 from typing import Any
 
-_ENVIRONMENT = ("PATH", "STBUILD_CACHE", "XDG_CACHE_HOME", "HOME", "LD_LIBRARY_PATH")
+_ENVIRONMENT = (
+    *("PATH", "STBUILD_CACHE", "XDG_CACHE_HOME", "HOME", "LD_LIBRARY_PATH"),
+    *("XILINX_VITIS", "PLATFORM_REPO_PATHS"),
+)
 
 NOTES = "noops.ndjson"
 _NOTES_BYTES = 1 << 17

@@ -1,0 +1,45 @@
+"""What `--target` chooses: the toolchain that makes an image of kernels, as a value."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from stbuild.errors import StbuildError
+
+if TYPE_CHECKING:
+    from stbuild.api import Context
+    from stbuild.providers import HlsInfo, KernelsInfo, LinkInfo
+
+    Compile = Callable[[Context[Any], HlsInfo, tuple[str, ...]], KernelsInfo]
+    Link = Callable[[Context[Any], KernelsInfo, tuple[str, ...]], LinkInfo]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Toolchain:
+    """A way from C++ to an image; the file targets/NAME.py defines that of `--target NAME`.
+
+    `compile` and `link` declare their actions on the context of the rule that calls them: what those need
+    (memory, time, licences), the identity of their tools, and the actions that read and judge the reports.
+    They refuse, by `ctx.fail`, a machine on which the tools are missing or do not fit the platform. The
+    macros of C++ that both take are those of the emulator, such as `STB_TIMED=1`.
+    `on_card` tells whether the image is for hardware, of which there is a timing report.
+    """
+
+    name: str
+    compile: "Compile"
+    link: "Link"
+    on_card: bool = False
+
+
+def check_toolchain(value: Any, name: str) -> Toolchain:
+    """`value`, which the file `name`.py of a targets folder defines, or a sentence on what it should be."""
+    if not isinstance(value, Toolchain):
+        raise StbuildError(
+            f"target {name!r} is a {type(value).__name__}, not a Toolchain",
+            hint=f"targets/{name}.py defines {name.upper()} = Toolchain(...)",
+        )
+    if value.name != name:
+        raise StbuildError(
+            f"targets/{name}.py defines a toolchain named {value.name!r}", hint="use the file's name"
+        )
+    return value

@@ -1,0 +1,194 @@
+"""The actions of Vitis: kernels to objects, objects to an xclbin; apart from them, the judges of reports."""
+
+import os
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+from stbuild.api import Context, File, Policy, Resources, StbuildError
+from stbuild.platform import DspKind, Platform
+from stbuild.providers import HlsInfo, KernelsInfo, LinkInfo
+from stbuild.toolchain.vitis.find import Vitis, find_platform, find_vitis, refused_version
+from stbuild.toolchain.vitis.settings import Settings, settings_of
+from stbuild.toolchain.vitis.vpp import form_of
+
+RUN = "stbuild.toolchain.vitis.run"
+EXPLAIN = "stbuild.toolchain.vitis.failure"
+_PASSED = ("LM_LICENSE_FILE", "XILINXD_LICENSE_FILE")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Installed:
+    """What an action of Vitis needs to know of this machine and this workspace."""
+
+    vitis: Vitis
+    platform: Platform
+    platforms: str
+    settings: Settings
+
+    def policy(self, *, hours: float, memory_mb: int, cpu: float, licence: str) -> Policy:
+        """How a step of Vitis runs: with its licence, memory and time, its own programs and the network."""
+        return Policy(
+            resources=Resources(
+                cpu=cpu,
+                memory_mb=memory_mb,
+                named=((licence, 1),),
+                semantic=(("platform", self.platform.vitis_platform), ("vitis", self.vitis.version)),
+            ),
+            timeout_s=hours * 3600,
+            network=True,
+            pass_env=_PASSED,
+            programs=tuple((name, self.vitis.program(name)) for name in ("v++", "emconfigutil")),
+            reads=(self.vitis.root, *self.vitis.siblings, self.platforms, "/opt/xilinx"),
+            given=(("PLATFORM_REPO_PATHS", self.platforms),),
+            explain=EXPLAIN,
+        )
+
+
+def compile_kernels(ctx: Context[Any], hls: HlsInfo, defines: tuple[str, ...]) -> KernelsInfo:
+    """One action per kernel; another reads what HLS reports of all of them."""
+    _refuse_defines(ctx, defines)
+    found = installed(ctx)
+    objects, include = ctx.output_tree("objects"), ctx.builtin("hls_lib/include")
+    settings = found.settings
+    ctx.run_each(
+        "VppCompile",
+        over=hls.kernels,
+        pattern="*.cpp",
+        module=RUN,
+        argv=lambda item, out: (
+            *("compile", "--target", ctx.target, "--platform", found.platform.vitis_platform),
+            *("--form", form_of(found.vitis.version).value, "--clock-mhz", found.platform.clocks.target_mhz),
+            *("--include", include, "--source", item, "--out", out),
+        ),
+        out_tree=objects,
+        out_suffix=".xo",
+        beside=(".csynth.xml", ".csynth.rpt", ".log"),
+        include_dirs=(include,),
+        tools=("v++",),
+        policy=found.policy(
+            hours=settings.compile_hours,
+            memory_mb=settings.compile_memory_mb,
+            cpu=1,
+            licence="vitis_hls",
+        ),
+    )
+    report, text, summary = ctx.output("kernels.json"), ctx.output("kernels.txt"), ctx.output("summary.json")
+    strict = ("--strict",) if settings.strict_ii else ()
+    ctx.stage(
+        "stbuild.stage.judge_kernels",
+        ("--objects", objects, "--kernels", hls.kernels, "--report", report, "--text", text,
+         "--summary", summary, *strict),
+    )  # fmt: skip
+    ctx.summary(summary)
+    return KernelsInfo(objects=objects, hls=hls, report=report)
+
+
+def link_kernels(ctx: Context[Any], kernels: KernelsInfo, defines: tuple[str, ...]) -> LinkInfo:
+    """The link is one action; another judges its reports, so that a new reading never links again."""
+    _refuse_defines(ctx, defines)
+    found = installed(ctx)
+    settings, platform = found.settings, found.platform
+    versal = platform.dsp.type is DspKind.DSP58
+    linked, reports = ctx.output("linked.xsa" if versal else "linked.xclbin"), ctx.output_tree("reports")
+    policy = found.policy(
+        hours=settings.hours, memory_mb=settings.memory_mb, cpu=settings.jobs, licence="vitis"
+    )
+    ctx.stage(
+        RUN,
+        ("link", "--target", ctx.target, "--platform", platform.vitis_platform, "--objects", kernels.objects,
+         "--config", kernels.hls.cfg, "--threads", settings.threads, "--jobs", settings.jobs,
+         "--out", linked, "--reports", reports),
+        mnemonic="VppLink",
+        tools=("v++",),
+        policy=policy,
+    )  # fmt: skip
+    report, summary = _judge(ctx, found, kernels, reports)
+    xclbin = _package(ctx, found, linked) if versal else linked
+    beside = () if ctx.toolchain().on_card else (_emconfig(ctx, found),)
+    ctx.summary(summary)
+    return LinkInfo(hls=kernels.hls, xclbin=xclbin, report=report, beside=beside)
+
+
+def installed(ctx: Context[Any]) -> Installed:
+    """Vitis and the platform on this machine; without them, or if they do not fit, the call is refused."""
+    try:
+        settings = settings_of(ctx.vitis)
+        vitis = find_vitis(ctx.look, settings, os.environ)
+    except StbuildError as error:
+        ctx.fail(error.message, hint=error.hint)
+    platform: Platform = ctx.platform
+    if vitis is None:
+        _fail_without_vitis(ctx, platform)
+    refused = refused_version(vitis, platform, ctx.look)
+    if refused is not None:
+        ctx.fail(refused.message, hint=refused.hint)
+    folder = find_platform(platform, vitis, ctx.look, settings, os.environ)
+    if folder is None:
+        ctx.fail(
+            f"the platform {platform.vitis_platform} is not installed",
+            hint="install the card's development platform, or name its folder in PLATFORM_REPO_PATHS",
+        )
+    return Installed(vitis=vitis, platform=platform, platforms=folder, settings=settings)
+
+
+def _fail_without_vitis(ctx: Context[Any], platform: Platform) -> NoReturn:
+    package = ctx.label.package
+    versions = f"{platform.vitis_versions[0]} to {platform.vitis_versions[-1]}"
+    ctx.fail(
+        f"--target {ctx.target} needs Vitis ({versions} for {platform.name}), and v++ is not on this machine",
+        hint=f"set XILINX_VITIS or PATH, or `path` in [tool.stbuild.vitis]; without it "
+        f"`stbuild {package}:hls --target {ctx.target}` writes the C++ and link.cfg, "
+        f"and `stbuild {package}` runs them on an emulated card",
+    )
+
+
+def _refuse_defines(ctx: Context[Any], defines: tuple[str, ...]) -> None:
+    if defines:
+        ctx.fail(
+            "macros are for the emulator's C++; v++ compiles the kernels as they are",
+            attribute="defines",
+            hint="add `target: sw_emu`",
+        )
+
+
+def _judge(ctx: Context[Any], found: Installed, kernels: KernelsInfo, reports: File) -> tuple[File, File]:
+    report, text, summary = ctx.output("link.json"), ctx.output("link.txt"), ctx.output("summary.json")
+    settings = {
+        "target": ctx.target,
+        "slack_ns": found.settings.slack_ns,
+        "timed": ctx.toolchain().on_card,
+    }
+    params = ctx.params("judge.json", settings)
+    of_kernels = ("--kernels", kernels.report) if kernels.report else ()
+    ctx.stage(
+        "stbuild.stage.judge_link",
+        ("--reports", reports, "--cfg", kernels.hls.cfg, "--params", params, *of_kernels,
+         "--report", report, "--text", text, "--summary", summary),
+    )  # fmt: skip
+    return report, summary
+
+
+def _package(ctx: Context[Any], found: Installed, linked: File) -> File:
+    """The last step on Versal."""
+    xclbin = ctx.output("packaged.xclbin")
+    ctx.stage(
+        RUN,
+        ("package", "--target", ctx.target, "--platform", found.platform.vitis_platform, "--linked", linked,
+         "--out", xclbin),
+        mnemonic="VppPackage",
+        tools=("v++",),
+        policy=found.policy(hours=4, memory_mb=8_000, cpu=1, licence="vitis_hls"),
+    )  # fmt: skip
+    return xclbin
+
+
+def _emconfig(ctx: Context[Any], found: Installed) -> File:
+    out = ctx.output("emconfig.json")
+    ctx.stage(
+        RUN,
+        ("emconfig", "--platform", found.platform.vitis_platform, "--out", out),
+        mnemonic="Emconfig",
+        tools=("emconfigutil",),
+        policy=found.policy(hours=1, memory_mb=2_000, cpu=1, licence="vitis_hls"),
+    )
+    return out
