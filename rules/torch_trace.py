@@ -6,11 +6,15 @@ from stbuild.api import Context, File, Resources, Tree, rule
 from stbuild.limits import MAX_CONTEXT
 from stbuild.providers import TraceInfo
 
+EXPORTED = ".exported"
+"""The ending of a folder with exported programs."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class TorchTrace:
     """`model` is a file that defines `model() -> nn.Module`; `context` the positions of the KV cache.
 
+    A folder `*.exported` has a module that the library has exported in the process that made it.
     `srcs` are the files that it imports or reads, such as a config.json.
     """
 
@@ -41,9 +45,9 @@ def torch_trace(ctx: Context[TorchTrace]) -> TraceInfo:
 
 def _check(ctx: Context[TorchTrace]) -> None:
     model, context = ctx.attrs.model, ctx.attrs.context
-    if isinstance(model, Tree):
+    if isinstance(model, Tree) and not model.name.endswith(EXPORTED):
         ctx.fail(f"model takes a Python file, {model.real or model.path} is a folder", attribute="model")
-    if not model.name.endswith(".py"):
+    if not isinstance(model, Tree) and not model.name.endswith(".py"):
         ctx.fail(f"model takes a Python file, got {model.name}", attribute="model")
     if not 1 <= context <= MAX_CONTEXT:
         ctx.fail(f"context takes 1 to {MAX_CONTEXT:,} positions, got {context:,}", attribute="context")

@@ -7,6 +7,7 @@ from torch import nn
 from stbuild.errors import StbuildError
 from stbuild.frontend import blocks
 from stbuild.frontend.builder import NoLowering
+from stbuild.frontend.exported import ExportedModel
 from stbuild.frontend.lower import FlatModel, lower
 from stbuild.frontend.positions import check_causal, tabulate
 from stbuild.frontend.static import evaluate
@@ -23,23 +24,29 @@ class ModelGraph:
     tables: dict[str, Table]
 
 
-def decode_graph(model: nn.Module, *, name: str, context: int) -> ModelGraph:
+def decode_graph(model: nn.Module | ExportedModel, *, name: str, context: int) -> ModelGraph:
     """The graph of `model`, lowered from one decode step."""
-    flat = _lowered(trace(model, context=context))
+    flat = _lowered(_traced(model, context))
     values = tabulate(flat.tables, flat.masks, context=context)
     tables = tuple(PositionTable(name=n, width=t.shape[1]) for n, t in values.items())
     graph = blocks.graph_of(flat.ops, flat.logits, name=name, context=context, tables=tables)
     return ModelGraph(graph=graph, tables=values)
 
 
-def prefill_ops(model: nn.Module, *, context: int) -> FlatModel:
+def prefill_ops(model: nn.Module | ExportedModel, *, context: int) -> FlatModel:
     """The flat ops of `model`, lowered from a prefill; its masks are checked at some positions."""
     tokens = min(PREFILL_TOKENS, context)
-    flat = _lowered(trace(model, context=context, tokens=tokens))
+    flat = _lowered(_traced(model, context, tokens))
     for position, masks in enumerate(evaluate(flat.masks, min(context, tokens + 7), tokens)):
         for mask in masks:
             check_causal(mask, position, context)
     return flat
+
+
+def _traced(model: nn.Module | ExportedModel, context: int, tokens: int = 1) -> TracedModel:
+    if isinstance(model, ExportedModel):
+        return model.traced(tokens)
+    return trace(model, context=context, tokens=tokens)
 
 
 def _lowered(traced: TracedModel) -> FlatModel:

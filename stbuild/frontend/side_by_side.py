@@ -7,10 +7,11 @@ import torch
 from torch import nn
 
 from stbuild.errors import StbuildError
+from stbuild.frontend.exported import ExportedModel
 from stbuild.frontend.model_graph import ModelGraph, check_prefill, decode_graph, prefill_ops
 
 
-def checked_graph(model: nn.Module, *, name: str, context: int) -> ModelGraph:
+def checked_graph(model: nn.Module | ExportedModel, *, name: str, context: int) -> ModelGraph:
     """The graph of `model` from a decode step, checked against that of a prefill."""
     fork = multiprocessing.get_context("fork")
     here, there = fork.Pipe(duplex=False)
@@ -31,7 +32,7 @@ def checked_graph(model: nn.Module, *, name: str, context: int) -> ModelGraph:
     return traced
 
 
-def _send_prefill(out: Connection, model: nn.Module, context: int) -> None:
+def _send_prefill(out: Connection, model: nn.Module | ExportedModel, context: int) -> None:
     """In the forked process: the flat ops of a prefill, or the exception."""
     torch.set_num_threads(1)
     try:

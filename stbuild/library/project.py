@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,6 +18,7 @@ CONTEXT = 2048
 _ROOM_FOR_TEXT = 256
 """A context in which a chat template, a question and the start of an answer fit."""
 PROMPT = "What is the capital of France?"
+_FILE = re.compile(r"[a-z_]+\.(?:py|json|exported)|parameters")
 _MODEL = '''"""{name}: the unmodified transformers class with the sizes of config.json."""
 
 from pathlib import Path
@@ -52,15 +54,25 @@ class Project:
     files: dict[str, str]
     weights: bool
 
+    def write(self, folder: Path) -> None:
+        """Write the files into `folder`."""
+        for name, text in self.files.items():
+            (folder / name).write_text(text, encoding="utf-8")
 
-def make_project(path: Path, *, name: str | None = None) -> Project:
-    """The project of the model at `path`, which is read but not changed."""
+
+def make_project(
+    path: Path, *, name: str | None = None, attributes: Mapping[str, object] | None = None
+) -> Project:
+    """The project of the model at `path`, which is read but not changed.
+
+    `attributes` of llm_accelerator take the place of those that it would have.
+    """
     source = _source(path.expanduser().absolute())
     chosen = project_name(path) if name is None else name
     return Project(
         name=chosen,
         files={
-            layout.BUILD_FILE: _build_file(source),
+            layout.BUILD_FILE: build_file({**_attributes(source), **(attributes or {})}),
             "model.py": _MODEL.format(name=chosen),
             "config.json": source.config,
             "README.md": _readme(source, chosen),
@@ -76,14 +88,33 @@ def write_project(project: Project, folder: Path) -> None:
     except FileExistsError:
         hint = "remove it, or give the project another name with --name"
         raise StbuildError(f"{folder} is there already", hint=hint) from None
-    for name, text in project.files.items():
-        (folder / name).write_text(text, encoding="utf-8")
+    project.write(folder)
 
 
 def project_name(path: Path) -> str:
     """A package's name for a model: `smollm2_135m_q4_1` for SmolLM2-135M.Q4_1.gguf."""
     text = path.expanduser().absolute().name.removesuffix(".gguf").lower()
     return re.sub(r"[^a-z0-9]+", "_", text).strip("_") or "model"
+
+
+def build_file(attributes: Mapping[str, object]) -> str:
+    """A BUILD.yaml with one llm_accelerator."""
+    try:
+        lines = "".join(f"      {name}:{_shown(value)}\n" for name, value in attributes.items())
+    except TypeError as error:
+        raise StbuildError(f"attributes are texts, numbers, and lists of them: {error}") from None
+    return f"targets:\n  - llm_accelerator:\n{lines}"
+
+
+def _shown(value: object) -> str:
+    """What stands behind a name and its colon: JSON, which is YAML too, but for plain names of files."""
+    if isinstance(value, str) and _FILE.fullmatch(value):
+        return f" {value}"
+    if isinstance(value, list | tuple) and len(value) == 1 and _FILE.fullmatch(str(value[0])):
+        return f" [{value[0]}]"
+    if isinstance(value, list | tuple) and value and all(isinstance(each, str) for each in value):
+        return "".join(f"\n        - {json.dumps(each, ensure_ascii=False)}" for each in value)
+    return f" {json.dumps(value, ensure_ascii=False)}"
 
 
 def _source(path: Path) -> "ModelSource":
@@ -104,15 +135,15 @@ def _source(path: Path) -> "ModelSource":
     return read_gguf(path)
 
 
-def _build_file(source: "ModelSource") -> str:
+def _attributes(source: "ModelSource") -> dict[str, object]:
     context = min(source.context or CONTEXT, CONTEXT)
-    lines = ["model: model.py", "srcs: [config.json]"]
+    found: dict[str, object] = {"model": "model.py", "srcs": ["config.json"]}
     if source.weights:
-        lines.append(f"weights: {json.dumps(str(source.path), ensure_ascii=False)}")
-    lines.append(f"context: {context}")
+        found["weights"] = str(source.path)
+    found["context"] = context
     if source.weights and source.tokenizer and context >= _ROOM_FOR_TEXT:
-        lines += ["prompts:", f"  - {PROMPT}"]
-    return "targets:\n  - llm_accelerator:\n" + "".join(f"      {line}\n" for line in lines)
+        found["prompts"] = [PROMPT]
+    return found
 
 
 def _readme(source: "ModelSource", name: str) -> str:

@@ -1,0 +1,82 @@
+"""The project of a module in memory: its exported programs, its parameters and its tokenizer as files."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from stbuild.errors import StbuildError
+from stbuild.library.project import build_file
+from stbuild.library.store import Filed, file_once
+
+if TYPE_CHECKING:
+    from torch import nn
+
+EXPORTED, WEIGHTS = "model.exported", "parameters"
+
+
+def file_module(
+    module: "nn.Module",
+    tokenizer: object | None,
+    *,
+    name: str,
+    context: int | None,
+    attributes: Mapping[str, object],
+    folder: Path | None,
+) -> Path:
+    """The folder of the project, named by a digest of all that is in it, unless it is to be `folder`."""
+    from stbuild.frontend.exported import export_model, unwrapped, write_exported
+    from stbuild.frontend.parameter_file import digest_of, parameters_of, write_parameters
+
+    plain = unwrapped(module)
+    own = not {"weights", "seed"} & set(attributes)
+    parameters = parameters_of(plain) if own else {}
+    exported = export_model(plain, context)
+    chosen: dict[str, object] = {"model": EXPORTED, "context": exported.decode.context}
+    if own:
+        chosen["weights"] = WEIGHTS
+    text = build_file({**chosen, **attributes})
+
+    def write(place: Path) -> None:
+        (place / EXPORTED).mkdir()
+        write_exported(exported, place / EXPORTED)
+        (place / "BUILD.yaml").write_text(text, encoding="utf-8")
+        if own:
+            (place / WEIGHTS).mkdir()
+            write_text_side(plain, tokenizer, place / WEIGHTS)
+
+    def add(place: Path) -> None:
+        if own:
+            write_parameters(place / WEIGHTS / "model.safetensors", parameters)
+
+    return file_once(Filed(name=name, write=write, digest=digest_of(parameters), add=add), folder)
+
+
+def write_text_side(module: "nn.Module", tokenizer: Any, folder: Path) -> None:
+    """The tokenizer's files, and the tokens that end an answer, as transformers keeps them."""
+    generation = getattr(module, "generation_config", None)
+    ends = getattr(generation, "eos_token_id", None)
+    if ends is not None:
+        (folder / "generation_config.json").write_text(json.dumps({"eos_token_id": ends}) + "\n")
+    if tokenizer is None:
+        return
+    if isinstance(tokenizer, str | Path):
+        _copy(Path(tokenizer).expanduser(), folder)
+    elif hasattr(tokenizer, "save_pretrained"):
+        tokenizer.save_pretrained(folder)
+    elif hasattr(tokenizer, "save") and hasattr(tokenizer, "token_to_id"):
+        tokenizer.save(str(folder / "tokenizer.json"))
+    else:
+        hint = "give one of transformers or tokenizers, or a folder with a tokenizer.json"
+        raise StbuildError(f"a {type(tokenizer).__name__} is no tokenizer", hint=hint)
+    if not (folder / "tokenizer.json").is_file():
+        hint = "give a fast tokenizer: AutoTokenizer.from_pretrained(PATH, use_fast=True)"
+        raise StbuildError("the tokenizer saves no tokenizer.json", hint=hint)
+
+
+def _copy(source: Path, folder: Path) -> None:
+    if not (source / "tokenizer.json").is_file():
+        raise StbuildError("the folder has no tokenizer.json", where=str(source))
+    for name in ("tokenizer.json", "tokenizer_config.json", "chat_template.jinja", "generation_config.json"):
+        if (source / name).is_file():
+            (folder / name).write_bytes((source / name).read_bytes())
