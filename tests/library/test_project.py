@@ -53,7 +53,7 @@ def test_a_folder_with_weights(hub: Hub, tmp_path: Path) -> None:
     assert project.files["BUILD.yaml"] == (
         "targets:\n  - llm_accelerator:\n      model: model.py\n      srcs: [config.json]\n"
         f'      weights: "{source}"\n      context: 512\n'
-        "      prompts:\n        - \"What is the capital of France?\"\n"
+        '      prompts:\n        - "What is the capital of France?"\n'
     )
     kept = json.loads(project.files["config.json"])
     assert kept == config(max_position_embeddings=512)
