@@ -17,8 +17,8 @@ from torch.export import ExportedProgram
 from transformers import PreTrainedModel
 
 from stbuild.errors import StbuildError
+from stbuild.frontend.borrowed import borrowed
 from stbuild.frontend.model_code import is_model_file
-from stbuild.frontend.module_copy import shared_copy
 from stbuild.frontend.trace import PREFILL_TOKENS, TracedModel, trace
 
 DECODE, PREFILL, ABOUT = "decode.pt2", "prefill.pt2", "about.json"
@@ -28,8 +28,8 @@ _FRAME = re.compile(r'File "([^"]+)", line (\d+), in (\S+)\n *([^\n]*)')
 _CELL = re.compile(r".*/ipykernel_\d+/(\d+)\.py")
 CELLS = "notebook"
 """The folder that cells of a notebook seem to lie in: their own has the number of a process in its name."""
-_ALONE = threading.Lock()
-"""torch.export, and the registers of nn.Module that it patches, are the process's."""
+ALONE = threading.Lock()
+"""torch.export works for one thread at a time, and a module that is traced has no values meanwhile."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,11 +46,10 @@ class ExportedModel:
 
 def export_model(module: nn.Module, context: int | None = None) -> ExportedModel:
     """Trace `module`, which stays as it is, with a KV cache of `context` positions."""
-    copied = shared_copy(unwrapped(module))
-    positions = _positions(copied, context)
-    with _ALONE:
-        decode = trace(copied, context=positions)
-        prefill = trace(copied, context=positions, tokens=min(PREFILL_TOKENS, positions))
+    positions = _positions(module, context)
+    with ALONE, borrowed(module):
+        decode = trace(module, context=positions)
+        prefill = trace(module, context=positions, tokens=min(PREFILL_TOKENS, positions))
     return ExportedModel(decode=decode, prefill=prefill)
 
 
@@ -59,9 +58,9 @@ def unwrapped(module: object) -> nn.Module:
     inner = getattr(module, "_orig_mod", module)
     if isinstance(inner, nn.Module):
         return inner
-    hint = "a class is called first" if isinstance(inner, type) else None
-    name = f"the class {inner.__name__}" if isinstance(inner, type) else f"a {type(inner).__name__}"
-    raise StbuildError(f"a model is a torch.nn.Module or a path, this is {name}", hint=hint)
+    hint = "call it first" if isinstance(inner, type) else None
+    name = f"the class {inner.__name__}" if isinstance(inner, type) else type(inner).__name__
+    raise StbuildError(f"a model is a torch.nn.Module or a path, got {name}", hint=hint)
 
 
 def write_exported(model: ExportedModel, folder: Path) -> None:

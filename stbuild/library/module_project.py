@@ -25,12 +25,13 @@ def file_module(
     folder: Path | None,
 ) -> Path:
     """The folder of the project, named by a digest of all that is in it, unless it is to be `folder`."""
-    from stbuild.frontend.exported import export_model, unwrapped, write_exported
+    from stbuild.frontend.exported import ALONE, export_model, unwrapped, write_exported
     from stbuild.frontend.parameter_file import digest_of, parameters_of, write_parameters
 
     plain = unwrapped(module)
     own = not {"weights", "seed"} & set(attributes)
-    parameters = parameters_of(plain) if own else {}
+    with ALONE:
+        parameters = parameters_of(plain) if own else {}
     exported = export_model(plain, context)
     chosen: dict[str, object] = {"model": EXPORTED, "context": exported.decode.context}
     if own:
@@ -68,7 +69,7 @@ def write_text_side(module: "nn.Module", tokenizer: Any, folder: Path) -> None:
         tokenizer.save(str(folder / "tokenizer.json"))
     else:
         hint = "give one of transformers or tokenizers, or a folder with a tokenizer.json"
-        raise StbuildError(f"a {type(tokenizer).__name__} is no tokenizer", hint=hint)
+        raise StbuildError(f"{type(tokenizer).__name__} is no tokenizer", hint=hint)
     if not (folder / "tokenizer.json").is_file():
         hint = "give a fast tokenizer: AutoTokenizer.from_pretrained(PATH, use_fast=True)"
         raise StbuildError("the tokenizer saves no tokenizer.json", hint=hint)

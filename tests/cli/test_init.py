@@ -12,8 +12,6 @@ from tests.conftest import WorkspaceFolder
 from tests.models import tiny_llama
 from tests.reference.conftest import PROJECT, smollm2_gguf  # noqa: F401  # a fixture
 
-SMALL = ("channels=2", "lanes=1", "chunk=4", "new_tokens=2")
-
 
 @pytest.fixture
 def outside(tmp_path: Path) -> WorkspaceFolder:
@@ -23,15 +21,10 @@ def outside(tmp_path: Path) -> WorkspaceFolder:
     return WorkspaceFolder(root=tmp_path / "somewhere", cache=tmp_path / "cache")
 
 
-def test_a_folder_becomes_a_project_that_builds(outside: WorkspaceFolder) -> None:
+def test_a_folder_becomes_a_project(outside: WorkspaceFolder) -> None:
+    """That it builds is tested with the library, where the model is compiled anyhow."""
     told = outside.ok("init", "new", "--model", "Tiny-Llama").out
     assert told == "made new/pyproject.toml and new/tiny_llama; now: cd new && stbuild tiny_llama\n"
-    sizes = [word for size in SMALL for word in ("--set", f"//tiny_llama:tiny_llama.{size}")]
-    done = outside.ok("tiny_llama", *sizes, cwd="new", timeout_s=300)
-    assert (
-        "bit-exact with the PyTorch reference: 1 prompts, 2 new tokens" in done.out
-        and "real weights" in done.out
-    )
     again = outside.fails("init", "--model", "../Tiny-Llama", cwd="new")
     assert again.startswith("error: tiny_llama is there already (remove it, or give the project another name")
     told = outside.ok("init", "--model", "../Tiny-Llama", "--name", "other", cwd="new").out

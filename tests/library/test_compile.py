@@ -1,88 +1,110 @@
 """`stbuild.compile_model`: a module in memory, a folder and a project become accelerators that answer."""
 
+import linecache
 import subprocess
 import sys
 import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
+import nbformat
 import pytest
 import torch
+from ipykernel.compiler import get_file_name
+from nbformat import NotebookNode
 from tokenizers import Tokenizer
 from transformers import LlamaForCausalLM
 
 import stbuild
 from stbuild import Accelerator, Progress, Sampling, StbuildError, compile_model
 from tests.conftest import CHECKOUT, WorkspaceFolder
-from tests.library.conftest import SMALL
-from tests.models import decoder, tiny_llama
+from tests.docs.notebook import NOTEBOOK, VOLATILE, execute, printed
 from tests.runtime.conftest import byte_tokenizer  # noqa: F401  # a fixture
 
+SMALL: dict[str, object] = {"channels": 2, "lanes": 1, "chunk": 4, "new_tokens": 2}
 CONTEXT = 32
+Make = Callable[[int], LlamaForCausalLM]
 
 
-def llama(seed: int = 0, **changes: Any) -> LlamaForCausalLM:
-    """A module that never ends its answer of its own."""
-    return tiny_llama(seed=seed, vocab_size=272, eos_token_id=None, **changes)
+@pytest.fixture(scope="module", autouse=True)
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """One cache for all tests here, so that a model is compiled once."""
+    folder = tmp_path_factory.mktemp("library") / "cache"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("STBUILD_CACHE", str(folder))
+        yield folder
+
+
+@pytest.fixture(scope="module")
+def notebook(cache: Path) -> NotebookNode:
+    """The notebook of the documentation, after a run with an empty cache."""
+    return execute(NOTEBOOK)
+
+
+@pytest.fixture(scope="module")
+def tiny_llama(notebook: NotebookNode) -> Make:
+    """The class of its second cell, as another notebook would have it that has the same cells."""
+    scope: dict[str, Any] = {"__name__": "__main__"}
+    for cell in [cell for cell in notebook.cells if cell.cell_type == "code"][:2]:
+        file = get_file_name(cell.source)
+        linecache.cache[file] = (len(cell.source), None, cell.source.splitlines(True), file)
+        exec(compile(cell.source, file, "exec"), scope)
+    made: Make = scope["TinyLlama"]
+    return made
 
 
 def compiled(module: torch.nn.Module, **options: Any) -> Accelerator:
     """An accelerator of a small machine."""
-    attributes = {**SMALL, **options.pop("attributes", {})}
-    return compile_model(module, context=CONTEXT, name="small", attributes=attributes, **options)
+    return compile_model(
+        module, name="small", attributes={**SMALL, **options.pop("attributes", {})}, **options
+    )
 
 
-def test_a_module_is_built_checked_and_answers(byte_tokenizer: Tokenizer) -> None:  # noqa: F811
-    module = llama()
+def test_the_notebook_prints_what_the_documentation_shows(notebook: NotebookNode) -> None:
+    """`python -m tests.docs.notebook` writes it anew."""
+    for shown, cell in zip(nbformat.read(NOTEBOOK, as_version=4).cells, notebook.cells, strict=True):
+        if VOLATILE in cell.metadata.get("tags", ()):
+            assert "\n[1/19] ran //small:trace Trace (" in printed(cell)
+        else:
+            assert printed(cell) == printed(shown), cell.source
+
+
+def test_an_equal_module_of_another_process_is_a_cache_hit(tiny_llama: Make) -> None:
+    module = tiny_llama(0)
     module.train()
     told: list[Progress] = []
-    accelerator = compiled(module, tokenizer=byte_tokenizer, progress=told.append)
+    accelerator = compiled(module, progress=told.append)
     report = accelerator.report
+    assert report.ran == 0 and report.cached == 25 and str(told[0]) == "exporting TinyLlama"
     assert report.check.startswith("bit-exact with the PyTorch reference: 1 prompts, 2 new tokens")
-    assert report.ran > 15 and "tok/s decode, measured on the emulated u55c" in report.speed
-    assert str(report).startswith(
-        "platform: u55c (sw_emu)\nweights: parameters (safetensors)\ncontext: 32 tok"
-    )
+    assert "tok/s decode, measured on the emulated u55c" in report.speed
+    assert str(report).startswith("platform: u55c (sw_emu)\nweights: parameters (safetensors)\ncontext: 32 t")
     assert "channels" in report.design
-    assert str(told[0]) == "exporting LlamaForCausalLM"
-    assert any("ran //small:trace Trace (" in str(each) for each in told)
-    assert module.training and module.config._attn_implementation == "sdpa"
+    assert module.training and all(p.requires_grad for p in module.parameters())
+    stream = accelerator.generate_ids([1, 2], max_tokens=6)
+    assert list(stream) == accelerator.run((1, 2), max_tokens=6).tokens == stream.answer.tokens
+    again = Accelerator.open(report.bundle)
+    assert again.run((1, 2), max_tokens=6).tokens == stream.answer.tokens and again.report.check == ""
+    assert repr(again) == "<Accelerator small for u55c (sw_emu)>"
+
+
+def test_a_tokenizer_comes_with_the_module(tiny_llama: Make, byte_tokenizer: Tokenizer) -> None:  # noqa: F811
+    accelerator = compiled(tiny_llama(0), tokenizer=byte_tokenizer, check=False)
+    assert accelerator.report.check == ""
     answer = accelerator.run("Hi", max_tokens=6)
     assert len(answer.tokens) == 6 and answer.prompt_tokens == 2
-    stream = accelerator.generate("Hi", max_tokens=6)
-    assert "".join(stream) == answer.text == stream.answer.text
-    drawn = Sampling(temperature=2.0, top_k=20, seed=1)
-    assert accelerator.run((1, 2), max_tokens=4, sampling=drawn).tokens == list(
-        accelerator.generate_ids([1, 2], max_tokens=4, sampling=drawn)
-    )
-    again = Accelerator.open(report.bundle)
-    assert again.run("Hi", max_tokens=6).tokens == answer.tokens and again.report.check == ""
-    assert repr(again) == "<Accelerator small for u55c (sw_emu)>"
-    check_equal_modules(byte_tokenizer, accelerator)
+    assert "".join(accelerator.generate("Hi", max_tokens=6)) == answer.text
+    sampling = Sampling(temperature=2.0, top_k=20, seed=1)
+    drawn = [accelerator.run("Hi", max_tokens=6, sampling=sampling).text for _ in range(2)]
+    assert drawn[0] == drawn[1]
+    with pytest.raises(StbuildError, match="a conversation needs a chat template"):
+        accelerator.chat()
 
 
-def check_equal_modules(tokenizer: Tokenizer, first: Accelerator) -> None:
-    """An equal module runs nothing; one with other weights is neither lowered nor compiled again."""
-    equal = compiled(llama(), tokenizer=tokenizer)
-    assert equal.report.ran == 0 and equal.report.bundle == first.report.bundle
-    told: list[str] = []
-    other = compiled(llama(seed=1), tokenizer=tokenizer, progress=lambda each: told.append(each.text))
-    ran = [line.split()[2] for line in told if line.startswith("ran ")]
-    assert sorted(ran) == ["Deploy", "Pack", "Package", "Reference", "Smoke", "Weights"]
-    assert other.report.bundle != first.report.bundle
-    assert first.run((1, 2, 3), max_tokens=5).tokens != other.run((1, 2, 3), max_tokens=5).tokens
-
-
-def test_halves_and_tied_weights_of_a_module_in_training() -> None:
-    """Weights of 16 bits are read as they are, one that is tied is stored once."""
-    module = llama(tie_word_embeddings=True)
-    accelerator = compiled(module.bfloat16(), check=False)
-    assert accelerator.report.check == "" and accelerator.run((1, 2), max_tokens=3).tokens
-    assert all(p.dtype == torch.bfloat16 for p in module.parameters())
-
-
-def test_a_module_of_one_s_own_in_two_threads() -> None:
+def test_two_modules_in_two_threads(tiny_llama: Make) -> None:
     """Both get what they gave; nothing that torch or the engine keeps for a process mixes them up."""
-    modules = [decoder(seed=seed) for seed in (0, 1)]
+    modules = [tiny_llama(seed) for seed in (2, 3)]
     made: dict[int, Accelerator] = {}
     failed: list[BaseException] = []
 
@@ -100,22 +122,77 @@ def test_a_module_of_one_s_own_in_two_threads() -> None:
     assert not failed and sorted(made) == [0, 1]
     answers = [made[number].run((1, 2, 3), max_tokens=8).tokens for number in (0, 1)]
     assert answers[0] != answers[1]
-    assert compiled(decoder(seed=0), check=False).report.ran == 0
+    for number, answer in enumerate(answers):
+        alone = compiled(modules[number], check=False)
+        assert alone.report.ran == 0 and alone.run((1, 2, 3), max_tokens=8).tokens == answer
 
 
-def test_a_folder_and_a_project(workspace: WorkspaceFolder) -> None:
+def test_a_folder_and_a_project(workspace: WorkspaceFolder, tiny_llama: Make) -> None:
     saved = workspace.root / "Tiny"
-    llama(max_position_embeddings=CONTEXT).save_pretrained(saved)
-    made = compile_model(saved, name="small", attributes=SMALL, folder=workspace.root / "small")
-    assert made.report.weights == "Tiny (safetensors)" and made.report.context == CONTEXT
-    assert "channels: 2\n" in (workspace.root / "small/BUILD.yaml").read_text()
-    again = compile_model(workspace.root / "small", attributes={"new_tokens": 3})
-    assert "3 new tokens" in again.report.check
-    assert made.run((1, 2), max_tokens=3).tokens == again.run((1, 2), max_tokens=3).tokens
+    tiny_llama(0).save_pretrained(saved)
+    told = workspace.ok("init", "--model", "Tiny", "--name", "small").out
+    assert told == "made small; now: stbuild small\n"
+    project = compile_model(workspace.root / "small", attributes=SMALL)
+    assert project.report.check.startswith("bit-exact") and project.report.weights == "Tiny (safetensors)"
+    folder = compile_model(saved, name="small", attributes=SMALL, check=False)
+    assert folder.report.ran == 0 and folder.report.context == CONTEXT
+    assert folder.run((1, 2), max_tokens=4).tokens == project.run((1, 2), max_tokens=4).tokens
     with pytest.raises(StbuildError, match=r"is a project already \(leave `name` and `folder` out\)"):
         compile_model(workspace.root / "small", name="x")
     with pytest.raises(StbuildError, match="`tokenizer` belongs to a module"):
         compile_model(saved, tokenizer=object())
+
+
+def test_a_failed_build_is_one_sentence(tiny_llama: Make) -> None:
+    module = tiny_llama(0)
+    with torch.no_grad():
+        module.lm_head.weight[3, 4] = float("nan")
+    with pytest.raises(StbuildError) as caught:
+        compiled(module)
+    said = str(caught.value)
+    assert "the tensor 'lm_head.weight' has values that are NaN or infinite" in said and "\n" not in said
+    log = said.partition("log: ")[2].rstrip(")")
+    assert "NaN" in Path(log).read_text()
+
+
+def test_a_project_that_is_kept(workspace: WorkspaceFolder, tiny_llama: Make) -> None:
+    kept = workspace.root / "small"
+    accelerator = compiled(tiny_llama(0), folder=kept, check=False)
+    assert accelerator.report.bundle.is_relative_to(workspace.root / "stbuild-out")
+    assert "parameters: " not in (kept / "BUILD.yaml").read_text()
+    assert compiled(tiny_llama(0), folder=kept, check=False).report.ran == 0
+    (workspace.root / "other").mkdir()
+    with pytest.raises(StbuildError, match="/other is there already, and is no project"):
+        compiled(tiny_llama(0), folder=workspace.root / "other")
+
+
+@pytest.mark.parametrize(
+    ("model", "options", "sentence"),
+    [
+        (3, {}, "a model is a torch.nn.Module or a path, got int"),
+        (torch.nn.Linear, {}, r"got the class Linear \(call it first\)"),
+        (torch.nn.Linear(2, 2), {}, "Linear.forward has no argument 'input_ids'"),
+        ("/nowhere/at/all", {}, "there is no model at /nowhere/at/all"),
+        (torch.nn.Linear(2, 2), {"name": "a/b"}, "the name 'a/b' has a slash"),
+        (torch.nn.Linear(2, 2), {"name": ""}, "the name '' is empty"),
+    ],
+)
+def test_what_is_refused(model: Any, options: dict[str, Any], sentence: str) -> None:
+    with pytest.raises(StbuildError, match=sentence):
+        compile_model(model, **options)
+
+
+def test_attributes_that_are_refused(tiny_llama: Make) -> None:
+    with pytest.raises(StbuildError, match=r"has no attribute 'chanels' \(did you mean 'channels'\?\)"):
+        compiled(tiny_llama(0), attributes={"chanels": 3})
+    with pytest.raises(StbuildError, match=r"no platform 'u56c' \(did you mean 'u55c'\?\)"):
+        compiled(tiny_llama(0), platform="u56c")
+    with pytest.raises(StbuildError, match="attributes are texts, numbers, and lists of them: Object"):
+        compiled(tiny_llama(0), attributes={"seed": object()})
+    with pytest.raises(StbuildError, match="a context of 99 is more than the model's max_position"):
+        compiled(tiny_llama(0), context=99)
+    with pytest.raises(StbuildError, match="int is no tokenizer"):
+        compiled(tiny_llama(0), tokenizer=3)
 
 
 def test_importing_the_package_is_light() -> None:
