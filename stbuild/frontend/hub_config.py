@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import transformers
 from transformers import AutoConfig, PreTrainedConfig
 from transformers.models.auto.configuration_auto import CONFIG_MAPPING
 from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
@@ -123,7 +124,10 @@ def _check_type(data: Mapping[str, Any], file: Path) -> None:
 def _check_kind(data: Mapping[str, Any], file: Path) -> None:
     kind, names = data["model_type"], data.get("architectures") or []
     names = names if isinstance(names, list) else [names]
-    foreign = [name for name in names if not str(name).endswith(_CAUSAL)]
+    foreign = [str(name) for name in names if not str(name).endswith(_CAUSAL)]
+    if foreign and not hasattr(transformers, foreign[0]):
+        message = f"the class {foreign[0]} is none of transformers' own"
+        raise StbuildError(message, where=str(file), hint=_BY_HAND)
     if kind not in MODEL_FOR_CAUSAL_LM_MAPPING_NAMES or foreign or data.get("is_encoder_decoder"):
         name = foreign[0] if foreign else f"a model of the model_type {kind!r}"
         hint = "give a causal language model, such as LlamaForCausalLM"

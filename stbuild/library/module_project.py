@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from stbuild import layout
 from stbuild.errors import StbuildError
 from stbuild.library.project import build_file
 from stbuild.library.store import Filed, file_once
@@ -12,7 +13,8 @@ from stbuild.library.store import Filed, file_once
 if TYPE_CHECKING:
     from torch import nn
 
-EXPORTED, WEIGHTS = "model.exported", "parameters"
+EXPORTED, PARAMETERS = "model.exported", "parameters"
+TOKENIZER = "tokenizer.json"
 
 
 def file_module(
@@ -29,31 +31,41 @@ def file_module(
     from stbuild.frontend.parameter_file import digest_of, parameters_of, write_parameters
 
     plain = unwrapped(module)
+    _check_tokenizer(tokenizer)
+    build_file(attributes)
     own = not {"weights", "seed"} & set(attributes)
     with ALONE:
         parameters = parameters_of(plain) if own else {}
     exported = export_model(plain, context)
     chosen: dict[str, object] = {"model": EXPORTED, "context": exported.decode.context}
     if own:
-        chosen["weights"] = WEIGHTS
+        chosen["weights"] = PARAMETERS
     text = build_file({**chosen, **attributes})
 
     def write(place: Path) -> None:
         (place / EXPORTED).mkdir()
         write_exported(exported, place / EXPORTED)
-        (place / "BUILD.yaml").write_text(text, encoding="utf-8")
+        (place / layout.BUILD_FILE).write_text(text, encoding="utf-8")
         if own:
-            (place / WEIGHTS).mkdir()
-            write_text_side(plain, tokenizer, place / WEIGHTS)
+            (place / PARAMETERS).mkdir()
+            _write_text_side(plain, tokenizer, place / PARAMETERS)
 
     def add(place: Path) -> None:
         if own:
-            write_parameters(place / WEIGHTS / "model.safetensors", parameters)
+            write_parameters(place / PARAMETERS / "model.safetensors", parameters)
 
     return file_once(Filed(name=name, write=write, digest=digest_of(parameters), add=add), folder)
 
 
-def write_text_side(module: "nn.Module", tokenizer: Any, folder: Path) -> None:
+def _check_tokenizer(tokenizer: object) -> None:
+    if tokenizer is None or isinstance(tokenizer, str | Path) or hasattr(tokenizer, "save_pretrained"):
+        return
+    if not (hasattr(tokenizer, "save") and hasattr(tokenizer, "token_to_id")):
+        hint = "give one of transformers or tokenizers, or a folder with a tokenizer.json"
+        raise StbuildError(f"{type(tokenizer).__name__} is no tokenizer", hint=hint)
+
+
+def _write_text_side(module: "nn.Module", tokenizer: Any, folder: Path) -> None:
     """The tokenizer's files, and the tokens that end an answer, as transformers keeps them."""
     generation = getattr(module, "generation_config", None)
     ends = getattr(generation, "eos_token_id", None)
@@ -65,19 +77,16 @@ def write_text_side(module: "nn.Module", tokenizer: Any, folder: Path) -> None:
         _copy(Path(tokenizer).expanduser(), folder)
     elif hasattr(tokenizer, "save_pretrained"):
         tokenizer.save_pretrained(folder)
-    elif hasattr(tokenizer, "save") and hasattr(tokenizer, "token_to_id"):
-        tokenizer.save(str(folder / "tokenizer.json"))
     else:
-        hint = "give one of transformers or tokenizers, or a folder with a tokenizer.json"
-        raise StbuildError(f"{type(tokenizer).__name__} is no tokenizer", hint=hint)
-    if not (folder / "tokenizer.json").is_file():
+        tokenizer.save(str(folder / TOKENIZER))
+    if not (folder / TOKENIZER).is_file():
         hint = "give a fast tokenizer: AutoTokenizer.from_pretrained(PATH, use_fast=True)"
-        raise StbuildError("the tokenizer saves no tokenizer.json", hint=hint)
+        raise StbuildError(f"the tokenizer saves no {TOKENIZER}", hint=hint)
 
 
 def _copy(source: Path, folder: Path) -> None:
-    if not (source / "tokenizer.json").is_file():
-        raise StbuildError("the folder has no tokenizer.json", where=str(source))
-    for name in ("tokenizer.json", "tokenizer_config.json", "chat_template.jinja", "generation_config.json"):
+    if not (source / TOKENIZER).is_file():
+        raise StbuildError(f"the folder has no {TOKENIZER}", where=str(source))
+    for name in (TOKENIZER, "tokenizer_config.json", "chat_template.jinja", "generation_config.json"):
         if (source / name).is_file():
             (folder / name).write_bytes((source / name).read_bytes())

@@ -171,7 +171,7 @@ def test_damaged_folders(tmp_path: Path) -> None:
         read_exported(folder)
     (folder / "decode.pt2").write_bytes(program)
     (folder / "about.json").write_text("{}")
-    with pytest.raises(StbuildError, match=r"not an exported model: about\.json cannot be read: 'context'"):
+    with pytest.raises(StbuildError, match=r"not an exported model: about\.json cannot be read: 'names'"):
         read_exported(folder)
 
 
