@@ -1,5 +1,6 @@
 """Where the library keeps the projects that it makes: in the cache, or in a folder that the user names."""
 
+import filecmp
 import hashlib
 import shutil
 import tempfile
@@ -37,7 +38,7 @@ def file_once(project: Filed, folder: Path | None = None) -> Path:
     project whose accelerator is in use is never changed.
     """
     if folder is not None:
-        return _in_folder(project, folder.expanduser().absolute())
+        return _in_folder(project, folder.expanduser().resolve())
     models = layout.default_cache_dir() / MODELS
     models.mkdir(parents=True, exist_ok=True)
     made = Path(tempfile.mkdtemp(prefix=".new-", dir=models))
@@ -67,13 +68,21 @@ def _in_folder(project: Filed, folder: Path) -> Path:
         place = Path(name)
         project.write(place)
         project.add(place)
-        for path in sorted(place.rglob("*")):
-            target = folder / path.relative_to(place)
-            if path.is_dir():
-                target.mkdir(exist_ok=True)
-            elif not target.is_file() or target.read_bytes() != path.read_bytes():
-                path.replace(target)
+        _replace(place, folder)
     return folder
+
+
+def _replace(made: Path, folder: Path) -> None:
+    """Give `folder` the files of `made`, and its subfolders no others; equal files stay as they are."""
+    for path in sorted(made.rglob("*")):
+        target = folder / path.relative_to(made)
+        if path.is_dir():
+            target.mkdir(exist_ok=True)
+            for old in target.iterdir():
+                if not (path / old.name).exists():
+                    old.unlink()
+        elif not target.is_file() or not filecmp.cmp(path, target, shallow=False):
+            path.replace(target)
 
 
 def _digest(place: Path, other: str) -> str:
