@@ -56,16 +56,13 @@ def compile_model(
 
     `model` is a torch.nn.Module, a Hugging Face folder, a .gguf file, or the folder of a project with a
     BUILD.yaml. Only what has changed is done: an equal module is found in the cache, and one with other
-    weights is neither lowered nor compiled again.
+    weights is neither lowered nor compiled again. A StbuildError says what is wrong and what to do.
 
     `context` is how many tokens the KV cache holds (default: what the model was made for, at most 2048).
     `tokenizer` belongs to a module: one of transformers or tokenizers, or a folder with a tokenizer.json.
     `attributes` are those of llm_accelerator, such as {"prompts": ["Hello"], "channels": 8}; with "weights"
     or "seed" among them the module's own parameters are not read. `name` names the design. `folder`, in a
-    workspace, keeps the project; else it is in the cache. `check=False` leaves the check out. `progress` is
-    called with each `Progress`; `print` will do.
-
-    A StbuildError says in one sentence what is wrong and what to do about it.
+    workspace, keeps the project. `progress` is called with each `Progress`; `print` will do.
     """
     began = time.monotonic()
     tell: Listener = progress or (lambda _: None)

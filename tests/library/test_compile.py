@@ -144,8 +144,8 @@ def test_a_folder_and_a_project(workspace: WorkspaceFolder, tiny_llama: Make) ->
     plain.save_pretrained(saved)
     told = workspace.ok("init", "--model", "Tiny", "--name", "small").out
     assert told == "made small; now: stbuild small\n"
-    project = compile_model(workspace.root / "small", attributes=SMALL)
-    assert project.report.check.startswith("bit-exact") and project.report.weights == "Tiny (safetensors)"
+    project = compile_model(workspace.root / "small", attributes=SMALL, check=False)
+    assert project.report.weights == "Tiny (safetensors)"
     folder = compile_model(saved, name="small", attributes=SMALL, check=False)
     assert folder.report.ran == 0 and folder.report.context == CONTEXT
     assert folder.run((1, 2), max_tokens=4).tokens == project.run((1, 2), max_tokens=4).tokens
