@@ -6,6 +6,9 @@ from stbuild.api import Context, File, Resources, Tree, rule
 from stbuild.limits import MAX_CONTEXT
 from stbuild.providers import TraceInfo
 
+EXPORTED = ".exported"
+"""The ending of a folder with exported programs."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class TorchTrace:
@@ -14,6 +17,7 @@ class TorchTrace:
     `srcs` are the files that it imports or reads, such as a config.json. `formats` is a JSON file with the
     graph's fraction bits where they are not the usual ones, for the steps behind this one. `merge_lora` adds
     the low-rank products of LoRA modules to the matrices beside them.
+    A folder `*.exported` has a module that the library has exported in the process that made it.
     """
 
     model: File
@@ -49,9 +53,9 @@ def _check(ctx: Context[TorchTrace]) -> None:
     model, context, formats = ctx.attrs.model, ctx.attrs.context, ctx.attrs.formats
     if formats and (isinstance(formats, Tree) or not formats.name.endswith(".json")):
         ctx.fail(f"formats takes a JSON file, got {formats.name}", attribute="formats")
-    if isinstance(model, Tree):
+    if isinstance(model, Tree) and not model.name.endswith(EXPORTED):
         ctx.fail(f"model takes a Python file, {model.real or model.path} is a folder", attribute="model")
-    if not model.name.endswith(".py"):
+    if not isinstance(model, Tree) and not model.name.endswith(".py"):
         ctx.fail(f"model takes a Python file, got {model.name}", attribute="model")
     if not 1 <= context <= MAX_CONTEXT:
         ctx.fail(f"context takes 1 to {MAX_CONTEXT:,} positions, got {context:,}", attribute="context")

@@ -8,6 +8,7 @@ from typing import NoReturn
 
 def main() -> int:
     """Run the command line with this process's arguments; 130 when it was interrupted."""
+    _open_closed_streams()
     try:
         return _answer()
     except KeyboardInterrupt:
@@ -15,6 +16,14 @@ def main() -> int:
         return 130
     except OSError as error:
         return _unheard(error)
+
+
+def _open_closed_streams() -> None:
+    """Let a standard stream that was closed lead nowhere, before a file of ours takes its number."""
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is None:
+            os.open(os.devnull, os.O_RDWR)  # the lowest number that is free
+            setattr(sys, name, open(number, "w" if number else "r", closefd=False))  # noqa: SIM115
 
 
 def _answer() -> int:

@@ -34,7 +34,8 @@ ALLOWED: dict[str, set[str]] = {
     "providers": {"platform", "errors", "engine"},  # of the engine only File and Tree, which rules hand on
     "api": {"engine", "platform", "target", "providers", "errors"},
     "console": {"errors", "engine"},
-    "cli": {"engine", "console", "api", "errors", "layout", "runtime", "toolchain"},
+    "library": {"engine", "console", "frontend", "runtime", "package", "errors", "layout"},
+    "cli": {"library", "engine", "console", "api", "errors", "layout", "runtime"},
     "__main__": {"engine", "cli"},
 }
 """What each part of stbuild may import of the others."""

@@ -1,7 +1,6 @@
 """`stbuild build`: make targets and end with what came out."""
 
 import argparse
-import json
 import sys
 import time
 from contextlib import closing
@@ -17,7 +16,8 @@ from stbuild.engine.record.events import Events
 from stbuild.engine.repeat.delta import find
 from stbuild.engine.repeat.noop import Saved, load
 from stbuild.engine.session import Session, session
-from stbuild.errors import StbuildError, shortened
+from stbuild.errors import shortened
+from stbuild.library.building import build, summary_of
 
 
 def declare(parser: argparse.ArgumentParser) -> None:
@@ -60,22 +60,7 @@ def _once(options: argparse.Namespace, saved: Saved | None) -> tuple[int, Seen]:
 def build_and_tell(opened: Session, workspace: Workspace, options: argparse.Namespace) -> Report:
     """Build, and note in the log how it ended."""
     command = " ".join(sys.argv[1:])
-    opened.events.emit("command", argv=command, configuration=opened.graph.configuration)
-    try:
-        report = opened.build(build_options(workspace, options))
-    except StbuildError as error:
-        opened.events.emit("build_refused", message=str(error))
-        raise
-    report.seconds = time.monotonic() - options.began
-    opened.events.emit(
-        "build_finished",
-        ran=report.ran,
-        cached=report.cached,
-        clean=report.clean,
-        failed=len(report.failures),
-        seconds=round(report.seconds, 3),
-    )
-    return report
+    return build(opened, build_options(workspace, options), command=command, began=options.began)
 
 
 def close(opened: Session, report: Report, stream: TextIO) -> list[str]:
@@ -96,8 +81,4 @@ def close(opened: Session, report: Report, stream: TextIO) -> list[str]:
 
 def summary_lines(opened: Session, label: str) -> list[str]:
     """What a target's summary says of its bundle, its check and its speed."""
-    summary: dict[str, str] = {}
-    for file in opened.graph.targets[label].summary:
-        summary.update(json.loads(opened.path(file).read_text()))
-    shown = ("bundle", "check", "floats", "speed")
-    return [f"{name}: {summary[name]}" for name in shown if summary.get(name)]
+    return [f"{name}: {text}" for name, text in summary_of(opened, label).items()]

@@ -1,9 +1,13 @@
 """`stbuild init`: a workspace with a project that builds."""
 
 import argparse
+import os
 from pathlib import Path
 
+from stbuild.engine.graph.names import path_problem
+from stbuild.engine.load.workspace import find_workspace
 from stbuild.errors import StbuildError
+from stbuild.library.project import make_project, write_project
 
 _WORKSPACE = """[tool.stbuild]
 platform = "u55c"
@@ -31,25 +35,65 @@ _IGNORE = "stbuild-out/\n"
 def declare(parser: argparse.ArgumentParser) -> None:
     """The arguments of this command."""
     parser.add_argument("folder", nargs="?", default=".", help="the workspace to make (default: here)")
+    parser.add_argument(
+        "--model",
+        metavar="DIR|FILE.gguf",
+        help="make a project for this Hugging Face folder or GGUF file; in a workspace, add it there",
+    )
+    parser.add_argument("--name", help="with --model: the project's name (default: the model's)")
     parser.add_argument("--verbose", "-v", action="store_true", help="tell more")
 
 
 def execute(options: argparse.Namespace) -> int:
     """Write what is not there; refuse to change what is."""
     root = Path(options.folder)
-    project = root / "pyproject.toml"
-    text = project.read_text() if project.exists() else ""
-    if "[tool.stbuild]" in text:
+    if options.model is not None:
+        return _of_model(root, Path(options.model), options.name)
+    if options.name is not None:
+        raise StbuildError("--name is the name of a project for --model", hint="give --model too")
+    if is_workspace(root):
         raise StbuildError(f"{root.absolute()} is a workspace already")
     package = root / "hello"
     if package.exists():
         raise StbuildError(f"{package} is there already", hint="init makes a package of this name")
     package.mkdir(parents=True)
-    project.write_text(f"{text}\n{_WORKSPACE}" if text else _WORKSPACE)
+    _make_workspace(root)
     (package / "BUILD.yaml").write_text(_BUILD)
     (package / "name.txt").write_text("world\n")
-    ignore = root / ".gitignore"
+    print(f"made {root / 'pyproject.toml'}, {package}/BUILD.yaml; now: stbuild hello, stbuild test //...")
+    return 0
+
+
+def is_workspace(root: Path) -> bool:
+    """Whether the folder itself is a workspace."""
+    project = root / "pyproject.toml"
+    return project.exists() and "[tool.stbuild]" in project.read_text()
+
+
+def _of_model(root: Path, model: Path, name: str | None) -> int:
+    """A project for a model, in the workspace around `root`, or in a new one."""
+    if name is not None and (problem := "is empty" if not name else path_problem(name)):
+        raise StbuildError(f"--name {name!r} {problem}", hint="use letters, digits and _")
+    project = make_project(model, name=name)
+    folder = root / project.name
+    write_project(project, folder)
+    made = [str(folder)]
+    try:
+        workspace = find_workspace(root.absolute()).root
+    except StbuildError:
+        _make_workspace(root)
+        workspace, made = root.absolute(), [str(root / "pyproject.toml"), *made]
+    label = os.path.relpath(folder.absolute(), workspace)
+    change = "" if workspace == Path.cwd() else f"cd {os.path.relpath(workspace)} && "
+    print(f"made {' and '.join(made)}; now: {change}stbuild {label}")
+    if not project.weights:
+        print(f"{model} has no weights: the project uses synthetic ones, until you give it --weights PATH")
+    return 0
+
+
+def _make_workspace(root: Path) -> None:
+    project, ignore = root / "pyproject.toml", root / ".gitignore"
+    text = project.read_text() if project.exists() else ""
+    project.write_text(f"{text}\n{_WORKSPACE}" if text else _WORKSPACE)
     if not ignore.exists():
         ignore.write_text(_IGNORE)
-    print(f"made {project}, {package}/BUILD.yaml; now: stbuild hello, stbuild test //...")
-    return 0

@@ -21,7 +21,7 @@ COMMANDS = {
     "diff": "which keys differ between two builds, and why",
     "log": "the last builds, what they cost and what the cache saved",
     "cache": "the size of the cache, its health, and making it smaller",
-    "init": "make a workspace with a project that builds",
+    "init": "make a workspace with a project that builds; `--model` makes it for a model on disk",
     "completion": "what a shell needs to complete commands and labels",
     "lock": "write down the versions of tools, so that another one is refused",
     "doctor": "what this machine has and lacks",

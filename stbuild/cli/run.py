@@ -7,20 +7,17 @@ import sys
 from contextlib import closing
 from functools import partial
 from importlib import import_module
-from pathlib import Path
 from types import ModuleType
 
 from stbuild.cli.build import build_and_tell, close
 from stbuild.cli.parser import add_build_options
 from stbuild.cli.request import cache_dir, display_of, make_request, open_workspace
-from stbuild.engine.graph.artifact import File, Tree
-from stbuild.engine.graph.graph import TargetNode
+from stbuild.engine.graph.artifact import File
 from stbuild.engine.graph.label import Label, default_name
 from stbuild.engine.record.events import Events
 from stbuild.engine.session import Session, session
 from stbuild.errors import StbuildError
-
-BUNDLE = "xclbin"
+from stbuild.library.building import BUNDLE, bundle_of
 
 
 def declare(parser: argparse.ArgumentParser) -> None:
@@ -54,17 +51,6 @@ def execute(options: argparse.Namespace) -> int:
         return subprocess.run([*argv, *options.rest], check=False).returncode
     signal.signal(signal.SIGTERM, signal.SIG_DFL)  # nothing is left to put in order
     return int(_commands().run(bundle, list(options.rest)))
-
-
-def bundle_of(opened: Session, target: TargetNode) -> Path:
-    """The bundle among a target's files: its one tree, else its one file, else the folder they lie in."""
-    trees = [file for file in target.files if isinstance(file, Tree)]
-    for group in (trees, list(target.files)):
-        if len(group) == 1:
-            return opened.path(group[0])
-    if target.files:
-        return opened.path(target.files[0]).parent
-    raise StbuildError(f"{target.label} makes no bundle", where=target.where)
 
 
 def _commands() -> ModuleType:

@@ -8,6 +8,7 @@ from torch import nn
 from stbuild.errors import StbuildError
 from stbuild.frontend import blocks
 from stbuild.frontend.builder import NoLowering
+from stbuild.frontend.exported import ExportedModel
 from stbuild.frontend.lower import FlatModel, lower
 from stbuild.frontend.masks import check_mask
 from stbuild.frontend.positions import tabulate
@@ -27,9 +28,9 @@ class ModelGraph:
     tables: dict[str, Table]
 
 
-def decode_graph(model: nn.Module, *, name: str, context: int) -> ModelGraph:
+def decode_graph(model: nn.Module | ExportedModel, *, name: str, context: int) -> ModelGraph:
     """The graph of `model`, lowered from one decode step."""
-    flat = _lowered(trace(model, context=context))
+    flat = _lowered(_traced(model, context))
     values = tabulate(flat.tables, flat.masks, context=context)
     tables = tuple(PositionTable(name=n, width=t.shape[1]) for n, t in values.items())
     graph = blocks.graph_of(
@@ -38,15 +39,21 @@ def decode_graph(model: nn.Module, *, name: str, context: int) -> ModelGraph:
     return ModelGraph(graph=graph, tables=values)
 
 
-def prefill_ops(model: nn.Module, *, context: int) -> FlatModel:
+def prefill_ops(model: nn.Module | ExportedModel, *, context: int) -> FlatModel:
     """The flat ops of `model`, lowered from a prefill; its masks are checked at some positions."""
     tokens = min(PREFILL_TOKENS, context)
-    flat = _lowered(trace(model, context=context, tokens=tokens))
+    flat = _lowered(_traced(model, context, tokens))
     masks = tuple(mask for mask, _ in flat.masks)
     for position, values in enumerate(evaluate(masks, min(context, tokens + 7), tokens)):
         for mask, (_, form) in zip(values, flat.masks, strict=True):
             check_mask(mask, form, position)
     return flat
+
+
+def _traced(model: nn.Module | ExportedModel, context: int, tokens: int = 1) -> TracedModel:
+    if isinstance(model, ExportedModel):
+        return model.traced(tokens)
+    return trace(model, context=context, tokens=tokens)
 
 
 def _lowered(traced: TracedModel) -> FlatModel:

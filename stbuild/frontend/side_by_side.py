@@ -8,13 +8,14 @@ import torch
 from torch import nn
 
 from stbuild.errors import StbuildError
+from stbuild.frontend.exported import ExportedModel
 from stbuild.frontend.model_graph import ModelGraph, check_prefill, decode_graph, prefill_ops
 from stbuild.ir.derived import Derived
 from stbuild.ir.graph import Graph
 
 
 def checked_graph(
-    model: nn.Module, *, name: str, context: int, merged: tuple[Derived, ...] = ()
+    model: nn.Module | ExportedModel, *, name: str, context: int, merged: tuple[Derived, ...] = ()
 ) -> ModelGraph:
     """The graph of `model` from a decode step, checked against that of a prefill.
 
@@ -45,7 +46,7 @@ def with_merged(graph: Graph, merged: tuple[Derived, ...]) -> Graph:
     return replace(graph, derived=(*graph.derived, *(m for m in merged if m.name in used)))
 
 
-def _send_prefill(out: Connection, model: nn.Module, context: int) -> None:
+def _send_prefill(out: Connection, model: nn.Module | ExportedModel, context: int) -> None:
     """In the forked process: the flat model of a prefill, or the exception."""
     torch.set_num_threads(1)
     try:

@@ -51,6 +51,11 @@ class Session:
         return len(self._history)
 
     @property
+    def context(self) -> int:
+        """Tokens that the KV cache holds."""
+        return self._model.context
+
+    @property
     def room(self) -> int:
         """Tokens that still fit."""
         return self._model.context - self.position

@@ -36,6 +36,11 @@ class Tokenizer:
 
     def encode(self, text: str, *, special: bool) -> tuple[int, ...]:
         """The ids of `text`; with `special`, those that the tokenizer puts around it too."""
+        try:
+            text.encode()
+        except UnicodeEncodeError:
+            hint = "convert it, for example with iconv"
+            raise StbuildError("the text has bytes in it that are not UTF-8", hint=hint) from None
         return tuple(self._library.encode(text, add_special_tokens=special).ids)
 
     def decode(self, tokens: tuple[int, ...], *, special: bool = False) -> str:

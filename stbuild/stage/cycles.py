@@ -50,7 +50,7 @@ def main(args: Namespace) -> None:
 
 def simulate(device: NativeDevice, design: Design, platform: Platform, prompt: int = PROMPT) -> CycleEstimate:
     """A prefill, the decode step behind it, and those at the two ends of the context, each once."""
-    clock_mhz = round(bundle.manifest.clock_mhz) or design.sizes.clock_mhz
+    clock_mhz = round(device.clock_mhz) or design.sizes.clock_mhz
     supply = replace(supply_of(design, platform), clock_mhz=clock_mhz)
     found = control_rates(design, supply)
     set_bandwidth(device, found)

@@ -3,6 +3,7 @@
 import json
 from argparse import Namespace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from stbuild.errors import StbuildError
 from stbuild.frontend.model_source import check_source
@@ -11,14 +12,18 @@ from stbuild.ir.graph import Graph
 from stbuild.ir.printer import graph_text
 from stbuild.stage.entry import run_stage, stage_parser
 
+if TYPE_CHECKING:
+    from stbuild.frontend.model_graph import ModelGraph
+
 
 def main(args: Namespace) -> None:
     """Trace a decode step and a prefill, check that they are one graph, and write it."""
+    if Path(args.model).is_dir():
+        return _exported(args)
     check_source(Path(args.model))
     from stbuild.frontend.context import check_context  # Late: these import torch, which takes seconds.
     from stbuild.frontend.model_file import load_model
     from stbuild.frontend.side_by_side import checked_graph
-    from stbuild.frontend.tables import write_tables
 
     loaded, context = load_model(Path(args.model), lora_merged=args.merge_lora), int(args.context)
     try:
@@ -27,9 +32,28 @@ def main(args: Namespace) -> None:
     except StbuildError as error:
         error.where = error.where or args.model
         raise
+    _write(args, traced, loaded.weight_names)
+    return None
+
+
+def _exported(args: Namespace) -> None:
+    """The same of a model that was exported before."""
+    from stbuild.frontend.exported import read_exported
+    from stbuild.frontend.side_by_side import checked_graph
+
+    model = read_exported(Path(args.model))
+    if model.decode.context != int(args.context):
+        message = f"the model was exported for a context of {model.decode.context}, not of {args.context}"
+        raise StbuildError(message, where=args.model, hint="export it again, or set `context` to that")
+    _write(args, checked_graph(model, name=args.name, context=model.decode.context), {})
+
+
+def _write(args: Namespace, traced: "ModelGraph", names: dict[str, str]) -> None:
+    from stbuild.frontend.tables import write_tables
+
     serde.write(Path(args.graph), traced.graph)
     write_tables(Path(args.tables), traced.tables)
-    Path(args.names).write_text(json.dumps(dict(sorted(loaded.weight_names.items())), indent=1) + "\n")
+    Path(args.names).write_text(json.dumps(dict(sorted(names.items())), indent=1) + "\n")
     Path(args.lines).write_text(json.dumps(source_lines(traced.graph), indent=1, sort_keys=True) + "\n")
     Path(args.text).write_text(graph_text(traced.graph))
 
@@ -42,7 +66,7 @@ def source_lines(graph: Graph) -> dict[str, str]:
 if __name__ == "__main__":
     parser = stage_parser(
         "Trace a model.",
-        model="file that defines model()",
+        model="file that defines model(), or folder of an exported model",
         context="positions of the KV cache",
         name="the model's name",
         graph="tensor graph to write",

@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import pty
+import shlex
 import subprocess
 import sys
 import time
@@ -145,6 +146,18 @@ def test_watch_tests_again(workspace: WorkspaceFolder) -> None:
     out, _ = process.communicate(timeout=30)
     assert process.returncode == 130
     assert out.startswith("PASSED    //p:t (")
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_standard_streams_that_are_closed(workspace: WorkspaceFolder, closed: str) -> None:
+    workspace.build_file("p", "genrule: {name: p, outs: [o], cmd: 'echo hi | tee $@'}")
+    argv = shlex.join([sys.executable, "-P", "-m", "stbuild", "p"])
+    for _ in range(2):
+        done = subprocess.run(
+            ["bash", "-c", f"{argv} {closed}"], cwd=workspace.root, env=workspace.environment(), check=False
+        )
+        assert done.returncode == 0
+    assert workspace.output("p/o").read_text() == "hi\n"
 
 
 def test_init_makes_a_workspace_that_builds(tmp_path: Path) -> None:

@@ -60,6 +60,9 @@ def test_an_installed_stbuild_builds_elsewhere(workspace: WorkspaceFolder, tmp_p
     )
     inside = str(tmp_path) in where.stdout
     assert inside == (how == "wheel")
+    code = "from importlib.metadata import distribution as d; d = d('stbuild'); print(d.metadata.as_string())"
+    about = subprocess.run([python, "-P", "-c", code], capture_output=True, text=True, check=True).stdout
+    assert "License-Expression: Apache-2.0\nLicense-File: LICENSE\n" in about
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """`stbuild run` on a bundle: what it prints, where, and what it says when something is missing."""
 
-import io
 import re
 from collections.abc import Callable
 from dataclasses import replace
@@ -85,42 +84,6 @@ def test_a_stop_token_ends_the_answer(make_bundle: MakeBundle, manifest: Manifes
     assert [int(word) for word in capsys.readouterr().out.split()] == ids[:2]
 
 
-def test_a_conversation_feeds_only_what_is_new(
-    make_bundle: MakeBundle, capsys: Captured, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("sys.stdin", io.StringIO("Hi\nYo\n\nnever read\n"))
-    assert run(make_bundle(), ["--chat", "--max-tokens", "2"]) == 0
-    prompts = re.findall(r"prompt of (\d+) ", capsys.readouterr().err)
-    assert len(prompts) == 2
-    whole = 2 * len("<user\nHi>\n") + len("<assistant\n>\n") + 2
-    assert int(prompts[1]) < whole
-
-
-def test_a_turn_that_does_not_fit_is_left_out(
-    make_bundle: MakeBundle, capsys: Captured, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("sys.stdin", io.StringIO("Hi\n" + 100 * "x" + "\nYo\n"))
-    assert run(make_bundle(), ["--chat", "--max-tokens", "2"]) == 0
-    out, err = capsys.readouterr()
-    assert len(out.splitlines()) == 2
-    assert re.search(
-        r"\[with this the conversation would have 1\d\d tokens, the context holds 64: left out", err
-    )
-    assert len(re.findall(r"prompt of (\d+) ", err)) == 2
-
-
-class Typist:
-    """A person at a terminal who presses Ctrl-C while they are asked for a line."""
-
-    def isatty(self) -> bool:
-        """A terminal."""
-        return True
-
-    def readline(self) -> str:
-        """What the key does."""
-        raise KeyboardInterrupt
-
-
 def interrupt_after(tokens: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Ctrl-C at the decode step behind so many tokens of the first answer."""
     decode, left = Session.decode, [tokens]
@@ -134,18 +97,6 @@ def interrupt_after(tokens: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Session, "decode", pressed)
 
 
-def test_ctrl_c_stops_an_answer_and_not_the_conversation(
-    make_bundle: MakeBundle, manifest: Manifest, capsys: Captured, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    endless = replace(manifest, model=replace(manifest.model, stop_tokens=()))
-    monkeypatch.setattr("sys.stdin", io.StringIO("Hi\nYo\n\n"))
-    interrupt_after(2, monkeypatch)
-    assert run(make_bundle(endless), ["--chat", "--max-tokens", "4"]) == 0
-    err = capsys.readouterr().err
-    assert "[2 tokens at " in err and "[4 tokens at " in err
-    assert err.count("[stopped; an empty line ends the conversation]") == 1
-
-
 def test_ctrl_c_ends_the_answer_to_a_prompt_on_a_line_of_its_own(
     make_bundle: MakeBundle, manifest: Manifest, capsys: Captured, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -156,25 +107,15 @@ def test_ctrl_c_ends_the_answer_to_a_prompt_on_a_line_of_its_own(
     assert re.fullmatch(r"(\d+ ){2}\n", capsys.readouterr().out)
 
 
-def test_ctrl_c_where_a_line_is_awaited_ends_the_conversation(
-    make_bundle: MakeBundle, capsys: Captured, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("sys.stdin", Typist())
-    with pytest.raises(KeyboardInterrupt):
-        run(make_bundle(), ["--chat"])
-    assert capsys.readouterr().err == "> \n"
-
-
 @pytest.mark.parametrize("argv", [["--prompt", "Hi"], ["--chat"]])
 def test_text_without_a_tokenizer(make_bundle: MakeBundle, argv: list[str]) -> None:
     with pytest.raises(StbuildError, match=r"text needs a tokenizer, and this bundle has none .*--tokens"):
         run(make_bundle(text=False), argv)
 
 
-def test_a_conversation_without_a_template(make_bundle: MakeBundle, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_conversation_without_a_template(make_bundle: MakeBundle) -> None:
     folder = make_bundle()
     (folder / "chat_template.jinja").unlink()
-    monkeypatch.setattr("sys.stdin", io.StringIO(""))
     with pytest.raises(StbuildError, match="a conversation needs a chat template"):
         run(folder, ["--chat"])
     assert run(folder, ["--prompt", "Hi", "--max-tokens", "1"]) == 0
@@ -214,9 +155,15 @@ def test_a_broken_tokenizer(make_bundle: MakeBundle) -> None:
     [
         (["--tokens", "1 two"], "'two' is not a token id"),
         (["--tokens", ""], "the prompt is empty"),
-        (["--tokens", "1", "--max-tokens", "0"], "--max-tokens must be 1 or more, got 0"),
+        (["--tokens", "1", "--max-tokens", "0"], "max-tokens must be 1 or more, got 0"),
         (["--tokens", "1", "--chat"], r"not allowed with argument --tokens \(`-- --help` "),
         ([], "one of the arguments --prompt --chat --tokens is required"),
+        (
+            ["--tokens", "1", "--top-k", "3"],
+            "top-k has no effect at temperature 0",
+        ),
+        (["--tokens", "1", "--top-p", "0.5"], "top-p has no effect at temperature 0"),
+        (["--prompt", "\udcff"], r"the text has bytes in it that are not UTF-8 \(convert it, for"),
         (["--tokens", "1", "--seed", "x"], "argument --seed: invalid int value: 'x'"),
         (["--tokens", "1 " * 65], "the prompt has 65 tokens, the context holds 64"),
     ],

@@ -6,13 +6,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from stbuild.errors import StbuildError
 from stbuild.package.bundle import BufferArgument, Bundle, Manifest, load_bundle
 from stbuild.runtime.devices.native import NativeDevice
-from stbuild.runtime.sampling import Sampler, Sampling, probabilities
+from stbuild.runtime.sampling import Sampler, Sampling
 from stbuild.runtime.session import Session
 from stbuild.runtime.smoke import Recorder, run_prompt
 
@@ -165,24 +163,3 @@ def test_sampling_follows_the_seed_and_the_logits(bundle: Bundle) -> None:
     assert Sampler(Sampling(temperature=1e-3, seed=1)).choose(greedy, session) == greedy
     many = Sampler(Sampling(temperature=5.0, seed=1))
     assert len({many.choose(greedy, session) for _ in range(50)}) > 5
-
-
-@settings(max_examples=30)
-@given(st.lists(st.integers(-(2**31) + 1, 2**31 - 1), min_size=1, max_size=8), st.floats(0.01, 10))
-def test_probabilities_sum_to_one_and_keep_the_order(logits: list[int], temperature: float) -> None:
-    values = np.array(logits, np.int32)
-    chances = probabilities(values, temperature)
-    assert chances.sum() == pytest.approx(1)
-    assert chances[values.argmax()] == chances.max()
-
-
-@pytest.mark.parametrize(
-    ("sampling", "sentence"),
-    [
-        ({"temperature": -1.0}, "--temperature must be 0 or more, got -1.0"),
-        ({"seed": -1}, "--seed must be 0 or more, got -1"),
-    ],
-)
-def test_sampling_that_makes_no_sense(sampling: dict[str, float], sentence: str) -> None:
-    with pytest.raises(StbuildError, match=sentence):
-        Sampling(**sampling)  # type: ignore[arg-type]  # wrong on purpose

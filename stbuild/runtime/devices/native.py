@@ -32,6 +32,7 @@ class NativeDevice:
         manifest = bundle.manifest
         check_cpu(manifest.cpu_flags)
         self._platform = manifest.platform
+        self.clock_mhz = manifest.clock_mhz
         data = kernel_image(bundle.xclbin) if image is None else image.read_bytes()
         self._image = load_image(data, image or bundle.xclbin)
         self._scalars = tuple(argument.scalar for argument in manifest.scalars)

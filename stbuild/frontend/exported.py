@@ -1,0 +1,134 @@
+"""A model that was exported in the process that made it: a folder with two programs of torch.export.
+
+`decode.pt2` takes one token, `prefill.pt2` several; `about.json` has what programs do not know. The
+programs hold buffers, but no weights: equal modules give equal bytes, whatever they have learnt.
+"""
+
+import json
+import re
+import threading
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import nn
+from torch.export import ExportedProgram
+from transformers import PreTrainedModel
+
+from stbuild.errors import StbuildError
+from stbuild.frontend.borrowed import borrowed
+from stbuild.frontend.model_code import is_model_file
+from stbuild.frontend.trace import PREFILL_TOKENS, TracedModel, trace
+
+DECODE, PREFILL, ABOUT = "decode.pt2", "prefill.pt2", "about.json"
+CONTEXT = 2048
+"""Positions of the KV cache where nobody says how many."""
+_FRAME = re.compile(r'File "([^"]+)", line (\d+), in (\S+)\n *([^\n]*)')
+_CELL = re.compile(r".*/ipykernel_\d+/(\d+)\.py")
+CELLS = "notebook"
+"""The folder that cells of a notebook seem to lie in: their own has the number of a process in its name."""
+ALONE = threading.Lock()
+"""torch.export works for one thread at a time, and a module that is traced has no values meanwhile."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExportedModel:
+    """One decode step and a prefill of a model."""
+
+    decode: TracedModel
+    prefill: TracedModel
+
+    def traced(self, tokens: int) -> TracedModel:
+        """The step that takes `tokens` tokens."""
+        return self.decode if tokens == self.decode.tokens else self.prefill
+
+
+def export_model(module: nn.Module, context: int | None = None) -> ExportedModel:
+    """Trace `module`, which stays as it is, with a KV cache of `context` positions."""
+    positions = _positions(module, context)
+    with ALONE, borrowed(module):
+        decode = trace(module, context=positions)
+        prefill = trace(module, context=positions, tokens=min(PREFILL_TOKENS, positions))
+    return ExportedModel(decode=decode, prefill=prefill)
+
+
+def unwrapped(module: object) -> nn.Module:
+    """The module itself, of one that torch.compile wrapped."""
+    inner = getattr(module, "_orig_mod", module)
+    if isinstance(inner, nn.Module):
+        return inner
+    hint = "call it first" if isinstance(inner, type) else None
+    name = f"the class {inner.__name__}" if isinstance(inner, type) else type(inner).__name__
+    raise StbuildError(f"a model is a torch.nn.Module or a path, got {name}", hint=hint)
+
+
+def write_exported(model: ExportedModel, folder: Path) -> None:
+    """Write the programs; the same model gives the same bytes in any process."""
+    for name, traced in ((DECODE, model.decode), (PREFILL, model.prefill)):
+        _canonical(traced.program)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of parameters, of which there is one element each
+            torch.export.save(traced.program, folder / name)
+    one = model.decode
+    about = {
+        "context": one.context,
+        "layers": one.layers,
+        "names": one.names,
+        "prefill_tokens": model.prefill.tokens,
+    }
+    (folder / ABOUT).write_text(json.dumps(about, indent=1, sort_keys=True) + "\n")
+
+
+def read_exported(folder: Path) -> ExportedModel:
+    """The model in a folder that `write_exported` has written."""
+    try:
+        about = json.loads((folder / ABOUT).read_text())
+        sizes = {"names": about["names"], "context": about["context"], "layers": about["layers"]}
+        prefill_tokens = int(about["prefill_tokens"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        message = f"not an exported model: {ABOUT} cannot be read: {error}"
+        raise StbuildError(message, where=str(folder), hint="export it again") from error
+    decode = TracedModel(program=_program(folder / DECODE), tokens=1, **sizes)
+    prefill = TracedModel(program=_program(folder / PREFILL), tokens=prefill_tokens, **sizes)
+    return ExportedModel(decode=decode, prefill=prefill)
+
+
+def _program(path: Path) -> ExportedProgram:
+    try:
+        return torch.export.load(path)
+    except Exception as error:  # torch raises what it likes of a damaged archive
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        hint = "export the model again, with the PyTorch that is installed now"
+        raise StbuildError(f"not an exported program: {reason}", where=str(path), hint=hint) from error
+
+
+def _positions(module: nn.Module, context: int | None) -> int:
+    most = 0
+    if isinstance(module, PreTrainedModel):
+        most = getattr(module.config.get_text_config(), "max_position_embeddings", None) or 0
+    if context is None:
+        return min(most or CONTEXT, CONTEXT)
+    if 0 < most < context:
+        message = f"a context of {context:,} is more than the model's max_position_embeddings of {most:,}"
+        raise StbuildError(message, hint=f"give a context of {most} or less")
+    return context
+
+
+def _canonical(program: ExportedProgram) -> None:
+    """Leave in each node's trace the model's own lines only, by names that other processes have too."""
+    for node in program.graph.nodes:
+        frames = _FRAME.findall(node.meta.get("stack_trace") or "")
+        own = [frame for frame in frames if is_model_file(frame[0])]
+        node.meta["stack_trace"] = "\n".join(
+            f'File "{_place(file)}", line {line}, in {function}\n    {code}'
+            for file, line, function, code in own
+        )
+
+
+def _place(file: str) -> str:
+    cell = _CELL.fullmatch(file)
+    if cell:
+        return f"{CELLS}/{cell[1]}.py"
+    _, installed, below = file.rpartition("/site-packages/")
+    return f"{installed}{below}".lstrip("/") if installed else file

@@ -1,0 +1,64 @@
+"""One build of a request, for the command line as for `compile_model`: events, report, results."""
+
+import json
+import os
+import time
+from pathlib import Path
+
+from stbuild.engine.execution.build import Options, Report
+from stbuild.engine.graph.artifact import Tree
+from stbuild.engine.graph.graph import TargetNode
+from stbuild.engine.load.workspace import Workspace
+from stbuild.engine.session import Session
+from stbuild.errors import StbuildError
+
+BUNDLE = "xclbin"
+"""The target of a package that makes its bundle."""
+
+
+def default_options(workspace: Workspace, *, jobs: int | None = None) -> Options:
+    """How to build where nobody says otherwise."""
+    return Options(
+        jobs=jobs or workspace.jobs or len(os.sched_getaffinity(0)),
+        sandbox=workspace.sandbox,
+        resources=workspace.resources,
+    )
+
+
+def build(opened: Session, options: Options, *, command: str, began: float) -> Report:
+    """Build, and note in the log how it ended; `began` is when the command did, by the monotonic clock."""
+    opened.events.emit("command", argv=command, configuration=opened.graph.configuration)
+    try:
+        report = opened.build(options)
+    except StbuildError as error:
+        opened.events.emit("build_refused", message=str(error))
+        raise
+    report.seconds = time.monotonic() - began
+    opened.events.emit(
+        "build_finished",
+        ran=report.ran,
+        cached=report.cached,
+        clean=report.clean,
+        failed=len(report.failures),
+        seconds=round(report.seconds, 3),
+    )
+    return report
+
+
+def summary_of(opened: Session, label: str) -> dict[str, str]:
+    """What a target's summary says of its `bundle`, its `check` and its `speed`."""
+    summary: dict[str, str] = {}
+    for file in opened.graph.targets[label].summary:
+        summary.update(json.loads(opened.path(file).read_text()))
+    return {name: summary[name] for name in ("bundle", "check", "speed") if summary.get(name)}
+
+
+def bundle_of(opened: Session, target: TargetNode) -> Path:
+    """The bundle among a target's files: its one tree, else its one file, else the folder they lie in."""
+    trees = [file for file in target.files if isinstance(file, Tree)]
+    for group in (trees, list(target.files)):
+        if len(group) == 1:
+            return opened.path(group[0])
+    if target.files:
+        return opened.path(target.files[0]).parent
+    raise StbuildError(f"{target.label} makes no bundle", where=target.where)
