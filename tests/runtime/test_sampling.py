@@ -10,7 +10,7 @@ from transformers import TemperatureLogitsWarper, TopKLogitsWarper, TopPLogitsWa
 
 from stbuild.errors import StbuildError
 from stbuild.package.bundle import Bundle
-from stbuild.runtime.native import NativeDevice
+from stbuild.runtime.devices.native import NativeDevice
 from stbuild.runtime.sampling import Sampler, Sampling, probabilities
 from stbuild.runtime.session import LOGITS_FRAC, Session
 
