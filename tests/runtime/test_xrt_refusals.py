@@ -107,6 +107,14 @@ def test_a_bundle_for_a_card_on_a_machine_without_one(make_bundle: MakeBundle) -
     assert refusal(bundle).startswith("this machine has no card that XRT's driver knows (is the module xocl")
 
 
+@pytest.mark.parametrize("card", ["1", "0000:65:00.1"])
+def test_a_bundle_for_the_emulated_card_on_another(bundle: Bundle, card: str) -> None:
+    need_xrt()
+    assert f"the bundle is for an emulated card, which is xrt:0 and not card {card}" in refusal(
+        bundle, f"xrt:{card}"
+    )
+
+
 def test_no_xrt(bundle: Bundle, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("XILINX_XRT", str(tmp_path))
     sentence = f"there is no XRT in {tmp_path}: lib/{LIBRARY} is missing (correct XILINX_XRT)"

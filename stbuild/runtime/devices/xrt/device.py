@@ -154,6 +154,12 @@ class XrtDevice:
 def _check(bundle: Bundle, file: axlf.Axlf, card: str) -> None:
     """Refuse what can be seen to go wrong before XRT is asked."""
     if file.mode == Mode.SW_EMU:
+        if card != "0":
+            raise StbuildError(
+                f"the bundle is for an emulated card, which is xrt:0 and not card {card}",
+                where=str(bundle.path),
+                hint="--target hw builds for a card",
+            )
         check_cpu(bundle.manifest.cpu_flags)
         check_image(file.section(SectionKind.BITSTREAM), bundle.xclbin)
     elif file.mode == Mode.FLAT:
