@@ -8,7 +8,8 @@ from dataclasses import dataclass
 class BoxTable:
     """A table: its head, in which the lines of a cell are joined by a blank, and its rows.
 
-    Cells keep the blanks on their left, by which tables show what lies within what.
+    Cells keep the blanks on their left, by which tables show what lies within what. A row that was cut short
+    is left out.
     """
 
     head: tuple[str, ...]
@@ -50,7 +51,8 @@ def _table(block: Sequence[str]) -> BoxTable | None:
     if not filled:
         return None
     rows = tuple(row for part in filled[1:] for row in part)
-    return BoxTable(head=_head(filled[0], len(rows[0]) if rows else 0), rows=rows)
+    head = _head(filled[0], len(rows[0]) if rows else 0)
+    return BoxTable(head=head, rows=tuple(row for row in rows if len(row) == len(head)))
 
 
 def _head(lines: list[tuple[str, ...]], width: int) -> tuple[str, ...]:

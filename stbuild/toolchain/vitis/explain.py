@@ -66,7 +66,7 @@ def explain(text: str) -> Explanation:
     """What the log `text` says."""
     lines = lines_of(text)
     found = list(messages(lines))
-    notes, finished = tuple(_notes(lines, found)), any(map(_SUCCESS.search, lines))
+    notes, finished = tuple(_notes(lines, found)), _SUCCESS.search(text) is not None
     look_at = _other_log(found)
     errors = [message for message in found if message.level is Level.ERROR]
     cause = next((each for each in errors if not _wraps(each)), None)
@@ -147,13 +147,15 @@ def _continuation(lines: list[str], after: int) -> list[str]:
 
 def _death(lines: Sequence[str]) -> tuple[int, Signature] | None:
     """The first line that shows a failure without a message; what only mentions a file is none."""
-    for at, line in enumerate(lines):
-        message = next(messages([line]), None)
-        if message is not None and message.level is Level.INFO:
+    whole = "\n".join(lines)
+    known = [signature for signature in DEATHS if signature.pattern.search(whole)]
+    for at, line in enumerate(lines if known else ()):
+        signature = next((each for each in known if each.pattern.search(line)), None)
+        if signature is None:
             continue
-        for signature in DEATHS:
-            if signature.pattern.search(line):
-                return at, signature
+        message = next(messages([line]), None)
+        if message is None or message.level is not Level.INFO:
+            return at, signature
     return None
 
 

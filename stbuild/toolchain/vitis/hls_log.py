@@ -41,6 +41,8 @@ def pipelinings(lines: list[str]) -> Iterator[Pipelining]:
     """The results in the order of the log; before 2020 only the line above a result names its loop."""
     name = ""
     for line in lines:
+        if "Pipelining" not in line:
+            continue
         begun = _PIPELINING.search(line)
         if begun:
             name = begun[1]

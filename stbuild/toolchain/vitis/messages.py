@@ -10,6 +10,7 @@ _MESSAGE = re.compile(
     r"(?P<level>ERROR|FATAL|CRITICAL WARNING|CRITICAL_WARNING|WARNING|INFO)\s*:\s*"
     r"(?:\[(?P<tool>[A-Za-z_+]+(?:\s[A-Za-z_+]+)?)[ -](?P<code>[\w-]*\d[\w-]*)\]\s*:?\s*)?(?P<text>.*)$"
 )
+_WORDS = ("ERROR", "FATAL", "WARNING", "INFO")
 _COLOURS = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 
 
@@ -47,7 +48,7 @@ def lines_of(data: str) -> list[str]:
 def messages(lines: list[str]) -> Iterator[Message]:
     """Every message in the lines of a log."""
     for number, line in enumerate(lines, 1):
-        if ":" not in line:
+        if not any(word in line for word in _WORDS):
             continue
         found = _MESSAGE.match(line)
         if found is not None:
