@@ -3,14 +3,15 @@
 from dataclasses import dataclass
 
 from stbuild.api import Context, rule
-from stbuild.providers import DeployInfo, ReferenceInfo
+from stbuild.providers import DeployInfo, FloatCheckInfo, ReferenceInfo
 
 
 @dataclass(frozen=True, kw_only=True)
 class Deploy:
-    """`reference` gives what the device should have said."""
+    """`reference` gives what the device should have said, `check` that this is near the model itself."""
 
     reference: ReferenceInfo
+    check: FloatCheckInfo
 
 
 @rule
@@ -21,7 +22,8 @@ def deploy(ctx: Context[Deploy]) -> DeployInfo:
     where = f"{ctx.label.package}:xclbin"
     params = ctx.params("params.json", {"bundle": where})
     index = smoke.bundle.link.hls.partition.weights.index
-    inputs = ("--index", index, "--run", smoke.run, "--expected", ctx.attrs.reference.expected)
+    inputs = ("--index", index, "--run", smoke.run, "--expected", ctx.attrs.reference.expected,
+              "--floats", ctx.attrs.check.summary)  # fmt: skip
     ctx.stage("stbuild.stage.deploy", (*inputs, "--params", params, "--report", report, "--summary", summary))
     ctx.summary(summary, smoke.measured)
     return DeployInfo(report=report, summary=summary)

@@ -15,12 +15,14 @@ class TorchTrace:
     """`model` is a file that defines `model() -> nn.Module`; `context` the positions of the KV cache.
 
     A folder `*.exported` has a module that the library has exported in the process that made it.
-    `srcs` are the files that it imports or reads, such as a config.json.
+    `srcs` are the files that it imports or reads, such as a config.json. `merge_lora` adds the low-rank
+    products of LoRA modules to the matrices beside them.
     """
 
     model: File
     srcs: tuple[File, ...] = ()
     context: int = 2048
+    merge_lora: bool = False
 
 
 @rule
@@ -29,18 +31,20 @@ def torch_trace(ctx: Context[TorchTrace]) -> TraceInfo:
     attrs = ctx.attrs
     _check(ctx)
     graph, tables = ctx.output("graph.json"), ctx.output("tables.safetensors")
-    text, names = ctx.output("graph.txt"), ctx.output("names.json")
+    text, names, lines = ctx.output("graph.txt"), ctx.output("names.json"), ctx.output("lines.json")
     name = ctx.label.package.rpartition("/")[2]
     ctx.stage(
         "stbuild.stage.trace",
         ("--model", attrs.model, "--context", attrs.context, "--name", name,
-         "--names", names, "--graph", graph, "--tables", tables, "--text", text),
+         "--names", names, "--lines", lines, "--graph", graph, "--tables", tables, "--text", text,
+         *(("--merge-lora",) if attrs.merge_lora else ())),
         inputs=attrs.srcs,
         resources=Resources(cpu=2, memory_mb=2000),
     )  # fmt: skip
     return TraceInfo(
-        graph=graph, tables=tables, names=names, model=attrs.model, context=attrs.context, srcs=attrs.srcs
-    )
+        graph=graph, tables=tables, names=names, lines=lines, model=attrs.model, context=attrs.context,
+        srcs=attrs.srcs, merge_lora=attrs.merge_lora,
+    )  # fmt: skip
 
 
 def _check(ctx: Context[TorchTrace]) -> None:

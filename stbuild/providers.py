@@ -7,16 +7,19 @@ from stbuild.engine.graph.artifact import File, Tree
 
 @dataclass(frozen=True, kw_only=True)
 class TraceInfo:
-    """The tensor graph of a model, its position tables (safetensors, [context, width] each), and the
-    checkpoint's names for parameters where they differ from the model's; `model` with the `srcs` that it
-    reads makes the model again; `context` is the number of positions of the KV cache."""
+    """The tensor graph of a model, its position tables (safetensors, [context, width] each), the
+    checkpoint's names for parameters where they differ from the model's, and the source lines of its ops;
+    `model` with the `srcs` that it reads makes the model again; `context` is the number of positions of
+    the KV cache; `merge_lora` says that the graph has LoRA modules merged."""
 
     graph: File
     tables: File
     names: File
+    lines: File
     model: File
     context: int
     srcs: tuple[File, ...] = ()
+    merge_lora: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,6 +98,14 @@ class ReferenceInfo:
 
     expected: Tree
     smoke: SmokeInfo
+
+
+@dataclass(frozen=True, kw_only=True)
+class FloatCheckInfo:
+    """What the comparison with the model itself found, to read, and its closing line."""
+
+    report: File
+    summary: File
 
 
 @dataclass(frozen=True, kw_only=True)

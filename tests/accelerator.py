@@ -2,7 +2,7 @@
 
 import json
 import subprocess
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
@@ -16,9 +16,9 @@ from torch import nn
 
 from stbuild.codegen.kernels import kernel_files
 from stbuild.codegen.system import system_file
-from stbuild.frontend.float_weights import ModuleWeights
+from stbuild.frontend.float_weights import weights_of
 from stbuild.frontend.model_graph import decode_graph
-from stbuild.frontend.weights import index_of, uses_of
+from stbuild.frontend.weights import Checkpoint, index_of
 from stbuild.ir import serde
 from stbuild.ir.design import Design
 from stbuild.ir.graph import Graph
@@ -40,6 +40,13 @@ ROOT = Path(__file__).resolve().parents[1]
 INCLUDE = ROOT / "hls_lib/include"
 FLAGS = ("-std=c++17", "-O1", "-march=native", "-fPIC", "-Wall", "-Wextra", "-Werror", "-Wno-unknown-pragmas",
          "-Wno-unused-label")  # fmt: skip
+
+DEFAULT = Wishes()
+TRACED = ("STB_TRACE=1",)
+Compiler = Callable[[Design, Path], Path]
+"""Makes the kernel image of a design in a folder."""
+Tables = Mapping[str, NDArray[np.float32]]
+"""Position tables by name."""
 
 
 @cache
@@ -118,7 +125,7 @@ class Seen:
 
 
 def accelerate(model: nn.Module, folder: Path, *, card: str = "u55c", context: int = 32, group: int = 32,
-               defines: Sequence[str] = (), compiler: Callable[[Design, Path], Path] | None = None,
+               defines: Sequence[str] = (), compiler: Compiler | None = None,
                change: Callable[[Design], Design] | None = None,
                **wishes: int) -> Accelerator:  # fmt: skip
     """Trace, plan, generate, compile (by `compiler`, else g++), pack and bundle `model` below `folder`.
@@ -127,14 +134,22 @@ def accelerate(model: nn.Module, folder: Path, *, card: str = "u55c", context: i
     """
     traced = decode_graph(model, name="small", context=context)
     graph = FixNumerics()(traced.graph)
-    uses = uses_of(graph, group)
-    weights = ModuleWeights.of(model, uses)
+    weights = weights_of(model, graph, group)
+    return accelerate_graph(graph, weights, traced.tables, folder, card, defines, compiler, Wishes(**wishes),
+                            change)  # fmt: skip
+
+
+def accelerate_graph(graph: Graph, weights: Checkpoint, tables: Tables, folder: Path, card: str = "u55c",
+                     defines: Sequence[str] = (), compiler: Compiler | None = None,
+                     wishes: Wishes = DEFAULT, change: Callable[[Design], Design] | None = None
+                     ) -> Accelerator:  # fmt: skip
+    """The same from a graph after the numerics pass, with its numbers."""
     index = index_of(graph, weights)
-    design = plan(graph, index, platform(card), Wishes(**wishes))
+    design = plan(graph, index, platform(card), wishes)
     design = change(design) if change else design
     memory = folder / "memory"
     with RegionFiles(memory) as files:
-        write_memory(design, weights, traced.tables, files.append)
+        write_memory(design, weights, tables, files.append)
     image = compiler(design, folder) if compiler else compile_design(design, folder, defines)
     serde.write(folder / "design.json", design)
     serde.write(folder / "index.json", index)
@@ -144,7 +159,7 @@ def accelerate(model: nn.Module, folder: Path, *, card: str = "u55c", context: i
     names = {n: str(folder / f"{n}.json") for n in ("design", "index", "params")}
     paths = {"image": str(image), "memory": str(memory), "tokenizer": str(folder / "tokenizer")}
     package.main(SimpleNamespace(**names, **paths, bundle=str(folder / "bundle")))  # type: ignore[arg-type]  # duck-typed Namespace
-    reference = Reference(graph=graph, weights=weights, tables=traced.tables)
+    reference = Reference(graph=graph, weights=weights, tables=tables)
     return Accelerator(graph=graph, design=design, reference=reference, bundle=folder / "bundle")
 
 
@@ -161,11 +176,21 @@ def compile_design(design: Design, folder: Path, defines: Sequence[str] = ()) ->
     return image
 
 
-def compile_one(source: Path, folder: Path, defines: tuple[str, ...]) -> Path:
+def traced_image(design: Design, folder: Path) -> Path:
+    """The kernel image of `design` that keeps traces: one file without optimisation, quickest to compile."""
+    source = folder / "design.cpp"
+    source.write_text("\n".join((*kernel_files(design).values(), system_file(design))))
+    compiled = compile_one(source, folder, TRACED, "-O0")
+    image = folder / "kernels.so"
+    subprocess.run(["g++", "-shared", compiled, *runtime_objects(TRACED), "-o", image], check=True)
+    return image
+
+
+def compile_one(source: Path, folder: Path, defines: tuple[str, ...], *flags: str) -> Path:
     """One object."""
     out = folder / f"{source.stem}.o"
     macros = [f"-D{d}" for d in defines]
-    subprocess.run(["g++", *FLAGS, *macros, f"-I{INCLUDE}", "-c", source, "-o", out], check=True)
+    subprocess.run(["g++", *FLAGS, *flags, *macros, f"-I{INCLUDE}", "-c", source, "-o", out], check=True)
     return out
 
 

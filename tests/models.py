@@ -21,6 +21,8 @@ class DecoderShape:
     `qk_norm_form` "unit" makes heads of q and k unit vectors times 3 instead;
     `attention` is how attention is written, one of ATTENTION_FORMS;
     `first_again` adds the embedding to the input of every layer;
+    `value_embedding` adds a row by the token's id to every layer's input: of a table of its "own", or of one
+    that is "shared" by the layers;
     `parallel` feeds attention and FFN from one residual; `post_norm` norms what is added to it.
     """
 
@@ -47,6 +49,7 @@ class DecoderShape:
     softcap: float = 0.0
     attention: str = "sdpa"
     first_again: bool = False
+    value_embedding: str = ""
 
 
 class UnitNorm(nn.Module):
@@ -234,6 +237,9 @@ class Decoder(nn.Module):
         if not shape.rotary_dim:
             self.position = nn.Embedding(shape.positions, shape.width)
         self.layers = nn.ModuleList(Layer(shape, i) for i in range(shape.layers))
+        if shape.value_embedding:
+            count = shape.layers if shape.value_embedding == "own" else 1
+            self.values = nn.ModuleList(nn.Embedding(shape.vocab_size, shape.width) for _ in range(count))
         self.norm = norm_of(shape, shape.width)
         self.lm_head = nn.Linear(shape.width, shape.vocab_size, bias=False)
         if shape.tied:
@@ -247,7 +253,9 @@ class Decoder(nn.Module):
         if turn is None:
             x = x + self.position(position_ids)
         first = x
-        for layer in self.layers:
+        for number, layer in enumerate(self.layers):
+            if self.shape.value_embedding:
+                x = x + self.values[number % len(self.values)](input_ids)
             x = layer(x + first if self.shape.first_again else x, turn, cache, attention_mask)
         logits: Tensor = self.lm_head(self.norm(x))
         cap = self.shape.softcap

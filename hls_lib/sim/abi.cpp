@@ -19,6 +19,8 @@ const char* stb_message() { return device().message().c_str(); }
 
 std::uint64_t stb_cycles() { return device().cycles(); }
 
+const char* stb_trace() { return device().trace().c_str(); }
+
 const char* stb_profile() { return device().profile().c_str(); }
 
 int stb_tap(const char* stream, void (*function)(void*, const void*, long), void* user) {

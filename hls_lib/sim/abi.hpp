@@ -21,6 +21,11 @@ STB_EXPORT std::uint64_t stb_cycles();
 // the process's last cycle, and how many until then it worked, waited for data, waited for space.
 STB_EXPORT const char* stb_profile();
 
+// JSON of the last launch in the traced build (STB_TRACE=1); "{}" elsewhere:
+// {"router.collect": [["read", ["desc_collect"], 1], ["write", ["a", "b"], 7], ...], ...}: what each process
+// read and wrote, in its order; equal steps in a row are one, to several streams at once is one step.
+STB_EXPORT const char* stb_trace();
+
 // Calls `function` with each token written to `stream`; null ends it. 0: done, 1: no such stream yet.
 STB_EXPORT int stb_tap(const char* stream, void (*function)(void* user, const void* data, long bytes),
                        void* user);

@@ -20,6 +20,12 @@ constexpr bool kStrict = true;
 constexpr bool kStrict = false;
 #endif
 
+#ifdef STB_TRACE
+constexpr bool kTrace = true;
+#else
+constexpr bool kTrace = false;
+#endif
+
 constexpr std::uint64_t kNever = ~std::uint64_t{0};
 
 struct Process;

@@ -48,12 +48,14 @@ inline void stamp_read_of(Channel& channel, std::uint64_t token, Clock& mine) {
 }
 
 inline void advance_tail(Channel& channel, std::uint64_t count) {
+  if (kTrace) note_step(channel, true, count);
   channel.tail += count;
   if (fill(channel) > channel.high) channel.high = fill(channel);
   if (channel.tail >= channel.wake_tail) announce_data(channel, channel.tail - count, count);
 }
 
 inline void advance_head(Channel& channel, std::uint64_t count) {
+  if (kTrace) note_step(channel, false, count);
   channel.head += count;
   if (channel.head >= channel.wake_head) announce_space(channel);
 }
@@ -264,7 +266,9 @@ void write_all(const PortsAndValues&... writes) {
   sim::leave_pipeline();
   while (!sim::holding() && !sim::all_have_room(writes...)) sim::wait_for_room(writes...);
   if (sim::kTimed) sim::wait_jointly(sim::clock(), writes...);
+  if (sim::kTrace) sim::begin_joint();
   sim::write_each(writes...);
+  if (sim::kTrace) sim::end_joint();
 }
 
 }  // namespace stb

@@ -53,6 +53,14 @@ bool is_home(const Process& process) {
          (process.home == nullptr || process.home->head == process.home_head);
 }
 
+std::string text_of(const Step& step) {
+  std::string text = step.write ? "[\"write\", [" : "[\"read\", [";
+  for (const Channel* channel : step.streams) {
+    text += (channel == step.streams.front() ? "\"" : ", \"") + fifo_of(*channel).name + "\"";
+  }
+  return text + "], " + std::to_string(step.count) + "]";
+}
+
 }  // namespace
 
 std::string explain_deadlock(const Scheduler& device) {
@@ -103,6 +111,18 @@ std::string describe_times(const Scheduler& device) {
             ", \"space_wait\": " + std::to_string(clock.space_wait) + "}";
   }
   return text + "]";
+}
+
+std::string describe_traces(const Scheduler& device) {
+  std::string text = "{";
+  for (const auto& process : device.processes()) {
+    text += (text.size() > 1 ? ", \"" : "\"") + process->name + "\": [";
+    for (const Step& step : process->trace.steps) {
+      text += (&step == &process->trace.steps.front() ? "" : ", ") + text_of(step);
+    }
+    text += "]";
+  }
+  return text + "}";
 }
 
 }  // namespace sim

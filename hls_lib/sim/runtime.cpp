@@ -47,6 +47,24 @@ void announce_space(Channel& channel) {
   channel.wake_head = kNever;
 }
 
+void note_step(const Channel& channel, bool write, std::uint64_t count) {
+  Trace& trace = device().running().trace;
+  if (trace.joint) {
+    trace.pending.push_back(&channel);
+  } else {
+    trace.add({write, {&channel}, count});
+  }
+}
+
+void begin_joint() { device().running().trace.joint = true; }
+
+void end_joint() {
+  Trace& trace = device().running().trace;
+  trace.joint = false;
+  if (!trace.pending.empty()) trace.add({true, trace.pending, 1});
+  trace.pending.clear();
+}
+
 void fail(const char* message) { device().stop(message); }
 
 Channel& open_channel(const char* name, std::uint64_t depth, long item_bytes) {

@@ -32,6 +32,12 @@ void wait_space(Channel& channel, std::uint64_t count);
 void announce_data(Channel& channel, std::uint64_t first, std::uint64_t count);
 void announce_space(Channel& channel);
 
+// Traced: the running process has read (written) `count` tokens of `channel`; writes between begin_joint and
+// end_joint happen at the same time.
+void note_step(const Channel& channel, bool write, std::uint64_t count);
+void begin_joint();
+void end_joint();
+
 // Stops the launch with a failed check.
 [[noreturn]] void fail(const char* message);
 

@@ -100,6 +100,7 @@ int Scheduler::judge() {
 void Scheduler::end_launch() {
   for (const auto& process : processes_) cycles_ = std::max(cycles_, process->clock.now);
   if (kTimed) profile_ = describe_times(*this);
+  if (kTrace) trace_ = describe_traces(*this);
   for (const auto& process : processes_) {
     if (process->once) spare_stacks_.push_back(std::move(process->stack));
   }

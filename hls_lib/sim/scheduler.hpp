@@ -11,6 +11,7 @@
 #include "fifo.hpp"
 #include "runtime.hpp"
 #include "strict_state.hpp"
+#include "trace.hpp"
 
 namespace stb {
 namespace sim {
@@ -25,6 +26,7 @@ struct Process {
   std::unique_ptr<Stack> stack;
   Clock clock;
   Pipeline pipeline;
+  Trace trace;
   std::vector<Fifo*> streams;       // those its call names
   const Fifo* waits_for = nullptr;  // null: it can run
   bool waits_to_write = false;
@@ -32,7 +34,10 @@ struct Process {
   const Fifo* home = nullptr;   // where it waits between launches
   std::uint64_t home_head = 0;  // what had been read there when its call began
 
-  void begin_launch() { clock.now = clock.data_wait = clock.space_wait = home_head = 0; }
+  void begin_launch() {
+    clock.now = clock.data_wait = clock.space_wait = home_head = 0;
+    trace.steps.clear();
+  }
 };
 
 struct Tap {
@@ -48,6 +53,7 @@ class Scheduler {
   const std::string& message() const { return message_; }
   std::uint64_t cycles() const { return cycles_; }
   const std::string& profile() const { return profile_; }
+  const std::string& trace() const { return trace_; }
   bool tap(const std::string& stream, Tap tap);
   void set(const std::string& key, double value);
   double setting(const std::string& key, double otherwise) const;
@@ -95,6 +101,7 @@ class Scheduler {
   std::vector<std::string> units_;  // those in scope, the innermost last
   std::string message_;
   std::string profile_ = "[]";
+  std::string trace_ = "{}";
   std::uint64_t cycles_ = 0;
   bool built_ = false;
   bool launching_ = false;
@@ -110,6 +117,9 @@ std::string explain_leftovers(const Scheduler& device);
 
 // How the processes of the timed network spent the launch, as JSON (report.cpp).
 std::string describe_times(const Scheduler& device);
+
+// What the processes of the traced build read and wrote in the launch, as JSON (report.cpp).
+std::string describe_traces(const Scheduler& device);
 
 }  // namespace sim
 }  // namespace stb

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 
 from stbuild.codegen.identifiers import table
+from stbuild.codegen.named_types import NamedType, attention_types, rotary_types
 from stbuild.ir.design import BlockRuns, Design, Process
 from stbuild.ir.fixed import attention_scale, norm_epsilon
 from stbuild.ir.graph import (
@@ -33,6 +34,8 @@ Argument = int | bool
 class Call:
     """A call of `stb::function<arguments>`, declared in `stb/header`; `table` names a MapTable argument.
 
+    `types` are arguments behind the others that are types, to be declared in front of the kernel.
+
     Each template argument comes with the name of its parameter, which stands beside it in the C++.
     """
 
@@ -41,10 +44,12 @@ class Call:
     arguments: tuple[tuple[str, Argument], ...]
     results_first: bool = False
     table: str = ""
+    types: tuple[NamedType, ...] = ()
 
     def text(self, streams: tuple[str, ...]) -> str:
         """The C++ of the call on `streams`."""
-        template = ", ".join(f"/*{name}=*/{_literal(value)}" for name, value in self.arguments)
+        numbers = (f"/*{name}=*/{_literal(value)}" for name, value in self.arguments)
+        template = ", ".join((*numbers, *(f"/*{t.parameter}=*/{t.name}" for t in self.types)))
         operands = ", ".join((*streams, self.table) if self.table else streams)
         return f"stb::{self.function}{f'<{template}>' if template else ''}({operands})"
 
@@ -66,16 +71,18 @@ def call_of(process: Process, design: Design) -> Call:
                 EPS=norm_epsilon(op.eps, frac),
             )  # fmt: skip
         case Rotary():
-            return _call(
+            call = _call(
                 "rotary", "rotary", **runs, HEADS=op.heads, HEAD_DIM=op.head_dim, ROTARY_DIM=op.rotary_dim,
                 INTERLEAVED=op.interleaved, CHUNK=design.sizes.chunk,
             )  # fmt: skip
+            return replace(call, types=rotary_types(op, process.name, inputs[1].words))
         case Attention():
-            return _call(
-                "attention", "attention", RUNS=block.count, HEADS=op.heads, KV_HEADS=op.kv_heads,
-                HEAD_DIM=op.head_dim, CHUNK=design.sizes.chunk, CONTEXT=design.sizes.context,
-                C=attention_scale(op.scale),
+            call = _call(
+                "attention", "attention" if op.sinks is None else "attention_with_sinks", RUNS=block.count,
+                HEADS=op.heads, KV_HEADS=op.kv_heads, HEAD_DIM=op.head_dim, CHUNK=design.sizes.chunk,
+                CONTEXT=design.sizes.context, C=attention_scale(op.scale),
             )  # fmt: skip
+            return replace(call, types=attention_types(op, process.name))
         case _:
             return _elementwise_of(process, design, runs) or _plumbing_of(process, design, runs)
 

@@ -5,11 +5,9 @@ from dataclasses import dataclass
 from stbuild.codegen.kernel import call_line, fifo
 from stbuild.codegen.ports import ends_of_kernel, parameters, port_pragmas, ports_of
 from stbuild.codegen.writer import cpp_file, function
-from stbuild.ir.design import Design, Engine, Kernel, Process
+from stbuild.ir.design import LANE_WORDS, Design, Engine, Kernel, Process
 from stbuild.ir.plumbing import Collect, ComputeUnit, Dispatch
 
-LANE_WORDS = 32
-"""Depth of a unit's inner FIFOs, which fit in shift registers."""
 ACT_FAN, MERGE = "act_fan", "merge"
 """The processes of a unit beside its lanes."""
 

@@ -5,10 +5,11 @@ from collections.abc import Iterable
 from dataclasses import replace
 from functools import partial
 
+from stbuild.codegen.named_types import NAMED_PARTS, type_name
 from stbuild.codegen.reserved import ANYWHERE, C_LIBRARY, VERILOG
 from stbuild.ir.design import Design, Process, Stream
-from stbuild.ir.graph import Map
-from stbuild.ir.plumbing import ReadParams, Sequence
+from stbuild.ir.graph import Attention, Map, Rotary
+from stbuild.ir.plumbing import ReadKv, ReadParams, Sequence
 from stbuild.ir.renaming import Renaming, renamed
 from stbuild.ir.unique import UniqueNames
 
@@ -88,6 +89,8 @@ def _helpers(process: Process, name: str) -> tuple[str, ...]:
     match process.op:
         case Map():
             return table(name), table_function(name)
+        case Attention() | Rotary() | ReadKv():
+            return tuple(type_name(name, part) for part in NAMED_PARTS)
         case Sequence() | ReadParams():
             return (name,)
         case _:

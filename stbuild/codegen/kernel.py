@@ -70,6 +70,7 @@ def _subjects(processes: list[Process]) -> Iterator[str]:
 
 def _tables(processes: list[Process], calls: dict[str, Call]) -> Iterator[str]:
     for process in processes:
+        yield from (t.declaration for t in calls[process.name].types)
         if isinstance(process.op, Map):
             yield _map_table(process.name, process.op)
             ports = ("stb::Port<stb::Cmd>& cmd", "stb::Port<stb::Word>& x", "stb::Port<stb::Word>& y")

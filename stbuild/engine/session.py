@@ -8,29 +8,27 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stbuild import layout
+from stbuild.engine.execution.assembly import running_actions
 from stbuild.engine.execution.build import Build, Options, Report
 from stbuild.engine.execution.evaluate import Evaluator
-from stbuild.engine.execution.folders import Folders, PrivateFolders, SharedFolders
 from stbuild.engine.execution.pool import Pool
 from stbuild.engine.execution.running import RunningActions
-from stbuild.engine.execution.sandbox import Sandbox, choose
 from stbuild.engine.execution.units import Units
 from stbuild.engine.graph.action import Node, Template
 from stbuild.engine.graph.graph import Graph
 from stbuild.engine.graph.label import Label, Pattern
-from stbuild.engine.keys.tracker import TICK_NS, Tracker
+from stbuild.engine.keys.tracker import Tracker
 from stbuild.engine.load.configured import Configuration
 from stbuild.engine.load.workspace import Workspace
 from stbuild.engine.local.executor import Executor, LocalExecutor
 from stbuild.engine.local.orphans import end_orphans
+from stbuild.engine.local.processes import writer_of
 from stbuild.engine.record.events import Events
 from stbuild.engine.record.history import Recorder
 from stbuild.engine.repeat import noop
 from stbuild.engine.repeat.delta import Delta, Finished, keep
-from stbuild.engine.store.copies import counts_finely
 from stbuild.engine.store.disk import told_when_full
-from stbuild.engine.store.files import cache_error
-from stbuild.engine.store.lease import Leases
+from stbuild.engine.store.files import make_writable
 from stbuild.engine.store.lock import exclusive
 from stbuild.engine.store.results import ActionCache
 from stbuild.engine.store.state import State
@@ -85,7 +83,7 @@ class Session:
         self._graph_paths = len(self.tracker.paths) if delta is None else delta.graph_paths
         self.keys: dict[str, str] = {}
         self._cache_dir = cache_dir
-        self.store = Store(cache_dir, self._warn)
+        self.store = Store(cache_dir, self._warn, writer_of)
         self.evaluator = Evaluator(
             workspace.root,
             layout.out_dir(workspace.root) / self.graph.configuration,
@@ -146,29 +144,10 @@ class Session:
         self.events.emit("warning", message=message)
 
     def _running(self, options: Options) -> RunningActions:
-        state = layout.state_dir(self.workspace.root)
-        known = self.evaluator
-        sandbox = Sandbox(choose(options.sandbox), known.real, known.closures, known.tools, self._warn)
-        work = f"{state}/work"
-        os.makedirs(work, exist_ok=True)
-        if sandbox.kind != "landlock" and not counts_finely(work):
-            self.evaluator.placed.coarse_ns = TICK_NS
-        folders: Folders
-        if sandbox.kind == "off" and not options.keep_dirs:
-            folders = SharedFolders(f"{work}/{self.graph.configuration}", self.evaluator.real)
-        else:
-            folders = PrivateFolders(work, self.evaluator.real, keep=options.keep_dirs)
-        return RunningActions(
-            self.workspace.root,
-            f"{state}/logs",
-            self.evaluator,
-            EXECUTORS[self.workspace.executor](),
-            folders,
-            sandbox,
-            Leases(self._cache_dir),
-            self.events,
-            keep=options.keep_dirs,
-        )
+        executor = EXECUTORS[self.workspace.executor]()
+        configuration = self.graph.configuration
+        root = self.workspace.root
+        return running_actions(root, configuration, self.evaluator, executor, self.events, options)
 
     def remember_noop(self, argv: list[str], count: int, lines: list[str]) -> None:
         """After a build that succeeded: let the same command answer at once while nothing changes."""
@@ -246,7 +225,7 @@ def session(
     _check_executor(workspace)
     state = layout.state_dir(workspace.root)
     cache = cache_dir or workspace.cache or layout.default_cache_dir()
-    _prepare(cache)
+    make_writable(cache)
     with (
         told_when_full(str(state)),
         _alone(workspace.root, state, events),
@@ -304,16 +283,3 @@ def own_sources() -> list[Path]:
     """The files of stbuild that make a graph: an edit to one of them must be noticed."""
     root = layout.package_root()
     return [*root.glob("*.py"), *(root / "engine").rglob("*.py"), *(root / "cli").glob("*.py")]
-
-
-def _prepare(cache: Path) -> None:
-    try:
-        for name in ("cas", "results"):
-            os.makedirs(cache / name, exist_ok=True)
-            if not os.access(cache / name, os.W_OK | os.X_OK):
-                raise PermissionError(13, os.strerror(13), str(cache))
-        probe = cache / f".probe.{os.getpid()}"
-        probe.write_bytes(b"")
-        probe.unlink()
-    except OSError as error:
-        raise cache_error(cache, error) from None

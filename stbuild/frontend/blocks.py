@@ -4,12 +4,14 @@ The head, which runs only for tokens whose logits are wanted, holds no attention
 must reach the KV cache.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from stbuild.errors import StbuildError
 from stbuild.frontend.naming import Namer, common_origin
-from stbuild.frontend.repeats import Repeat, Slot, find_repeat
+from stbuild.frontend.repeats import BY_RUN, Repeat, Slot, find_repeat
+from stbuild.ir.derived import Derived
 from stbuild.ir.graph import (
     Add,
     Affine,
@@ -25,8 +27,10 @@ from stbuild.ir.graph import (
     Param,
     PositionEmbed,
     PositionTable,
+    Rotary,
     Slice,
     operands,
+    params,
 )  # fmt: skip
 
 _BEFORE_BODY = (Embed, PositionEmbed, Affine, Add)
@@ -44,27 +48,39 @@ class _Span:
 
 
 def graph_of(
-    ops: tuple[AnyOp, ...], logits: str, *, name: str, context: int, tables: tuple[PositionTable, ...]
-) -> Graph:
-    """The graph whose last block makes the value `logits`."""
+    ops: tuple[AnyOp, ...], logits: str, *, name: str, context: int, tables: tuple[PositionTable, ...],
+    derived: tuple[Derived, ...] = (),
+) -> Graph:  # fmt: skip
+    """The graph whose last block makes the value `logits`; of the tensors `derived` it has those it uses."""
     live = _live(ops, logits)
-    _check(live, context)
-    blocks = _blocks(live, _spans(live), logits)
+    _check(live)
+    rows = {table.name: table.width for table in tables}
+    blocks = tuple(
+        replace(block, ops=tuple(_plainest(op, context, rows) for op in block.ops))
+        for block in _blocks(live, _spans(live), logits)
+    )
     vocab_size = next(op.width for op in live if op.name == logits)
-    return Graph(name=name, vocab_size=vocab_size, context=context, blocks=blocks, tables=tables)
+    used = {n for op in live for _, param in params(op) for n in param.names}
+    return Graph(
+        name=name, vocab_size=vocab_size, context=context, blocks=blocks, tables=tables,
+        derived=tuple(d for d in derived if d.name in used),
+    )  # fmt: skip
 
 
-def _check(ops: tuple[AnyOp, ...], context: int) -> None:
-    """Refuse a model without an LM head, and a table of positions that is shorter than the context."""
+def _plainest(op: AnyOp, context: int, widths: Mapping[str, int]) -> AnyOp:
+    """`op` without numbers by run that say nothing: windows over all, the only row of a table."""
+    match op:
+        case Attention(windows=windows) if all(w >= context for w in windows):
+            return replace(op, windows=())
+        case Rotary() if widths[op.table] == 2 * op.rotary_dim:
+            return replace(op, rows=())
+    return op
+
+
+def _check(ops: tuple[AnyOp, ...]) -> None:
+    """Refuse a model without an LM head."""
     if not any(isinstance(op, Linear) for op in ops):
         raise StbuildError("the logits depend on no linear layer", hint="end the model with an LM head")
-    for op in ops:
-        if isinstance(op, PositionEmbed) and op.table.shape[0] < context:
-            rows = op.table.shape[0]
-            raise StbuildError(
-                f"the position embedding {op.table.names[0]!r} has {rows:,} rows, the context is {context:,}",
-                hint=f"set `context` in BUILD.yaml to {rows} or less",
-            )
 
 
 def _live(ops: tuple[AnyOp, ...], logits: str) -> tuple[AnyOp, ...]:
@@ -167,6 +183,8 @@ def _merged(same: tuple[AnyOp, ...]) -> AnyOp:
     op = same[0]
     changes: dict[str, Any] = {"origin": common_origin(tuple(o.origin for o in same))}
     for f in fields(op):
+        if f.name in BY_RUN:
+            changes[f.name] = tuple(number for o in same for number in getattr(o, f.name))
         if isinstance(getattr(op, f.name), Param):
             names = tuple(n for o in same for n in getattr(o, f.name).names)
             changes[f.name] = replace(getattr(op, f.name), names=names)

@@ -4,12 +4,13 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
-import torch
 
 from stbuild.errors import StbuildError
-from stbuild.frontend import expression
+from stbuild.frontend.derivations import Derivations, rows_of
+from stbuild.frontend.function_ops import function_vec
+from stbuild.frontend.parameters import is_per_element
+from stbuild.frontend.rows import with_rows
 from stbuild.frontend.values import (
-    BASE,
     WORDS,
     Centered,
     Expr,
@@ -24,11 +25,10 @@ from stbuild.frontend.values import (
     Vec,
     Weight,
 )  # fmt: skip
-from stbuild.ir.graph import Add, Affine, AnyOp, Concat, Map, Mul, Norm, Param, Rotary, Slice
+from stbuild.ir.graph import Affine, AnyOp, Concat, Norm, Param, Rotary, Slice
 
 MAX_PIECES = 256
 """Slices that one rearrangement may cost."""
-_aten = torch.ops.aten
 
 
 class NoLowering(StbuildError):
@@ -51,8 +51,10 @@ class Builder:
     tokens: int
     ops: list[AnyOp] = field(default_factory=list)
     place: Place = field(default_factory=Place)
+    derivations: Derivations = field(default_factory=Derivations)
     _origins: dict[int, tuple[Any, Place]] = field(default_factory=dict)
     _made: dict[int, tuple[Any, Vec]] = field(default_factory=dict)
+    _known: dict[Any, str] = field(default_factory=dict)
     _ordered: dict[tuple[str, bytes], Vec] = field(default_factory=dict)
 
     def error(self, why: str, hint: str | None = None) -> StbuildError:
@@ -61,10 +63,17 @@ class Builder:
         return StbuildError(f"{self.place.operator}{at}: {why}", where=self.place.line, hint=hint)
 
     def emit(self, kind: Any, width: int, shape: tuple[int, ...] | None = None, **fields: Any) -> Vec:
-        """Append an op; its value as a tensor of `shape`, token after token."""
-        name = f"%{len(self.ops)}"
-        self.ops.append(kind(name=name, width=width, origin=self.place.module, **fields))
-        return self.plain(name, width, shape or (self.tokens, width))
+        """Append an op, unless its module has made it already; its value of `shape`, token after token."""
+        key = (kind, self.place.module, width, tuple(sorted(fields.items())))
+        if key not in self._known:
+            self._known[key] = f"%{len(self.ops)}"
+            place = {"origin": self.place.module, "line": self.place.line or ""}
+            self.ops.append(kind(name=self._known[key], width=width, **place, **fields))
+        return self.plain(self._known[key], width, shape or (self.tokens, width))
+
+    def op(self, name: str) -> AnyOp:
+        """The op that makes the value `name`."""
+        return self.ops[int(name.removeprefix("%"))]
 
     def plain(self, name: str, width: int, shape: tuple[int, ...]) -> Vec:
         """The value `name` as a tensor of `shape`, token after token."""
@@ -93,7 +102,7 @@ class Builder:
     def _materialise(self, value: Value | Any) -> Vec:
         match value:
             case Expr(base=Vec()):
-                return self._function(value)
+                return function_vec(self, value)
             case Normed():
                 return self._norm(value)
             case Rotated():
@@ -117,21 +126,36 @@ class Builder:
         return vec if vec.index.size == self.tokens * vec.width else self.ordered(vec)
 
     def ordered(self, value: Value | Any) -> Vec:
-        """`value` as an op's output with the elements in the order in which the tensor has them."""
+        """`value` as an op's output with the elements in the order in which the tensor first has them.
+
+        Elements that broadcasting repeats, whole heads for example, are there once.
+        """
         vec = self.vec(value)
         own = vec.index.reshape(-1)
         own = own[own < vec.width]
         if own.size == vec.width and bool((own == np.arange(vec.width)).all()):
             return vec
-        if own.size * self.tokens != vec.index.size or np.unique(own).size != own.size:
-            raise self.error("elements of a token are repeated by broadcasting")
+        if own.size * self.tokens != vec.index.size:
+            raise self.error("the elements of the tokens are mixed")
+        _, first = np.unique(own, return_index=True)
+        own = own[np.sort(first)]
         key = (vec.source, own.tobytes())
         if key not in self._ordered:
-            self._ordered[key] = self._gather([(vec, own)])
+            self._ordered[key] = self._picked(vec, own)
         rank = np.zeros(vec.width, dtype=np.int64)
         rank[own] = np.arange(own.size)
         index = vec.index // vec.width * own.size + rank[vec.index % vec.width]
         return replace(self._ordered[key], index=index)
+
+    def _picked(self, vec: Vec, own: Index) -> Vec:
+        """Elements `own` of a vector: by slices, or by the rows of the matrix that it comes from."""
+        runs = np.split(own, np.flatnonzero(np.diff(own) != 1) + 1)
+        odd = vec.width % 16 or any(r[0] % 16 or r.size % 16 for r in runs)
+        regular = rows_of(own) if odd else None
+        made = with_rows(self, vec.source, regular) if regular else None
+        if made is None:
+            return self._gather([(vec, own)])
+        return self.plain(made, own.size, (self.tokens, own.size))
 
     def rotary(self, part: Rotated, head: Vec) -> Vec:
         """The rotary embedding of whole heads `head`, of whose elements `part` turns the first."""
@@ -139,94 +163,35 @@ class Builder:
         width, head_dim, source = head.width, int(head.index.shape[-1]), head.source
         heads = width // head_dim
         whole = head.index[head.index < width].reshape(-1)
+        _, first = np.unique(whole, return_index=True)
+        whole = whole[np.sort(first)]
         if head_dim % 16 or whole.size != width or bool((whole != np.arange(width)).any()):
             raise self.error(
                 f"rotary embedding of heads of {head_dim} elements that are not stored one by one"
             )
         return self.like(
             head, Rotary, x=source, heads=heads, head_dim=head_dim, rotary_dim=2 * part.half,
-            table=part.table, interleaved=part.interleaved,
+            table=part.table[0], rows=(part.table[1],), interleaved=part.interleaved,
         )  # fmt: skip
 
     def _norm(self, value: Normed) -> Vec:
         gain = value.gain
-        weight = self._segment_param(value.weight, value.segment, gain)
+        weight = self._segment_param(value.weight, value, gain)
         normed = self.like(
             value.x, Norm, x=value.x.source, segment=value.segment, eps=value.eps, center=value.center,
-            weight=weight, bias=self._segment_param(value.bias, value.segment, 1.0),
+            weight=weight, bias=self._segment_param(value.bias, value, 1.0), exact=value.exact,
         )  # fmt: skip
         if value.weight is None and abs(gain - 1) > 1e-9:
             return self.like(normed, Affine, x=normed.source, scale=gain)
         return normed
 
-    def _segment_param(self, weight: Weight | None, segment: int, gain: float) -> Param | None:
+    def _segment_param(self, weight: Weight | None, value: Normed, gain: float) -> Param | None:
         if weight is None:
             return None
-        if int(np.prod(weight.shape)) != segment:
+        segment = value.segment
+        if not is_per_element(weight, value.x.index, segment):
             raise self.error(f"a norm over {segment} elements with a parameter of shape {list(weight.shape)}")
         return param(replace(weight, scale=weight.scale * gain, offset=weight.offset * gain), (segment,))
-
-    def _function(self, expr: Expr) -> Vec:
-        assert isinstance(expr.base, Vec)
-        base = self.whole(expr.base)
-        straight = expression.line(expr)
-        if straight and straight.scale == 1 and straight.offset == 0:
-            return base
-        if straight:
-            return self.like(base, Affine, x=base.source, scale=straight.scale, offset=straight.offset)
-        if expression.tabulates(expr):
-            return self._map(base, expr)
-        return self._by_parts(base, expr)
-
-    def _map(self, base: Vec, expr: Expr) -> Vec:
-        if not expression.finite(expr):
-            raise self.error("the function cannot be tabulated: it has no value somewhere between -16 and 16")
-        if not expression.tabulates(expr):
-            raise self.error(
-                "the function cannot be tabulated: it jumps or bends too much between -16 and 16,"
-                " or is not a straight line outside"
-            )
-        values = expression.samples(expr)
-        return self.like(base, Map, x=base.source, function=expression.name_of(expr), samples=values)
-
-    def _by_parts(self, base: Vec, expr: Expr) -> Vec:
-        """Operators one by one: products and sums as such, the others as tables of their own."""
-        parts = [self._part(base, a, expr) for a in expr.args if a is BASE or isinstance(a, Expr)]
-        match expression.target_name(expr.target), expr.args:
-            case "mul", _ if len(parts) == 2:
-                return self.like(base, Mul, a=parts[0].source, b=parts[1].source)
-            case "add", _ if len(parts) == 2 and not expr.kwargs:
-                return self.like(base, Add, a=parts[0].source, b=parts[1].source)
-            case "sub", _ if len(parts) == 2 and not expr.kwargs:
-                minus = self.like(base, Affine, x=parts[1].source, scale=-1.0)
-                return self.like(base, Add, a=parts[0].source, b=minus.source)
-            case "div", _ if len(parts) == 2 and not expr.kwargs:
-                inverse = Expr(base=parts[1], target=_aten.reciprocal.default, args=(BASE,))
-                if not expression.finite(inverse):
-                    raise self.error("a quotient whose divisor may be 0")
-                return self.like(base, Mul, a=parts[0].source, b=self._map(parts[1], inverse).source)
-            case "square", _:
-                return self._power(parts[0], 2)
-            case "pow", (_, int() | float() as power) if power in (2, 3, 4):
-                return self._power(parts[0], int(power))
-        if len(parts) != 1:
-            raise self.error("a function of several values")
-        single = replace(
-            expr, base=parts[0], args=tuple(BASE if isinstance(a, Expr) else a for a in expr.args)
-        )
-        straight = expression.line(single)
-        if straight:
-            return self.like(base, Affine, x=parts[0].source, scale=straight.scale, offset=straight.offset)
-        return self._map(parts[0], single)
-
-    def _part(self, base: Vec, argument: Any, expr: Expr) -> Vec:
-        return base if argument is BASE else self.vec(replace(argument, base=base))
-
-    def _power(self, x: Vec, power: int) -> Vec:
-        product = x
-        for _ in range(power - 1):
-            product = self.like(x, Mul, a=product.source, b=x.source)
-        return product
 
     def _join(self, value: Joined) -> Vec:
         head, *rest = value.parts

@@ -8,8 +8,14 @@ import numpy as np
 from stbuild.errors import StbuildError
 from stbuild.frontend import static
 from stbuild.frontend.builder import Builder, describe
+from stbuild.frontend.masks import MaskForm, form_of
 from stbuild.frontend.static import Statics
 from stbuild.frontend.values import Cached, CacheMemory, Index, Scores, Static, Tokens, Value, Vec, Weight
+
+TableRows = dict[str, tuple[tuple[Static, Static], ...]]
+"""Position tables by name: their rows, each cos and sin."""
+Masks = tuple[tuple[Static, MaskForm], ...]
+"""Attention masks with their forms."""
 
 
 @dataclass(kw_only=True)
@@ -20,8 +26,8 @@ class Lowering:
     statics: Statics
     context: int
     names: dict[str, str]
-    tables: dict[str, tuple[Static, Static]] = field(default_factory=dict)
-    masks: list[Static] = field(default_factory=list)
+    tables: dict[int, list[tuple[Static, Static]]] = field(default_factory=dict)
+    masks: list[tuple[Static, MaskForm]] = field(default_factory=list)
     cached_views: dict[Any, Index] = field(default_factory=dict)
 
     def tensor(self, value: Any) -> Vec:
@@ -32,19 +38,30 @@ class Lowering:
             return self.builder.vec(value)
         raise self.builder.error(f"a {describe(value)} is used where a vector of the token is needed")
 
-    def table(self, cos: Static, sin: Static) -> str:
-        """The name of the position table with these values."""
-        for name, known in self.tables.items():
-            if known == (cos, sin):
-                return name
-        name = f"rotary_{len(self.tables)}" if self.tables else "rotary"
-        self.tables[name] = (cos, sin)
-        return name
+    def table(self, cos: Static, sin: Static, width: int) -> tuple[str, int]:
+        """The name of the position table of rows of `width` cosines, and the row of these values in it."""
+        rows = self.tables.setdefault(width, [])
+        if (cos, sin) not in rows:
+            rows.append((cos, sin))
+        return self._table_name(width), rows.index((cos, sin))
 
-    def note_mask(self, mask: Static) -> None:
-        """Remember an attention mask, which must prove causal at every position."""
-        if all(mask.key != m.key for m in self.masks):
-            self.masks.append(mask)
+    def table_rows(self) -> TableRows:
+        """All position tables."""
+        return {self._table_name(width): tuple(rows) for width, rows in self.tables.items()}
+
+    def _table_name(self, width: int) -> str:
+        number = list(self.tables).index(width)
+        return f"rotary_{number}" if number else "rotary"
+
+    def mask_form(self, mask: Static) -> MaskForm:
+        """The form of an attention mask, which must prove right at every position."""
+        for known, form in self.masks:
+            if known.key == mask.key:
+                return form
+        start = self.context - self.builder.tokens
+        form = form_of(static.evaluated_at(mask, start, self.builder.tokens), self.context - 1)
+        self.masks.append((mask, form))
+        return form
 
     def number(self, value: Any) -> Any:
         """A float for a constant tensor all of whose elements are equal; anything else as it is."""

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from stbuild.errors import StbuildError
+from stbuild.frontend.derived_weights import source_uses, with_derived
 from stbuild.frontend.float_weights import SafetensorsWeights
 from stbuild.frontend.gguf_file import GgufFile
 from stbuild.frontend.gguf_metadata import check_metadata
@@ -12,6 +13,7 @@ from stbuild.frontend.gguf_weights import GgufWeights
 from stbuild.frontend.renamed import RenamedWeights, renamed_uses
 from stbuild.frontend.synthetic_weights import SyntheticWeights
 from stbuild.frontend.tables import Table
+from stbuild.frontend.unsupported import refuse_folder, refuse_tensors
 from stbuild.frontend.weights import BODY_GROUP, Checkpoint, Uses, checked, uses_of
 from stbuild.ir.graph import Graph
 
@@ -27,19 +29,23 @@ def open_weights(
 ) -> Checkpoint:
     """The weights of `graph`: a GGUF file, a safetensors file or folder, or synthetic ones without a path.
 
-    `names` gives the checkpoint's name for parameters that are called otherwise there. A GGUF file must agree
-    with the graph and, where they are given, with its position `tables`.
+    `names` gives the checkpoint's name for parameters that are called otherwise there; without it, names may
+    lack their first part, as in checkpoints of a transformers model without its head (`h.0.ln_1.weight` for
+    `transformer.h.0.ln_1.weight`). A GGUF file must agree with the graph and, where they are given, with its
+    position `tables`.
     """
-    uses = uses_of(graph, group)
+    wanted = uses_of(graph, group)
+    uses = source_uses(wanted, graph.derived)
     if path is None:
-        return SyntheticWeights.of(graph, uses, seed)
+        return with_derived(SyntheticWeights.of(graph, uses, seed), graph.derived, wanted)
     file = _gguf(path)
     if file is not None:
         check_metadata(file, graph, tables)
-    if not names:
-        return checked(_opened(path, file, uses), uses, where=str(path))
-    inner = _opened(path, file, renamed_uses(uses, names))
-    return checked(RenamedWeights(inner=inner, stored=names), uses, where=str(path))
+    stored = _opened(path, file, renamed_uses(uses, names) if names else uses)
+    if not names and (names := _headless_names(stored, uses)):
+        stored = _opened(path, file, renamed_uses(uses, names))
+    own = RenamedWeights(inner=stored, stored=names) if names else stored
+    return with_derived(checked(own, uses, where=str(path)), graph.derived, wanted)
 
 
 def open_checkpoint(
@@ -57,6 +63,16 @@ def open_checkpoint(
     )
 
 
+def _headless_names(stored: Checkpoint, uses: Uses) -> dict[str, str]:
+    """The checkpoint's names if all parameters of the model without its head lack their common first part."""
+    known = set(stored.names())
+    for first in sorted({name.partition(".")[0] for name in uses.shapes}):
+        own = {n: n.removeprefix(f"{first}.") for n in uses.shapes if n.startswith(f"{first}.")}
+        if own and known.isdisjoint(own) and known.issuperset(own.values()):
+            return own
+    return {}
+
+
 def _gguf(path: Path) -> GgufFile | None:
     if not path.exists():
         raise StbuildError("there are no such weights", where=str(path))
@@ -67,7 +83,10 @@ def _opened(path: Path, file: GgufFile | None, uses: Uses) -> Checkpoint:
     if file is not None:
         return GgufWeights.of(file, uses)
     if path.is_dir() or path.suffix == ".safetensors":
-        return SafetensorsWeights.open(path, uses)
+        refuse_folder(path)
+        weights = SafetensorsWeights.open(path, uses)
+        refuse_tensors(weights.names(), str(path))
+        return weights
     raise StbuildError(
         f"weights with the ending {path.suffix!r} cannot be read",
         where=str(path),

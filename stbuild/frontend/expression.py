@@ -1,7 +1,7 @@
 """Functions of one variable: evaluated in float64, and judged by how they can be tabulated."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -11,7 +11,13 @@ from stbuild.frontend.values import BASE, Expr, Function
 
 GRID = torch.linspace(-16.0, 16.0, 257, dtype=torch.float64)
 """Where a Map is sampled."""
+_STEPS = (torch.arange(771, dtype=torch.float64) * 0.6180339887498949) % 1
+BETWEEN = torch.linspace(-16.0, 16.0, 772, dtype=torch.float64)[:-1] + _STEPS * (32 / 771)
+"""Three points or so in every segment, each at another place of it, so that no ripple passes unseen."""
 _FAR = torch.tensor([-1000.0, -300.0, -100.0, -32.0, 32.0, 100.0, 300.0, 1000.0], dtype=torch.float64)
+CLAMPS = ("clamp", "clamp_min", "clamp_max", "hardtanh")
+"""Operators that bound a value from below, above or both."""
+_ENDLESS = 1e300
 _EXTRAPOLATION = 1e-3
 _INTERPOLATION = 1e-2
 
@@ -31,7 +37,7 @@ def evaluate(expr: Any, x: Tensor) -> Tensor:
     if not isinstance(expr, Expr):
         return torch.as_tensor(expr, dtype=torch.float64)
     args = [evaluate(a, x) if a is BASE or isinstance(a, Expr) else a for a in expr.args]
-    return expr.target(*_as_declared(expr.target, args), **dict(expr.kwargs))
+    return expr.target(*as_declared(expr.target, args), **dict(expr.kwargs))
 
 
 def samples(expr: Expr) -> tuple[float, ...]:
@@ -46,7 +52,7 @@ def finite(expr: Expr) -> bool:
 
 def line(expr: Expr) -> Line | None:
     """The straight line that the expression is, if it is one."""
-    x = torch.cat([GRID, _FAR])
+    x = torch.cat([GRID, BETWEEN, _FAR])
     y = evaluate(expr, x).expand(x.shape)
     if not bool(torch.isfinite(y).all()):
         return None
@@ -61,12 +67,13 @@ def line(expr: Expr) -> Line | None:
 
 def is_square(expr: Expr) -> bool:
     """True if the expression is x * x."""
-    return bool(torch.allclose(evaluate(expr, GRID).expand(257), GRID * GRID))
+    x = torch.cat([GRID, BETWEEN])
+    return bool(torch.allclose(evaluate(expr, x).expand(x.shape), x * x))
 
 
 def tabulates(expr: Expr) -> bool:
     """True if 256 segments and their continuation stand for the expression everywhere."""
-    if not finite(expr):
+    if not finite(expr) or not _on_grid(expr):
         return False
     y = evaluate(expr, GRID)
     low, high = _slope(y[0], y[1]), _slope(y[255], y[256])
@@ -75,9 +82,19 @@ def tabulates(expr: Expr) -> bool:
     scale = exact.abs().clamp(min=float(y.abs().max()) * 0.1 + 1e-9)
     if not bool(((ends - exact).abs() <= _EXTRAPOLATION * scale).all()):
         return False
-    middle = evaluate(expr, (GRID[1:] + GRID[:-1]) / 2)
-    error = (middle - (y[1:] + y[:-1]) / 2).abs()
-    return bool((error <= _INTERPOLATION * middle.abs().clamp(min=1.0)).all())
+    x = torch.cat([(GRID[1:] + GRID[:-1]) / 2, BETWEEN])
+    between = evaluate(expr, x).expand(x.shape)
+    segment = ((x + 16) * 8).floor().long().clamp(0, 255)
+    straight = y[segment] + (y[segment + 1] - y[segment]) * ((x + 16) * 8 - segment)
+    floor = min(1.0, float(y.abs().max()))
+    return bool(((straight - between).abs() <= _INTERPOLATION * between.abs().clamp(min=floor)).all())
+
+
+def bounds(expr: Expr) -> tuple[float | None, float | None]:
+    """The least and the greatest value of a clamp, each None if there is none."""
+    alone = replace(expr, args=(BASE, *expr.args[1:]))
+    low, high = evaluate(alone, torch.tensor([-_ENDLESS, _ENDLESS], dtype=torch.float64)).tolist()
+    return (None if low == -_ENDLESS else low), (None if high == _ENDLESS else high)
 
 
 def name_of(expr: Expr) -> str:
@@ -94,7 +111,21 @@ def target_name(target: Any) -> str:
     return str(getattr(target, "__name__", target)).split(".")[0].strip("_")
 
 
-def _as_declared(target: Any, args: list[Any]) -> list[Any]:
+def _on_grid(expr: Any) -> bool:
+    """False if a clamp has a corner between the points of the grid, which would round it off."""
+    if not isinstance(expr, Expr):
+        return True
+    inner = expr.args[0]
+    if target_name(expr.target) in CLAMPS:
+        straight = line(inner) if isinstance(inner, Expr) else Line(scale=1.0, offset=0.0)
+        if straight is not None and straight.scale != 0:
+            corners = [(b - straight.offset) / straight.scale for b in bounds(expr) if b is not None]
+            if any(abs(c) > 16 or not (8 * c).is_integer() for c in corners):
+                return False
+    return all(map(_on_grid, expr.args))
+
+
+def as_declared(target: Any, args: list[Any]) -> list[Any]:
     """`args` with numbers as tensors where the operator takes nothing else."""
     schema = getattr(target, "_schema", None)
     kinds = [str(a.type) for a in schema.arguments] if schema else []

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import gguf
 import numpy as np
 from numpy.typing import NDArray
 
 from stbuild.errors import StbuildError
+from stbuild.frontend.gguf_reader import GgufReader
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,7 +39,7 @@ class GgufFile:
             if file.read(4) != b"GGUF":
                 raise StbuildError("not a GGUF file: it does not start with GGUF", where=str(path))
         try:
-            reader = gguf.GGUFReader(path)
+            reader = GgufReader(path)
         except (ValueError, IndexError, KeyError, struct.error, OverflowError, UnicodeDecodeError) as error:
             raise StbuildError(
                 f"the GGUF file is truncated or damaged: its {path.stat().st_size:,} bytes end too early",

@@ -78,7 +78,9 @@ def repeat(index: Index, times: list[int], *, shape: tuple[int, ...]) -> Index:
     return np.tile(index, times)
 
 
-def repeat_interleave(index: Index, times: int, dim: int, *, shape: tuple[int, ...], **_: Any) -> Index:
+def repeat_interleave(
+    index: Index, times: int, dim: int | None = None, *, shape: tuple[int, ...], **_: Any
+) -> Index:
     """`aten.repeat_interleave.self_int`."""
     return np.repeat(index, times, axis=dim)
 
@@ -94,6 +96,7 @@ LAYOUT: dict[Any, Callable[..., Any]] = {
     _aten.permute.default: permute,
     _aten.transpose.int: swap,
     _aten.t.default: turn,
+    _aten.numpy_T.default: turn,
     _aten.expand.default: expand,
     _aten.expand_as.default: expand,
     _aten.slice.Tensor: cut,
@@ -103,7 +106,6 @@ LAYOUT: dict[Any, Callable[..., Any]] = {
     _aten.detach.default: same,
     _aten.contiguous.default: same,
     _aten.dropout.default: same,
-    _aten.native_dropout.default: same,
     _aten.lift_fresh_copy.default: same,
     _aten._to_copy.default: same,
     _aten.to.dtype: same,

@@ -37,9 +37,11 @@ class TracedLayer(CacheLayerMixin):  # type: ignore[no-untyped-call]  # transfor
         assert self.keys is not None
         return self.keys.shape[2], 0
 
-    def get_seq_length(self) -> Tensor:  # type: ignore[override]
+    def get_seq_length(self) -> Any:
         """The position of the first new token."""
-        return self.position[0]
+        first = self.position[0].item()
+        torch._check(first >= 0)  # type: ignore[no-untyped-call]  # torch is untyped here
+        return first
 
     def get_max_length(self) -> int:
         """The length of the cache."""

@@ -11,24 +11,29 @@ from dataclasses import dataclass
 from types import BuiltinFunctionType
 from typing import Any
 
+import numpy as np
 import torch
 from torch.export.graph_signature import InputKind, InputSpec, OutputKind
 
 from stbuild.errors import StbuildError
 from stbuild.frontend import (
     lower_attention,
+    lower_extremes,
     lower_layout,
     lower_linear,
     lower_norm,
+    lower_parameters,
     lower_pointwise,
     lower_scores,
 )
+from stbuild.frontend.arguments import check_arguments, check_shape
 from stbuild.frontend.builder import Builder, NoLowering, Place
-from stbuild.frontend.call import Call, Lowering
+from stbuild.frontend.call import Call, Lowering, Masks, TableRows
 from stbuild.frontend.model_code import model_line
 from stbuild.frontend.static import Statics
 from stbuild.frontend.trace import TracedModel
 from stbuild.frontend.values import CacheMemory, Static, Tokens, Value, Weight
+from stbuild.ir.derived import Derived
 from stbuild.ir.graph import AnyOp
 
 LOWERED = (
@@ -38,8 +43,10 @@ LOWERED = (
 """What exists, for the message about what does not."""
 TABLE: dict[Any, Callable[[Call], Any]] = {
     **lower_layout.TABLE, **lower_linear.TABLE, **lower_norm.TABLE, **lower_attention.TABLE,
-    **lower_pointwise.TABLE, **lower_scores.TABLE,
+    **lower_pointwise.TABLE, **lower_scores.TABLE, **lower_extremes.TABLE,
 }  # fmt: skip
+_NO_PARAMETERS = (lower_layout.filled, lower_linear.embedding)
+"""What takes from a parameter its shape alone, or its rows."""
 _IGNORED = {torch.ops.aten._assert_tensor_metadata.default, torch.ops.aten._assert_scalar.default}
 _FRAME = re.compile(r'File "([^"]+)", line (\d+)')
 
@@ -48,13 +55,15 @@ _FRAME = re.compile(r'File "([^"]+)", line (\d+)')
 class FlatModel:
     """All ops of one token in order, with provisional names, and what depends on the position.
 
-    `tables` maps a table's name to its values (cos, sin); `masks` are the attention masks in use.
+    `tables` maps a table's name to its rows (cos, sin); `masks` are the attention masks in use; `derived`
+    the tensors that are computed from parameters.
     """
 
     ops: tuple[AnyOp, ...]
     logits: str
-    tables: dict[str, tuple[Static, Static]]
-    masks: tuple[Static, ...]
+    tables: TableRows
+    masks: Masks
+    derived: tuple[Derived, ...] = ()
 
 
 def lower(traced: TracedModel) -> FlatModel:
@@ -80,22 +89,25 @@ def _inputs(traced: TracedModel) -> dict[str, Any]:
     """What the inputs of a call are, by the order in which the wrapper takes them."""
     names = [s.arg.name for s in traced.program.graph_signature.input_specs if s.kind is InputKind.USER_INPUT]
     memory = [CacheMemory(name=n) for n in names[2:]]
-    return dict(zip(names, [Tokens(), "positions", *memory], strict=True))
+    tokens = Tokens(index=np.arange(traced.tokens)[None])
+    return dict(zip(names, [tokens, "positions", *memory], strict=True))
 
 
 def _input(low: Lowering, spec: InputSpec, traced: TracedModel, positional: dict[str, Any]) -> Value:
     program = traced.program
     match spec.kind:
         case InputKind.PARAMETER:
-            name = str(spec.target).removeprefix("model.")
-            return Weight(name=traced.names[name], shape=tuple(program.state_dict[str(spec.target)].shape))
+            name = traced.names[str(spec.target).removeprefix("model.")]
+            shape = tuple(program.state_dict[str(spec.target)].shape)
+            low.builder.derivations.shapes[name] = shape
+            return Weight(name=name, shape=shape)
         case InputKind.USER_INPUT:
             value: Value | str = positional[spec.arg.name]
             return low.statics.position() if isinstance(value, str) else value
     target = str(spec.target)
     tensor = program.state_dict[target] if target in program.state_dict else program.constants[target]
     assert isinstance(tensor, torch.Tensor)
-    return low.statics.constant(target, tensor)
+    return low.statics.constant(tensor)
 
 
 def _lower_node(low: Lowering, node: torch.fx.Node, values: dict[torch.fx.Node, Any]) -> Any:
@@ -103,12 +115,17 @@ def _lower_node(low: Lowering, node: torch.fx.Node, values: dict[torch.fx.Node, 
     if node.target is operator.getitem:
         return _item(low, *args)
     low.builder.place = Place(operator=_operator(node.target), module=_module(node), line=source_line(node))
-    if _mutates(node.target):
+    static = _all_static((args, kwargs))
+    if _mutates(node.target) and not (static and _counts(node.target)):
         raise no_lowering(low.builder)
-    if _all_static((args, kwargs)):
+    if static:
         return low.statics.apply(node.target, args, kwargs)  # type: ignore[arg-type]
     call = Call(low=low, target=node.target, args=args, kwargs=kwargs, shape=_shape(node))
-    value = _handler(call)(call)
+    handler = _handler(call)
+    if call.target in TABLE:
+        check_arguments(call)
+    value = handler(call)
+    check_shape(call, value)
     low.builder.note_origin(value)
     return value
 
@@ -129,6 +146,9 @@ def _item(low: Lowering, many: Any, number: int) -> Any:
 
 def _handler(call: Call) -> Callable[[Call], Any]:
     handler = TABLE.get(call.target)
+    known = handler is not None or sum(n != 1 for n in call.shape) <= 1
+    if known and handler not in _NO_PARAMETERS and lower_parameters.are_parameters(call):
+        return lower_parameters.function
     if handler is not None:
         return handler
     if torch.Tag.pointwise in getattr(call.target, "tags", ()):
@@ -171,8 +191,9 @@ def _finished(low: Lowering, logits: Any) -> FlatModel:
     low.builder.place.operator = "the logits"
     vec = low.builder.ordered(low.tensor(logits))
     return FlatModel(
-        ops=tuple(low.builder.ops), logits=vec.source, tables=dict(low.tables), masks=tuple(low.masks)
-    )
+        ops=tuple(low.builder.ops), logits=vec.source, tables=low.table_rows(), masks=tuple(low.masks),
+        derived=tuple(low.builder.derivations.made.values()),
+    )  # fmt: skip
 
 
 def _resolved(data: Any, values: dict[torch.fx.Node, Any]) -> Any:
@@ -183,6 +204,11 @@ def _resolved(data: Any, values: dict[torch.fx.Node, Any]) -> Any:
     if isinstance(data, list | tuple):
         return type(data)(_resolved(v, values) for v in data)
     return data
+
+
+def _counts(target: Any) -> bool:
+    """Whether a function is Python's or torch's arithmetic on sizes and positions."""
+    return getattr(target, "__module__", "") in ("_operator", "math", "torch")
 
 
 def _mutates(target: Any) -> bool:

@@ -35,7 +35,7 @@ def copy(call: Call) -> Any:
 def attention(call: Call) -> Vec:
     """`aten.scaled_dot_product_attention`, which must be causal."""
     q, k, v = call.args[:3]
-    _check_mask(call)
+    mask = _mask(call)
     if not isinstance(k, Cached) or not isinstance(v, Cached):
         raise call.error("attention to keys and values that do not come from the KV cache")
     query = call.builder.ordered(call.low.tensor(q))
@@ -52,22 +52,34 @@ def attention(call: Call) -> Vec:
     made = call.builder.emit(
         Attention, query.width, q=query.source, k=k.x.source, v=v.x.source, heads=heads, kv_heads=k.heads,
         head_dim=head_dim, scale=k.scale * (1 / math.sqrt(head_dim) if scale is None else float(scale)),
+        **masked_fields(call, mask, heads),
     )  # fmt: skip
     shape = (call.builder.tokens, heads, head_dim)
     index = made.index.reshape(shape).transpose(1, 0, 2).reshape(call.shape)
     return Vec(source=made.source, width=query.width, index=index)
 
 
+def masked_fields(call: Call, mask: Static, heads: int) -> dict[str, Any]:
+    """What a mask says about the attention of `heads` heads."""
+    form = call.low.mask_form(mask)
+    slopes = form.slopes * heads if len(form.slopes) == 1 else form.slopes
+    if len(slopes) not in (0, heads):
+        raise call.error(f"the attention mask has {len(slopes)} heads, but there are {heads}")
+    return {"windows": (form.window,), "slopes": slopes}
+
+
 def _cached(call: Call, value: Any) -> Cached:
     vec = call.builder.ordered(call.low.tensor(value))
-    _, heads, tokens, head_dim = vec.index.shape
+    _, copies, tokens, head_dim = vec.index.shape
+    heads = vec.width // head_dim
     own = vec.index[0, :, 0, :]
-    if tokens != call.builder.tokens or not np.array_equal(
-        own, np.arange(vec.width).reshape(heads, head_dim)
-    ):
+    once = np.arange(vec.width).reshape(-1, head_dim)
+    if tokens != call.builder.tokens or copies % heads:
         raise call.error("keys or values are not stored head after head")
-    shape = (1, heads, call.low.context, head_dim)
-    key = ("cache", heads, head_dim)
+    if not np.array_equal(own, np.repeat(once, copies // heads, axis=0)):
+        raise call.error("keys or values are not stored head after head")
+    shape = (1, copies, call.low.context, head_dim)
+    key = ("cache", copies, heads, head_dim)
     if key not in call.low.cached_views:
         call.low.cached_views[key] = np.broadcast_to(own[None, :, None, :], shape)
     return Cached(x=vec, heads=heads, index=call.low.cached_views[key])
@@ -97,7 +109,7 @@ def _check_heads(call: Call, cached: Cached, heads: int, head_dim: int) -> None:
         raise call.error("query heads do not share key heads group by group")
 
 
-def _check_mask(call: Call) -> None:
+def _mask(call: Call) -> Static:
     mask, dropout = call.argument(3, "attn_mask"), call.argument(4, "dropout_p", 0.0)
     if dropout:
         raise call.error("attention with dropout")
@@ -108,7 +120,7 @@ def _check_mask(call: Call) -> None:
         )
     if not isinstance(mask, Static) or isinstance(mask, Weight):
         raise call.error("the attention mask is computed from the tokens, not from their positions")
-    call.low.note_mask(mask)
+    return mask
 
 
 TABLE: dict[Any, Any] = {

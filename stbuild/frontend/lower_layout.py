@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from stbuild.frontend import expression
+from stbuild.frontend import expression, lower_parameters, lower_scores
 from stbuild.frontend.builder import describe
 from stbuild.frontend.call import Call
 from stbuild.frontend.index import LAYOUT
@@ -33,21 +33,20 @@ _CUTS = {
     _aten.slice.Tensor, _aten.select.int, _aten.chunk.default, _aten.split.Tensor,
     _aten.split_with_sizes.default, _aten.unbind.int,
 }  # fmt: skip
-_TURNS = {_aten.permute.default, _aten.transpose.int, _aten.t.default}
 
 
 def arrange(call: Call) -> Any:
     """A layout operator on whatever value: only the element numbers move."""
     source = call.args[0]
     if isinstance(source, Tokens):
-        return source
+        return _arrange_tokens(call, source)
     if any(isinstance(a, torch.dtype) and not a.is_floating_point for a in _plain_arguments(call)):
         raise call.error("a vector of the token is turned into integers or truth values")
     match source:
         case Statistic():
-            return source
+            return _each(_arranged(call, source.index), lambda i: replace(source, index=i))
         case Weight():
-            return _arrange_weight(call, source)
+            return lower_parameters.function(call)
         case Cached():
             return replace(source, index=_cached_index(call, source))
         case Scores():
@@ -74,11 +73,9 @@ def concatenate(call: Call) -> Value:
     if len(parts) == 1:
         value: Value = parts[0]
         return value
+    if any(isinstance(p, Scores) for p in parts):
+        return lower_scores.with_sinks(call, parts, dim)
     for part in parts:
-        if isinstance(part, Scores):
-            raise call.error(
-                "attention scores are joined with others (attention sinks), which has no lowering"
-            )
         if isinstance(part, Weight | Cached | Tokens):
             raise call.error(f"a {describe(part)} cannot be concatenated")
     return Joined(parts=parts, dim=dim)
@@ -97,13 +94,16 @@ def filled(call: Call) -> Static:
     known = {_aten.zeros_like.default: 0.0, _aten.ones_like.default: 1.0}
     known |= {_aten.new_zeros.default: 0.0, _aten.new_ones.default: 1.0}
     number = known[call.target] if call.target in known else call.args[-1]
-    return call.low.statics.apply(_aten.full.default, (list(call.shape), number), {})
+    dtype = call.kwargs.get("dtype")
+    return call.low.statics.apply(
+        _aten.full.default, (list(call.shape), number), {} if dtype is None else {"dtype": dtype}
+    )
 
 
 def _stretched(value: Expr) -> bool:
-    """Whether a value is a vector times a number, to be multiplied before its parts are turned."""
+    """Whether a value is more than a vector or its negative, to be computed before its parts are turned."""
     straight = expression.line(value)
-    return straight is not None and abs(straight.scale) != 1
+    return straight is None or abs(straight.scale) != 1
 
 
 def _with_dimension(call: Call, value: Any, dim: int) -> Value:
@@ -136,17 +136,12 @@ def _cached_index(call: Call, source: Cached) -> Index:
     return call.low.cached_views[key]
 
 
-def _arrange_weight(call: Call, weight: Weight) -> Weight:
-    if call.target in _TURNS and len(weight.shape) == 2:
-        moved = call.shape != weight.shape or call.target is not _aten.permute.default
-        identity = call.target is _aten.permute.default and list(call.args[1]) == [0, 1]
-        return replace(weight, shape=call.shape, transposed=weight.transposed ^ (moved and not identity))
-    long = [n for n in call.shape if n != 1]
-    if call.shape == weight.shape or long == [n for n in weight.shape if n != 1]:
-        return replace(weight, shape=call.shape)
-    raise call.error(
-        f"parameter {weight.name!r} is rearranged from {list(weight.shape)} to {list(call.shape)}"
-    )
+def _arrange_tokens(call: Call, tokens: Tokens) -> Tokens:
+    """Token ids stay one after the other."""
+    moved = _arranged(call, tokens.index)
+    if isinstance(moved, tuple) or not np.array_equal(moved.reshape(-1), np.arange(call.builder.tokens)):
+        raise call.error("token ids are rearranged before they are embedded")
+    return replace(tokens, index=moved)
 
 
 def _arrange_signed(call: Call, value: Signed) -> Any:

@@ -9,6 +9,7 @@ import torch
 from stbuild.frontend import lower_scores, static
 from stbuild.frontend.builder import describe, param
 from stbuild.frontend.call import Call
+from stbuild.frontend.gates import parameter_of
 from stbuild.frontend.values import Static, Tokens, Value, Vec, Weight
 from stbuild.ir.graph import AddParam, Embed, Linear, PositionEmbed
 
@@ -30,29 +31,44 @@ def product(call: Call) -> Value:
 
 def sum_and_product(call: Call) -> Vec:
     """`aten.addmm`: bias, x, weight [K, N]."""
-    if call.kwargs.get("beta", 1) != 1 or call.kwargs.get("alpha", 1) != 1:
-        raise call.error("only beta = alpha = 1 has a lowering")
     return _linear(call, call.args[1], _turned(call, call.args[2]), call.args[0])
 
 
 def embedding(call: Call) -> Vec:
     """Rows of a parameter by token id or by position."""
     table, at = call.args[0], call.args[1]
+    if isinstance(table, Vec) and isinstance(at, list | tuple):
+        return _picked(call, table, tuple(at))
     at = at[0] if isinstance(at, list | tuple) and len(at) == 1 else at
     if not isinstance(table, Weight) or len(table.shape) != 2 or table.transposed:
         raise call.error(
             f"rows of a {describe(table)} are gathered; only those of a parameter [rows, width] can be"
         )
+    if table.name in call.builder.derivations.made:
+        raise call.error(f"the embedding {table.name!r} is computed from parameters, which has no lowering")
+    width = _width(call, table.shape[1], "an embedding")
     if isinstance(at, Tokens):
-        kind: Any = Embed
-    elif isinstance(at, Static) and _is_position(call, at):
-        kind = PositionEmbed
-    else:
+        return call.builder.emit(Embed, width, call.shape, table=param(table, table.shape))
+    offset = _offset(call, at) if isinstance(at, Static) else None
+    if offset is None:
         raise call.error(
             "rows of a parameter are gathered by something that is neither token id nor position"
         )
-    width = _width(call, table.shape[1], "an embedding")
-    return call.builder.emit(kind, width, call.shape, table=param(table, table.shape))
+    rows, context = table.shape[0] - offset, call.low.context
+    if rows < context:
+        raise call.error(
+            f"the position embedding {table.name!r} has {rows:,} rows, the context is {context:,}",
+            hint=f"set `context` in BUILD.yaml to {rows} or less",
+        )
+    return call.builder.emit(PositionEmbed, width, call.shape, table=param(table, table.shape), offset=offset)
+
+
+def _picked(call: Call, vec: Vec, at: tuple[Any, ...]) -> Vec:
+    """Elements of a vector by numbers that are the same for every token."""
+    if any(a is not None and (not isinstance(a, Static) or a.on_position) for a in at):
+        raise call.error("elements of a vector of the token are gathered by numbers that are not constant")
+    where = tuple(slice(None) if a is None else static.constant(a).numpy() for a in at)
+    return replace(vec, index=np.asarray(vec.index[where]))
 
 
 def _linear(call: Call, x: Any, weight: Any, bias: Any) -> Vec:
@@ -60,22 +76,38 @@ def _linear(call: Call, x: Any, weight: Any, bias: Any) -> Vec:
         raise call.error(
             f"a vector is multiplied by a {describe(weight)}; only by parameters [rows, columns] it can be"
         )
-    if weight.scale != 1 or weight.offset != 0:
+    if weight.scale != 1 or weight.offset != 0 or weight.name in call.builder.derivations.made:
         raise call.error(f"the matrix {weight.name!r} is computed from, which has no lowering")
     vec = call.builder.ordered(call.low.tensor(x))
     width, columns = weight.shape
     if vec.width != columns or not bool((vec.index.reshape(-1) == np.arange(vec.index.size)).all()):
         raise call.error(f"the input of {weight.name!r} is not one vector of {columns} elements in order")
+    _check_rank(call, vec, weight)
     _width(call, columns, f"the input of {weight.name!r}")
     made = call.builder.emit(Linear, width, call.shape, x=vec.source, weight=param(weight, weight.shape))
     return made if bias is None else plus_parameter(call, made, bias)
 
 
+def _check_rank(call: Call, vec: Vec, weight: Weight) -> None:
+    """Refuse a product of two matrices whose rank the card cannot have between them."""
+    lora = "lora" in weight.name.lower()
+    if vec.width % 32 == 0 or not (lora or isinstance(call.builder.op(vec.source), Linear)):
+        return
+    raise call.error(
+        f"the low-rank product that ends with {weight.name!r} has rank {vec.width}, which is not a multiple"
+        " of 32",
+        hint="`merge_lora: true` in BUILD.yaml merges it into the matrix that it is added to"
+        if lora
+        else "choose a rank that is a multiple of 32, or multiply the two matrices beforehand",
+    )
+
+
 def plus_parameter(call: Call, x: Vec, bias: Any) -> Vec:
     """`x` plus a parameter of the same width."""
-    if not isinstance(bias, Weight) or int(np.prod(bias.shape)) != x.width or call.shape[-1] != x.width:
+    added = parameter_of(call, bias, x) if isinstance(bias, Weight) else None
+    if added is None:
         raise call.error(f"a vector of {x.width} elements plus a {describe(bias)}, which is not as wide")
-    return call.builder.like(x, AddParam, x=x.source, param=param(bias, (x.width,)))
+    return call.builder.like(x, AddParam, x=x.source, param=added)
 
 
 def _turned(call: Call, weight: Any) -> Any:
@@ -87,9 +119,12 @@ def _turned(call: Call, weight: Any) -> Any:
     return replace(weight, shape=weight.shape[::-1], transposed=not weight.transposed)
 
 
-def _is_position(call: Call, at: Static) -> bool:
+def _offset(call: Call, at: Static) -> int | None:
+    """What is added to the position, if `at` is a position and a number that is not negative."""
     rows = static.evaluate((at,), call.low.context, call.builder.tokens)
-    return all(int(row.reshape(-1)[0]) == position for position, (row,) in enumerate(rows))
+    found = {int(row.reshape(-1)[0]) - position for position, (row,) in enumerate(rows)}
+    offset = found.pop()
+    return offset if not found and offset >= 0 else None
 
 
 def _width(call: Call, width: int, what: str) -> int:

@@ -8,8 +8,11 @@ import numpy as np
 import torch
 
 from stbuild.frontend import expression, lower_scores
+from stbuild.frontend.arguments import check_keywords
 from stbuild.frontend.builder import describe
 from stbuild.frontend.call import Call, same_layout
+from stbuild.frontend.formula import text_of
+from stbuild.frontend.parameters import is_per_element
 from stbuild.frontend.values import BASE, Centered, Expr, Normed, Scores, Statistic, Value, Vec, Weight
 
 _aten = torch.ops.aten
@@ -18,45 +21,53 @@ _PROBES = torch.tensor([1e-4, 1e-2, 1.0, 10.0, 1e4], dtype=torch.float64)
 
 _AS_GOOD = 5e-3
 """How far 1 / (sqrt(mean) + eps) may be from 1 / sqrt(mean + eps'): less than 8 bits show."""
+_THE_SAME = 1e-5
+"""Factors this near are one and the same; a difference beyond is kept, and told by the float check."""
+_NO_NORM = "a vector is divided by something that is not sqrt(mean of squares + eps)"
 
 
 def mean(call: Call) -> Statistic:
     """`aten.mean.dim` over the last dimension: of x, of its square or of its centred square."""
-    return _reduced(call, lambda t: t)
+    return _reduced(call, BASE)
 
 
 def total(call: Call) -> Statistic | Scores:
     """`aten.sum.dim_IntList`: the mean times the length; or the sum of a softmax written out."""
     if isinstance(call.args[0], Scores):
         return lower_scores.total(call)
-    length = _last(call).index.shape[-1]
-    return _reduced(call, lambda t: t * length)
+    found = _reduced(call, BASE)
+    return replace(found, function=_of(found, _aten.mul.Tensor, found.function, float(found.segment)))
 
 
 def variance(call: Call) -> Statistic:
     """`aten.var.correction`."""
     x = call.builder.whole(call.low.tensor(call.args[0]))
-    segment = _segment(call, x)
-    correction = float(call.kwargs.get("correction", 1) or 0)
-    factor = segment / (segment - correction)
-    return Statistic(x=x, segment=segment, kind=_CENTRED, function=lambda t: t * factor)
+    found = _statistic(call, x, call.argument(1, "dim"), _CENTRED, BASE)
+    correction = call.argument(2, "correction")
+    left = found.segment - float(1 if correction is None else correction)
+    if left <= 0:
+        raise call.error(f"a variance of {found.segment} elements less {correction}")
+    return replace(found, function=_of(found, _aten.mul.Tensor, BASE, found.segment / left))
 
 
 def deviation(call: Call) -> Statistic:
     """`aten.std.correction`: the root of the variance."""
     found = variance(call)
-    return replace(found, function=lambda t: found.function(t).sqrt())
+    return replace(found, function=_of(found, _aten.sqrt.default, found.function))
 
 
 def vector_norm(call: Call) -> Statistic:
     """`aten.linalg_vector_norm` over the last dimension: the root of the sum of squares."""
-    if float(call.argument(1, "ord", 2) or 2) != 2:
+    order = call.argument(1, "ord", 2)
+    if order is not None and float(order) != 2:
         raise call.error("only the norm of order 2 has a lowering")
-    x = _last(call)
-    _check_last(call, x, call.argument(2, "dim"))
-    source, segment = call.args[0], _segment(call, x)
-    kind = _CENTRED if isinstance(source, Centered) else "square"
-    return Statistic(x=x, segment=segment, kind=kind, function=lambda t: (t * segment).sqrt())
+    source = call.args[0]
+    centred_one = isinstance(source, Centered)
+    x = source.x if centred_one else call.builder.whole(call.low.tensor(source))
+    kind = _CENTRED if centred_one else "square"
+    found = _statistic(call, x, call.argument(2, "dim"), kind, BASE)
+    squares = _of(found, _aten.mul.Tensor, BASE, float(found.segment))
+    return replace(found, function=_of(found, _aten.sqrt.default, squares))
 
 
 def rms_norm(call: Call) -> Normed:
@@ -88,23 +99,38 @@ def scaled(call: Call, value: Value, statistic: Statistic) -> Value:
         raise call.error(
             "a vector is multiplied by a number computed from it, in a way that is no known norm"
         )
-    eps, gain = _fitted(call, statistic)
-    return Normed(x=source, segment=statistic.segment, eps=eps, center=centred, gain=gain)
+    _check_place(call, source, statistic)
+    eps, gain, exact = _fitted(call, statistic)
+    return Normed(x=source, segment=statistic.segment, eps=eps, center=centred, gain=gain, exact=exact)
 
 
 def centred(call: Call, value: Value, statistic: Statistic) -> Centered:
     """`value - mean(value)`."""
     x = call.builder.whole(call.low.tensor(value))
-    same = torch.allclose(statistic.function(_PROBES), _PROBES)
+    same = torch.allclose(_at(statistic, _PROBES), _PROBES)
     if statistic.kind != "mean" or not same or not same_layout(x, statistic.x):
         raise call.error(
             "a number computed from a vector is subtracted from it, in a way that is no known norm"
         )
+    _check_place(call, x, statistic)
     return Centered(x=x, segment=statistic.segment)
+
+
+def divided(call: Call, value: Value, statistic: Statistic) -> Value:
+    """`value / statistic`."""
+    inverse = _of(statistic, _aten.reciprocal.default, statistic.function)
+    return scaled(call, value, replace(statistic, function=inverse))
+
+
+def applied(call: Call, statistic: Statistic) -> Statistic:
+    """A pointwise operator on a statistic and numbers."""
+    args = tuple(statistic.function if a is statistic else a for a in call.args)
+    return replace(statistic, function=_of(statistic, call.target, *args, **call.kwargs))
 
 
 def multiplied(call: Call, value: Normed) -> Normed | None:
     """A norm without weight times or by a number, if that is what is asked for."""
+    check_keywords(call)
     match expression.target_name(call.target), [a for a in call.args if not isinstance(a, Normed)]:
         case "mul", [int() | float() as number]:
             return replace(value, gain=value.gain * number)
@@ -115,14 +141,16 @@ def multiplied(call: Call, value: Normed) -> Normed | None:
 
 def weighted(call: Call, value: Normed, weight: Weight) -> Normed | None:
     """A norm times a parameter of its segment's length, if the norm has none yet."""
-    if value.weight is not None or value.bias is not None or int(np.prod(weight.shape)) != value.segment:
+    taken = value.weight is not None or value.bias is not None
+    if taken or not is_per_element(weight, value.x.index, value.segment):
         return None
     return replace(value, weight=weight)
 
 
 def biased(call: Call, value: Normed, bias: Weight) -> Normed | None:
     """A norm plus a parameter of its segment's length, if the norm has none yet."""
-    if value.weight is None or value.bias is not None or int(np.prod(bias.shape)) != value.segment:
+    taken = value.weight is None or value.bias is not None
+    if taken or not is_per_element(bias, value.x.index, value.segment):
         return None
     return replace(value, bias=bias)
 
@@ -140,26 +168,33 @@ def _normed(call: Call, weight: Any, bias: Any, eps: float, center: bool) -> Nor
     return Normed(x=x, segment=segment, eps=float(eps), center=center, weight=weight, bias=bias)
 
 
-def _last(call: Call) -> Vec:
-    """The vector whose last dimension is reduced."""
-    source = call.args[0]
-    if isinstance(source, Centered):
-        return source.x
-    if isinstance(source, Expr) and isinstance(source.base, Centered):
-        return source.base.x
-    return call.builder.whole(call.low.tensor(source) if not isinstance(source, Expr) else source.base)
-
-
 def _reduced(call: Call, function: Any) -> Statistic:
-    _check_last(call, _last(call), call.argument(1, "dim"))
     x, kind = _reducible(call, call.args[0])
-    return Statistic(x=x, segment=_segment(call, x), kind=kind, function=function)
+    return _statistic(call, x, call.argument(1, "dim"), kind, function)
 
 
-def _check_last(call: Call, x: Vec, dims: Any) -> None:
+def _statistic(call: Call, x: Vec, dims: Any, kind: str, function: Any) -> Statistic:
+    """A number for each row of the last dimension, which must be what is reduced."""
     rank = x.index.ndim
     if dims is None or [d % rank for d in ([dims] if isinstance(dims, int) else dims)] != [rank - 1]:
         raise call.error("only the last dimension can be reduced")
+    segment = _segment(call, x)
+    index = (x.index[..., 0] // segment).reshape(call.shape)
+    return Statistic(x=x, segment=segment, kind=kind, index=index, function=function)
+
+
+def _check_place(call: Call, x: Vec, statistic: Statistic) -> None:
+    """Every element must meet the number of its own segment."""
+    wanted = x.index // statistic.segment
+    try:
+        met = np.broadcast_to(statistic.index, wanted.shape)
+    except ValueError:
+        met = np.full_like(wanted, -1)
+    if not np.array_equal(met, wanted):
+        raise call.error(
+            f"a number computed from each {statistic.segment} elements meets other elements than those",
+            hint="reduce with keepdim=True, and do not rearrange the result",
+        )
 
 
 def _reducible(call: Call, value: Any) -> tuple[Vec, str]:
@@ -186,17 +221,32 @@ def _segment(call: Call, x: Vec) -> int:
     return segment
 
 
-def _fitted(call: Call, statistic: Statistic) -> tuple[float, float]:
-    """eps and gain with function(t) = gain / sqrt(t + eps)."""
-    inverse = statistic.function(_PROBES) ** -2
-    at_zero = float(statistic.function(torch.zeros(1, dtype=torch.float64))[0] ** -2)
+def _of(statistic: Statistic, target: Any, *args: Any, **kwargs: Any) -> Expr:
+    """`target(*args)` as a function of a statistic's number."""
+    return Expr(base=statistic.x, target=target, args=args, kwargs=tuple(sorted(kwargs.items())))
+
+
+def _at(statistic: Statistic, points: torch.Tensor) -> torch.Tensor:
+    """The statistic's function at the float64 `points`."""
+    return expression.evaluate(statistic.function, points)
+
+
+def _fitted(call: Call, statistic: Statistic) -> tuple[float, float, str]:
+    """eps and gain with function(t) = gain / sqrt(t + eps); if it differs, the formula of function / gain."""
+    exact = _at(statistic, _PROBES)
+    inverse = exact**-2
+    at_zero = float(_at(statistic, torch.zeros(1, dtype=torch.float64))[0] ** -2)
     slope = (float(inverse[3]) - at_zero) / 10.0
+    if not (slope > 0 and math.isfinite(at_zero)):
+        raise call.error(_NO_NORM)
     eps, gain = at_zero / slope, 1 / math.sqrt(slope)
-    fits = torch.allclose(inverse, (_PROBES + eps) * slope, rtol=_AS_GOOD) and eps >= 0
-    if not fits:
-        raise call.error("a vector is divided by something that is not sqrt(mean of squares + eps)")
+    if not (torch.allclose(inverse, (_PROBES + eps) * slope, rtol=_AS_GOOD) and eps >= 0):
+        raise call.error(_NO_NORM)
     rounded = float(f"{gain:.9g}")
-    return float(f"{eps:.9g}"), 1.0 if abs(rounded - 1) < 1e-5 else rounded
+    gain = 1.0 if abs(rounded - 1) < 1e-5 else rounded
+    same = torch.allclose(gain * (_PROBES + eps) ** -0.5, exact, rtol=_THE_SAME, atol=0)
+    formula = "" if same else text_of(_of(statistic, _aten.div.Tensor, statistic.function, gain))
+    return float(f"{eps:.9g}"), gain, formula
 
 
 TABLE: dict[Any, Any] = {

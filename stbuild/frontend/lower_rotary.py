@@ -102,7 +102,7 @@ def _turned_pair(
     cos, sin = (_for_both(call, factor, stacked) for factor in factors)
     index = (np.stack if stacked else np.concatenate)([first.index, second.index], axis=dim)
     half = first.index.shape[-1]
-    table = call.low.table(cos, sin)
+    table = call.low.table(cos, sin, 2 * half)
     return Rotated(x=replace(first, index=index), table=table, half=half, interleaved=stacked)
 
 
@@ -121,7 +121,8 @@ def _rotated(call: Call, x: Vec | Signed, cos: Static, y: Vec | Signed, sin: Sta
     for interleaved in (False, True):
         index, sign = _pairs_turned(x.index, interleaved)
         if np.array_equal(y.x.index, index) and bool((y.sign == sign).all()):
-            return Rotated(x=x, table=call.low.table(cos, sin), half=half, interleaved=interleaved)
+            table = call.low.table(cos, sin, 2 * half)
+            return Rotated(x=x, table=table, half=half, interleaved=interleaved)
     return None
 
 

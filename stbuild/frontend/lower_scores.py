@@ -8,12 +8,14 @@ import numpy as np
 import torch
 
 from stbuild.frontend import expression
-from stbuild.frontend.builder import describe
+from stbuild.frontend.arguments import check_keywords
+from stbuild.frontend.builder import describe, param
 from stbuild.frontend.call import Call
 from stbuild.frontend.expression import target_name
-from stbuild.frontend.positions import HIDDEN
-from stbuild.frontend.values import Cached, Expr, Index, Scores, Stage, Static, Value, Vec
-from stbuild.ir.graph import Attention
+from stbuild.frontend.lower_attention import masked_fields
+from stbuild.frontend.masks import HIDDEN
+from stbuild.frontend.values import Cached, Expr, Index, Scores, Stage, Static, Value, Vec, Weight
+from stbuild.ir.graph import Attention, Param
 
 _aten = torch.ops.aten
 _CONSTANTS = (int, float)
@@ -40,10 +42,13 @@ def function(call: Call) -> Scores:
     """A pointwise operator on scores: a factor, a mask, or a step of a softmax written out."""
     name, values = target_name(call.target), [a for a in call.args if isinstance(a, Value)]
     scores: Scores = next(v for v in values if isinstance(v, Scores))
+    check_keywords(call)
     others, at = [a for a in call.args if a is not scores], call.args.index(scores)
     match name, others:
         case "mul" | "div", [int() | float() as number] if name == "mul" or at == 0:
             return _scaled(call, scores, float(number) if name == "mul" else 1 / number)
+        case "tanh", [] if _can_be_capped(scores):
+            return replace(scores, scale=1.0, capped=scores.scale, of=object())
         case "add", [Static() as mask] if call.kwargs.get("alpha", 1) == 1:
             return _masked(call, scores, mask)
         case "masked_fill", [Static() as hidden, number] if _is_low(number):
@@ -69,9 +74,28 @@ def softmax(call: Call) -> Scores:
     return replace(scores, stage=Stage.WEIGHTS)
 
 
+def with_sinks(call: Call, parts: tuple[Any, ...], dim: int) -> Scores:
+    """`aten.cat` of scores and a learned number for each head, a sink, behind the last position."""
+    match parts:
+        case (Scores(stage=Stage.SCORES, sinks=None) as scores, Weight() as sinks):
+            last, rank = dim % scores.index.ndim == scores.index.ndim - 1, len(sinks.shape)
+            heads = rank > 2 and sinks.shape[-3] == scores.heads == int(np.prod(sinks.shape[:-2]))
+            if last and heads and sinks.shape[-1] == 1:
+                index = np.concatenate([scores.index, np.full_like(scores.index[..., :1], -1)], axis=-1)
+                return replace(scores, index=index, sinks=sinks, of=object())
+    raise call.error(
+        "attention scores are joined with something that is not one learned number for each head (a sink)"
+    )
+
+
 def top(call: Call) -> Scores:
     """`aten.amax` of the scores of each query, for a softmax written out."""
     return replace(_over_keys(call, Stage.SCORES, "amax"), stage=Stage.TOP)
+
+
+def top_and_place(call: Call) -> tuple[Scores, None]:
+    """`aten.max.dim`, of which only the values are used."""
+    return replace(_over_keys(call, Stage.SCORES, "max"), stage=Stage.TOP), None
 
 
 def total(call: Call) -> Scores:
@@ -82,6 +106,7 @@ def total(call: Call) -> Scores:
 def scaled_keys(call: Call) -> Cached:
     """Cached keys times a number."""
     numbers = [a for a in call.args if isinstance(a, _CONSTANTS)]
+    check_keywords(call)
     name = target_name(call.target)
     inverse = name == "div" and numbers[:1] == [*call.args[1:]]
     if len(call.args) == 2 and len(numbers) == 1 and (name == "mul" or inverse):
@@ -152,10 +177,13 @@ def _weighted(call: Call, weights: Scores, v: Cached) -> Vec:
         raise call.error("query heads do not share value heads group by group")
     if weights.mask is None:
         raise call.error("attention without a mask over the whole cache", hint=_MASK_HINT)
-    call.low.note_mask(weights.mask)
+    capped = weights.capped != 0
     made = call.builder.emit(
         Attention, weights.q.width, q=weights.q.source, k=weights.k.x.source, v=v.x.source,
-        heads=weights.heads, kv_heads=weights.k.heads, head_dim=head_dim, scale=weights.scale,
+        heads=weights.heads, kv_heads=weights.k.heads, head_dim=head_dim,
+        scale=weights.scale * weights.capped if capped else weights.scale,
+        cap=weights.scale if capped else 0.0, sinks=_sink_param(call, weights),
+        **masked_fields(call, weights.mask, weights.heads),
     )  # fmt: skip
     return replace(made, index=rows[..., None] * head_dim + np.arange(head_dim))
 
@@ -172,6 +200,19 @@ def _masked(call: Call, scores: Scores, mask: Static) -> Scores:
         raise call.error(f"a mask is added {_place(scores)}")
     both = mask if scores.mask is None else call.low.statics.apply(_aten.add.Tensor, (scores.mask, mask), {})
     return replace(scores, mask=both)
+
+
+def _can_be_capped(scores: Scores) -> bool:
+    """Whether these are scaled scores, neither masked nor capped yet."""
+    return scores.stage is Stage.SCORES and scores.mask is None and not scores.capped
+
+
+def _sink_param(call: Call, weights: Scores) -> Param | None:
+    """The sinks in base 2."""
+    if weights.sinks is None:
+        return None
+    flat = param(weights.sinks, (weights.heads,))
+    return replace(flat, scale=flat.scale * math.log2(math.e), offset=flat.offset * math.log2(math.e))
 
 
 def _divides(sums: Scores, scores: Scores, call: Call) -> bool:
@@ -200,11 +241,12 @@ _WHERE = _aten.where.Scalar
 _MASK_HINT = "use the attention_mask that forward is given, or one made from the positions"
 _REFUSED = (
     "which has no lowering between the product with the keys and that with the values: only a factor,"
-    " a mask and softmax have"
+    " a soft cap, a mask, sinks and softmax have"
 )
 TABLE: dict[Any, Any] = {
     _aten.softmax.int: softmax,
     _aten._softmax.default: softmax,
     _aten._safe_softmax.default: softmax,
     _aten.amax.default: top,
+    _aten.max.dim: top_and_place,
 }

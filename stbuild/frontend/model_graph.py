@@ -9,11 +9,12 @@ from stbuild.frontend import blocks
 from stbuild.frontend.builder import NoLowering
 from stbuild.frontend.exported import ExportedModel
 from stbuild.frontend.lower import FlatModel, lower
-from stbuild.frontend.positions import check_causal, tabulate
+from stbuild.frontend.masks import check_mask
+from stbuild.frontend.positions import tabulate
 from stbuild.frontend.static import evaluate
 from stbuild.frontend.tables import Table
 from stbuild.frontend.trace import PREFILL_TOKENS, TracedModel, decomposed, trace
-from stbuild.ir.graph import AnyOp, Graph, PositionTable
+from stbuild.ir.graph import Graph, PositionTable
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,7 +30,9 @@ def decode_graph(model: nn.Module | ExportedModel, *, name: str, context: int) -
     flat = _lowered(_traced(model, context))
     values = tabulate(flat.tables, flat.masks, context=context)
     tables = tuple(PositionTable(name=n, width=t.shape[1]) for n, t in values.items())
-    graph = blocks.graph_of(flat.ops, flat.logits, name=name, context=context, tables=tables)
+    graph = blocks.graph_of(
+        flat.ops, flat.logits, name=name, context=context, tables=tables, derived=flat.derived
+    )
     return ModelGraph(graph=graph, tables=values)
 
 
@@ -37,9 +40,10 @@ def prefill_ops(model: nn.Module | ExportedModel, *, context: int) -> FlatModel:
     """The flat ops of `model`, lowered from a prefill; its masks are checked at some positions."""
     tokens = min(PREFILL_TOKENS, context)
     flat = _lowered(_traced(model, context, tokens))
-    for position, masks in enumerate(evaluate(flat.masks, min(context, tokens + 7), tokens)):
-        for mask in masks:
-            check_causal(mask, position, context)
+    masks = tuple(mask for mask, _ in flat.masks)
+    for position, values in enumerate(evaluate(masks, min(context, tokens + 7), tokens)):
+        for mask, (_, form) in zip(values, flat.masks, strict=True):
+            check_mask(mask, form, position)
     return flat
 
 
@@ -57,9 +61,12 @@ def _lowered(traced: TracedModel) -> FlatModel:
         return lower(decomposed(traced))
 
 
-def check_prefill(decode: Graph, ops: tuple[AnyOp, ...], logits: str) -> None:
-    """Refuse a model whose prefill, of the flat `ops`, does something else than its decode steps."""
-    graph = blocks.graph_of(ops, logits, name=decode.name, context=decode.context, tables=decode.tables)
+def check_prefill(decode: Graph, flat: FlatModel) -> None:
+    """Refuse a model whose prefill does something else than its decode steps."""
+    graph = blocks.graph_of(
+        flat.ops, flat.logits, name=decode.name, context=decode.context, tables=decode.tables,
+        derived=flat.derived,
+    )  # fmt: skip
     if graph != decode:
         differing = next(
             (b.name for a, b in zip(graph.blocks, decode.blocks, strict=False) if a != b), "count"

@@ -50,13 +50,15 @@ def find_repeat(ops: tuple[AnyOp, ...]) -> Repeat | None:
 
 
 def signature(op: AnyOp) -> tuple[Any, ...]:
-    """Everything about an op but its name, its source and the names of what it reads."""
-    known = (f for f in fields(op) if f.name not in ("name", "origin", *_WIRES))
+    """Everything about an op but its name, its source, what it reads, and what may differ by run."""
+    known = (f for f in fields(op) if f.name not in ("name", "origin", "line", *BY_RUN, *_WIRES))
     values = (getattr(op, f.name) for f in known)
     plain = tuple(replace(v, names=()) if isinstance(v, Param) else v for v in values)
     return (type(op).__name__, len(operands(op)), *plain)
 
 
+BY_RUN = ("windows", "rows")
+"""Fields of an op that hold a number for each run of its block."""
 _WIRES = ("x", "a", "b", "q", "k", "v", "parts")
 
 

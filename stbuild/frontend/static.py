@@ -1,5 +1,6 @@
 """Values that depend on the position alone, computed for every position by running their subgraph."""
 
+import hashlib
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -18,9 +19,11 @@ class Statics:
         """The position ids, [1, tokens]."""
         return self._intern("position", on_position=True, target=None)
 
-    def constant(self, name: str, tensor: torch.Tensor) -> Static:
-        """A buffer."""
-        return self._intern(("constant", name), on_position=False, target=None, constant=tensor)
+    def constant(self, tensor: torch.Tensor) -> Static:
+        """A buffer; those of equal values are one, so that layers with buffers of their own are alike."""
+        data = tensor.detach().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes()
+        key = ("constant", tensor.dtype, tuple(tensor.shape), hashlib.sha256(data).digest())
+        return self._intern(key, on_position=False, target=None, constant=tensor)
 
     def apply(self, target: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Static:
         """The result of an operator on static values and numbers."""
@@ -51,6 +54,17 @@ def evaluate(values: tuple[Static, ...], context: int, tokens: int) -> Iterator[
             at = torch.arange(position, position + tokens)[None]
             known[value.key] = at if value.target is None else _run(value, known)
         yield tuple(known[v.key] for v in values)
+
+
+def evaluated_at(value: Static, position: int, tokens: int) -> Any:
+    """`value` for `tokens` tokens from `position` on."""
+    known: dict[int, Any] = {}
+    for step in _in_order((value,)):
+        is_position = step.target is None and step.on_position
+        known[step.key] = (
+            torch.arange(position, position + tokens)[None] if is_position else _run(step, known)
+        )
+    return known[value.key]
 
 
 def constant(value: Static) -> torch.Tensor:

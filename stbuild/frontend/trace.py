@@ -24,6 +24,8 @@ from stbuild.errors import StbuildError
 from stbuild.frontend.hollow import without_storage
 from stbuild.frontend.kvcache import GrowingProbes, Probe, TracedLayer, cache_of
 from stbuild.frontend.model_code import model_code
+from stbuild.frontend.rope import fix_frequencies
+from stbuild.frontend.unsupported import refuse_model
 from stbuild.limits import MAX_CONTEXT
 
 PREFILL_TOKENS = 3
@@ -33,7 +35,8 @@ _aten = torch.ops.aten
 KEPT_OPS = (
     _aten.linear.default, _aten.matmul.default, _aten.addmm.default, _aten.silu.default, _aten.gelu.default,
     _aten.scaled_dot_product_attention.default, _aten.softmax.int, _aten.masked_fill.Scalar,
-    _aten.stack.default, _aten.layer_norm.default,
+    _aten.stack.default, _aten.layer_norm.default, _aten.lerp.Scalar, _aten.lerp.Tensor,
+    _aten.addcmul.default,
     _aten.rms_norm.default, _aten.hardswish.default, _aten.hardsigmoid.default, _aten.mish.default,
     _aten.softplus.default, _aten.elu.default, _aten.leaky_relu.default, _aten.relu6.default,
 )  # fmt: skip
@@ -59,9 +62,11 @@ def trace(model: nn.Module, *, context: int, tokens: int = 1) -> TracedModel:
     """Trace one decode step (or, with `tokens` > 1, a prefill) of `model` at a KV cache of `context`."""
     if context < tokens or context > MAX_CONTEXT:
         raise StbuildError(f"a context of {context} positions is not between {tokens} and {MAX_CONTEXT:,}")
+    refuse_model(model)
+    fix_frequencies(model, context)
     model.eval()
     if isinstance(model, PreTrainedModel):
-        _use_sdpa(model)
+        use_sdpa(model)
     with without_storage(model) as names, torch.no_grad(), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         shapes = _cache_shapes(model, context, tokens)
@@ -101,7 +106,12 @@ class _Step(nn.Module):
 def call(model: nn.Module, input_ids: Tensor, position_ids: Tensor, cache: Cache, context: int) -> Tensor:
     """The logits of one call, for a Hugging Face model as for a module of the protocol above."""
     if isinstance(model, PreTrainedModel):
-        out = model(input_ids=input_ids, position_ids=position_ids, past_key_values=cache, use_cache=True)
+        # Falcon adds ALiBi to a mask as long as the tokens so far, unless it is given one of the whole cache.
+        every = torch.ones(1, context) if getattr(model.config, "alibi", False) else None
+        out = model(
+            input_ids=input_ids, position_ids=position_ids, attention_mask=every, past_key_values=cache,
+            use_cache=True,
+        )  # fmt: skip
         return _tensor(out.logits)
     known = inspect.signature(model.forward).parameters
     arguments: dict[str, object] = {"input_ids": input_ids, "position_ids": position_ids}
@@ -119,7 +129,7 @@ def call(model: nn.Module, input_ids: Tensor, position_ids: Tensor, cache: Cache
     return _tensor(model(**arguments))
 
 
-def _use_sdpa(model: PreTrainedModel) -> None:
+def use_sdpa(model: PreTrainedModel) -> None:
     """SDPA, else attention written out."""
     try:
         model.set_attn_implementation("sdpa")

@@ -56,23 +56,31 @@ BASE = Base()
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Statistic:
-    """`function` of one number per `segment` elements of `x`: its mean, mean square or variance."""
+    """`function` of one number per `segment` elements of `x`: its mean, mean square or variance.
+
+    `function` is `BASE` or an `Expr` of the number; `index` holds the number of the segment.
+    """
 
     x: Vec
     segment: int
     kind: str
-    function: Function
+    index: Index
+    function: "Base | Expr"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Normed:
-    """`gain` times the norm of `x`, times `weight`, plus `bias`."""
+    """`gain` times the norm of `x`, times `weight`, plus `bias`.
+
+    `exact` is the formula of the factor for which 1 / sqrt(mean + eps) stands, if it is another.
+    """
 
     x: Vec
     segment: int
     eps: float
     center: bool
     gain: float = 1.0
+    exact: str = ""
     weight: "Weight | None" = None
     bias: "Weight | None" = None
 
@@ -102,13 +110,13 @@ class Turned:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Rotated:
-    """The first `half * 2` elements of heads, `x`, after the rotary embedding by `table`.
+    """The first `half * 2` elements of heads, `x`, after the rotary embedding by a row of a `table`.
 
     Pairs are neighbours if `interleaved`, and stand along a last dimension of 2 until they are flattened.
     """
 
     x: Vec
-    table: str
+    table: tuple[str, int]
     half: int
     interleaved: bool = False
 
@@ -148,8 +156,9 @@ class Stage(Enum):
 class Scores:
     """Products of the queries `q` with the cached keys `k`, times `scale`, plus `mask`, and their softmax.
 
-    `index` holds (token * heads + head) * context + position. What a softmax that is written out takes
-    from the same scores shares `of`.
+    `index` holds (token * heads + head) * context + position, or -1 for a sink. Behind a soft cap, scores
+    are `scale * tanh(capped * products)`. What a softmax that is written out takes from the same scores
+    shares `of`.
     """
 
     q: Vec
@@ -161,6 +170,8 @@ class Scores:
     mask: "Static | None"
     of: object
     stage: Stage = Stage.SCORES
+    capped: float = 0.0
+    sinks: Weight | None = None
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -172,7 +183,9 @@ class CacheMemory:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Tokens:
-    """The token ids."""
+    """The token ids; `index` holds the number of the token."""
+
+    index: Index
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -15,6 +15,8 @@ from stbuild.ir.types import Itensor, words_of
 
 WORD_BYTES = 64
 """A stream word and a memory word: 512 bits."""
+LANE_WORDS = 32
+"""Depth of the FIFOs inside a matmul compute unit, which fit in shift registers."""
 
 
 class EngineRole(Enum):

@@ -15,6 +15,12 @@ TABLE_FRAC = 14
 """Fraction bits of rotary tables."""
 EXP2 = tuple(round(2.0 ** (16 - j / 64)) for j in range(65))
 """2^(16 - j/64): the table of the softmax."""
+TANH = tuple(round(math.tanh(j / 64) * 2**24) for j in range(513))
+"""tanh(j/64) with 24 fraction bits: the table of the soft cap."""
+CAP_LIMITS = (1.0, 8192.0)
+"""Soft caps of attention scores whose integers, in base 2, stay within 32 bits."""
+SLOPE_LIMIT = 64.0
+"""Slopes of ALiBi whose integers, in base 2, stay within 32 bits."""
 MAP_SEGMENTS_PER_UNIT = 8
 
 
@@ -37,6 +43,19 @@ def norm_epsilon(eps: float, frac: int) -> int:
 def attention_scale(scale: float) -> int:
     """C: the factor of q.k in base 2 with 20 fraction bits."""
     return round(scale * math.log2(math.e) * 2**20)
+
+
+def score_cap(cap: float) -> tuple[int, int]:
+    """CAP, the soft cap in base 2 with 16 fraction bits, and PER_CAP = 2^46 / CAP; zeros without one."""
+    if cap == 0:
+        return 0, 0
+    fixed = round(cap * math.log2(math.e) * 2**16)
+    return fixed, round(2**46 / fixed)
+
+
+def score_slope(slope: float) -> int:
+    """What a position's distance takes from a score: base 2 with 24 fraction bits."""
+    return round(slope * math.log2(math.e) * 2**24)
 
 
 def affine_integers(scale: float, offset: float, frac: int) -> tuple[int, int, int]:

@@ -6,9 +6,13 @@ outputs of its last run are the inputs of the block behind it. docs/numerics.md 
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 
+from stbuild.ir.derived import Derived
 from stbuild.ir.types import ACTIVATION_FRAC
+
+NOT_STORED = {"stored": False}
+"""Metadata of a field that stays out of files."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,12 +31,17 @@ class Param:
 
 @dataclass(frozen=True, kw_only=True)
 class Op:
-    """What all ops have: a name, the width of the value made, its fraction bits, and its source."""
+    """What all ops have: a name, the width of the value made, its fraction bits, and its source.
+
+    `origin` is the module's path; `line`, the model's source line, is not part of the graph's file, so
+    that an edit of the model's text that changes no op changes no graph.
+    """
 
     name: str
     width: int
     frac: int = ACTIVATION_FRAC
     origin: str = ""
+    line: str = field(default="", compare=False, metadata=NOT_STORED)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,9 +53,10 @@ class Embed(Op):
 
 @dataclass(frozen=True, kw_only=True)
 class PositionEmbed(Op):
-    """Row `position` of `table` [positions, width]."""
+    """Row `position + offset` of `table` [rows, width]."""
 
     table: Param
+    offset: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,7 +69,11 @@ class Linear(Op):
 
 @dataclass(frozen=True, kw_only=True)
 class Norm(Op):
-    """RMS norm, or layer norm if `center`, of each `segment` elements; weight and bias [segment]."""
+    """RMS norm, or layer norm if `center`, of each `segment` elements; weight and bias [segment].
+
+    `exact` is the model's own factor as a formula of the mean of squares `x`, where 1 / sqrt(x + eps)
+    only stands for it.
+    """
 
     x: str
     segment: int
@@ -67,18 +81,21 @@ class Norm(Op):
     center: bool = False
     weight: Param | None = None
     bias: Param | None = None
+    exact: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Map(Op):
     """A function of one variable, `samples` of it at -16, -15.875, ... 16 (257), linear between.
 
+    `formula` is the function itself, of `x` (stbuild/reference/formula.py); empty: what the samples give.
     `bases` and `slopes` (256 each) are its integer table, filled in by the numerics pass.
     """
 
     x: str
     function: str
     samples: tuple[float, ...]
+    formula: str = ""
     bases: tuple[int, ...] = ()
     slopes: tuple[int, ...] = ()
 
@@ -148,7 +165,8 @@ class Rotary(Op):
 
     The table's row is cos[rotary_dim] then sin[rotary_dim]; out = x * cos + r * sin. Halves are rotated,
     r = (-x2, x1), as in GPT-NeoX and Llama; `interleaved`: neighbours, r = (-x[1], x[0], -x[3], x[2], ...),
-    as in GPT-J.
+    as in GPT-J. A table may hold several rows side by side: `rows` is which of them each run uses, () the
+    only one.
     """
 
     x: str
@@ -157,11 +175,17 @@ class Rotary(Op):
     rotary_dim: int
     table: str
     interleaved: bool = False
+    rows: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
 class Attention(Op):
-    """Causal attention of `q` over the KV cache and this token's `k` and `v`; `scale` times q.k."""
+    """Causal attention of `q` over the KV cache and this token's `k` and `v`.
+
+    A score is `scale` times q.k, then `cap * tanh(score / cap)` if there is a cap, then minus the head's
+    slope times the distance (ALiBi). Each query sees the last `windows[run]` positions, its own among them;
+    () is all. `sinks` [heads] are scores in base 2 that take part in the softmax without a value.
+    """
 
     q: str
     k: str
@@ -170,6 +194,14 @@ class Attention(Op):
     kv_heads: int
     head_dim: int
     scale: float
+    cap: float = 0.0
+    slopes: tuple[float, ...] = ()
+    windows: tuple[int, ...] = ()
+    sinks: Param | None = None
+
+    def older(self, run: int, position: int) -> int:
+        """How many positions before `position` a query there sees in a run."""
+        return min(position, self.windows[run] - 1) if self.windows else position
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -217,13 +249,17 @@ class PositionTable:
 
 @dataclass(frozen=True, kw_only=True)
 class Graph:
-    """A language model: blocks in order, the last of which makes the logits [vocab_size]."""
+    """A language model: blocks in order, the last of which makes the logits [vocab_size].
+
+    `derived` are the tensors of parameters that no checkpoint holds.
+    """
 
     name: str
     vocab_size: int
     context: int
     blocks: tuple[Block, ...]
     tables: tuple[PositionTable, ...] = ()
+    derived: tuple[Derived, ...] = ()
 
 
 def operands(op: AnyOp) -> tuple[str, ...]:
@@ -243,7 +279,7 @@ def operands(op: AnyOp) -> tuple[str, ...]:
 
 def params(op: AnyOp) -> Iterator[tuple[str, Param]]:
     """The weights of `op` with the names of their fields."""
-    for field in fields(op):
-        value = getattr(op, field.name)
+    for each in fields(op):
+        value = getattr(op, each.name)
         if isinstance(value, Param):
-            yield field.name, value
+            yield each.name, value

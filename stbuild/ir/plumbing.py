@@ -86,18 +86,33 @@ class ReadParams:
 
 @dataclass(frozen=True, kw_only=True)
 class RowRead:
-    """A row of `words` words per token from `region`, one of `rows`, by token id or by position."""
+    """A row of `words` words per token from `region`, by token id or by position.
+
+    The rows of `block` are sent in each of its runs, before the run's descriptors; position tables, which
+    stay on chip, once with those of block 0. The region holds `tables`, of `rows` rows each, from row `first`
+    of the model's tables on.
+    """
 
     region: str
+    block: int
     words: int
     rows: int
+    first: int = 0
     by_token: bool
     values: FixedParam | PositionTable
+
+    @property
+    def tables(self) -> tuple[str, ...]:
+        """The tables by name: one for each run, or one if all runs read the same."""
+        if isinstance(self.values, PositionTable):
+            return (self.values.name,)
+        names = self.values.param.names
+        return names[:1] if len(set(names)) == 1 else names
 
 
 @dataclass(frozen=True, kw_only=True)
 class Sequence:
-    """Commands to the kernels, then the rows of every token, then the descriptors in `program`.
+    """Commands to the kernels; then, for every run of a block, its rows and its descriptors in `program`.
 
     Row read `i` goes to the `i`-th of its streams that carry rows; token ids lie in `tokens`.
     """
@@ -109,11 +124,19 @@ class Sequence:
 
 @dataclass(frozen=True, kw_only=True)
 class ReadKv:
-    """The older records of `region`, run after run."""
+    """The older records of `region`, run after run: those that the launch's first position sees.
+
+    `windows` are the positions that a query sees in each run, its own among them; () is all.
+    """
 
     region: str
     block: int
     record_words: int
+    windows: tuple[int, ...] = ()
+
+    def records(self, run: int, position: int) -> int:
+        """How many records a launch from `position` reads in a run."""
+        return min(position, self.windows[run] - 1) if self.windows else position
 
 
 @dataclass(frozen=True, kw_only=True)

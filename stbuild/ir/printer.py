@@ -5,9 +5,9 @@ from dataclasses import fields
 
 from stbuild.ir.graph import AnyOp, Block, Graph, Param, operands, params
 
-_COMMON = ("name", "width", "frac", "origin")
+_COMMON = ("name", "width", "frac", "origin", "line")
 _WIRES = ("x", "a", "b", "q", "k", "v", "parts")
-_TABLES = ("samples", "bases", "slopes")
+_TABLES = ("samples", "formula", "bases", "slopes")
 
 
 def graph_text(graph: Graph) -> str:

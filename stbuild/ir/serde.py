@@ -15,7 +15,8 @@ TAG = "class"
 def to_data(value: object) -> Any:
     """`value` as dicts, lists and scalars; a dataclass carries its class name under `TAG`."""
     if is_dataclass(value) and not isinstance(value, type):
-        data = {f.name: to_data(getattr(value, f.name)) for f in fields(value)}
+        stored = (f for f in fields(value) if f.metadata.get("stored", True))
+        data = {f.name: to_data(getattr(value, f.name)) for f in stored}
         return {TAG: type(value).__name__, **data}
     if isinstance(value, Enum):
         return value.value

@@ -119,7 +119,7 @@ def write_params(op: ReadParams, design: Design, tensors: Tensors, put: Put) -> 
 
 
 def write_rows(op: Sequence, tensors: Tensors, tables: Mapping[str, NDArray[np.float32]], put: Put) -> None:
-    """Embedding rows by token, position rows and position tables by position, [rows][width/16] words."""
+    """Embedding rows by token, position rows and tables by position, [table][rows][width/16] words."""
     for read in op.rows:
         if isinstance(read.values, FixedParam):
             _write_embedding(read, read.values, tensors, put)
@@ -128,10 +128,13 @@ def write_rows(op: Sequence, tensors: Tensors, tables: Mapping[str, NDArray[np.f
 
 
 def _write_embedding(read: RowRead, fixed: FixedParam, tensors: Tensors, put: Put) -> None:
-    for start in range(0, read.rows, ROWS_AT_ONCE):
-        stop = min(start + ROWS_AT_ONCE, read.rows)
-        values = tensors.rows(fixed.param.names[0], start, stop)
-        put(read.region, param_fixed(fixed.param, values, fixed.frac).reshape(-1, LANES))
+    for name in read.tables:
+        for start in range(read.first, read.first + read.rows, ROWS_AT_ONCE):
+            stop = min(start + ROWS_AT_ONCE, read.first + read.rows)
+            put(
+                read.region,
+                param_fixed(fixed.param, tensors.rows(name, start, stop), fixed.frac).reshape(-1, LANES),
+            )
 
 
 def _whole_words(values: NDArray[np.int32]) -> NDArray[np.int32]:

@@ -3,6 +3,7 @@
 from stbuild.ir.design import BlockRuns, Design, Engine, Sizes, StreamKind
 from stbuild.ir.graph import AnyOp, Attention, Embed, Graph, Linear, PositionEmbed, Quantize, Rotary, operands
 from stbuild.ir.plumbing import FixedParam, LoopHead, LoopTail, ParamRead, ReadKv, RowRead, TakeLast, WriteKv
+from stbuild.ir.records import fixed_params, kv_record_words, param_words
 from stbuild.ir.types import GROUP, LANES, words_of
 from stbuild.ir.values import block_shapes
 from stbuild.ir.weights import WeightIndex
@@ -17,7 +18,6 @@ from stbuild.passes.net import (
     OfOp,
     Tail,
 )  # fmt: skip
-from stbuild.passes.records import fixed_params, kv_record_words, param_words
 from stbuild.passes.schedule import schedule_matmuls
 from stbuild.passes.wiring import ToBoundary, ToOp, ToTable, ends_of, head_index, is_gated, loops
 
@@ -87,8 +87,10 @@ def _value(net: Net, block: int, op: AnyOp) -> str:
     if isinstance(op, Embed | PositionEmbed):
         read = RowRead(
             region=net.regions.new(net.label(block, op.name)),
+            block=block,
             words=op.width // LANES,
-            rows=op.table.shape[0],
+            rows=op.table.shape[0] if isinstance(op, Embed) else net.graph.context,
+            first=op.offset if isinstance(op, PositionEmbed) else 0,
             by_token=isinstance(op, Embed),
             values=FixedParam(param=op.table, frac=op.frac),
         )
@@ -181,7 +183,7 @@ def _tables(net: Net) -> list[tuple[str, RowRead]]:
                 table.name, source, Flow(words), ends[0].block, ends, StreamKind.ROWS, once=True
             )
             region, rows = net.regions.new(table.name), net.graph.context
-            read = RowRead(region=region, words=words, rows=rows, by_token=False, values=table)
+            read = RowRead(region=region, block=0, words=words, rows=rows, by_token=False, values=table)
             found.append((name, read))
     return found
 
@@ -192,6 +194,11 @@ def _process(net: Net, block: int, op: AnyOp) -> None:
     key, value = OfOp(block=block, op=op.name), net.values[block, op.name]
     reads = [net.arrivals[ToOp(block=block, op=op.name, slot=s)] for s in range(len(operands(op)))]
     writes = [value]
+    if isinstance(op, Rotary):
+        reads.append(net.arrivals[ToTable(block=block, op=op.name)])
+    if isinstance(op, Attention):
+        kv_in, kv_out = _kv(net, block, op)
+        reads, writes = [*reads, *kv_in], [*kv_out, value]
     words = param_words(op)
     if words:
         flow, source = Flow(words), net.process(READ_PARAMS)
@@ -199,11 +206,6 @@ def _process(net: Net, block: int, op: AnyOp) -> None:
         stream = net.stream(wanted, source, net.process(key), flow, StreamKind.PARAMS)
         net.params.append((stream, ParamRead(params=tuple(fixed_params(op)), block=block, words=words)))
         reads.append(stream)
-    if isinstance(op, Rotary):
-        reads.append(net.arrivals[ToTable(block=block, op=op.name)])
-    if isinstance(op, Attention):
-        kv_in, kv_out = _kv(net, block, op)
-        reads, writes = [*reads, *kv_in], [*kv_out, value]
     net.add(key, op, block, tuple(reads), tuple(writes))
 
 
@@ -218,7 +220,7 @@ def _kv(net: Net, block: int, op: Attention) -> tuple[list[str], list[str]]:
         flow = Flow(words)
         ins.append(net.stream(f"{wanted}_in", net.process(reader), name, flow, StreamKind.KV_READ))
         outs.append(net.stream(f"{wanted}_out", name, net.process(writer), flow, StreamKind.KV_WRITE))
-        read = ReadKv(region=region, block=block, record_words=words)
+        read = ReadKv(region=region, block=block, record_words=words, windows=op.windows)
         write = WriteKv(region=region, block=block, record_words=words)
         net.add(reader, read, block, (), (ins[-1],), CONTROL)
         net.add(writer, write, block, (outs[-1],), (), CONTROL)

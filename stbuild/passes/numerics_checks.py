@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from stbuild.errors import StbuildError
-from stbuild.ir.fixed import INT32_MAX, attention_scale
+from stbuild.ir.fixed import CAP_LIMITS, INT32_MAX, SLOPE_LIMIT, attention_scale
 from stbuild.ir.graph import (
     Add,
     AddParam,
@@ -67,6 +67,7 @@ def _check_block(
         if not (block_is_head and isinstance(op, RAGGED)):
             _check_width(op, op.width, LANES)
         _check_op(op, widths, tables)
+        _check_runs(block, op)
         widths[op.name] = op.width
     if missing := [name for name in block.outputs if name not in widths]:
         raise StbuildError(f"block {block.name!r} hands on {missing[0]!r}, which it does not make")
@@ -85,6 +86,12 @@ def _check_names(block: Block, op: AnyOp, widths: Widths) -> None:
     for _, param in params(op):
         if len(param.names) != block.count:
             raise _error(op, f"it has {len(param.names)} weights for {block.count} runs")
+
+
+def _check_runs(block: Block, op: AnyOp) -> None:
+    """Numbers by run: as many as there are runs, or none."""
+    numbers = op.windows if isinstance(op, Attention) else op.rows if isinstance(op, Rotary) else ()
+    _require(op, len(numbers) in (0, block.count), f"it has {len(numbers)} numbers for {block.count} runs")
 
 
 def _check_op(op: AnyOp, widths: Widths, tables: Mapping[str, PositionTable]) -> None:
@@ -149,7 +156,10 @@ def _check_rotary(op: Rotary, tables: Mapping[str, PositionTable]) -> None:
         raise _error(op, f"there is no position table {op.table!r}")
     _require(op, op.rotary_dim % 8 == 0 and op.rotary_dim <= op.head_dim,
              f"it rotates {op.rotary_dim} of {op.head_dim} elements, not a multiple of 8")  # fmt: skip
-    _same(op, tables[op.table].width, 2 * op.rotary_dim)
+    rows = tables[op.table].width // (2 * op.rotary_dim)
+    _same(op, tables[op.table].width, 2 * op.rotary_dim * rows)
+    _require(op, max(op.rows, default=0) < rows and bool(op.rows) == (rows > 1),
+             f"its table holds {rows} rows, of which it uses {list(op.rows)}")  # fmt: skip
 
 
 def _check_attention(op: Attention, widths: Widths) -> None:
@@ -159,8 +169,21 @@ def _check_attention(op: Attention, widths: Widths) -> None:
     _same(op, widths[op.k], op.kv_heads * op.head_dim)
     _same(op, widths[op.v], op.kv_heads * op.head_dim)
     _require(op, op.heads % op.kv_heads == 0, f"{op.heads} heads do not share {op.kv_heads} KV heads evenly")
+    _check_scores(op)
     bound = op.head_dim * 127**2 * 255**2 * abs(attention_scale(op.scale))
     _require(op, bound < 2**62, f"its scale {op.scale:g} is too large for 64-bit scores")
+
+
+def _check_scores(op: Attention) -> None:
+    """What happens to scores between the product with the keys and the softmax."""
+    low, high = CAP_LIMITS
+    _require(op, op.cap == 0 or low <= op.cap <= high,
+             f"its soft cap {op.cap:g} is not between {low:g} and {high:g}")  # fmt: skip
+    _require(op, len(op.slopes) in (0, op.heads), f"it has {len(op.slopes)} slopes for {op.heads} heads")
+    steep = max(map(abs, op.slopes), default=0.0)
+    _require(op, steep <= SLOPE_LIMIT, f"a slope of {steep:g} is beyond {SLOPE_LIMIT:g}")
+    _require(op, min(op.windows, default=1) >= 1, "a window sees no position")
+    _require(op, op.sinks is None or op.sinks.shape == (op.heads,), f"its sinks are not {op.heads} numbers")
 
 
 def _check_head(graph: Graph, flow: tuple[int, ...]) -> None:

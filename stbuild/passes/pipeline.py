@@ -5,6 +5,7 @@ from collections.abc import Callable
 from stbuild.ir.design import Design
 from stbuild.ir.graph import Graph
 from stbuild.ir.weights import WeightIndex
+from stbuild.passes.deadlocks import ProveFifos
 from stbuild.passes.fifos import SizeFifos
 from stbuild.passes.network import build_network
 from stbuild.passes.place import PlaceKernels, PlaceMemory
@@ -20,6 +21,7 @@ def design_passes(platform: Platform) -> tuple[Pass, ...]:
     return (
         FormKernels(),
         SizeFifos(),
+        ProveFifos(platform=platform),
         PlaceMemory(platform=platform),
         PlaceKernels(platform=platform),
     )

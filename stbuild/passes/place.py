@@ -86,7 +86,7 @@ def _sequenced(op: Sequence, design: Design) -> Iterator[Region]:
     yield _region(op.program, RegionKind.PROGRAM, design.program_words, PROGRAM)
     yield _region(op.tokens, RegionKind.TOKENS, -(-design.sizes.chunk // TOKENS_PER_WORD), PROGRAM)
     for row in op.rows:
-        yield _region(row.region, RegionKind.ROWS, row.words * row.rows, PROGRAM)
+        yield _region(row.region, RegionKind.ROWS, row.words * row.rows * len(row.tables), PROGRAM)
 
 
 def _region(name: str, kind: RegionKind, words: int, port: str, writable: bool = False) -> Region:

@@ -37,7 +37,7 @@ from stbuild.reference.attention import KvCache, attention, cache_of
 from stbuild.reference.integer import rsr, sat
 from stbuild.reference.linear import Quantised, WideMatrix, linear, quantise, widened
 from stbuild.reference.norm import norm
-from stbuild.reference.pointwise import add, affine, function, multiply, rotary
+from stbuild.reference.pointwise import add, affine, function, multiply, rotary, table_row
 from stbuild.reference.threads import Mapper
 
 
@@ -90,7 +90,7 @@ def _embed(site: Site, op: Embed) -> Tensor:
 
 
 def _position_embed(site: Site, op: PositionEmbed) -> Tensor:
-    return site.rows(op.table, tuple(site.positions), op.frac)
+    return site.rows(op.table, tuple(p + op.offset for p in site.positions), op.frac)
 
 
 def _linear(site: Site, op: Linear) -> Tensor:
@@ -140,7 +140,8 @@ def _concat(site: Site, op: Concat) -> Tensor:
 
 def _rotary(site: Site, op: Rotary) -> Tensor:
     rows = site.tables[op.table][site.positions.start : site.positions.stop]
-    return rotary(op, site.vectors[op.x], torch.from_numpy(to_fixed(rows, TABLE_FRAC)).long())
+    row = table_row(op, site.run, rows)
+    return rotary(op, site.vectors[op.x], torch.from_numpy(to_fixed(row, TABLE_FRAC)).long())
 
 
 def _attention(site: Site, op: Attention) -> Tensor:
@@ -148,7 +149,8 @@ def _attention(site: Site, op: Attention) -> Tensor:
     new = cache_of(op, site.vectors[op.k], site.vectors[op.v])
     cache = site.caches[place].extended(new) if place in site.caches else new
     site.caches[place] = cache
-    return attention(op, site.vectors[op.q], cache, site.each)
+    sinks = site.param(op.sinks, PARAM_FRAC)
+    return attention(op, site.run, site.vectors[op.q], cache, sinks, site.each)
 
 
 def _rescale(site: Site, op: Rescale) -> Tensor:

@@ -1,6 +1,8 @@
 """Ops that make each element of a vector from the same element, and tables read by position."""
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from stbuild.ir.fixed import TABLE_FRAC
@@ -34,6 +36,13 @@ def function(op: Map, x: Tensor) -> Tensor:
     i = (x >> MAP_SEGMENT_BITS).clamp(0, len(op.bases) - 1)
     rest = x - (i << MAP_SEGMENT_BITS)
     return sat(torch.tensor(op.bases)[i] + rsr(torch.tensor(op.slopes)[i] * rest, 16))
+
+
+def table_row(op: Rotary, run: int, rows: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Of the rows of a position table those that `op` uses in a run: [T, 2 * rotary_dim]."""
+    width = 2 * op.rotary_dim
+    first = op.rows[run] * width if op.rows else 0
+    return rows[:, first : first + width]
 
 
 def turned_pairs(op: Rotary, x: Tensor) -> Tensor:

@@ -82,6 +82,13 @@ class NativeDevice:
         text: bytes = function() or b"[]"
         return text.decode()
 
+    def trace(self) -> str:
+        """JSON: what each process of the last launch read and wrote, step by step; of a traced image only."""
+        function = self._image.stb_trace
+        function.restype, function.argtypes = ctypes.c_char_p, ()
+        text: bytes = function() or b"{}"
+        return text.decode()
+
     def tap(self, stream: str, receive: Tap) -> None:
         """Call `receive` with every word that passes through `stream`."""
         callback = _TAP(lambda _user, data, size: receive(ctypes.string_at(data, size)))

@@ -21,6 +21,7 @@ def main(args: Namespace) -> None:
     index = serde.read(WeightIndex, Path(args.index))
     params = json.loads(Path(args.params).read_text())
     summary = {"bundle": params["bundle"], "check": _check(seen, index)}
+    summary |= json.loads(Path(args.floats).read_text())
     Path(args.summary).write_text(json.dumps(summary, indent=1) + "\n")
     Path(args.report).write_text("\n".join(_report(seen, summary)) + "\n")
 
@@ -82,6 +83,7 @@ if __name__ == "__main__":
             index="the index of the weights",
             run="records of the device",
             expected="records of the reference",
+            floats="closing line of the float check",
             params="the bundle's label",
             report="report to write",
             summary="closing lines to write",

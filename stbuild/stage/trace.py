@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from stbuild.errors import StbuildError
 from stbuild.frontend.model_source import check_source
 from stbuild.ir import serde
+from stbuild.ir.graph import Graph
 from stbuild.ir.printer import graph_text
 from stbuild.stage.entry import run_stage, stage_parser
 
@@ -24,10 +25,10 @@ def main(args: Namespace) -> None:
     from stbuild.frontend.model_file import load_model
     from stbuild.frontend.side_by_side import checked_graph
 
-    loaded, context = load_model(Path(args.model)), int(args.context)
+    loaded, context = load_model(Path(args.model), lora_merged=args.merge_lora), int(args.context)
     try:
         check_context(loaded.module, context)
-        traced = checked_graph(loaded.module, name=args.name, context=context)
+        traced = checked_graph(loaded.module, name=args.name, context=context, merged=loaded.merged)
     except StbuildError as error:
         error.where = error.where or args.model
         raise
@@ -53,20 +54,26 @@ def _write(args: Namespace, traced: "ModelGraph", names: dict[str, str]) -> None
     serde.write(Path(args.graph), traced.graph)
     write_tables(Path(args.tables), traced.tables)
     Path(args.names).write_text(json.dumps(dict(sorted(names.items())), indent=1) + "\n")
+    Path(args.lines).write_text(json.dumps(source_lines(traced.graph), indent=1, sort_keys=True) + "\n")
     Path(args.text).write_text(graph_text(traced.graph))
 
 
+def source_lines(graph: Graph) -> dict[str, str]:
+    """The model's source line of each op, by block and value."""
+    return {f"{block.name}/{op.name}": op.line for block in graph.blocks for op in block.ops if op.line}
+
+
 if __name__ == "__main__":
-    run_stage(
-        stage_parser(
-            "Trace a model.",
-            model="file that defines model(), or folder of an exported model",
-            context="positions of the KV cache",
-            name="the model's name",
-            graph="tensor graph to write",
-            tables="position tables to write",
-            names="checkpoint names to write",
-            text="the graph in words",
-        ),
-        main,
+    parser = stage_parser(
+        "Trace a model.",
+        model="file that defines model(), or folder of an exported model",
+        context="positions of the KV cache",
+        name="the model's name",
+        graph="tensor graph to write",
+        tables="position tables to write",
+        names="checkpoint names to write",
+        lines="source lines to write",
+        text="the graph in words",
     )
+    parser.add_argument("--merge-lora", action="store_true", help="merge the matrices of LoRA modules")
+    run_stage(parser, main)

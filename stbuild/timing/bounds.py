@@ -9,7 +9,7 @@ from stbuild.ir.design import (
     Design,
     MatmulOp,
 )  # fmt: skip
-from stbuild.ir.plumbing import ReadKv, ReadParams, ReadWeights, Sequence, WriteKv, WriteWords
+from stbuild.ir.plumbing import ReadKv, ReadParams, ReadWeights, RowRead, Sequence, WriteKv, WriteWords
 from stbuild.timing.bandwidth import Supply
 
 
@@ -90,6 +90,12 @@ def _traffic(design: Design, launch: Launch) -> Iterator[tuple[str, int]]:
             yield region, words * WORD_BYTES
 
 
+def _rows_read(row: RowRead, design: Design, launch: Launch) -> int:
+    """The rows of a launch; the head's block sees one token or none."""
+    block = design.blocks[row.block]
+    return block.count * (int(launch.head) if block.head else launch.tokens)
+
+
 def _words(design: Design, op: object, launch: Launch) -> Iterator[tuple[str, int]]:
     match op:
         case ReadWeights():
@@ -98,9 +104,10 @@ def _words(design: Design, op: object, launch: Launch) -> Iterator[tuple[str, in
             yield op.region, sum(r.words * design.blocks[r.block].count for r in op.reads)
         case Sequence():
             yield op.program, design.program_words
-            yield from ((row.region, row.words * launch.tokens) for row in op.rows)
+            yield from ((row.region, row.words * _rows_read(row, design, launch)) for row in op.rows)
         case ReadKv():
-            yield op.region, design.blocks[op.block].count * op.record_words * launch.position
+            runs = range(design.blocks[op.block].count)
+            yield op.region, sum(op.records(run, launch.position) for run in runs) * op.record_words
         case WriteKv():
             yield op.region, design.blocks[op.block].count * op.record_words * launch.tokens
         case WriteWords():

@@ -60,6 +60,46 @@ def model() -> nn.Module:
     """Random weights."""
     return Model()
 '''
+BRANCH = '''
+"""A model that is another one for long prompts."""
+
+import torch
+from torch import Tensor, nn
+
+
+class Mixer(nn.Module):
+    """A linear layer and an activation."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.up = nn.Linear(64, 64, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """One or the other."""
+        y = self.up(x)
+        if x.shape[1] > 3:
+            return torch.relu(y)
+        return nn.functional.silu(y)
+
+
+class Model(nn.Module):
+    """Embedding, mixer, head."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.embed, self.mixer, self.head = nn.Embedding(64, 64), Mixer(), nn.Linear(64, 64, bias=False)
+
+    def forward(
+        self, input_ids: Tensor, position_ids: Tensor, cache: object, attention_mask: Tensor
+    ) -> Tensor:
+        """Logits."""
+        return self.head(self.mixer(self.embed(input_ids)))
+
+
+def model() -> nn.Module:
+    """Random weights."""
+    return Model()
+'''
 CARD = '''
 """A U55C with very little memory."""
 
@@ -86,8 +126,9 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> WorkspaceFolder:
     for name, context in (("tiny", 16), ("long", 4096)):
         workspace.write(f"{name}/model.py", TINY.lstrip())
         workspace.build_file(name, f"llm_accelerator: {{model: model.py, context: {context}, {SMALL}}}")
-    workspace.write("op/model.py", CUMULATIVE.lstrip())
-    workspace.build_file("op", "llm_accelerator: {model: model.py, context: 64}")
+    for name, text in (("op", CUMULATIVE), ("branch", BRANCH)):
+        workspace.write(f"{name}/model.py", text.lstrip())
+        workspace.build_file(name, f"llm_accelerator: {{model: model.py, context: 64, {SMALL}}}")
     for name, size in (("card4k", 1 << 12), ("card32k", 1 << 15)):
         workspace.write(f"platforms/{name}.py", CARD.lstrip().format(NAME=name.upper(), name=name, size=size))
     return workspace
@@ -112,6 +153,13 @@ def test_an_operator_without_a_lowering(models: WorkspaceFolder) -> None:
     told = refusal(models, "op:trace")
     sentence = "aten.cumsum.default in mixer: there is no lowering for this operator (lowered are "
     assert told.startswith(f"error: op/model.py:12: {sentence}")
+
+
+def test_a_model_that_is_another_one_for_long_prompts(models: WorkspaceFolder) -> None:
+    """The build of the whole chain fails, at the line that the traced graph has wrong."""
+    told = refusal(models, "branch")
+    assert told.startswith("error: branch/model.py:19: the graph is not the model: the logits of 21 tokens")
+    assert "the first op that departs is Map 'silu' in mixer" in told
 
 
 def without(state: State) -> State:

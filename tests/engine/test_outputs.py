@@ -7,6 +7,7 @@ import subprocess
 import pytest
 
 from tests.conftest import WorkspaceFolder
+from tests.engine.unprivileged import run_as_user
 
 
 @pytest.mark.parametrize("kind", ["auto", "off"])
@@ -56,6 +57,18 @@ def test_what_a_tree_cannot_hold(workspace: WorkspaceFolder, command: str) -> No
     workspace.write("rules/grow.py", TREE_RULE)
     workspace.build_file("p", f"grow: {{name: g, cmd: '{command}'}}")
     assert MEMBERS[command] in workspace.fails("p:g", code=1)
+
+
+@pytest.mark.parametrize("mode", ["000", "500"])
+def test_folders_of_a_tree_without_rights(workspace: WorkspaceFolder, mode: str) -> None:
+    workspace.write("rules/grow.py", TREE_RULE)
+    command = f"mkdir -p out/t/a/b; echo 1 > out/t/a/b/c; ln -s b/c out/t/a/d; chmod {mode} out/t/a/b out/t/a"
+    workspace.build_file("p", f"grow: {{name: g, cmd: '{command}'}}")
+    done = run_as_user(workspace, "p:g")
+    assert done.returncode == 0, done.stderr
+    tree = workspace.output("p/g/t")
+    found = {str(path.relative_to(tree)) for path in tree.rglob("*") if path.is_file()}
+    assert found == {"a/b/c", "a/d"}
 
 
 def test_a_pipe_among_the_inputs(workspace: WorkspaceFolder) -> None:

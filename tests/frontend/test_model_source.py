@@ -67,7 +67,7 @@ def test_the_stage_does_not_import_torch_for_it(tmp_path: Path) -> None:
     """A syntax error is told though torch cannot even be imported."""
     (tmp_path / "model.py").write_text("def model(:\n")
     block = "import sys; sys.modules['torch'] = None; sys.modules['transformers'] = None\n"
-    options = ("graph", "tables", "names", "text")
+    options = ("graph", "tables", "names", "lines", "text")
     argv = ["trace", "--model", "model.py", "--context", "8", "--name", "x", *(f"--{o}={o}" for o in options)]
     run = f"import runpy; sys.argv = {argv!r}; runpy.run_module('stbuild.stage.trace', run_name='__main__')"
     root = str(Path(__file__).resolve().parents[2])

@@ -16,7 +16,7 @@ from stbuild.frontend.context import check_context
 from stbuild.frontend.float_weights import weights_of
 from stbuild.frontend.lower import _operator
 from stbuild.frontend.model_graph import decode_graph
-from stbuild.frontend.values import Expr, Statistic, Turned, Vec
+from stbuild.frontend.values import BASE, Expr, Statistic, Turned, Vec
 from stbuild.frontend.weights import index_of
 from stbuild.ir.graph import Graph
 from stbuild.passes.numerics import FixNumerics
@@ -121,7 +121,7 @@ def test_values_and_functions_have_names_that_a_reader_knows() -> None:
     vec = Vec(source="x", width=1, index=np.zeros(1, np.int64))
     assert describe(Turned(terms=())) == "product of a vector with numbers that depend on the position"
     assert describe(Expr(base=vec, target=torch.tanh, args=())) == "function of a vector"
-    mean = Statistic(x=vec, segment=1, kind="mean", function=torch.tanh)
+    mean = Statistic(x=vec, segment=1, kind="mean", index=vec.index, function=BASE)
     assert describe(mean) == "mean over the elements of a vector"
     assert describe(3.0) == "number 3.0"
     assert _operator(operator.ge) == "operator.ge"

@@ -4,15 +4,23 @@ from pathlib import Path
 
 import pytest
 
+from stbuild.frontend.float_weights import ModuleWeights
+from stbuild.frontend.weights import index_of, uses_of
 from stbuild.ir.graph import Graph
 from stbuild.ir.printer import graph_text
+from stbuild.passes.numerics import FixNumerics
+from stbuild.passes.pipeline import plan
+from stbuild.passes.sizes import Wishes
+from tests.accelerator import platform
 from tests.golden.designs import Planned, project_graph, traced
 from tests.golden_fixture import Golden
 from tests.models import decoder, tiny_llama
 
 CARDS = ("u55c", "u280", "vck5000")
-GROUPS = {"smollm2_135m": 32, "llama2_7b": 128}
-"""Columns of a weight group: as GGUF's Q4_1 stores them, and as the project rounds to."""
+GROUPS = {"smollm2_135m": 32, "llama2_7b": 128, "gpt2_medium": 128}
+"""Columns of a weight group: as GGUF's Q4_1 stores them, and as the projects round to."""
+CONTEXTS = {"smollm2_135m": 2048, "llama2_7b": 2048, "gpt2_medium": 1024}
+"""Positions, as the projects have them."""
 FEW = {"channels": 4, "lanes": 2, "chunk": 4}
 """Sizes small enough that the generated C++ can be read."""
 
@@ -31,7 +39,7 @@ def parallel() -> Graph:
 
 @pytest.fixture(scope="module", params=GROUPS)
 def project(request: pytest.FixtureRequest) -> Graph:
-    return project_graph(request.param)
+    return project_graph(request.param, CONTEXTS[request.param])
 
 
 def test_the_graph_of_tiny_llama(golden: Golden, tiny: Graph) -> None:
@@ -86,3 +94,15 @@ def test_an_update_writes_what_is_new_and_removes_what_is_gone(tmp_path: Path) -
     kept.check_folder("cxx", {"a.cpp": "1\n"})
     with pytest.raises(pytest.fail.Exception, match=r"there is no golden file c\.txt"):
         kept.check("c.txt", "")
+
+
+@pytest.mark.parametrize("size", [1e-3, 1e3])
+def test_new_weights_never_change_the_cxx(tiny: Graph, size: float) -> None:
+    """Formats follow from the graph: weights of whatever size give the design of synthetic ones."""
+    model = tiny_llama()
+    for parameter in model.parameters():
+        parameter.data.mul_(size)
+    fixed = FixNumerics()(tiny)
+    index = index_of(fixed, ModuleWeights.of(model, uses_of(fixed, 32)))
+    ours = Planned(graph=fixed, design=plan(fixed, index, platform("u55c"), Wishes(**FEW)), card="u55c")
+    assert ours.cxx == Planned.of(tiny, "u55c", **FEW).cxx

@@ -5,8 +5,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from stbuild.codegen.named_types import attention_types
 from stbuild.ir.fixed import attention_scale
-from stbuild.ir.graph import Attention
+from stbuild.ir.graph import Attention, Param
 from tests.hls_lib.numbers import Vector, numbers, vectors, words
 from tests.hls_lib.single import LANES, Command, Image, Operator, Words
 
@@ -22,10 +23,15 @@ class Shape:
     head_dim: int
     runs: int = 1
     scale: float = 0.25
+    label: str = "plain"
+    cap: float = 0.0
+    slopes: tuple[float, ...] = ()
+    windows: tuple[int, ...] = ()
+    sinks: tuple[tuple[int, ...], ...] = ()
 
     @property
     def name(self) -> str:
-        return f"attention_{self.heads}_{self.kv_heads}_{self.head_dim}"
+        return f"attention_{self.heads}_{self.kv_heads}_{self.head_dim}_{self.label}"
 
     @property
     def head_words(self) -> int:
@@ -41,8 +47,19 @@ class Shape:
 
     def operator(self) -> Operator:
         sizes = (self.runs, self.heads, self.kv_heads, self.head_dim, CHUNK, CONTEXT)
-        call = f"stb::attention<{', '.join(map(str, sizes))}, {attention_scale(self.scale)}>"
-        return Operator(name=self.name, call=call, ports="iiiiiooo")
+        types = [t.definition for t in attention_types(self.op(), self.name)]
+        arguments = ", ".join((*map(str, sizes), str(attention_scale(self.scale)), *types))
+        function = "attention_with_sinks" if self.sinks else "attention"
+        ports = "iiiiipooo" if self.sinks else "iiiiiooo"
+        return Operator(name=self.name, call=f"stb::{function}<{arguments}>", ports=ports)
+
+    def first(self, run: int, position: int) -> int:
+        """The first position that a query at `position` sees in a run."""
+        return max(0, position + 1 - self.windows[run]) if self.windows else 0
+
+    def sinks_of(self, run: int) -> list[int] | None:
+        """The sinks of a run."""
+        return list(self.sinks[run]) if self.sinks else None
 
     def op(self) -> Attention:
         return Attention(
@@ -55,6 +72,10 @@ class Shape:
             kv_heads=self.kv_heads,
             head_dim=self.head_dim,
             scale=self.scale,
+            cap=self.cap,
+            slopes=self.slopes,
+            windows=self.windows,
+            sinks=Param(names=("s",) * self.runs, shape=(self.heads,)) if self.sinks else None,
         )
 
 
@@ -64,7 +85,15 @@ SHAPES = (
     Shape(heads=2, kv_heads=2, head_dim=128, scale=128**-0.5),
     Shape(heads=20, kv_heads=20, head_dim=16, scale=1.0),
     Shape(heads=3, kv_heads=1, head_dim=64, scale=0.125, runs=2),
-)
+    Shape(heads=4, kv_heads=2, head_dim=16, runs=5, label="windows",
+          windows=(1, 3, CONTEXT - 1, CONTEXT, 999)),
+    Shape(heads=4, kv_heads=1, head_dim=16, label="cap", cap=50.0, scale=1.0),
+    Shape(heads=3, kv_heads=3, head_dim=16, label="slopes", slopes=(0.5, 2.0**-8, -0.3)),
+    Shape(heads=4, kv_heads=2, head_dim=16, runs=2, label="sinks", sinks=((0, 2**31 - 1, 99999, 1 - 2**31),
+                                                                           (-70000, 5, 2**20, -1))),
+    Shape(heads=18, kv_heads=9, head_dim=16, runs=2, label="all", scale=1.0, cap=5.0, windows=(5, 2),
+          slopes=tuple(2.0 ** -(i / 3) for i in range(18)), sinks=(tuple(range(-9, 9)), tuple(range(18)))),
+)  # fmt: skip
 
 
 @dataclass(kw_only=True)
@@ -85,9 +114,12 @@ class Card:
         self.keys = self.keys or [[] for _ in runs]
         self.values = self.values or [[] for _ in runs]
         pos = len(self.keys[0])
-        memory = [_joined(records) for records in (self.keys, self.values)]
+        firsts = [shape.first(run, pos) for run in runs]
+        seen = [[r[i:] for r, i in zip(x, firsts, strict=True)] for x in (self.keys, self.values)]
+        memory = [_joined(records) for records in seen]
+        sinks = [_padded(shape.sinks)] if shape.sinks else []
         sizes = [shape.key_words, shape.value_words, shape.heads * shape.head_dim // LANES]
-        inputs = [*(words(*x) for x in (q, k, v)), *memory]
+        inputs = [*(words(*x) for x in (q, k, v)), *memory, *sinks]
         outputs = [shape.runs * tokens * size for size in sizes]
         command = Command(tokens=tokens, pos=pos)
         key_out, value_out, y = self.image.run(shape.name, command, inputs, outputs, self.turns)
@@ -96,6 +128,12 @@ class Card:
             self.values[run] += list(value_out.reshape(shape.runs, tokens, -1, LANES)[run])
         rows = numbers(y, shape.heads * shape.head_dim)
         return [rows[r * tokens : (r + 1) * tokens] for r in runs]
+
+
+def _padded(sinks: tuple[tuple[int, ...], ...]) -> Words:
+    """The sinks of all runs as words."""
+    rows = [np.pad(np.array(run, np.int64), (0, -len(run) % LANES)) for run in sinks]
+    return np.concatenate(rows).astype(np.int32).reshape(-1, LANES)
 
 
 def _joined(records: list[list[Words]]) -> Words:

@@ -42,7 +42,8 @@ def test_attention(attention_image: Image, shape: Shape, seed: int, length: int,
         got = card.launch(*([run[start:end] for run in x] for x in (q, k, v)))
         for run in range(shape.runs):
             wanted = [
-                pure.attention(op, q[run][i], k[run][: i + 1], v[run][: i + 1]) for i in range(start, end)
+                pure.attention(op, q[run][i], k[run][: i + 1], v[run][: i + 1], run, shape.sinks_of(run))
+                for i in range(start, end)
             ]
             assert got[run] == wanted
 

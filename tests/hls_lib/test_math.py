@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from stbuild.ir.fixed import score_cap
 from tests.hls_lib.single import compile_cpp
 from tests.reference import pure
 
@@ -18,10 +19,15 @@ int64_t t_rsr(int64_t x, int64_t s) { return stb::rsr(x, static_cast<int>(s)); }
 int64_t t_biased(int64_t x, int64_t s) { return stb::round_shift_biased(x, static_cast<int>(s)); }
 int64_t t_bitlen(uint64_t x) { return stb::bitlen(x); }
 int64_t t_isqrt(uint64_t x) { return stb::isqrt(x); }
-int64_t t_power(uint64_t x) { return stb::power_of_two(static_cast<uint32_t>(x)); }
+int64_t t_power(int64_t x) {
+  return stb::weight_of(static_cast<int32_t>(-(x / 2)), static_cast<int32_t>(x - x / 2));
+}
 int64_t t_scale(uint64_t x) {
   const stb::Scale s = stb::scale_of(static_cast<uint32_t>(x));
   return s.m * 256 + s.e;
+}
+int64_t t_cap(int64_t x, int64_t cap, int64_t per_cap) {
+  return stb::soft_cap(static_cast<int32_t>(x), static_cast<int32_t>(cap), static_cast<int32_t>(per_cap));
 }
 int64_t t_reciprocal(uint64_t m) { return stb::kReciprocal[m - 128]; }
 }
@@ -72,6 +78,15 @@ def test_square_root_near_squares(lib: ctypes.CDLL, root: int, offset: int) -> N
 @given(delta=st.integers(0, 2**32 - 2) | st.integers(0, 2**21))
 def test_power_of_two(lib: ctypes.CDLL, delta: int) -> None:
     assert call(lib, "power", delta) == pure.softmax_weight(delta)
+
+
+@given(x=st.integers(-pure.LIMIT, pure.LIMIT) | st.integers(-(2**23), 2**23), cap=st.floats(1.0, 8192.0))
+def test_soft_cap(lib: ctypes.CDLL, x: int, cap: float) -> None:
+    fixed, per_cap = score_cap(cap)
+    got = call(lib, "cap", x, fixed, per_cap)
+    assert got == pure.soft_cap(x, cap)
+    exact = cap * math.log2(math.e) * math.tanh(x / 65536 / (cap * math.log2(math.e)))
+    assert abs(got / 65536 - exact) < 4e-5 * cap + 2**-15
 
 
 @given(amax=st.integers(0, 2**31 - 1) | st.integers(0, 2**12))

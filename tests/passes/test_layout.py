@@ -12,8 +12,8 @@ from stbuild.ir.exponent import fixed_scales
 from stbuild.ir.graph import AddParam, Norm, Param, PositionTable
 from stbuild.ir.packed import PackedMatrix
 from stbuild.ir.plumbing import FixedParam, ParamRead, ReadParams, ReadWeights, RowRead, Sequence
+from stbuild.ir.records import fixed_params, param_words
 from stbuild.passes import layout
-from stbuild.passes.records import fixed_params, param_words
 
 
 def random_matrix(rows: int, cols: int, bits: int, group: int, seed: int) -> PackedMatrix:
@@ -181,8 +181,8 @@ def rows() -> Sequence:
         program="p",
         tokens="t",
         rows=(
-            RowRead(region="embedding", words=2, rows=5, by_token=True, values=embedding),
-            RowRead(region="angles", words=1, rows=4, by_token=False, values=table),
+            RowRead(region="embedding", block=0, words=2, rows=5, by_token=True, values=embedding),
+            RowRead(region="angles", block=0, words=1, rows=4, by_token=False, values=table),
         ),
     )
 

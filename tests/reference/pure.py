@@ -117,30 +117,60 @@ def function(op: Map, x: int) -> int:
     return sat(op.bases[i] + rsr(op.slopes[i] * rest, 16))
 
 
-def attention_head(q: Vector, k: list[Vector], v: list[Vector], scale: float) -> Vector:
-    """One head of the last position; `k` and `v` are those of all positions."""
+def score(op: Attention, head: int, product: int, shift: int, distance: int) -> int:
+    """The score of one key."""
+    result = sat(rsr(product, shift))
+    if op.cap:
+        result = soft_cap(result, op.cap)
+    if op.slopes:
+        slope = round(op.slopes[head] * math.log2(math.e) * 2**24)
+        result = sat(result - rsr(slope * distance, 8))
+    return result
+
+
+def soft_cap(x: int, cap: float) -> int:
+    fixed = round(cap * math.log2(math.e) * 65536)
+    u = min(abs(x) * round(2**46 / fixed) // 2**22, 2**27 - 1)
+    i, f = u // 2**18, u % 2**18
+    left, right = (round(math.tanh(j / 64) * 2**24) for j in (i, i + 1))
+    size = rsr((left + (right - left) * f // 2**18) * fixed, 24)
+    return size if x > 0 else -size
+
+
+def attention_head(
+    op: Attention, head: int, q: Vector, k: list[Vector], v: list[Vector], sink: int | None
+) -> Vector:
+    """One head of the last position; `k` and `v` are those of all positions that it sees."""
     query, keys, values = quantise_group(q), [quantise_group(x) for x in k], [quantise_group(x) for x in v]
-    c = round(scale * math.log2(math.e) * 2**20)
+    c = round(op.scale * math.log2(math.e) * 2**20)
     scores = []
-    for key in keys:
+    for position, key in enumerate(keys):
         dot = sum(a * b for a, b in zip(query.a, key.a, strict=True))
-        scores.append(sat(rsr(dot * query.m * key.m * c, 50 - query.e - key.e)))
-    p = [softmax_weight(max(scores) - s) for s in scores]
-    top = max(x.e for x in values)
-    w = [(y * x.m) >> min(top - x.e, 31) for y, x in zip(p, values, strict=True)]
-    length = sum(p).bit_length()
-    inverse = 2**48 // (sum(p) << (32 - length))
+        product, shift = dot * query.m * key.m * c, 50 - query.e - key.e
+        scores.append(score(op, head, product, shift, len(keys) - 1 - position))
+    top = max(scores) if sink is None else max(*scores, sink)
+    p = [softmax_weight(top - s) for s in scores]
+    total = sum(p) + (0 if sink is None else softmax_weight(top - sink))
+    most = max(x.e for x in values)
+    w = [(y * x.m) >> min(most - x.e, 31) for y, x in zip(p, values, strict=True)]
+    length = total.bit_length()
+    inverse = 2**48 // (total << (32 - length))
     sums = [sum(y * x.a[i] for y, x in zip(w, values, strict=True)) for i in range(len(q))]
-    return [sat(rsr(acc * inverse, 23 + length - top)) for acc in sums]
+    return [sat(rsr(acc * inverse, 23 + length - most)) for acc in sums]
 
 
-def attention(op: Attention, q: Vector, k: list[Vector], v: list[Vector]) -> Vector:
+def attention(
+    op: Attention, q: Vector, k: list[Vector], v: list[Vector], run: int = 0, sinks: Vector | None = None
+) -> Vector:
     """All heads of the last position."""
     size, result = op.head_dim, []
+    if op.windows:
+        k, v = k[-op.windows[run] :], v[-op.windows[run] :]
     for head in range(op.heads):
         part = slice(head // (op.heads // op.kv_heads) * size, (head // (op.heads // op.kv_heads) + 1) * size)
         own = q[head * size : (head + 1) * size]
-        result += attention_head(own, [x[part] for x in k], [x[part] for x in v], op.scale)
+        sink = None if sinks is None else sinks[head]
+        result += attention_head(op, head, own, [x[part] for x in k], [x[part] for x in v], sink)
     return result
 
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from stbuild.ir.exponent import fixed_scales
 from stbuild.ir.fixed import affine_integers, map_integers
-from stbuild.ir.graph import Affine, Attention, Map, Norm
+from stbuild.ir.graph import Affine, Attention, Map, Norm, Param
 from stbuild.ir.packed import PackedMatrix
 from stbuild.reference import integer
 from stbuild.reference.attention import attention, cache_of
@@ -150,16 +150,33 @@ def test_map(x: int, frac: int) -> None:
     assert function(op, torch.tensor([[x]])).item() == pure.function(op, x)
 
 
-@settings(max_examples=40, deadline=None)
-@given(SEEDS, st.integers(1, 9), st.sampled_from(((2, 1), (4, 2), (3, 3))), st.floats(0.01, 1.0))
-def test_attention(seed: int, length: int, heads: tuple[int, int], scale: float) -> None:
-    op = Attention(name="a", width=heads[0] * 16, q="q", k="k", v="v",
-                   heads=heads[0], kv_heads=heads[1], head_dim=16, scale=scale)  # fmt: skip
-    q, k, v = (drawn(seed + i, length, h * 16) for i, h in enumerate((heads[0], heads[1], heads[1])))
-    got = attention(op, torch.from_numpy(q), cache_of(op, torch.from_numpy(k), torch.from_numpy(v)))
+@st.composite
+def attentions(draw: st.DrawFn) -> Attention:
+    """Attention of two runs with any of windows, a cap, slopes and sinks."""
+    heads, kv_heads = draw(st.sampled_from(((2, 1), (4, 2), (3, 3))))
+    slopes = st.tuples(*[st.floats(-1.0, 2.0)] * heads)
+    window = st.sampled_from((1, 2, 3, 7, 9, 100))
+    return Attention(
+        name="a", width=heads * 16, q="q", k="k", v="v", heads=heads, kv_heads=kv_heads, head_dim=16,
+        scale=draw(st.floats(0.01, 1.0)), cap=draw(st.sampled_from((0.0, 1.0, 50.0, 8192.0))),
+        slopes=draw(st.just(()) | slopes), windows=draw(st.just(()) | st.tuples(window, window)),
+        sinks=draw(st.none() | st.just(Param(names=("s",), shape=(heads,)))),
+    )  # fmt: skip
+
+
+@settings(max_examples=120, deadline=None)
+@given(SEEDS, st.integers(1, 9), st.integers(0, 1), st.data())
+def test_attention(seed: int, length: int, run: int, data: st.DataObject) -> None:
+    op = data.draw(attentions())
+    q, k, v = (drawn(seed + i, length, h * 16) for i, h in enumerate((op.heads, op.kv_heads, op.kv_heads)))
+    sinks = drawn(seed + 3, op.heads, 1)[:, 0] if op.sinks else None
+    cache = cache_of(op, torch.from_numpy(k), torch.from_numpy(v))
+    given_sinks = None if sinks is None else torch.from_numpy(sinks)
+    got = attention(op, run, torch.from_numpy(q), cache, given_sinks)
     for t in range(length):
         seen = k[: t + 1].tolist(), v[: t + 1].tolist()
-        assert got[t].tolist() == pure.attention(op, q[t].tolist(), *seen)
+        wanted = pure.attention(op, q[t].tolist(), *seen, run, None if sinks is None else sinks.tolist())
+        assert got[t].tolist() == wanted
 
 
 @settings(deadline=None)

@@ -13,11 +13,12 @@ struct HeadShape {
   enum : int {
     kHeads = HEADS,
     kKvHeads = KV_HEADS,
-    kShared = HEADS / KV_HEADS,                       // heads of q that share one of k and v
-    kInWords = HEAD_DIM / kLanes,                     // words of a head as int32
-    kWords = ceil_div(HEAD_DIM, kWordBytes),          // words of a head as int8
-    kBytes = kWordBytes * kWords,                     // elements of a head, padded
-    kScaleWords = ceil_div(KV_HEADS, kWordBytes / 4)  // words of scales behind the keys of a record
+    kShared = HEADS / KV_HEADS,                        // heads of q that share one of k and v
+    kInWords = HEAD_DIM / kLanes,                      // words of a head as int32
+    kWords = ceil_div(HEAD_DIM, kWordBytes),           // words of a head as int8
+    kBytes = kWordBytes * kWords,                      // elements of a head, padded
+    kScaleWords = ceil_div(KV_HEADS, kWordBytes / 4),  // words of scales behind the keys of a record
+    kHeadWords = ceil_div(HEADS, kLanes)               // words of one number for each head of q
   };
 };
 

@@ -8,6 +8,7 @@
 
 #include "stb/descriptor.hpp"
 #include "stb/stream.hpp"
+#include "stb/window.hpp"
 
 #ifdef STB_SYNTHESIS
 #define STB_NOTE_READ(address, words)
@@ -50,12 +51,12 @@ inline std::int32_t token_at(const Word* tokens, int index) {
   return lane(tokens[index / kLanes], index % kLanes);
 }
 
-// The descriptors of a launch of n tokens, without those of the head if it does not run. The last of
-// `words` words ends the launch.
-inline void sequence(const Word* program, int words, int n, int head, Port<Word>& desc) {
-  STB_READ_BEGINS(words)
+// Descriptors `first` to `end` of a launch of n tokens, without those of the head if it does not run. The
+// last of them all ends the launch.
+inline void sequence(const Word* program, int first, int end, int n, int head, Port<Word>& desc) {
+  STB_READ_BEGINS(end - first)
 program_words:
-  for (int i = 0; i < words; ++i) {
+  for (int i = first; i < end; ++i) {
     Word word = program[i];
     const bool head_only = lane(word, kHeadOnlyLane) == 1;
     set_lane(word, kHeadOnlyLane, head_only ? 1 : n);
@@ -70,13 +71,14 @@ inline void read_weights(const Word* mem, std::int64_t body_words, std::int64_t 
   send(mem, 0, body_words + (head != 0 ? head_words : 0), out);
 }
 
-// Of each run's region the records of the positions before this launch.
-template <int RUNS, int CONTEXT, int RECORD>
+// Of each run's region the records before this launch that its first position sees.
+template <int RUNS, int CONTEXT, int RECORD, typename WINDOWS = WholeContext>
 void read_kv(const Word* mem, int pos, Port<Word>& out) {
 read_runs:
   for (int run = 0; run < RUNS; ++run) {
-    send(mem, static_cast<std::int64_t>(run) * CONTEXT * RECORD, static_cast<std::int64_t>(pos) * RECORD,
-         out);
+    const int first = first_seen(pos, WINDOWS::at(run));
+    send(mem, (static_cast<std::int64_t>(run) * CONTEXT + first) * RECORD,
+         static_cast<std::int64_t>(pos - first) * RECORD, out);
   }
 }
 

@@ -2,8 +2,18 @@
 #pragma once
 
 #include "stb/lanes.hpp"
+#include "stb/window.hpp"
 
 namespace stb {
+
+// Tables whose rows lie side by side, and the one that each run uses.
+template <int TABLES, typename TABLE_OF_RUN>
+struct Tables {
+  enum : int { kTables = TABLES };
+  static int at(int run) { return TABLE_OF_RUN::at(run); }
+};
+
+using OneTable = Tables<1, Always<0>>;
 
 template <int WORDS>
 inline void unpack(const Word (&words)[WORDS], int32_t (&x)[WORDS * kLanes]) {
@@ -59,26 +69,29 @@ inline void rotary_head(Port<Word>& x, const int32_t (&row)[2 * ROTARY_DIM], Por
 }
 
 // x, y: HEADS * HEAD_DIM elements a token. Once per launch, one row of 2 * ROTARY_DIM elements (14
-// fraction bits) per token comes from `table` and stays on chip for all runs. Lag: one head.
-template <int RUNS, int ROLE, int HEADS, int HEAD_DIM, int ROTARY_DIM, bool INTERLEAVED, int CHUNK>
+// fraction bits) of each table, table after table, comes from `table` per token and stays on chip for all
+// runs. Lag: one head.
+template <int RUNS, int ROLE, int HEADS, int HEAD_DIM, int ROTARY_DIM, bool INTERLEAVED, int CHUNK,
+          typename TABLES = OneTable>
 void rotary(Port<Cmd>& cmd, Port<Word>& x, Port<Word>& table, Port<Word>& y) {
   static_assert(HEAD_DIM % kLanes == 0, "the dimension of a head is a multiple of 16");
   static_assert(ROTARY_DIM % 8 == 0, "the rotated part of a head is a multiple of 8");
   static_assert(ROTARY_DIM <= HEAD_DIM, "the rotated part of a head is no larger than the head");
   const int tokens = role_tokens<ROLE>(cmd.read());
-  int32_t rows[CHUNK][2 * ROTARY_DIM];
+  int32_t rows[CHUNK * TABLES::kTables][2 * ROTARY_DIM];
 rotary_rows:
-  for (int t = 0; t < tokens; ++t) {
+  for (int i = 0; i < tokens * TABLES::kTables; ++i) {
     Word words[2 * ROTARY_DIM / kLanes];
     read_n(table, words, 2 * ROTARY_DIM / kLanes);
-    unpack(words, rows[t]);
+    unpack(words, rows[i]);
   }
 rotary_runs:
   for (int run = 0; run < RUNS; ++run) {
   rotary_tokens:
     for (int t = 0; t < tokens; ++t) {
+      const int row = t * TABLES::kTables + TABLES::at(run);
     rotary_heads:
-      for (int h = 0; h < HEADS; ++h) rotary_head<HEAD_DIM, ROTARY_DIM, INTERLEAVED>(x, rows[t], y);
+      for (int h = 0; h < HEADS; ++h) rotary_head<HEAD_DIM, ROTARY_DIM, INTERLEAVED>(x, rows[row], y);
     }
   }
 }

@@ -2,18 +2,9 @@
 #pragma once
 
 #include "stb/lanes.hpp"
-#include "stb/tables.hpp"
+#include "stb/score.hpp"
 
 namespace stb {
-
-// 2^-delta with 16 fraction bits in and out.
-inline int32_t power_of_two(uint32_t delta) {
-  const int shift = min_of(static_cast<int>(delta >> 16), 31);
-  const int f = static_cast<int>(delta & 65535);
-  const int32_t left = kPower[f >> 10];
-  const int32_t right = kPower[(f >> 10) + 1];
-  return (left - (((left - right) * (f & 1023)) >> 10)) >> shift;
-}
 
 // What the weighted sum of a head's values is divided by, and the exponent it is counted in.
 struct Total {
@@ -21,39 +12,52 @@ struct Total {
   int exponent;
 };
 
-// Turns the dot products of positions 0..length-1 into scores (base 2, 16 fraction bits); gives the top one.
-// The keys' scales are m and e; a score is dot * m * factor >> shift - e.
-inline int32_t score_positions(int32_t* score, const uint8_t* m, const uint8_t* e, int length, int64_t factor,
-                               int shift) {
-  int32_t top = -2147483647;
+// The scores of one query head: positions first..own of it and of the scales are seen, the last is the
+// query's own. The scales of keys, or of values, are m and e.
+struct Seen {
+  int first;
+  int own;
+};
+
+// Turns the dot products with the keys seen into scores; gives the top one, which is at least `top`.
+// A score is that of dot * m * factor >> shift - e.
+template <typename FORM>
+inline int32_t score_positions(int32_t* score, const uint8_t* m, const uint8_t* e, const Seen& seen,
+                               int64_t factor, int shift, int32_t slope, int32_t top) {
 score_positions:
-  for (int j = 0; j < length; ++j) {
+  for (int j = seen.first; j <= seen.own; ++j) {
     STB_PIPELINE(1)
     const int64_t product = static_cast<int64_t>(score[j]) * m[j] * factor;
-    score[j] = sat(round_shift_biased(product, shift - e[j]));
+    score[j] = score_of<FORM>(product, shift - e[j], slope, seen.own - j);
     top = score[j] > top ? score[j] : top;
   }
   return top;
 }
 
-inline int largest_exponent(const uint8_t* e, int length) {
+inline int largest_exponent(const uint8_t* e, const Seen& seen) {
   int top = 0;
 largest_exponents:
-  for (int j = 0; j < length; ++j) {
+  for (int j = seen.first; j <= seen.own; ++j) {
     STB_PIPELINE(1)
     top = e[j] > top ? e[j] : top;
   }
   return top;
 }
 
-// Turns scores into the weights of the values, whose scales are m and e.
-inline Total weigh_positions(int32_t* score, int32_t top, const uint8_t* m, const uint8_t* e, int length) {
-  const int exponent = largest_exponent(e, length);
+// Turns scores into the weights of the values seen; those before, from `oldest` on, weigh nothing.
+inline Total weigh_positions(int32_t* score, int32_t top, const uint8_t* m, const uint8_t* e, int oldest,
+                             const Seen& seen) {
+  const int exponent = largest_exponent(e, seen);
   int64_t sum = 0;
-weigh_positions:
-  for (int j = 0; j < length; ++j) {
+hide_positions:
+  for (int j = oldest; j < seen.first; ++j) {
     STB_PIPELINE(1)
-    const int32_t p = power_of_two(static_cast<uint32_t>(top) - static_cast<uint32_t>(score[j]));
+    score[j] = 0;
+  }
+weigh_positions:
+  for (int j = seen.first; j <= seen.own; ++j) {
+    STB_PIPELINE(1)
+    const int32_t p = weight_of(score[j], top);
     sum += p;
     score[j] = (p * m[j]) >> min_of(exponent - e[j], 31);
   }

@@ -6,6 +6,8 @@ from typing import Protocol
 
 from msgspec import Struct
 
+from stbuild.engine.execution.links import Links
+from stbuild.engine.execution.slots import Slots
 from stbuild.engine.graph.action import Action
 from stbuild.engine.graph.artifact import File, Origin, Tree
 from stbuild.engine.keys.key import Key
@@ -37,47 +39,57 @@ class Folders(Protocol):
     def replaced(self, action_dir: ActionDir, action: Action, key: Key) -> str | None:
         """The first input in a folder which another action could have replaced, and something has."""
 
-    def close(self, action_dir: ActionDir) -> None:
-        """Give back a folder whose outputs were taken out."""
+    def close(self, action_dir: ActionDir, *, reusable: bool) -> None:
+        """Give back a folder whose outputs were taken out; `reusable` when nothing of its action is left."""
+
+    def end(self) -> None:
+        """Remove what further actions could have used: nothing runs any more, and nothing will."""
 
 
 class PrivateFolders:
-    """A new folder for each action, with nothing in it but its own inputs."""
+    """A folder for each action alone, with nothing in it but its own inputs."""
 
     def __init__(self, work: str, real: Real, *, keep: bool = False) -> None:
-        self._work = work
         self._real = real
         self._keep = keep
-        self._serial = 0
+        self._slots = Slots(work)
+        self._links = Links(f"{work}/links")
 
     def open(self, action: Action, key: Key) -> ActionDir:
         """A folder with the inputs of `action`."""
-        self._serial += 1
-        folder = f"{self._work}/{os.getpid()}-{self._serial}"
-        remove(folder)
-        os.makedirs(f"{folder}/tmp")
-        made = {f"{folder}/tmp"}
+        folder = self._slots.take()
+        made = {f"{folder}/in", f"{folder}/out"}
         for file in inputs_of(action, key):
             target = f"{folder}/{file.staged}"
             _parent(target, made)
             try:
-                _place(file, target, self._real)
+                _place(file, target, self._real, self._links.put)
             except FileExistsError:
                 message = f"{action.label} has two inputs at the path {file.path}"
                 hint = "name the folder or files in it, not both"
                 raise StbuildError(message, where=action.where, hint=hint) from None
-        _room(folder, action, made)
+        for file in action.outputs:
+            _parent(f"{folder}/{file.made}", made)
         return ActionDir(folder=folder, log=f"{folder}.log")
 
     def replaced(self, action_dir: ActionDir, action: Action, key: Key) -> str | None:
         """None: the folder is the action's own."""
         return None
 
-    def close(self, action_dir: ActionDir) -> None:
-        """Remove the folder, unless it is to be kept."""
+    def close(self, action_dir: ActionDir, *, reusable: bool) -> None:
+        """Empty or remove the folder, unless it is to be kept."""
+        if self._keep:
+            return
+        if reusable:
+            self._slots.give_back(action_dir.folder)
+        else:
+            self._slots.remove(action_dir.folder)
+
+    def end(self) -> None:
+        """Remove what was kept for further actions."""
+        self._links.close()
         if not self._keep:
-            remove(action_dir.folder)
-            remove(action_dir.log)
+            self._slots.close()
 
 
 class SharedFolders:
@@ -98,6 +110,8 @@ class SharedFolders:
         self._made: set[str] = set()
         self._free: list[ActionDir] = []
         self._count = 0
+        self._mode = 0
+        """Of a new folder."""
 
     def open(self, action: Action, key: Key) -> ActionDir:
         """A folder whose `in` is the common view, with the inputs of `action` in it."""
@@ -125,14 +139,14 @@ class SharedFolders:
                 return path
         return None
 
-    def close(self, action_dir: ActionDir) -> None:
+    def close(self, action_dir: ActionDir, *, reusable: bool) -> None:
         """Empty the folder of what the action left behind; one that it has spoilt is not used again."""
         if action_dir.folder in self._apart:
             self._apart.remove(action_dir.folder)
-            self._private.close(action_dir)
+            self._private.close(action_dir, reusable=reusable)
             return
         try:
-            whole = self._reset(action_dir.folder)
+            whole = reusable and self._reset(action_dir.folder)
         except OSError:
             whole = False
         if whole:
@@ -140,13 +154,18 @@ class SharedFolders:
         else:
             remove(action_dir.folder)
 
+    def end(self) -> None:
+        """Remove the folders of single actions; the others stay for the next build."""
+        self._private.end()
+
     def _reset(self, folder: str) -> bool:
         """Empty a folder; False when the action has put something else in the place of what is ours."""
         out, tmp = f"{folder}/out", f"{folder}/tmp"
+        if any(os.lstat(each).st_mode != self._mode for each in (folder, out, tmp)):
+            return False
         if _touched(folder):
             _empty(folder, ("in", "out", "tmp"))
-            links = os.path.islink(out) or os.path.islink(tmp)
-            if links or os.readlink(f"{folder}/in") != self._forest:
+            if os.readlink(f"{folder}/in") != self._forest:
                 return False
         _empty(out)
         if _touched(tmp):
@@ -161,6 +180,7 @@ class SharedFolders:
         os.makedirs(f"{folder}/tmp")
         os.makedirs(f"{folder}/out")
         os.symlink(self._forest, f"{folder}/in")
+        self._mode = os.lstat(folder).st_mode
         return ActionDir(folder=folder, log=f"{folder}.log")
 
     def _link(self, file: File) -> None:
@@ -169,10 +189,10 @@ class SharedFolders:
         target = f"{self._forest}/{file.path}"
         self._clear_way(target)
         try:
-            _place(file, target, self._real)
+            _place(file, target, self._real, os.symlink)
         except FileExistsError:
             remove(target)
-            _place(file, target, self._real)
+            _place(file, target, self._real, os.symlink)
         self._linked[file.path] = _mark_of(target) or (0, 0)
 
     def _clear_way(self, target: str) -> None:
@@ -210,12 +230,12 @@ def inputs_of(action: Action, key: Key) -> Sequence[File]:
     return [file for path, file in wanted.items() if not any(path.startswith(tree) for tree in trees)]
 
 
-def _place(file: File, target: str, real: Real) -> None:
+def _place(file: File, target: str, real: Real, link: Callable[[str, str], None]) -> None:
     if file.origin is Origin.TEXT:
         with open(target, "x") as stream:
             stream.write(file.content or "")
     else:  # A hard link would change the file's change time, and Landlock would let the action write to it.
-        os.symlink(real(file), target)
+        link(real(file), target)
 
 
 def _mark_of(path: str) -> tuple[int, int] | None:
@@ -224,12 +244,6 @@ def _mark_of(path: str) -> tuple[int, int] | None:
     except OSError:
         return None
     return status.st_ino, status.st_ctime_ns
-
-
-def _room(folder: str, action: Action, made: set[str]) -> None:
-    for file in action.outputs:
-        _parent(f"{folder}/{file.made}", made)
-    _parent(f"{folder}/out/.", made)
 
 
 def _parent(path: str, made: set[str]) -> None:

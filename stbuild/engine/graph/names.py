@@ -61,7 +61,9 @@ def _part_problem(part: str) -> str:
     size = len(part.encode(errors="replace"))
     if size > PART_BYTES:
         return f"has a part of {size} bytes, more than {PART_BYTES}"
-    for letter in part:
+    if part.isprintable():
+        return ""
+    for letter in part:  # Some that are not printable are harmless, such as a no-break space.
         if unicodedata.category(letter) in _UNPRINTABLE:
             return f"holds the character {letter!r}"
     return ""

@@ -1,7 +1,6 @@
 """Analysis: from labels to the action graph, by calling rules; it reads BUILD files and runs nothing."""
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -145,11 +144,12 @@ class Analysis:
             if not declared[name].refers:
                 continue
             place = call.place(name)
-            with _placed(call, name):
-                for text, must in schema.references(declared[name].hint, value):
-                    label = self.files.dependency(call, text, must)
-                    if label is not None:
-                        found.append((label, place))
+            try:
+                references = schema.references(declared[name].hint, value)
+                labels = [self.files.dependency(call, text, must) for text, must in references]
+            except (schema.Mismatch, StbuildError) as problem:
+                raise _placed(call, name, problem) from None
+            found += [(label, place) for label in labels if label is not None]
         return list(dict.fromkeys(found))
 
     def _call(self, label: Label) -> Analyzed:
@@ -212,8 +212,10 @@ class Analysis:
         values = {}
         written = self._attrs.pop(call.label, None)
         for name, value in (self._written(call, declared) if written is None else written).items():
-            with _placed(call, name):
+            try:
                 values[name] = schema.convert(declared[name].hint, value, resolver)
+            except (schema.Mismatch, StbuildError) as problem:
+                raise _placed(call, name, problem) from None
         for name, attribute in declared.items():
             if attribute.required and name not in values:
                 message = f"{call.rule} {call.label.name!r} needs the attribute {name!r}"
@@ -251,15 +253,11 @@ class Analysis:
             return list(macro.function(call.label.name, attrs))
 
 
-@contextmanager
-def _placed(call: TargetCall, name: str) -> Iterator[None]:
-    """Errors from inside point to the line of the attribute `name`."""
-    try:
-        yield
-    except schema.Mismatch as problem:
+def _placed(call: TargetCall, name: str, problem: Exception) -> StbuildError:
+    """The error for `problem`, which points to the line of the attribute `name`."""
+    if not isinstance(problem, StbuildError):
         message = f"{call.rule} {call.label.name!r}: attribute {name!r} {problem}"
-        raise StbuildError(message, where=call.place(name)) from None
-    except StbuildError as error:
-        if error.where == call.where:
-            error.where = call.place(name)
-        raise
+        return StbuildError(message, where=call.place(name))
+    if problem.where == call.where:
+        problem.where = call.place(name)
+    return problem

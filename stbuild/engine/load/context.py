@@ -11,10 +11,11 @@ from stbuild.engine.graph.canonical import canonical_json, files_within
 from stbuild.engine.graph.label import Label
 from stbuild.engine.graph.names import path_problem, shortened_path
 from stbuild.engine.load.checks import Problem, action_problem
+from stbuild.engine.load.declared import Declared
 from stbuild.engine.load.each import Each
 from stbuild.engine.load.render import Argument, render
 from stbuild.engine.load.scope import Scope
-from stbuild.engine.load.shell import SHELLS, Unknown, expand, is_idle
+from stbuild.engine.load.shell import SHELLS, Unknown, among, expand, is_idle
 from stbuild.errors import StbuildError
 
 A = TypeVar("A")
@@ -32,8 +33,7 @@ class Context(Generic[A]):
         self.summary_files: tuple[File, ...] = ()
         self.run_argv: tuple[str | File, ...] = ()
         self._scope = scope
-        self._made: dict[str, File] = {}
-        self._claimed: set[str] = set()
+        self._outputs = Declared()
         self._mentioned: dict[str, list[File]] = {}
 
     @property
@@ -212,18 +212,8 @@ class Context(Generic[A]):
         """
         if is_idle(text):
             self.fail(f"`{attribute}` has no command", attribute=attribute)
-        own = {file.path.rpartition("/")[2]: file for file in outs}
-        own.update((file.made.removeprefix("out/"), file) for file in outs)
-        given = {file.path for file in (*srcs, *outs, *tools)}
-
-        def locate(name: str) -> Sequence[File]:
-            files = [own[name]] if name in own else self._scope.files(name)
-            if not all(file.path in given for file in files):
-                raise Unknown(f"$(location {name}) is no input: add it to `srcs` or `tools`")
-            return files
-
         try:
-            return (*SHELLS[shell], expand(text, srcs, outs, locate))
+            return (*SHELLS[shell], expand(text, srcs, outs, among(srcs, outs, tools, self._scope.files)))
         except Unknown as problem:
             self.fail(str(problem), attribute=attribute, hint=problem.hint)
 
@@ -243,8 +233,7 @@ class Context(Generic[A]):
         scan: CxxScan,
         policy: Policy,
     ) -> None:
-        free = {path for path in self._made if path not in self._claimed} | {file.path for file in outputs}
-        rendered = render(argv, free, inputs, self._mentioned)
+        rendered = render(argv, self._outputs.unclaimed(outputs), inputs, self._mentioned)
         made = tuple(dict.fromkeys((*outputs, *rendered.written)))
         paths = {file.path for file in made}
         self._claim(made)
@@ -278,7 +267,7 @@ class Context(Generic[A]):
 
     def _declare(self, file: File) -> File:
         self._path(file.path[len(file.prefix) + 1 :] if file.prefix else file.path, "output")
-        self._made[file.path] = file
+        self._outputs.add(file)
         return file
 
     def _path(self, path: str, what: str) -> str:
@@ -289,14 +278,9 @@ class Context(Generic[A]):
         return path
 
     def _claim(self, outputs: Sequence[File]) -> None:
-        if not outputs:
-            self.fail("an action without an output can never be up to date")
-        for file in outputs:
-            if file.path in self._claimed:
-                self.fail(f"two actions make {file.path}")
-            if file.origin is not Origin.OUTPUT:
-                self.fail(f"{file.path} is an input and cannot be an output")
-            self._claimed.add(file.path)
+        problem = self._outputs.claim(outputs)
+        if problem:
+            self.fail(problem)
 
 
 def _policy(policy: Policy | None, resources: Resources | None) -> Policy:

@@ -33,6 +33,21 @@ def is_idle(text: str) -> bool:
     return all(not line.strip() or line.lstrip().startswith("#") for line in text.splitlines())
 
 
+def among(srcs: Sequence[File], outs: Sequence[File], tools: Sequence[File], find: Locate) -> Locate:
+    """What finds the files of `$(location x)`: an output by its name, else by `find`; all must be given."""
+    own = {file.path.rpartition("/")[2]: file for file in outs}
+    own.update((file.made.removeprefix("out/"), file) for file in outs)
+    given = {file.path for file in (*srcs, *outs, *tools)}
+
+    def locate(name: str) -> Sequence[File]:
+        files = [own[name]] if name in own else find(name)
+        if not all(file.path in given for file in files):
+            raise Unknown(f"$(location {name}) is no input: add it to `srcs` or `tools`")
+        return files
+
+    return locate
+
+
 def expand(text: str, srcs: Sequence[File], outs: Sequence[File], locate: Locate) -> str:
     """`text` with `$(SRCS)`, `$<` and so on replaced by paths; `$$` is a dollar, any other `$` a mistake."""
     out_paths = {file.path: file.made for file in outs}

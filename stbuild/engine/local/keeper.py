@@ -272,9 +272,9 @@ def _end_rest(running: Running, folder: str, *, ended_well: bool) -> None:
     what is missing. So does one that cannot be killed.
     """
     writers: list[str] = []
-    below = os.path.realpath(f"{folder}/out")
 
     def look(pid: int) -> None:
+        below = os.path.realpath(f"{folder}/out")
         path = writer_below(below, pid)
         if path:
             writers.append(f"{named(pid)} still wrote to out/{os.path.relpath(path, below)}")

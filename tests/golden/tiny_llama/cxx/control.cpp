@@ -24,12 +24,12 @@ static void sequence(
   cmd_layers_attention.write(command);
   cmd_layers_silu.write(command);
   cmd_sampler.write(command);
-  token_rows:
+  prologue_rows:
   for (int t = 0; t < n; ++t) {
     stb::send(prologue_embed_tokens_mem, stb::token_at(tokens_mem, t) * 4, 4, prologue_embed_tokens);
     stb::send(rotary_mem, (pos + t) * 2, 2, rotary);
   }
-  stb::sequence(program_mem, 16, n, head, desc);
+  stb::sequence(program_mem, 0, 16, n, head, desc);
 }
 
 static void read_params(

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from stbuild.ir.fixed import PARAM_FRAC
-from stbuild.ir.graph import AddParam, AnyOp, Attention, MulParam, Norm
+from stbuild.ir.graph import AddParam, AnyOp, Attention, MulParam, Norm, Param
 from stbuild.ir.plumbing import FixedParam
 from stbuild.ir.types import LANES, words_of
 
@@ -20,6 +20,8 @@ def param_words(op: AnyOp) -> int:
             return ((op.weight is not None) + (op.bias is not None)) * op.segment // LANES
         case AddParam() | MulParam():
             return words_of(op.width)
+        case Attention():
+            return words_of(op.heads) if op.sinks is not None else 0
         case _:
             return 0
 
@@ -34,6 +36,8 @@ def fixed_params(op: AnyOp) -> Iterator[FixedParam]:
             yield FixedParam(param=op.param, frac=op.frac)
         case MulParam():
             yield FixedParam(param=op.param, frac=PARAM_FRAC)
+        case Attention(sinks=Param() as sinks):
+            yield FixedParam(param=sinks, frac=PARAM_FRAC)
 
 
 def kv_record_words(op: Attention) -> tuple[int, int]:

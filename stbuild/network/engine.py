@@ -1,0 +1,162 @@
+"""The programs of the matmul engine: the router's two processes, and those inside each compute unit.
+
+They follow the descriptors of the launch: hls_lib/include/stb/router.hpp and matmul.hpp.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from stbuild.ir.design import Design, Engine, MatmulOp, Process
+from stbuild.ir.plumbing import ComputeUnit
+from stbuild.ir.types import GROUP
+from stbuild.network.program import Launch, Program, Read, Repeat, Write, moves, reads, writes
+
+
+@dataclass(frozen=True, kw_only=True)
+class Span:
+    """`tiles` tiles of a matrix that follow each other, in the channels of lane or unit `owner`."""
+
+    owner: int
+    tiles: int
+
+
+def dispatch_program(process: Process, engine: int, design: Design, launch: Launch) -> Program:
+    """Descriptors to the collector and the units; the vectors of ops that load, token by token."""
+    desc, *sources = process.reads
+    collect, *units = process.writes
+    descriptors, acts = units[0::2], tuple(units[1::2])
+    send: Program = (Read(desc), Write((collect,)), *(Write((d,)) for d in descriptors))
+
+    def body(op: MatmulOp, tokens: int) -> Program:
+        if not op.load:
+            return send
+        groups = op.cols // GROUP
+        vector = (reads(sources[op.source], groups), Repeat(groups, (Write(acts),)))
+        return *send, Repeat(tokens, vector)
+
+    return *_by_op(design, engine, launch, body), *send
+
+
+def collect_program(process: Process, engine: int, design: Design, launch: Launch) -> Program:
+    """The units' tiles in the order of the matrix; those of several tokens by way of a buffer."""
+    desc, *rest = process.reads
+    sizes = design.engines[engine]
+
+    def body(op: MatmulOp, tokens: int) -> Program:
+        result = process.writes[op.destination]
+
+        def tiles(span: Span) -> Repeat:
+            if tokens == 1:
+                return moves(rest[span.owner], result, span.tiles)
+            return reads(rest[span.owner], span.tiles * tokens)
+
+        passed = _in_order(op, sizes.channels, lambda channel: channel // sizes.lanes, tiles)
+        return Read(desc), *passed, *([] if tokens == 1 else [writes(result, op.tiles * tokens)])
+
+    return *_by_op(design, engine, launch, body), Read(desc)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Unit:
+    """One matmul compute unit of `design`, and the names of the streams inside it."""
+
+    design: Design
+    process: Process
+    op: ComputeUnit
+
+    @property
+    def engine(self) -> Engine:
+        """The engine that it belongs to."""
+        return self.design.engines[self.op.engine]
+
+    @property
+    def lanes(self) -> range:
+        """The lanes by their numbers in the unit."""
+        return range(self.engine.lanes)
+
+    def inner(self, name: str) -> str:
+        """The stream or process `name` inside this unit."""
+        return f"{self.design.unit_of(self.process)}.{name}"
+
+    def streams(self) -> Iterator[str]:
+        """The FIFOs between the unit's processes."""
+        yield self.inner("merge_desc")
+        for lane in self.lanes:
+            yield from (self.inner(f"lane_{kind}_{lane}") for kind in ("desc", "act", "out"))
+
+    def programs(self, launch: Launch) -> Iterator[tuple[str, Program]]:
+        """The unit's processes and their programs."""
+        yield self.inner("act_fan"), self._act_fan(launch)
+        for lane in self.lanes:
+            yield self.inner(f"mac_lane_{lane}"), self._mac_lane(lane, launch)
+        yield self.inner("merge"), self._merge(launch)
+
+    def _act_fan(self, launch: Launch) -> Program:
+        lane_descriptors, lane_acts = (
+            tuple(self.inner(f"lane_{kind}_{lane}") for lane in self.lanes) for kind in ("desc", "act")
+        )
+        merge = self.inner("merge_desc")
+        send: Program = (Read(self.process.reads[0]), Write((merge,)), Write(lane_descriptors))
+        step: Program = (Read(self.process.reads[1]), Write(lane_acts))
+
+        def body(op: MatmulOp, tokens: int) -> Program:
+            return *send, Repeat(op.cols // GROUP * tokens if op.load else 0, step)
+
+        return *_by_op(self.design, self.op.engine, launch, body), *send
+
+    def _mac_lane(self, lane: int, launch: Launch) -> Program:
+        desc, act, out = (self.inner(f"lane_{kind}_{lane}") for kind in ("desc", "act", "out"))
+        sizes = self.engine
+        channel = self.op.unit * sizes.lanes + lane
+
+        def body(op: MatmulOp, tokens: int) -> Program:
+            loaded = reads(act, op.cols // GROUP * tokens if op.load else 0)
+            tile = (reads(self.process.reads[2 + lane], op.tile_words), writes(out, tokens))
+            return Read(desc), loaded, Repeat(op.tiles_in(channel, sizes.channels), tile)
+
+        return *_by_op(self.design, self.op.engine, launch, body), Read(desc)
+
+    def _merge(self, launch: Launch) -> Program:
+        sizes = self.engine
+        first, desc = self.op.unit * sizes.lanes, self.inner("merge_desc")
+
+        def body(op: MatmulOp, tokens: int) -> Program:
+            def tiles(span: Span) -> Repeat:
+                mine = 0 <= span.owner < sizes.lanes
+                words = span.tiles * tokens if mine else 0
+                return moves(self.inner(f"lane_out_{span.owner}"), self.process.writes[0], words)
+
+            return Read(desc), *_in_order(op, sizes.channels, lambda channel: channel - first, tiles)
+
+        return *_by_op(self.design, self.op.engine, launch, body), Read(desc)
+
+
+def _by_op(design: Design, engine: int, launch: Launch, body: Callable[[MatmulOp, int], Program]) -> Program:
+    """`body` of every linear op and its tokens in the order of the schedule, run after run."""
+    nodes: list[Repeat] = []
+    for number, block in enumerate(design.blocks):
+        if block.head and not launch.head:
+            continue
+        tokens = 1 if block.head else launch.tokens
+        ops = [body(op, tokens) for op in design.engine_ops(engine) if op.block == number]
+        nodes.append(Repeat(block.count, tuple(step for op in ops for step in op), runs_of=number))
+    return tuple(nodes)
+
+
+def _in_order(
+    op: MatmulOp, channels: int, owner: Callable[[int], int], body: Callable[[Span], Repeat]
+) -> Program:
+    """`body` of the tiles of `op`, which go round the channels from its base on."""
+    rounds, rest = divmod(op.tiles, channels)
+    whole = tuple(body(span) for span in _spans(op.base, channels, channels, owner))
+    return Repeat(rounds, whole), *(body(span) for span in _spans(op.base, rest, channels, owner))
+
+
+def _spans(base: int, tiles: int, channels: int, owner: Callable[[int], int]) -> Iterator[Span]:
+    """The owners of the tiles from channel `base` on, each with its tiles in a row."""
+    owners = [owner((base + i) % channels) for i in range(tiles)]
+    start = 0
+    for i in range(1, tiles + 1):
+        if i == tiles or owners[i] != owners[start]:
+            yield Span(owner=owners[start], tiles=i - start)
+            start = i

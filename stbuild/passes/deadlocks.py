@@ -1,0 +1,88 @@
+"""No design that hangs: runs the network without values and deepens the FIFOs for which it waits."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import ClassVar
+
+from stbuild.errors import StbuildError
+from stbuild.ir.design import WORD_BYTES, Design
+from stbuild.network.hang import Hang, Wait
+from stbuild.network.network import network_of
+from stbuild.network.program import Launch
+from stbuild.network.runner import Runner
+from stbuild.platform import Platform
+
+URAM_BYTES, BRAM36_BYTES = 36 * 1024, 4608
+"""On-chip memory blocks: 288 and 36 Kibit."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProveFifos:
+    """Deepen FIFOs until no launch hangs; refuse a design that hangs whatever its FIFOs hold.
+
+    Every kind of launch is run: one token and a whole chunk, at the first position and at the last, with
+    and without logits. Where processes wait for each other, one of the full FIFOs among them gets a word
+    more, and the run goes on from there: a FIFO is deepened only as far as somebody needs it.
+    """
+
+    name: ClassVar[str] = "prove-fifos"
+    platform: Platform
+
+    def __call__(self, design: Design) -> Design:
+        run: list[Runner] = []
+        for launch in launches(design):
+            runner = Runner(network_of(design, launch))
+            if not any(runner.does_as(other) for other in run):
+                design = _without_hang(design, launch, runner)
+                run.append(runner)
+        _check_room(design, self.platform)
+        return design
+
+
+def launches(design: Design) -> Iterator[Launch]:
+    """The kinds of launches of a design, those first that need most."""
+    most = min(design.sizes.chunk, design.sizes.context)
+    for tokens in sorted({most, 1}, reverse=True):
+        for position in sorted({0, design.sizes.context - tokens}):
+            for head in (True, False):
+                yield Launch(tokens=tokens, position=position, head=head)
+
+
+def _without_hang(design: Design, launch: Launch, runner: Runner) -> Design:
+    """`design` with FIFOs so deep that `launch`, which `runner` runs, does not hang."""
+    words = {stream.name: stream.words for stream in design.streams}
+
+    def narrowest(cycle: tuple[Wait, ...]) -> str | None:
+        """The full FIFO that holds a token in the fewest words; of equals the deepest."""
+        full = [wait for wait in cycle if wait.write and wait.stream in words]
+        return min(full, key=lambda w: (words[w.stream], -w.depth, w.stream)).stream if full else None
+
+    hang = runner.run(narrowest)
+    if hang is not None:
+        raise StbuildError(_sentence(design, launch, hang), exit_code=1)
+    depths = runner.depths
+    return replace(
+        design, streams=tuple(replace(s, depth=depths.get(s.name, s.depth)) for s in design.streams)
+    )
+
+
+def _sentence(design: Design, launch: Launch, hang: Hang) -> str:
+    tokens = "1 token" if launch.tokens == 1 else f"{launch.tokens} tokens"
+    whom = "each other" if hang.cycle else "one that has ended"
+    return (
+        f"{design.name} hangs in a launch of {tokens} from position {launch.position}, and deeper "
+        f"FIFOs do not help: these processes wait for {whom}\n{hang}"
+    )
+
+
+def _check_room(design: Design, platform: Platform) -> None:
+    need = sum(stream.depth for stream in design.streams) * WORD_BYTES
+    room = platform.available.uram * URAM_BYTES + platform.available.bram36 * BRAM36_BYTES
+    if need <= room:
+        return
+    deepest = max(design.streams, key=lambda s: s.depth)
+    raise StbuildError(
+        f"the FIFOs of {design.name} hold {need / 2**20:.1f} MiB, {platform.name} has {room / 2**20:.1f} MiB "
+        f"on chip; the deepest is {deepest.name} with {deepest.depth} words of {WORD_BYTES} bytes",
+        hint="a smaller chunk needs less",
+    )

@@ -1,0 +1,42 @@
+"""Random graphs with seeded numbers: planned for a card, or all the way to an emulated one."""
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stbuild.frontend.synthetic_weights import SyntheticWeights
+from stbuild.frontend.weights import index_of, uses_of
+from stbuild.ir.design import Design
+from stbuild.ir.graph import Graph
+from stbuild.passes.numerics import FixNumerics
+from stbuild.passes.pipeline import plan
+from stbuild.passes.sizes import Wishes
+from tests.accelerator import DEFAULT, Accelerator, accelerate_graph, platform, traced_image
+
+
+def planned(graph: Graph, card: str = "u55c", wishes: Wishes = DEFAULT) -> Design:
+    """The design of a graph; no number is drawn."""
+    fixed = FixNumerics()(graph)
+    return plan(fixed, index_of(fixed, _weights(fixed)), platform(card), wishes)
+
+
+def emulated(graph: Graph, folder: Path, wishes: Wishes = DEFAULT) -> Accelerator:
+    """The graph on an emulated card that keeps traces."""
+    fixed = FixNumerics()(graph)
+    return accelerate_graph(
+        fixed, _weights(fixed), _tables(graph), folder, compiler=traced_image, wishes=wishes
+    )
+
+
+def _weights(fixed: Graph) -> SyntheticWeights:
+    return SyntheticWeights.of(fixed, uses_of(fixed, 32))
+
+
+def _tables(graph: Graph) -> dict[str, NDArray[np.float32]]:
+    """cos and sin of some angle at each position."""
+    tables = {}
+    for table in graph.tables:
+        angle = np.outer(np.arange(graph.context), 0.1 * np.arange(1, table.width // 2 + 1))
+        tables[table.name] = np.concatenate((np.cos(angle), np.sin(angle)), axis=1).astype(np.float32)
+    return tables
