@@ -46,11 +46,11 @@ def build(opened: Session, options: Options, *, command: str, began: float) -> R
 
 
 def summary_of(opened: Session, label: str) -> dict[str, str]:
-    """What a target's summary says of its `bundle`, its `check` and its `speed`."""
+    """What a target's summary says of its `bundle`, its `check`, its `floats` and its `speed`."""
     summary: dict[str, str] = {}
     for file in opened.graph.targets[label].summary:
         summary.update(json.loads(opened.path(file).read_text()))
-    return {name: summary[name] for name in ("bundle", "check", "speed") if summary.get(name)}
+    return {name: summary[name] for name in ("bundle", "check", "floats", "speed") if summary.get(name)}
 
 
 def bundle_of(opened: Session, target: TargetNode) -> Path:

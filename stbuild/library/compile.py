@@ -120,6 +120,7 @@ def _built(workspace: Workspace, request: Request, events: ProgressEvents, began
         made = replace(
             report_of(bundle),
             check=known.get("check", ""),
+            floats=known.get("floats", ""),
             speed=known.get("speed", ""),
             design=_design(opened, package),
             ran=report.ran,

@@ -21,8 +21,9 @@ from stbuild.runtime.text import TextSide, load_text_side
 class Report:
     """What is known of an accelerator; what only its build tells is empty for a bundle that was opened.
 
-    `check` compares it with the reference, `speed` says how fast its prompts were answered and where that was
-    measured, `design` is the report of `partition`. `ran` and `cached` count the build's actions.
+    `check` compares it with the reference, `floats` its graph with the model; `speed` says how fast its prompts
+    were answered and where that was measured, `design` is the report of `partition`. `ran` and `cached` count
+    the build's actions.
     """
 
     bundle: Path
@@ -31,6 +32,7 @@ class Report:
     weights: str
     context: int
     check: str = ""
+    floats: str = ""
     speed: str = ""
     design: str = ""
     ran: int = 0
@@ -43,6 +45,7 @@ class Report:
             "weights": self.weights,
             "context": f"{self.context:,} tokens",
             "check": self.check,
+            "floats": self.floats,
             "speed": self.speed,
             "bundle": str(self.bundle),
         }

@@ -41,8 +41,7 @@ def test_it_lowers_to_the_graph_of_the_module(name: str, tmp_path: Path) -> None
     found = decode_graph(model, name="m", context=CONTEXT)
     assert found.graph == expected.graph
     assert all((found.tables[n] == table).all() for n, table in expected.tables.items())
-    prefill = prefill_ops(model, context=CONTEXT)
-    check_prefill(found.graph, prefill.ops, prefill.logits)
+    check_prefill(found.graph, prefill_ops(model, context=CONTEXT))
 
 
 def test_the_bytes_know_nothing_of_weights_or_places(tmp_path: Path) -> None:

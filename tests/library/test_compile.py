@@ -180,6 +180,15 @@ def test_what_is_refused(model: Any, options: dict[str, Any], sentence: str) -> 
         compile_model(model, **options)
 
 
+def test_a_module_without_values_is_given_weights_or_refused(tiny_llama: Make) -> None:
+    module = tiny_llama(0)
+    module.lm_head.weight = torch.nn.Parameter(torch.empty(272, 64, device="meta"))
+    with pytest.raises(StbuildError, match=r"'lm_head.weight' is on the meta device and has no values"):
+        compiled(module)
+    with pytest.raises(StbuildError, match="prompts need a tokenizer, and synthetic weights have none"):
+        compiled(module, attributes={"seed": 1, "prompts": ["Hello"]})
+
+
 def test_attributes_that_are_refused(tiny_llama: Make) -> None:
     with pytest.raises(StbuildError, match=r"has no attribute 'chanels' \(did you mean 'channels'\?\)"):
         compiled(tiny_llama(0), attributes={"chanels": 3})
