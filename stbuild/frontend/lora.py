@@ -8,6 +8,7 @@ also gives the scaling s.
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 
 import torch
 from torch import Tensor, nn
@@ -116,8 +117,12 @@ def _scaling(path: str, module: nn.Module, parts: _Parts, parameters: Mapping[st
 
 def _numbers(shape: torch.Size, seed: int) -> Tensor:
     """Numbers between -1 and 1, in float64."""
-    pool = torch.rand(_POOL, generator=torch.Generator().manual_seed(seed), dtype=torch.float64) * 2 - 1
-    return pool.repeat(-(-shape.numel() // _POOL))[: shape.numel()].reshape(shape)
+    return _pool(seed).repeat(-(-shape.numel() // _POOL))[: shape.numel()].reshape(shape)
+
+
+@cache
+def _pool(seed: int) -> Tensor:
+    return torch.rand(_POOL, generator=torch.Generator().manual_seed(seed), dtype=torch.float64) * 2 - 1
 
 
 def _cannot(path: str, module: nn.Module, why: str) -> StbuildError:
