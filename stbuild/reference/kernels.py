@@ -64,7 +64,7 @@ class OpInputs:
         """This run's tensor of `param` with `frac` fraction bits, int64."""
         if param is None:
             return None
-        values = self.weights.array(param.names[self.run])
+        values = self.weights.array(param.names[self.run]).reshape(-1)
         return torch.from_numpy(param_fixed(param, values, frac)).long()
 
     def matrix(self, param: Param) -> PackedMatrix | WideMatrix:
