@@ -37,7 +37,7 @@ def args(tmp_path: Path) -> Namespace:
     paths = {name: str(tmp_path / name) for name in FILES}
     return Namespace(
         **paths, model=str(tmp_path / "model.py"), wanted=str(tmp_path / "wanted.json"), name="mine",
-        source=str(tmp_path / "w.safetensors"), context=32, merge_lora=True,
+        source=str(tmp_path / "w.safetensors"), context=32, merge_lora=True, formats=None,
     )  # fmt: skip
 
 
