@@ -21,9 +21,9 @@ from stbuild.runtime.text import TextSide, load_text_side
 class Report:
     """What is known of an accelerator; what only its build tells is empty for a bundle that was opened.
 
-    `check` compares it with the reference, `floats` its graph with the model; `speed` says how fast its prompts
-    were answered and where that was measured, `design` is the report of `partition`. `ran` and `cached` count
-    the build's actions.
+    `check` compares it with the reference, `floats` its graph with the model; `speed` says how fast its
+    prompts were answered and where that was measured, `design` is the report of `partition`. `ran` and
+    `cached` count the build's actions.
     """
 
     bundle: Path

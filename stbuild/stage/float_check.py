@@ -24,15 +24,10 @@ TEXT = (
     "The capital of France is Paris, and the capital of Italy is Rome. Both cities lie on a river and are"
     " known for their museums, their food and their old churches."
 )
-EXPORTED = "not compared: the module was exported, and only the process that made it could run it"
 
 
 def main(args: Namespace) -> None:
     """Write the report and the closing line; fail if model, graph and integers do not agree."""
-    if Path(args.model).is_dir():
-        Path(args.report).write_text(f"{EXPORTED}\n")
-        Path(args.summary).write_text(json.dumps({"floats": EXPORTED}, indent=1) + "\n")
-        return
     graph = FixNumerics()(serde.read(Graph, Path(args.graph)))
     weights = open_checkpoint(graph, args.source, Path(args.options))
     module = load_model(Path(args.model), lora_merged=args.merge_lora).module
