@@ -28,11 +28,12 @@ def accuracy(ctx: Context[Accuracy]) -> FilesInfo:
         if getattr(attrs, name) < least:
             ctx.fail(f"{name} takes {least} or more, got {getattr(attrs, name)}", attribute=name)
     report, summary = ctx.output("report.txt"), ctx.output("summary.json")
+    merge = ("--merge-lora",) if attrs.trace.merge_lora else ()
     source = ("--source", attrs.weights.source) if attrs.weights.source else ()
     ctx.stage(
         "stbuild.stage.accuracy",
         ("--graph", attrs.trace.graph, "--tables", attrs.trace.tables, "--model", attrs.trace.model,
-         "--options", attrs.weights.options, "--tokenizer", attrs.weights.tokenizer, *source,
+         "--options", attrs.weights.options, "--tokenizer", attrs.weights.tokenizer, *source, *merge,
          "--tokens", attrs.tokens, "--window", attrs.window, "--report", report,
          "--summary", summary),
         inputs=attrs.trace.srcs,

@@ -19,11 +19,12 @@ def float_check(ctx: Context[FloatCheck]) -> FloatCheckInfo:
     """Fails with the first op that departs when the graph is not the model, or the integers not the graph."""
     trace, weights = ctx.attrs.trace, ctx.attrs.weights
     report, summary = ctx.output("report.txt"), ctx.output("summary.json")
+    merge = ("--merge-lora",) if trace.merge_lora else ()
     source = ("--source", weights.source) if weights.source else ()
     ctx.stage(
         "stbuild.stage.float_check",
         ("--graph", trace.graph, "--tables", trace.tables, "--lines", trace.lines, "--model", trace.model,
-         "--options", weights.options, "--tokenizer", weights.tokenizer, *source,
+         "--options", weights.options, "--tokenizer", weights.tokenizer, *source, *merge,
          "--report", report, "--summary", summary),
         inputs=trace.srcs,
         resources=Resources(cpu=2, memory_mb=6000),

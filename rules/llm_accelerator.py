@@ -14,13 +14,15 @@ EMULATED = {"target": "sw_emu"}
 class LlmAccelerator:
     """What a project says of its model.
 
-    `weights`, `group` and `seed` are those of model_weights; `prompts`, `token_prompts` and `new_tokens` are
-    those of smoke_run; `system` is the message that conversations begin with. Sizes of 0 are the platform's.
+    `srcs` and `merge_lora` are those of torch_trace; `weights`, `group` and `seed` those of model_weights;
+    `prompts`, `token_prompts` and `new_tokens` those of smoke_run; `system` is the message that conversations
+    begin with. Sizes of 0 are the platform's.
     """
 
     model: str
     srcs: tuple[str, ...] = ()
     context: int = 2048
+    merge_lora: bool = False
     weights: str | None = None
     group: int = 128
     seed: int = 0
@@ -46,7 +48,7 @@ def llm_accelerator(name: str, attrs: LlmAccelerator) -> list[Entry]:
     code = {"model": attrs.model, "srcs": list(attrs.srcs)}
     checkpoint = {"weights": attrs.weights, "group": attrs.group, "seed": attrs.seed}
     return [
-        {"torch_trace": {"name": "trace", **code, "context": attrs.context}},
+        {"torch_trace": {"name": "trace", **code, "context": attrs.context, "merge_lora": attrs.merge_lora}},
         {"model_weights": {"name": "weights", "trace": ":trace", **checkpoint}},
         {"partition": {"name": "partition", "trace": ":trace", "weights": ":weights", **sizes}},
         {"hls_generate": {"name": "hls", "partition": ":partition"}},

@@ -11,12 +11,14 @@ from stbuild.providers import TraceInfo
 class TorchTrace:
     """`model` is a file that defines `model() -> nn.Module`; `context` the positions of the KV cache.
 
-    `srcs` are the files that it imports or reads, such as a config.json.
+    `srcs` are the files that it imports or reads, such as a config.json. `merge_lora` adds the low-rank
+    products of LoRA modules to the matrices beside them.
     """
 
     model: File
     srcs: tuple[File, ...] = ()
     context: int = 2048
+    merge_lora: bool = False
 
 
 @rule
@@ -30,13 +32,14 @@ def torch_trace(ctx: Context[TorchTrace]) -> TraceInfo:
     ctx.stage(
         "stbuild.stage.trace",
         ("--model", attrs.model, "--context", attrs.context, "--name", name,
-         "--names", names, "--lines", lines, "--graph", graph, "--tables", tables, "--text", text),
+         "--names", names, "--lines", lines, "--graph", graph, "--tables", tables, "--text", text,
+         *(("--merge-lora",) if attrs.merge_lora else ())),
         inputs=attrs.srcs,
         resources=Resources(cpu=2, memory_mb=2000),
     )  # fmt: skip
     return TraceInfo(
         graph=graph, tables=tables, names=names, lines=lines, model=attrs.model, context=attrs.context,
-        srcs=attrs.srcs,
+        srcs=attrs.srcs, merge_lora=attrs.merge_lora,
     )  # fmt: skip
 
 

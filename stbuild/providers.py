@@ -10,7 +10,7 @@ class TraceInfo:
     """The tensor graph of a model, its position tables (safetensors, [context, width] each), the
     checkpoint's names for parameters where they differ from the model's, and the source lines of its ops;
     `model` with the `srcs` that it reads makes the model again; `context` is the number of positions of
-    the KV cache."""
+    the KV cache; `merge_lora` says that the graph has LoRA modules merged."""
 
     graph: File
     tables: File
@@ -19,6 +19,7 @@ class TraceInfo:
     model: File
     context: int
     srcs: tuple[File, ...] = ()
+    merge_lora: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -16,9 +16,9 @@ from torch import nn
 
 from stbuild.codegen.kernels import kernel_files
 from stbuild.codegen.system import system_file
-from stbuild.frontend.float_weights import ModuleWeights
+from stbuild.frontend.float_weights import weights_of
 from stbuild.frontend.model_graph import decode_graph
-from stbuild.frontend.weights import Checkpoint, index_of, uses_of
+from stbuild.frontend.weights import Checkpoint, index_of
 from stbuild.ir import serde
 from stbuild.ir.design import Design
 from stbuild.ir.graph import Graph
@@ -134,7 +134,7 @@ def accelerate(model: nn.Module, folder: Path, *, card: str = "u55c", context: i
     """
     traced = decode_graph(model, name="small", context=context)
     graph = FixNumerics()(traced.graph)
-    weights = ModuleWeights.of(model, uses_of(graph, group))
+    weights = weights_of(model, graph, group)
     return accelerate_graph(graph, weights, traced.tables, folder, card, defines, compiler, Wishes(**wishes),
                             change)  # fmt: skip
 

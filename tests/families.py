@@ -52,6 +52,7 @@ FAMILIES: dict[str, tuple[str, dict[str, Any]]] = {
     "Olmo2": ("Olmo2Config", SIZES),
     "Olmo3": ("Olmo3Config", {**WINDOW, "num_hidden_layers": 5}),
     "SmolLM3": ("SmolLM3Config", SIZES),
+    "Exaone4": ("Exaone4Config", HEADS),
     "Bloom": ("BloomConfig", BLOOM),
     "Mpt": ("MptConfig", MPT),
     "Falcon": ("FalconConfig", FALCON),

@@ -1,12 +1,9 @@
 """A model against its graph in floats and in integers, as the build's own check does it, in process."""
 
-from typing import Any
-
 from torch import nn
 
-from stbuild.frontend.float_weights import ModuleWeights
+from stbuild.frontend.float_weights import weights_of
 from stbuild.frontend.model_graph import ModelGraph, decode_graph
-from stbuild.frontend.weights import uses_of
 from stbuild.passes.numerics import FixNumerics
 from stbuild.reference.agreement import Agreement
 from stbuild.stage.float_check import checked
@@ -18,8 +15,7 @@ def run_of(model: nn.Module, traced: ModelGraph | None = None, *, context: int =
     """The run of `model` with its own weights, rounded for the card in groups of 32."""
     traced = traced or decode_graph(model, name="tiny", context=context)
     graph = FixNumerics()(traced.graph)
-    weights: Any = ModuleWeights.of(model, uses_of(graph, 32))
-    return float_run(model, graph, weights, traced.tables)
+    return float_run(model, graph, weights_of(model, graph, 32), traced.tables)
 
 
 def float_check(

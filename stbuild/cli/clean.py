@@ -1,13 +1,13 @@
 """`stbuild clean`: remove what was built; results stay in the cache, so a new build is quick."""
 
 import argparse
-import shutil
 
 from stbuild import layout
 from stbuild.cli.request import open_workspace
 from stbuild.cli.test import LOGS
 from stbuild.engine.keys.tracker import Tracker
 from stbuild.engine.load.plugins import PluginIndex
+from stbuild.engine.store.files import remove
 from stbuild.engine.store.lock import exclusive
 from stbuild.engine.store.state import State
 
@@ -30,9 +30,9 @@ def execute(options: argparse.Namespace) -> int:
     ):
         for path in sorted(out.iterdir()):
             if path != state and (not out.is_symlink() or _is_built(path.name, targets)):
-                shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
+                remove(str(path))
         for name in ("work", "logs"):
-            shutil.rmtree(state / name, ignore_errors=True)
+            remove(str(state / name))
         memory = State(state)
         memory.forget()
         memory.close()

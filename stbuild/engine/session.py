@@ -22,6 +22,7 @@ from stbuild.engine.load.configured import Configuration
 from stbuild.engine.load.workspace import Workspace
 from stbuild.engine.local.executor import Executor, LocalExecutor
 from stbuild.engine.local.orphans import end_orphans
+from stbuild.engine.local.processes import writer_of
 from stbuild.engine.record.events import Events
 from stbuild.engine.record.history import Recorder
 from stbuild.engine.repeat import noop
@@ -82,7 +83,7 @@ class Session:
         self._graph_paths = len(self.tracker.paths) if delta is None else delta.graph_paths
         self.keys: dict[str, str] = {}
         self._cache_dir = cache_dir
-        self.store = Store(cache_dir, self._warn)
+        self.store = Store(cache_dir, self._warn, writer_of)
         self.evaluator = Evaluator(
             workspace.root,
             layout.out_dir(workspace.root) / self.graph.configuration,

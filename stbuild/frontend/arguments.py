@@ -36,6 +36,7 @@ READ: dict[Any, frozenset[str]] = {
     _aten.var.correction: frozenset({"dim", "correction"}),
     _aten.std.correction: frozenset({"dim", "correction"}),
     _aten.amax.default: frozenset({"dim"}),
+    _aten.addcmul.default: frozenset({"value"}),
     _aten.scaled_dot_product_attention.default: frozenset({
         "attn_mask", "dropout_p", "is_causal", "scale", "enable_gqa",
     }),
@@ -82,7 +83,7 @@ def check_keywords(call: Call, *read: str) -> None:
 
 def check_shape(call: Call, value: Any) -> None:
     """Refuse a value that is not laid out in the shape that the operator gives."""
-    made = _shape_of(value)
+    made = shape_of(value)
     if made is not None and made != call.shape:
         raise call.error(
             f"a tensor {list(made)} becomes {list(call.shape)} by broadcasting, which has no lowering"
@@ -93,14 +94,15 @@ def _default(declared: Any) -> Any:
     return declared.default_value if declared.has_default_value() else None
 
 
-def _shape_of(value: Any) -> tuple[int, ...] | None:
+def shape_of(value: Any) -> tuple[int, ...] | None:
+    """The shape of the tensor that a value stands for, if it is known."""
     match value:
         case Vec() | Cached() | Statistic():
             return tuple(value.index.shape)
         case Expr():
-            return _shape_of(value.base)
+            return shape_of(value.base)
         case Centered() | Normed() | Signed() | Rotated():
-            return _shape_of(value.x)
+            return shape_of(value.x)
         case Weight():
             return value.shape
         case Scores(stage=Stage.TOP | Stage.SUM):
@@ -113,7 +115,7 @@ def _shape_of(value: Any) -> tuple[int, ...] | None:
 
 
 def _joined_shape(value: Joined) -> tuple[int, ...] | None:
-    shapes = [_shape_of(part) for part in value.parts]
+    shapes = [shape_of(part) for part in value.parts]
     known = [shape for shape in shapes if shape is not None]
     if len(known) < len(shapes):
         return None

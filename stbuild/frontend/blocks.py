@@ -11,6 +11,7 @@ from typing import Any
 from stbuild.errors import StbuildError
 from stbuild.frontend.naming import Namer, common_origin
 from stbuild.frontend.repeats import BY_RUN, Repeat, Slot, find_repeat
+from stbuild.ir.derived import Derived
 from stbuild.ir.graph import (
     Add,
     Affine,
@@ -29,6 +30,7 @@ from stbuild.ir.graph import (
     Rotary,
     Slice,
     operands,
+    params,
 )  # fmt: skip
 
 _BEFORE_BODY = (Embed, PositionEmbed, Affine, Add)
@@ -46,9 +48,10 @@ class _Span:
 
 
 def graph_of(
-    ops: tuple[AnyOp, ...], logits: str, *, name: str, context: int, tables: tuple[PositionTable, ...]
-) -> Graph:
-    """The graph whose last block makes the value `logits`."""
+    ops: tuple[AnyOp, ...], logits: str, *, name: str, context: int, tables: tuple[PositionTable, ...],
+    derived: tuple[Derived, ...] = (),
+) -> Graph:  # fmt: skip
+    """The graph whose last block makes the value `logits`; of the tensors `derived` it has those it uses."""
     live = _live(ops, logits)
     _check(live)
     rows = {table.name: table.width for table in tables}
@@ -57,7 +60,11 @@ def graph_of(
         for block in _blocks(live, _spans(live), logits)
     )
     vocab_size = next(op.width for op in live if op.name == logits)
-    return Graph(name=name, vocab_size=vocab_size, context=context, blocks=blocks, tables=tables)
+    used = {n for op in live for _, param in params(op) for n in param.names}
+    return Graph(
+        name=name, vocab_size=vocab_size, context=context, blocks=blocks, tables=tables,
+        derived=tuple(d for d in derived if d.name in used),
+    )  # fmt: skip
 
 
 def _plainest(op: AnyOp, context: int, widths: Mapping[str, int]) -> AnyOp:

@@ -4,14 +4,13 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
-import torch
 
 from stbuild.errors import StbuildError
-from stbuild.frontend import expression
-from stbuild.frontend.formula import text_of
+from stbuild.frontend.derivations import Derivations, rows_of
+from stbuild.frontend.function_ops import function_vec
 from stbuild.frontend.parameters import is_per_element
+from stbuild.frontend.rows import with_rows
 from stbuild.frontend.values import (
-    BASE,
     WORDS,
     Centered,
     Expr,
@@ -26,11 +25,10 @@ from stbuild.frontend.values import (
     Vec,
     Weight,
 )  # fmt: skip
-from stbuild.ir.graph import Add, Affine, AnyOp, Concat, Map, Mul, Norm, Param, Rotary, Slice
+from stbuild.ir.graph import Affine, AnyOp, Concat, Norm, Param, Rotary, Slice
 
 MAX_PIECES = 256
 """Slices that one rearrangement may cost."""
-_aten = torch.ops.aten
 
 
 class NoLowering(StbuildError):
@@ -53,6 +51,7 @@ class Builder:
     tokens: int
     ops: list[AnyOp] = field(default_factory=list)
     place: Place = field(default_factory=Place)
+    derivations: Derivations = field(default_factory=Derivations)
     _origins: dict[int, tuple[Any, Place]] = field(default_factory=dict)
     _made: dict[int, tuple[Any, Vec]] = field(default_factory=dict)
     _known: dict[Any, str] = field(default_factory=dict)
@@ -71,6 +70,10 @@ class Builder:
             place = {"origin": self.place.module, "line": self.place.line or ""}
             self.ops.append(kind(name=self._known[key], width=width, **place, **fields))
         return self.plain(self._known[key], width, shape or (self.tokens, width))
+
+    def op(self, name: str) -> AnyOp:
+        """The op that makes the value `name`."""
+        return self.ops[int(name.removeprefix("%"))]
 
     def plain(self, name: str, width: int, shape: tuple[int, ...]) -> Vec:
         """The value `name` as a tensor of `shape`, token after token."""
@@ -99,7 +102,7 @@ class Builder:
     def _materialise(self, value: Value | Any) -> Vec:
         match value:
             case Expr(base=Vec()):
-                return self._function(value)
+                return function_vec(self, value)
             case Normed():
                 return self._norm(value)
             case Rotated():
@@ -138,11 +141,21 @@ class Builder:
         own = own[np.sort(first)]
         key = (vec.source, own.tobytes())
         if key not in self._ordered:
-            self._ordered[key] = self._gather([(vec, own)])
+            self._ordered[key] = self._picked(vec, own)
         rank = np.zeros(vec.width, dtype=np.int64)
         rank[own] = np.arange(own.size)
         index = vec.index // vec.width * own.size + rank[vec.index % vec.width]
         return replace(self._ordered[key], index=index)
+
+    def _picked(self, vec: Vec, own: Index) -> Vec:
+        """Elements `own` of a vector: by slices, or by the rows of the matrix that it comes from."""
+        runs = np.split(own, np.flatnonzero(np.diff(own) != 1) + 1)
+        odd = vec.width % 16 or any(r[0] % 16 or r.size % 16 for r in runs)
+        regular = rows_of(own) if odd else None
+        made = with_rows(self, vec.source, regular) if regular else None
+        if made is None:
+            return self._gather([(vec, own)])
+        return self.plain(made, own.size, (self.tokens, own.size))
 
     def rotary(self, part: Rotated, head: Vec) -> Vec:
         """The rotary embedding of whole heads `head`, of whose elements `part` turns the first."""
@@ -179,93 +192,6 @@ class Builder:
         if not is_per_element(weight, value.x.index, segment):
             raise self.error(f"a norm over {segment} elements with a parameter of shape {list(weight.shape)}")
         return param(replace(weight, scale=weight.scale * gain, offset=weight.offset * gain), (segment,))
-
-    def _function(self, expr: Expr) -> Vec:
-        assert isinstance(expr.base, Vec)
-        base = self.whole(expr.base)
-        straight = expression.line(expr)
-        if straight and straight.scale == 1 and straight.offset == 0:
-            return base
-        if straight:
-            return self.like(base, Affine, x=base.source, scale=straight.scale, offset=straight.offset)
-        if expression.tabulates(expr):
-            return self._map(base, expr)
-        return self._by_parts(base, expr)
-
-    def _map(self, base: Vec, expr: Expr) -> Vec:
-        if not expression.finite(expr):
-            raise self.error("the function cannot be tabulated: it has no value somewhere between -16 and 16")
-        if not expression.tabulates(expr):
-            raise self.error(
-                "the function cannot be tabulated: it jumps or bends too much between -16 and 16,"
-                " or is not a straight line outside"
-            )
-        values = expression.samples(expr)
-        return self.like(
-            base, Map, x=base.source, function=expression.name_of(expr), samples=values, formula=text_of(expr)
-        )
-
-    def _by_parts(self, base: Vec, expr: Expr) -> Vec:
-        """Operators one by one: products and sums as such, the others as tables of their own."""
-        parts = [self._part(base, a, expr) for a in expr.args if a is BASE or isinstance(a, Expr)]
-        match expression.target_name(expr.target), expr.args:
-            case "mul", _ if len(parts) == 2:
-                return self.like(base, Mul, a=parts[0].source, b=parts[1].source)
-            case "add", _ if len(parts) == 2 and not expr.kwargs:
-                return self.like(base, Add, a=parts[0].source, b=parts[1].source)
-            case "sub", _ if len(parts) == 2 and not expr.kwargs:
-                minus = self.like(base, Affine, x=parts[1].source, scale=-1.0)
-                return self.like(base, Add, a=parts[0].source, b=minus.source)
-            case "div", _ if len(parts) == 2 and not expr.kwargs:
-                inverse = Expr(base=parts[1], target=_aten.reciprocal.default, args=(BASE,))
-                if not expression.finite(inverse):
-                    raise self.error("a quotient whose divisor may be 0")
-                return self.like(base, Mul, a=parts[0].source, b=self._map(parts[1], inverse).source)
-            case "clamp" | "clamp_min" | "clamp_max" | "hardtanh", _:
-                return self._clamped(base, parts[0], expr)
-            case "square", _:
-                return self._power(parts[0], 2)
-            case "pow", (_, int() | float() as power) if power in (2, 3, 4):
-                return self._power(parts[0], int(power))
-        if len(parts) != 1:
-            raise self.error("a function of several values")
-        single = replace(
-            expr, base=parts[0], args=tuple(BASE if isinstance(a, Expr) else a for a in expr.args)
-        )
-        straight = expression.line(single)
-        if straight:
-            return self.like(base, Affine, x=parts[0].source, scale=straight.scale, offset=straight.offset)
-        return self._map(parts[0], single)
-
-    def _part(self, base: Vec, argument: Any, expr: Expr) -> Vec:
-        return base if argument is BASE else self.vec(replace(argument, base=base))
-
-    def _clamped(self, base: Vec, x: Vec, expr: Expr) -> Vec:
-        """Between two numbers, by sums and maxima with 0, which are exact wherever the numbers lie."""
-        low, high = expression.bounds(expr)
-        if low is not None:
-            above = self._rectified(self._shifted(x, 1.0, -low))
-            x = self._shifted(above, 1.0, low)
-        if high is not None:
-            below = self._rectified(self._shifted(x, -1.0, high))
-            x = self._shifted(below, -1.0, high)
-        return replace(base, source=x.source)
-
-    def _shifted(self, x: Vec, scale: float, offset: float) -> Vec:
-        """`scale * x + offset`."""
-        if (scale, offset) == (1.0, 0.0):
-            return x
-        return self.like(x, Affine, x=x.source, scale=scale, offset=offset)
-
-    def _rectified(self, x: Vec) -> Vec:
-        """The greater of each element and 0."""
-        return self._map(x, Expr(base=x, target=_aten.relu.default, args=(BASE,)))
-
-    def _power(self, x: Vec, power: int) -> Vec:
-        product = x
-        for _ in range(power - 1):
-            product = self.like(x, Mul, a=product.source, b=x.source)
-        return product
 
     def _join(self, value: Joined) -> Vec:
         head, *rest = value.parts

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from stbuild.errors import StbuildError
+from stbuild.frontend.derived_weights import source_uses, with_derived
 from stbuild.frontend.float_weights import SafetensorsWeights
 from stbuild.frontend.gguf_file import GgufFile
 from stbuild.frontend.gguf_metadata import check_metadata
@@ -28,19 +29,23 @@ def open_weights(
 ) -> Checkpoint:
     """The weights of `graph`: a GGUF file, a safetensors file or folder, or synthetic ones without a path.
 
-    `names` gives the checkpoint's name for parameters that are called otherwise there. A GGUF file must agree
-    with the graph and, where they are given, with its position `tables`.
+    `names` gives the checkpoint's name for parameters that are called otherwise there; without it, names may
+    lack their first part, as in checkpoints of a transformers model without its head (`h.0.ln_1.weight` for
+    `transformer.h.0.ln_1.weight`). A GGUF file must agree with the graph and, where they are given, with its
+    position `tables`.
     """
-    uses = uses_of(graph, group)
+    wanted = uses_of(graph, group)
+    uses = source_uses(wanted, graph.derived)
     if path is None:
-        return SyntheticWeights.of(graph, uses, seed)
+        return with_derived(SyntheticWeights.of(graph, uses, seed), graph.derived, wanted)
     file = _gguf(path)
     if file is not None:
         check_metadata(file, graph, tables)
-    if not names:
-        return checked(_opened(path, file, uses), uses, where=str(path))
-    inner = _opened(path, file, renamed_uses(uses, names))
-    return checked(RenamedWeights(inner=inner, stored=names), uses, where=str(path))
+    stored = _opened(path, file, renamed_uses(uses, names) if names else uses)
+    if not names and (names := _headless_names(stored, uses)):
+        stored = _opened(path, file, renamed_uses(uses, names))
+    own = RenamedWeights(inner=stored, stored=names) if names else stored
+    return with_derived(checked(own, uses, where=str(path)), graph.derived, wanted)
 
 
 def open_checkpoint(
@@ -56,6 +61,16 @@ def open_checkpoint(
         names=chosen.get("names"),
         tables=tables,
     )
+
+
+def _headless_names(stored: Checkpoint, uses: Uses) -> dict[str, str]:
+    """The checkpoint's names if all parameters of the model without its head lack their common first part."""
+    known = set(stored.names())
+    for first in sorted({name.partition(".")[0] for name in uses.shapes}):
+        own = {n: n.removeprefix(f"{first}.") for n in uses.shapes if n.startswith(f"{first}.")}
+        if own and known.isdisjoint(own) and known.issuperset(own.values()):
+            return own
+    return {}
 
 
 def _gguf(path: Path) -> GgufFile | None:

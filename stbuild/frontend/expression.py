@@ -37,7 +37,7 @@ def evaluate(expr: Any, x: Tensor) -> Tensor:
     if not isinstance(expr, Expr):
         return torch.as_tensor(expr, dtype=torch.float64)
     args = [evaluate(a, x) if a is BASE or isinstance(a, Expr) else a for a in expr.args]
-    return expr.target(*_as_declared(expr.target, args), **dict(expr.kwargs))
+    return expr.target(*as_declared(expr.target, args), **dict(expr.kwargs))
 
 
 def samples(expr: Expr) -> tuple[float, ...]:
@@ -125,7 +125,7 @@ def _on_grid(expr: Any) -> bool:
     return all(map(_on_grid, expr.args))
 
 
-def _as_declared(target: Any, args: list[Any]) -> list[Any]:
+def as_declared(target: Any, args: list[Any]) -> list[Any]:
     """`args` with numbers as tensors where the operator takes nothing else."""
     schema = getattr(target, "_schema", None)
     kinds = [str(a.type) for a in schema.arguments] if schema else []

@@ -13,20 +13,14 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 
 from stbuild.errors import StbuildError
-from stbuild.frontend.weights import Checkpoint, Uses, finite, group_for, uses_of
+from stbuild.frontend.derived_weights import source_uses, with_derived
+from stbuild.frontend.weights import Checkpoint, Uses, finite, rounded, uses_of
 from stbuild.ir.graph import Graph
 from stbuild.ir.packed import PackedMatrix
 
 INDEX_FILE, SINGLE_FILE = "model.safetensors.index.json", "model.safetensors"
 FLOATS = ("F64", "F32", "F16", "BF16")
 """The number formats of safetensors that are weights as they are; integers and 8-bit floats need scales."""
-
-
-def rounded(weight: NDArray[np.float32], *, bits: int, group: int) -> PackedMatrix:
-    """`weight` [rows, cols] in 4 or 8 bits."""
-    if bits == 8:
-        return PackedMatrix.symmetric8(weight, group_for(weight.shape[1], group))
-    return PackedMatrix.affine4(weight, group_for(weight.shape[1], group))
 
 
 class FloatCheckpoint(Checkpoint):
@@ -149,9 +143,11 @@ class SafetensorsWeights(FloatCheckpoint):
         return finite(part.to(torch.float32).numpy(), name)
 
 
-def weights_of(module: torch.nn.Module, graph: Graph, group: int = 128) -> ModuleWeights:
+def weights_of(module: torch.nn.Module, graph: Graph, group: int = 128) -> Checkpoint:
     """The parameters of `module` for `graph`."""
-    return ModuleWeights.of(module, uses_of(graph, group))
+    uses = uses_of(graph, group)
+    stored = ModuleWeights.of(module, source_uses(uses, graph.derived))
+    return with_derived(stored, graph.derived, uses)
 
 
 def _files(path: Path) -> dict[Path, frozenset[str] | None]:

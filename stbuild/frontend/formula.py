@@ -1,12 +1,18 @@
-"""A function of one value as text: nested calls of ATen operators on `x`."""
+"""Functions as text: nested calls of ATen operators on `x`, or on parameters by their quoted names."""
 
+import ast
 import math
+from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import torch
 
 from stbuild.errors import StbuildError
+from stbuild.frontend.expression import as_declared
 from stbuild.frontend.values import BASE, Expr
+
+_NAMED = {"inf": math.inf, "nan": math.nan}
 
 
 def text_of(function: Any) -> str:
@@ -14,8 +20,7 @@ def text_of(function: Any) -> str:
     if function is BASE:
         return "x"
     if isinstance(function, Expr):
-        named = (f"{name}={text_of(value)}" for name, value in function.kwargs if value is not None)
-        return f"{function.target}({', '.join((*map(text_of, function.args), *named))})"
+        return call_text(function.target, map(text_of, function.args), dict(function.kwargs))
     if isinstance(function, list | tuple):
         return f"[{', '.join(map(text_of, function))}]"
     if isinstance(function, float) and not math.isfinite(function):
@@ -25,6 +30,40 @@ def text_of(function: Any) -> str:
     if function is None or isinstance(function, bool | int | float | str):
         return repr(function)
     raise StbuildError(f"a function of a {type(function).__name__} cannot be written down")
+
+
+def call_text(target: Any, arguments: Any, kwargs: Mapping[str, Any]) -> str:
+    """A call of `target` on `arguments`, which are text, and on numbers by keyword."""
+    named = (f"{name}={text_of(value)}" for name, value in sorted(kwargs.items()) if value is not None)
+    return f"{target}({', '.join((*arguments, *named))})"
+
+
+def value_of(formula: str, tensors: Mapping[str, torch.Tensor]) -> torch.Tensor:
+    """A formula of `tensors`, which it calls by their quoted names, all float64."""
+    result: torch.Tensor = _value(tensors, ast.parse(formula, mode="eval").body)
+    return result
+
+
+def _value(tensors: Mapping[str, torch.Tensor], node: ast.expr) -> Any:
+    value = partial(_value, tensors)
+    match node:
+        case ast.Constant(value=str(text)):
+            return torch.float64 if text.startswith("torch.") else tensors[text]
+        case ast.Constant():
+            return node.value
+        case ast.Name(id=name):
+            return _NAMED[name]
+        case ast.UnaryOp(op=ast.USub(), operand=operand):
+            return -value(operand)
+        case ast.List(elts=items):
+            return [value(item) for item in items]
+        case ast.Subscript(value=many, slice=ast.Constant(value=number)):
+            return value(many)[number]
+        case ast.Call(func=ast.Attribute(value=ast.Attribute(attr=name), attr=overload)):
+            operator = getattr(getattr(torch.ops.aten, name), overload)
+            named = {str(k.arg): value(k.value) for k in node.keywords}
+            return operator(*as_declared(operator, [value(a) for a in node.args]), **named)
+    raise ValueError(f"no part of a formula: {ast.unparse(node)}")
 
 
 _INFINITE = "inf"

@@ -9,9 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stbuild.errors import StbuildError
-from stbuild.frontend.float_weights import rounded
 from stbuild.frontend.gguf_file import GgufFile, GgufTensor
-from stbuild.frontend.weights import Checkpoint, Uses, finite
+from stbuild.frontend.weights import Checkpoint, Uses, finite, rounded
 from stbuild.ir.packed import PackedMatrix
 
 BLOCK = 32

@@ -96,6 +96,7 @@ LAYOUT: dict[Any, Callable[..., Any]] = {
     _aten.permute.default: permute,
     _aten.transpose.int: swap,
     _aten.t.default: turn,
+    _aten.numpy_T.default: turn,
     _aten.expand.default: expand,
     _aten.expand_as.default: expand,
     _aten.slice.Tensor: cut,

@@ -18,9 +18,11 @@ from torch.export.graph_signature import InputKind, InputSpec, OutputKind
 from stbuild.errors import StbuildError
 from stbuild.frontend import (
     lower_attention,
+    lower_extremes,
     lower_layout,
     lower_linear,
     lower_norm,
+    lower_parameters,
     lower_pointwise,
     lower_scores,
 )
@@ -31,6 +33,7 @@ from stbuild.frontend.model_code import model_line
 from stbuild.frontend.static import Statics
 from stbuild.frontend.trace import TracedModel
 from stbuild.frontend.values import CacheMemory, Static, Tokens, Value, Weight
+from stbuild.ir.derived import Derived
 from stbuild.ir.graph import AnyOp
 
 LOWERED = (
@@ -40,8 +43,10 @@ LOWERED = (
 """What exists, for the message about what does not."""
 TABLE: dict[Any, Callable[[Call], Any]] = {
     **lower_layout.TABLE, **lower_linear.TABLE, **lower_norm.TABLE, **lower_attention.TABLE,
-    **lower_pointwise.TABLE, **lower_scores.TABLE,
+    **lower_pointwise.TABLE, **lower_scores.TABLE, **lower_extremes.TABLE,
 }  # fmt: skip
+_NO_PARAMETERS = (lower_layout.filled, lower_linear.embedding)
+"""What takes from a parameter its shape alone, or its rows."""
 _IGNORED = {torch.ops.aten._assert_tensor_metadata.default, torch.ops.aten._assert_scalar.default}
 _FRAME = re.compile(r'File "([^"]+)", line (\d+)')
 
@@ -50,13 +55,15 @@ _FRAME = re.compile(r'File "([^"]+)", line (\d+)')
 class FlatModel:
     """All ops of one token in order, with provisional names, and what depends on the position.
 
-    `tables` maps a table's name to its rows (cos, sin); `masks` are the attention masks in use.
+    `tables` maps a table's name to its rows (cos, sin); `masks` are the attention masks in use; `derived`
+    the tensors that are computed from parameters.
     """
 
     ops: tuple[AnyOp, ...]
     logits: str
     tables: TableRows
     masks: Masks
+    derived: tuple[Derived, ...] = ()
 
 
 def lower(traced: TracedModel) -> FlatModel:
@@ -90,8 +97,10 @@ def _input(low: Lowering, spec: InputSpec, traced: TracedModel, positional: dict
     program = traced.program
     match spec.kind:
         case InputKind.PARAMETER:
-            name = str(spec.target).removeprefix("model.")
-            return Weight(name=traced.names[name], shape=tuple(program.state_dict[str(spec.target)].shape))
+            name = traced.names[str(spec.target).removeprefix("model.")]
+            shape = tuple(program.state_dict[str(spec.target)].shape)
+            low.builder.derivations.shapes[name] = shape
+            return Weight(name=name, shape=shape)
         case InputKind.USER_INPUT:
             value: Value | str = positional[spec.arg.name]
             return low.statics.position() if isinstance(value, str) else value
@@ -137,6 +146,9 @@ def _item(low: Lowering, many: Any, number: int) -> Any:
 
 def _handler(call: Call) -> Callable[[Call], Any]:
     handler = TABLE.get(call.target)
+    known = handler is not None or sum(n != 1 for n in call.shape) <= 1
+    if known and handler not in _NO_PARAMETERS and lower_parameters.are_parameters(call):
+        return lower_parameters.function
     if handler is not None:
         return handler
     if torch.Tag.pointwise in getattr(call.target, "tags", ()):
@@ -179,8 +191,9 @@ def _finished(low: Lowering, logits: Any) -> FlatModel:
     low.builder.place.operator = "the logits"
     vec = low.builder.ordered(low.tensor(logits))
     return FlatModel(
-        ops=tuple(low.builder.ops), logits=vec.source, tables=low.table_rows(), masks=tuple(low.masks)
-    )
+        ops=tuple(low.builder.ops), logits=vec.source, tables=low.table_rows(), masks=tuple(low.masks),
+        derived=tuple(low.builder.derivations.made.values()),
+    )  # fmt: skip
 
 
 def _resolved(data: Any, values: dict[torch.fx.Node, Any]) -> Any:

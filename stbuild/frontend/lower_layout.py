@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from stbuild.frontend import expression, lower_scores
+from stbuild.frontend import expression, lower_parameters, lower_scores
 from stbuild.frontend.builder import describe
 from stbuild.frontend.call import Call
 from stbuild.frontend.index import LAYOUT
@@ -33,8 +33,6 @@ _CUTS = {
     _aten.slice.Tensor, _aten.select.int, _aten.chunk.default, _aten.split.Tensor,
     _aten.split_with_sizes.default, _aten.unbind.int,
 }  # fmt: skip
-_EXPANSIONS = {_aten.expand.default, _aten.expand_as.default}
-_TURNS = {_aten.permute.default, _aten.transpose.int, _aten.t.default}
 
 
 def arrange(call: Call) -> Any:
@@ -48,7 +46,7 @@ def arrange(call: Call) -> Any:
         case Statistic():
             return _each(_arranged(call, source.index), lambda i: replace(source, index=i))
         case Weight():
-            return _arrange_weight(call, source)
+            return lower_parameters.function(call)
         case Cached():
             return replace(source, index=_cached_index(call, source))
         case Scores():
@@ -144,22 +142,6 @@ def _arrange_tokens(call: Call, tokens: Tokens) -> Tokens:
     if isinstance(moved, tuple) or not np.array_equal(moved.reshape(-1), np.arange(call.builder.tokens)):
         raise call.error("token ids are rearranged before they are embedded")
     return replace(tokens, index=moved)
-
-
-def _arrange_weight(call: Call, weight: Weight) -> Weight:
-    if call.target in _TURNS and len(weight.shape) == 2:
-        turned = bool(_arranged(call, np.array([[0, 0], [1, 1]]))[0, 1])
-        return replace(weight, shape=call.shape, transposed=weight.transposed ^ turned)
-        kept = call.target is _aten.permute.default and [d % 2 for d in call.args[1]] == [0, 1]
-        return replace(weight, shape=call.shape, transposed=weight.transposed ^ (not kept))
-    if call.target in _EXPANSIONS:
-        return replace(weight, shape=call.shape)
-    long = [n for n in call.shape if n != 1]
-    if call.shape == weight.shape or long == [n for n in weight.shape if n != 1]:
-        return replace(weight, shape=call.shape)
-    raise call.error(
-        f"parameter {weight.name!r} is rearranged from {list(weight.shape)} to {list(call.shape)}"
-    )
 
 
 def _arrange_signed(call: Call, value: Signed) -> Any:

@@ -9,7 +9,7 @@ import torch
 from stbuild.frontend import lower_scores, static
 from stbuild.frontend.builder import describe, param
 from stbuild.frontend.call import Call
-from stbuild.frontend.parameters import is_per_element
+from stbuild.frontend.gates import parameter_of
 from stbuild.frontend.values import Static, Tokens, Value, Vec, Weight
 from stbuild.ir.graph import AddParam, Embed, Linear, PositionEmbed
 
@@ -44,6 +44,8 @@ def embedding(call: Call) -> Vec:
         raise call.error(
             f"rows of a {describe(table)} are gathered; only those of a parameter [rows, width] can be"
         )
+    if table.name in call.builder.derivations.made:
+        raise call.error(f"the embedding {table.name!r} is computed from parameters, which has no lowering")
     width = _width(call, table.shape[1], "an embedding")
     if isinstance(at, Tokens):
         return call.builder.emit(Embed, width, call.shape, table=param(table, table.shape))
@@ -74,22 +76,38 @@ def _linear(call: Call, x: Any, weight: Any, bias: Any) -> Vec:
         raise call.error(
             f"a vector is multiplied by a {describe(weight)}; only by parameters [rows, columns] it can be"
         )
-    if weight.scale != 1 or weight.offset != 0:
+    if weight.scale != 1 or weight.offset != 0 or weight.name in call.builder.derivations.made:
         raise call.error(f"the matrix {weight.name!r} is computed from, which has no lowering")
     vec = call.builder.ordered(call.low.tensor(x))
     width, columns = weight.shape
     if vec.width != columns or not bool((vec.index.reshape(-1) == np.arange(vec.index.size)).all()):
         raise call.error(f"the input of {weight.name!r} is not one vector of {columns} elements in order")
+    _check_rank(call, vec, weight)
     _width(call, columns, f"the input of {weight.name!r}")
     made = call.builder.emit(Linear, width, call.shape, x=vec.source, weight=param(weight, weight.shape))
     return made if bias is None else plus_parameter(call, made, bias)
 
 
+def _check_rank(call: Call, vec: Vec, weight: Weight) -> None:
+    """Refuse a product of two matrices whose rank the card cannot have between them."""
+    lora = "lora" in weight.name.lower()
+    if vec.width % 32 == 0 or not (lora or isinstance(call.builder.op(vec.source), Linear)):
+        return
+    raise call.error(
+        f"the low-rank product that ends with {weight.name!r} has rank {vec.width}, which is not a multiple"
+        " of 32",
+        hint="`merge_lora: true` in BUILD.yaml merges it into the matrix that it is added to"
+        if lora
+        else "choose a rank that is a multiple of 32, or multiply the two matrices beforehand",
+    )
+
+
 def plus_parameter(call: Call, x: Vec, bias: Any) -> Vec:
     """`x` plus a parameter of the same width."""
-    if not isinstance(bias, Weight) or not is_per_element(bias, x.index, x.width):
+    added = parameter_of(call, bias, x) if isinstance(bias, Weight) else None
+    if added is None:
         raise call.error(f"a vector of {x.width} elements plus a {describe(bias)}, which is not as wide")
-    return call.builder.like(x, AddParam, x=x.source, param=param(bias, (x.width,)))
+    return call.builder.like(x, AddParam, x=x.source, param=added)
 
 
 def _turned(call: Call, weight: Any) -> Any:

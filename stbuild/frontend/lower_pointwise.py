@@ -7,13 +7,13 @@ from typing import Any
 import numpy as np
 import torch
 
-from stbuild.frontend import lower_norm, lower_rotary, lower_scores
-from stbuild.frontend.arguments import check_keywords
-from stbuild.frontend.builder import describe, param
+from stbuild.frontend import lower_norm, lower_parameters, lower_rotary, lower_scores
+from stbuild.frontend.arguments import check_keywords, shape_of
+from stbuild.frontend.builder import describe
 from stbuild.frontend.call import Call, same_layout
 from stbuild.frontend.expression import target_name
+from stbuild.frontend.gates import parameter_of, side_by_side
 from stbuild.frontend.lower_linear import plus_parameter
-from stbuild.frontend.parameters import is_per_element
 from stbuild.frontend.values import (
     BASE,
     Cached,
@@ -43,7 +43,11 @@ def function(call: Call) -> Any:
         return lower_scores.function(call)
     if any(isinstance(v, Cached) for v in values):
         return lower_scores.scaled_keys(call)
+    if lower_parameters.are_parameters(call):
+        return lower_parameters.function(call)
     special = _special(call, values)
+    if special is None:
+        special = _with_parameter(call, values)
     if special is not None:
         return special
     for value in values:
@@ -54,6 +58,13 @@ def function(call: Call) -> Any:
     if all(_same_base(bases[0], b) for b in bases[1:]):
         return _function_of(call, bases[0], iter([p for _, p in parts]))
     return _of_two(call, values)
+
+
+def applied(call: Call, target: Any, *args: Any, **kwargs: Any) -> Any:
+    """`target(*args)` as a step of the operator at hand."""
+    shapes = [shape for a in args if (shape := shape_of(a)) is not None]
+    shape = tuple(np.broadcast_shapes(*shapes)) if shapes else call.shape
+    return function(replace(call, target=target, args=args, kwargs=kwargs, shape=shape))
 
 
 def _special(call: Call, values: list[Any]) -> Any:
@@ -105,9 +116,7 @@ def _sum(call: Call, a: Any, b: Any) -> Any:
 
 
 def _with_numbers(call: Call, value: Any) -> Any:
-    """A parameter, a statistic or a norm without weight with numbers."""
-    if isinstance(value, Weight):
-        return _affine_weight(call, value)
+    """A statistic or a norm without weight with numbers."""
     if isinstance(value, Normed) and value.weight is None:
         return lower_norm.multiplied(call, value)
     if isinstance(value, Statistic):
@@ -115,30 +124,33 @@ def _with_numbers(call: Call, value: Any) -> Any:
     return None
 
 
-def _affine_weight(call: Call, weight: Weight) -> Weight:
-    name, first = target_name(call.target), isinstance(call.args[0], Weight)
-    numbers: list[Any] = [a for a in call.args if a is not weight]
-    number = float(numbers[0]) if len(numbers) == 1 and isinstance(numbers[0], int | float) else None
-    if number is not None and not call.kwargs:
-        match name:
-            case "add":
-                return replace(weight, offset=weight.offset + number)
-            case "mul":
-                return replace(weight, scale=weight.scale * number, offset=weight.offset * number)
-            case "div" if first:
-                return replace(weight, scale=weight.scale / number, offset=weight.offset / number)
-            case "sub" if first:
-                return replace(weight, offset=weight.offset - number)
-    raise call.error(f"only multiples of the parameter {weight.name!r} plus a number have a lowering")
-
-
 def _scaled_by(call: Call, value: Any, weight: Weight) -> Vec:
     x = call.builder.whole(call.low.tensor(value))
-    if not is_per_element(weight, x.index, x.width):
+    by = parameter_of(call, weight, x)
+    if by is None:
         raise call.error(
             f"a vector of {x.width} elements times parameter {weight.name!r} {list(weight.shape)}"
         )
-    return call.builder.like(x, MulParam, x=x.source, param=param(weight, (x.width,)))
+    return call.builder.like(x, MulParam, x=x.source, param=by)
+
+
+def _with_parameter(call: Call, values: list[Any]) -> Any:
+    """Differences and quotients of a vector and a parameter, as sums and products."""
+    if len(call.args) != 2 or len(values) != 2 or sum(isinstance(v, Weight) for v in values) != 1:
+        return None
+    a, b = values
+    check_keywords(call, "alpha")
+    alpha = float(call.kwargs.get("alpha", 1))
+    plain = replace(call, kwargs={})
+    match target_name(call.target):
+        case "add" | "sub" as name:
+            b = applied(plain, _aten.mul.Tensor, b, -alpha if name == "sub" else alpha)
+            return applied(plain, _aten.add.Tensor, a, b)
+        case "div" if isinstance(b, Weight):
+            return applied(plain, _aten.mul.Tensor, a, applied(plain, _aten.reciprocal.default, b))
+        case "div":
+            return applied(plain, _aten.mul.Tensor, applied(plain, _aten.reciprocal.default, b), a)
+    return None
 
 
 def _expression(call: Call, value: Any) -> tuple[Vec | Centered, Any]:
@@ -169,10 +181,11 @@ def _of_two(call: Call, values: list[Any]) -> Vec:
     name = target_name(call.target)
     if len(values) != 2 or name not in ("add", "sub", "mul", "div"):
         raise call.error(
-            "a function of several values has no lowering", hint="only sums, products and quotients do"
+            "a function of several values has no lowering",
+            hint="sums, products, quotients, maxima, minima and lerp do",
         )
     check_keywords(call, "alpha")
-    a, b = _aligned(call, call.builder.whole(values[0]), values[1])
+    a, b = _aligned(call, *values)
     factor = float(call.kwargs.get("alpha", 1)) * (-1.0 if name == "sub" else 1.0)
     if name == "div":
         inverse = Expr(base=b, target=_aten.reciprocal.default, args=(BASE,))
@@ -182,9 +195,12 @@ def _of_two(call: Call, values: list[Any]) -> Vec:
     return call.builder.like(a, Mul if name in ("mul", "div") else Add, a=a.source, b=b.source)
 
 
-def _aligned(call: Call, a: Vec, other: Any) -> tuple[Vec, Vec]:
+def _aligned(call: Call, first: Any, second: Any) -> tuple[Vec, Vec]:
     """The two with the same elements in the same places."""
-    b = call.builder.whole(other)
+    both = side_by_side(call, call.low.tensor(first), call.low.tensor(second))
+    if both is not None:
+        return both
+    a, b = call.builder.whole(first), call.builder.whole(second)
     for x, y in ((a, b), (call.builder.ordered(a), call.builder.ordered(b))):
         if x.index.size == y.index.size == math.prod(call.shape) and x.width == y.width:
             x, y = (replace(v, index=v.index.reshape(call.shape)) for v in (x, y))

@@ -16,20 +16,26 @@ from torch import nn
 
 from stbuild.errors import StbuildError
 from stbuild.frontend.hollow import hollow_parameters
+from stbuild.frontend.lora import merge_lora
 from stbuild.frontend.model_code import model_code, model_line, place_of, reason_of
 from stbuild.frontend.model_source import DECLARE, FUNCTION, check_source, not_python
+from stbuild.ir.derived import Derived
 
 
 @dataclass(frozen=True, kw_only=True)
 class LoadedModel:
-    """The module with parameters on the meta device, and checkpoint names that differ from its own."""
+    """The module with parameters on the meta device, and checkpoint names that differ from its own.
+
+    `merged` are the parameters of LoRA modules that are merged.
+    """
 
     module: nn.Module
     weight_names: dict[str, str] = field(default_factory=dict)
+    merged: tuple[Derived, ...] = ()
 
 
-def load_model(path: Path) -> LoadedModel:
-    """Run `model()` of the file at `path` without giving its parameters memory."""
+def load_model(path: Path, *, lora_merged: bool = False) -> LoadedModel:
+    """Run `model()` of the file at `path` without giving its parameters memory; merge LoRA if asked to."""
     check_source(path)
     source = _imported(path)
     with hollow_parameters():
@@ -40,13 +46,19 @@ def load_model(path: Path) -> LoadedModel:
     if not all(isinstance(each, str) for pair in names.items() for each in pair):
         where = _line(source.weight_names, path)
         raise StbuildError("weight_names() returns a dict that holds more than texts", where=where)
-    return LoadedModel(module=module.eval(), weight_names=names)
+    merged = merge_lora(module) if lora_merged else ()
+    return LoadedModel(module=module.eval(), weight_names=names, merged=merged)
 
 
-def load_real_model(path: Path) -> nn.Module:
+def load_real_model(path: Path, *, lora_merged: bool = False) -> nn.Module:
     """Run `model()` of the file at `path` with parameters in memory, for a run in float32."""
     module = _called(_imported(path), "model", path)
     assert isinstance(module, nn.Module)
+    if lora_merged:
+        merge_lora(module)
+        for owner in module.modules():
+            if any(p.is_meta for p in owner.parameters(recurse=False)):
+                owner.to_empty(device="cpu", recurse=False)
     return module.eval()
 
 

@@ -13,7 +13,7 @@ from stbuild.frontend.positions import tabulate
 from stbuild.frontend.static import evaluate
 from stbuild.frontend.tables import Table
 from stbuild.frontend.trace import PREFILL_TOKENS, TracedModel, decomposed, trace
-from stbuild.ir.graph import AnyOp, Graph, PositionTable
+from stbuild.ir.graph import Graph, PositionTable
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,7 +29,9 @@ def decode_graph(model: nn.Module, *, name: str, context: int) -> ModelGraph:
     flat = _lowered(trace(model, context=context))
     values = tabulate(flat.tables, flat.masks, context=context)
     tables = tuple(PositionTable(name=n, width=t.shape[1]) for n, t in values.items())
-    graph = blocks.graph_of(flat.ops, flat.logits, name=name, context=context, tables=tables)
+    graph = blocks.graph_of(
+        flat.ops, flat.logits, name=name, context=context, tables=tables, derived=flat.derived
+    )
     return ModelGraph(graph=graph, tables=values)
 
 
@@ -52,9 +54,12 @@ def _lowered(traced: TracedModel) -> FlatModel:
         return lower(decomposed(traced))
 
 
-def check_prefill(decode: Graph, ops: tuple[AnyOp, ...], logits: str) -> None:
-    """Refuse a model whose prefill, of the flat `ops`, does something else than its decode steps."""
-    graph = blocks.graph_of(ops, logits, name=decode.name, context=decode.context, tables=decode.tables)
+def check_prefill(decode: Graph, flat: FlatModel) -> None:
+    """Refuse a model whose prefill does something else than its decode steps."""
+    graph = blocks.graph_of(
+        flat.ops, flat.logits, name=decode.name, context=decode.context, tables=decode.tables,
+        derived=flat.derived,
+    )  # fmt: skip
     if graph != decode:
         differing = next(
             (b.name for a, b in zip(graph.blocks, decode.blocks, strict=False) if a != b), "count"

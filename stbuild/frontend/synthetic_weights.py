@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stbuild.frontend.weights import Checkpoint, Uses, parameters
+from stbuild.ir.derived import Derived
 from stbuild.ir.graph import AddParam, AnyOp, Embed, Graph, MulParam, Norm, Param, PositionEmbed
 from stbuild.ir.packed import PackedMatrix
 
@@ -32,6 +33,10 @@ class Spread:
     gap: float = 0.0
 
 
+_COMPUTED = Spread(deviation=0.1, gap=GAP)
+"""Of parameters from which others are computed: gates and the like."""
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class SyntheticWeights(Checkpoint):
     """Weights that depend on `seed` and the names alone; numpy's PCG64 makes the same bits everywhere."""
@@ -39,17 +44,22 @@ class SyntheticWeights(Checkpoint):
     seed: int
     uses: Uses
     spreads: Mapping[str, Spread]
-    synthetic = True
 
     @staticmethod
     def of(graph: Graph, uses: Uses, seed: int = 0) -> "SyntheticWeights":
         """Weights for `graph`: matrices of deviation 1 / sqrt(columns), gains around 1, biases around 0."""
         spreads: dict[str, Spread] = {}
+        derived = {d.name: d for d in graph.derived}
         for op, field, param in parameters(graph):
             spread = _spread(op, field, param)
             for name in param.names:
-                spreads.setdefault(name, spread)
+                spreads.update(_spreads(name, spread, derived, spreads))
         return SyntheticWeights(seed=seed, uses=uses, spreads=spreads)
+
+    @property
+    def synthetic(self) -> bool:
+        """They are."""
+        return True
 
     @property
     def source(self) -> str:
@@ -78,21 +88,35 @@ class SyntheticWeights(Checkpoint):
     def rows(self, name: str, start: int, stop: int) -> NDArray[np.float32]:
         """Rows of a tensor; of an embedding only these are drawn."""
         if name in self.uses.matrices:
-            return self.array(name)[start:stop]
+            return self._matrix_rows(name, start, stop)
         width = math.prod(self.shape(name)[1:])
         return self._uniform(name, start * width, stop * width).reshape(stop - start, *self.shape(name)[1:])
 
     def matrix(self, name: str) -> PackedMatrix:
         """A matrix of uniform 4- or 8-bit values with scales that differ by up to a quarter."""
         rows, cols = self.uses.shapes[name]
+        return self._packed(name, 0, rows, self._values(name, rows * cols, self.form(name)[0]))
+
+    def _matrix_rows(self, name: str, start: int, stop: int) -> NDArray[np.float32]:
+        """Rows of a matrix as stored; of a tied embedding, which has 8 bits, only these are drawn."""
+        cols = self.uses.shapes[name][1]
+        if self.form(name)[0] != 8 or self.uses.matrices[name].transposed:
+            return self.array(name)[start:stop]
+        values = self._raw(name, "values", np.int8, start * cols, stop * cols)
+        return self._packed(name, start, stop, values).dequantise()
+
+    def _packed(self, name: str, start: int, stop: int, values: NDArray[Any]) -> PackedMatrix:
+        """Rows `start` to `stop` of a matrix, whose integers are `values`."""
+        cols = self.uses.shapes[name][1]
         bits, group = self.form(name)
         spread = (_SPREAD_8 if bits == 8 else _SPREAD_4) * math.sqrt(cols)
-        noise = self._raw(name, "scales", np.uint16, 0, rows * cols // group).astype(np.float32)
+        scales = (start * cols // group, stop * cols // group)
+        noise = self._raw(name, "scales", np.uint16, *scales).astype(np.float32)
         d = ((0.75 + noise * np.float32(2.0**-17)) / np.float32(spread)).astype(np.float16)
-        d = d.reshape(rows, cols // group)
+        d = d.reshape(stop - start, cols // group)
         m = np.zeros_like(d) if bits == 8 else (d * np.float16(-7.5)).astype(np.float16)
-        q = self._values(name, rows * cols, bits).reshape(rows, cols)
-        return PackedMatrix(rows=rows, cols=cols, group=group, bits=bits, d=d, m=m, q=q)
+        q = values.reshape(stop - start, cols)
+        return PackedMatrix(rows=stop - start, cols=cols, group=group, bits=bits, d=d, m=m, q=q)
 
     def _values(self, name: str, count: int, bits: int) -> NDArray[Any]:
         if bits == 8:
@@ -120,6 +144,23 @@ class SyntheticWeights(Checkpoint):
         raw: NDArray[np.uint64] = generator.random_raw(-(-stop // each) - start // each)
         numbers: NDArray[Any] = raw.astype("<u8", copy=False).view(kind)
         return numbers[start % each :][: stop - start]
+
+
+def _spreads(
+    name: str, spread: Spread, derived: Mapping[str, Derived], known: Mapping[str, Spread]
+) -> dict[str, Spread]:
+    """How a tensor is drawn, or those that it is computed from; what is `known` stays as it is."""
+    made = derived.get(name)
+    if made is None:
+        return {name: known.get(name, spread)}
+    found: dict[str, Spread] = {}
+    for source, shape in zip(made.sources, made.shapes, strict=True):
+        matrix = sum(n != 1 for n in shape) > 1
+        own = Spread(deviation=shape[-1] ** -0.5 / 2) if matrix else _COMPUTED
+        kept = own if made.formula else spread
+        others = {} if source == name else derived
+        found |= _spreads(source, kept, others, {**known, **found})
+    return found
 
 
 def _spread(op: AnyOp, field: str, param: Param) -> Spread:

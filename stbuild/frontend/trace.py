@@ -35,7 +35,8 @@ _aten = torch.ops.aten
 KEPT_OPS = (
     _aten.linear.default, _aten.matmul.default, _aten.addmm.default, _aten.silu.default, _aten.gelu.default,
     _aten.scaled_dot_product_attention.default, _aten.softmax.int, _aten.masked_fill.Scalar,
-    _aten.stack.default, _aten.layer_norm.default,
+    _aten.stack.default, _aten.layer_norm.default, _aten.lerp.Scalar, _aten.lerp.Tensor,
+    _aten.addcmul.default,
     _aten.rms_norm.default, _aten.hardswish.default, _aten.hardsigmoid.default, _aten.mish.default,
     _aten.softplus.default, _aten.elu.default, _aten.leaky_relu.default, _aten.relu6.default,
 )  # fmt: skip

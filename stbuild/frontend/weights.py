@@ -53,7 +53,10 @@ class Uses:
 class Checkpoint(ABC):
     """The tensors of a model under its own names, read one by one: a `Tensors` with shapes and formats."""
 
-    synthetic = False
+    @property
+    def synthetic(self) -> bool:
+        """Whether the numbers are drawn, not learnt."""
+        return False
 
     @property
     @abstractmethod
@@ -92,6 +95,13 @@ def finite(values: Floats, name: str) -> Floats:
             f"the tensor {name!r} has values that are NaN or infinite", hint="the checkpoint is damaged"
         )
     return values
+
+
+def rounded(weight: NDArray[np.float32], *, bits: int, group: int) -> PackedMatrix:
+    """`weight` [rows, cols] in 4 or 8 bits."""
+    if bits == 8:
+        return PackedMatrix.symmetric8(weight, group_for(weight.shape[1], group))
+    return PackedMatrix.affine4(weight, group_for(weight.shape[1], group))
 
 
 def parameters(graph: Graph) -> Iterator[tuple[AnyOp, str, Param]]:

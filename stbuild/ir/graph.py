@@ -8,6 +8,7 @@ outputs of its last run are the inputs of the block behind it. docs/numerics.md 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, fields
 
+from stbuild.ir.derived import Derived
 from stbuild.ir.types import ACTIVATION_FRAC
 
 NOT_STORED = {"stored": False}
@@ -248,13 +249,17 @@ class PositionTable:
 
 @dataclass(frozen=True, kw_only=True)
 class Graph:
-    """A language model: blocks in order, the last of which makes the logits [vocab_size]."""
+    """A language model: blocks in order, the last of which makes the logits [vocab_size].
+
+    `derived` are the tensors of parameters that no checkpoint holds.
+    """
 
     name: str
     vocab_size: int
     context: int
     blocks: tuple[Block, ...]
     tables: tuple[PositionTable, ...] = ()
+    derived: tuple[Derived, ...] = ()
 
 
 def operands(op: AnyOp) -> tuple[str, ...]:

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from stbuild.errors import StbuildError
 from stbuild.frontend.checkpoint import open_checkpoint
+from stbuild.frontend.derived_weights import known_uses
 from stbuild.frontend.model_file import load_real_model
 from stbuild.frontend.tables import read_tables
 from stbuild.frontend.weights import Checkpoint, uses_of
@@ -32,7 +33,7 @@ def main(args: Namespace) -> None:
         raise StbuildError("accuracy is measured on real weights, and these are synthetic",
                            hint="give the project weights")  # fmt: skip
     exact = Reference(graph=FixNumerics()(graph), weights=weights, tables=read_tables(Path(args.tables)))
-    module = filled(load_real_model(Path(args.model)), graph, weights)
+    module = filled(load_real_model(Path(args.model), lora_merged=args.merge_lora), graph, weights)
     tokens = english_tokens(Path(args.tokenizer), int(args.tokens))
     found = measure(exact_logits(exact), float_logits(module), tokens, min(int(args.window), graph.context))
     text = report(found, weights.source)
@@ -59,7 +60,7 @@ def english_tokens(folder: Path, count: int) -> tuple[int, ...]:
 
 def filled(module: nn.Module, graph: Graph, weights: Checkpoint) -> nn.Module:
     """`module` with the numbers that the card has: matrices as they are once packed."""
-    uses = uses_of(graph).matrices
+    uses = known_uses(uses_of(graph), graph.derived).matrices
     gathered = {name for block in graph.blocks for op in block.ops if isinstance(op, Embed)
                 for name in op.table.names}  # fmt: skip
     with torch.no_grad():
@@ -114,4 +115,5 @@ if __name__ == "__main__":
     parser.add_argument(
         "--source", help="GGUF file or Hugging Face folder; without it, weights are synthetic"
     )
+    parser.add_argument("--merge-lora", action="store_true", help="merge the matrices of LoRA modules")
     run_stage(parser, main)

@@ -30,7 +30,7 @@ def main(args: Namespace) -> None:
     """Write the report and the closing line; fail if model, graph and integers do not agree."""
     graph = FixNumerics()(serde.read(Graph, Path(args.graph)))
     weights = open_checkpoint(graph, args.source, Path(args.options))
-    module = load_model(Path(args.model)).module
+    module = load_model(Path(args.model), lora_merged=args.merge_lora).module
     tables, text = read_tables(Path(args.tables)), text_ids(Path(args.tokenizer))
     run = float_run(module, graph, weights, tables, text)
     agreement, outcome = checked(run, json.loads(Path(args.lines).read_text()))
@@ -95,4 +95,5 @@ if __name__ == "__main__":
         summary="closing line to write",
     )
     parser.add_argument("--source", help="GGUF file or Hugging Face folder; synthetic without")
+    parser.add_argument("--merge-lora", action="store_true", help="merge the matrices of LoRA modules")
     run_stage(parser, main)

@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from stbuild.frontend.derived_weights import known_uses
 from stbuild.frontend.module_run import module_logits
 from stbuild.frontend.weights import Checkpoint, Uses, uses_of
 from stbuild.ir.graph import Graph
@@ -119,6 +120,5 @@ def float_run(
     module: nn.Module, graph: Graph, weights: Checkpoint, tables: Any, text: tuple[int, ...] = ()
 ) -> FloatRun:
     """A run of `graph`, which the numerics pass has fixed."""
-    return FloatRun(
-        module=module, graph=graph, weights=weights, uses=uses_of(graph), tables=tables, text=text
-    )
+    uses = known_uses(uses_of(graph), graph.derived)
+    return FloatRun(module=module, graph=graph, weights=weights, uses=uses, tables=tables, text=text)

@@ -20,10 +20,10 @@ def main(args: Namespace) -> None:
     from stbuild.frontend.side_by_side import checked_graph
     from stbuild.frontend.tables import write_tables
 
-    loaded, context = load_model(Path(args.model)), int(args.context)
+    loaded, context = load_model(Path(args.model), lora_merged=args.merge_lora), int(args.context)
     try:
         check_context(loaded.module, context)
-        traced = checked_graph(loaded.module, name=args.name, context=context)
+        traced = checked_graph(loaded.module, name=args.name, context=context, merged=loaded.merged)
     except StbuildError as error:
         error.where = error.where or args.model
         raise
@@ -40,17 +40,16 @@ def source_lines(graph: Graph) -> dict[str, str]:
 
 
 if __name__ == "__main__":
-    run_stage(
-        stage_parser(
-            "Trace a model.",
-            model="file that defines model()",
-            context="positions of the KV cache",
-            name="the model's name",
-            graph="tensor graph to write",
-            tables="position tables to write",
-            names="checkpoint names to write",
-            lines="source lines to write",
-            text="the graph in words",
-        ),
-        main,
+    parser = stage_parser(
+        "Trace a model.",
+        model="file that defines model()",
+        context="positions of the KV cache",
+        name="the model's name",
+        graph="tensor graph to write",
+        tables="position tables to write",
+        names="checkpoint names to write",
+        lines="source lines to write",
+        text="the graph in words",
     )
+    parser.add_argument("--merge-lora", action="store_true", help="merge the matrices of LoRA modules")
+    run_stage(parser, main)

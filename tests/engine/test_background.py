@@ -69,6 +69,21 @@ def test_one_that_still_writes_to_an_output_is_named(workspace: WorkspaceFolder,
     assert workspace.output("p/same").read_text() == "first\n"
 
 
+def test_one_that_has_an_output_mapped_is_named(workspace: WorkspaceFolder) -> None:
+    workspace.write(
+        "p/map.py",
+        "import mmap, time\n"
+        "stream = open('out/g', 'r+b')\n"
+        "view = mmap.mmap(stream.fileno(), 0)\n"
+        "stream.close()\n"
+        "open('tmp/ready', 'w').close()\n"
+        "time.sleep(60)\n",
+    )
+    command = "echo first > $@; setsid -f python3 $<; while [ ! -e tmp/ready ]; do sleep 0.01; done"
+    workspace.build_file("p", f"genrule: {{name: g, srcs: [map.py], outs: [g], cmd: '{command}'}}")
+    assert ") still wrote to out/g" in workspace.fails("p:g", code=1)
+
+
 @pytest.mark.parametrize("kind", ["auto", "off"])
 def test_two_actions_at_once_end_their_own_only(workspace: WorkspaceFolder, kind: str) -> None:
     quick = "genrule: {{name: q{0}, outs: [q{0}], cmd: '(setsid sleep 77.{0} &) ; echo {0} > $@'}}"

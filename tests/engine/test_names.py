@@ -100,6 +100,17 @@ def test_hostile_variables_are_refused(name: str, value: str, sentence: str) -> 
     assert problem is not None and problem.attribute == "env"
 
 
+@pytest.mark.parametrize("name", ["BASH_ENV", "ENV", "SHELLOPTS", "BASHOPTS", "BASH_FUNC_export%%"])
+def test_variables_that_change_a_shell(workspace: WorkspaceFolder, name: str) -> None:
+    """`export() { set +e; }` made a failing test pass."""
+    assert action_problem(("/usr/bin/env",), {name: "x"}, (), "", ()) is None
+    rules = ("genrule: {name: x, outs: [o]", "genrule: {name: x, outs: [o], shell: sh", "sh_test: {name: x")
+    for rule in rules:
+        workspace.build_file("p", f"{rule}, cmd: 'false', env: {{'{name}': '() {{ set +e; }}'}}}}")
+        told = workspace.fails("p:all")
+        assert f"error: p/BUILD.yaml:2: //p:x: environment variable {name!r} would change" in told
+
+
 @given(st.text(), st.text())
 def test_an_accepted_variable_can_be_given_to_a_process(name: str, value: str) -> None:
     if not variable_problem(name, value):
@@ -275,6 +286,15 @@ def test_hostile_build_files(workspace: WorkspaceFolder, entry: str, sentence: s
 
 def test_a_long_label_on_the_command_line(workspace: WorkspaceFolder) -> None:
     assert "is not a label: its package has " in workspace.fails("a" * 5000)
+
+
+def test_the_logs_of_alike_names_are_told_apart(workspace: WorkspaceFolder) -> None:
+    rule = "genrule: {{name: {0}, outs: [o/{0}], cmd: 'echo this is {0}; exit 1'}}"
+    workspace.build_file("p", rule.format("a/b"), rule.format("a_b"))
+    told = workspace.fails("p:all", "-k", code=1)
+    logs = [line.split()[-1] for line in told.splitlines() if line.startswith("  log: ")]
+    texts = sorted((workspace.root / log).read_text() for log in logs)
+    assert texts == ["this is a/b\n", "this is a_b\n"]
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stbuild.engine.execution.roots import Roots, without
+from stbuild.engine.keys import search
 from stbuild.engine.keys.search import SearchPath, inside
 from stbuild.engine.local import landlock
 from tests.conftest import WorkspaceFolder
@@ -217,3 +218,59 @@ def test_the_environment_of_stbuild_in_the_workspace_is_seen(workspace: Workspac
     assert (
         "secret.txt is not an input of //p:y" in done.stderr and "p:x" not in done.stderr.split("failed")[-1]
     )
+
+
+MOUNTS = {
+    "/": "8:1:",
+    "/home/me": "8:2:/me",
+    "/mnt/all": "8:2:",
+    "/opt/x/bin": "8:2:/me/ws/bin",
+    "/other": "8:3:/me",
+}
+
+
+@pytest.mark.parametrize(
+    ("path", "folder", "found"),
+    [
+        ("/opt/x/bin", "/home/me/ws", True),
+        ("/opt/x", "/home/me/ws", False),
+        ("/mnt/all/me/ws/a", "/home/me/ws", True),
+        ("/home/me/ws", "/mnt/all", True),
+        ("/home/me/ws", "/mnt/all/me", True),
+        ("/mnt/all/me/wsx", "/home/me/ws", False),
+        ("/other/ws", "/home/me/ws", False),
+        ("/home/me/ws", "/", True),
+        ("/usr/bin", "/usr", True),
+    ],
+)
+def test_a_folder_that_is_mounted_twice(
+    monkeypatch: pytest.MonkeyPatch, path: str, folder: str, found: bool
+) -> None:
+    search._on_disk.cache_clear()
+    monkeypatch.setattr(search, "_mounts", lambda: MOUNTS)
+    assert inside(path, folder) is found
+    search._on_disk.cache_clear()
+
+
+def test_mounts_are_read() -> None:
+    mounts = search._mounts()
+    assert "/" in mounts and not any("\\040" in place for place in mounts)
+
+
+@needs_landlock
+def test_path_leads_into_the_workspace_by_a_mount(workspace: WorkspaceFolder) -> None:
+    other = workspace.root.parent / "a b"
+    other.mkdir()
+    if subprocess.run(
+        ["mount", "--bind", workspace.root, other], capture_output=True, check=False
+    ).returncode:
+        pytest.skip("this user may not mount")
+    try:
+        workspace.write("bin/x", "x")
+        secret = workspace.write("secret", "x")
+        workspace.env["PATH"] = f"{other}/bin:{os.environ['PATH']}"
+        workspace.build_file("p", f"genrule: {{name: g, outs: [g], cmd: 'cat {secret} > $@'}}")
+        told = workspace.fails("p:g", code=1)
+    finally:
+        subprocess.run(["umount", other], check=True)
+    assert f"actions do not search {other}/bin of PATH, which lies in the workspace" in told

@@ -34,7 +34,7 @@ def test_the_graph_computes_what_the_class_computes(family: str) -> None:
     model = family_model(family)
     traced = decode_graph(model, name="tiny", context=32)
     flat = prefill_ops(model, context=32)
-    check_prefill(traced.graph, flat.ops, flat.logits)
+    check_prefill(traced.graph, flat)
     weights = Rounded(model)
     for block in traced.graph.blocks:
         for op in block.ops:

@@ -91,7 +91,7 @@ def test_the_graph_computes_what_the_module_computes(changes: dict[str, Any]) ->
     assert torch.allclose(ours, theirs, rtol=1e-4, atol=1e-4)
     float_check(model, traced, context=CONTEXT)
     flat = prefill_ops(model, context=CONTEXT)
-    check_prefill(traced.graph, flat.ops, flat.logits)
+    check_prefill(traced.graph, flat)
 
 
 def test_layers_are_found_and_share_one_block() -> None:

@@ -68,6 +68,10 @@ def project_graph(project: str, context: int = 2048) -> Graph:
     module = load_model(PROJECTS / project / "model.py").module
     config: Any = module.config
     layers: int = config.num_hidden_layers
+    for owner in list(module.modules()):
+        for name, children in owner.named_children():
+            if isinstance(children, nn.ModuleList) and len(children) == layers:
+                setattr(owner, name, children[:TRACED_LAYERS])
     config.num_hidden_layers = TRACED_LAYERS
     return with_layers(traced(module, project, context), layers)
 

@@ -21,8 +21,10 @@ from tests.toolchain.mock_vitis.kernels import described
 from tests.toolchain.mock_vitis.options import read_config
 
 CARDS = ("u55c", "u280", "vck5000")
-GROUPS = {"smollm2_135m": 32, "llama2_7b": 128}
-"""Columns of a weight group: as GGUF's Q4_1 stores them, and as the project rounds to."""
+GROUPS = {"smollm2_135m": 32, "llama2_7b": 128, "gpt2_medium": 128}
+"""Columns of a weight group: as GGUF's Q4_1 stores them, and as the projects round to."""
+CONTEXTS = {"smollm2_135m": 2048, "llama2_7b": 2048, "gpt2_medium": 1024}
+"""Positions, as the projects have them."""
 FEW = {"channels": 4, "lanes": 2, "chunk": 4}
 """Sizes small enough that the generated C++ can be read."""
 
@@ -41,7 +43,7 @@ def parallel() -> Graph:
 
 @pytest.fixture(scope="module", params=GROUPS)
 def project(request: pytest.FixtureRequest) -> Graph:
-    return project_graph(request.param)
+    return project_graph(request.param, CONTEXTS[request.param])
 
 
 def test_the_graph_of_tiny_llama(golden: Golden, tiny: Graph) -> None:

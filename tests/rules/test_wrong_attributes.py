@@ -25,6 +25,7 @@ WRONG = [
     ("context", "-1", "context takes 1 to 32,768 positions, got -1"),
     ("context", "40000", "context takes 1 to 32,768 positions, got 40,000"),
     ("context", "'16'", "attribute 'context' takes an integer, got '16'"),
+    ("merge_lora", "'yes'", "attribute 'merge_lora' takes true or false, got 'yes'"),
     ("weights", "''", "'' is not a label: its name is empty"),
     ("weights", "no.gguf", "'no.gguf' is neither a file nor a target"),
     ("weights", "/no/where", "/no/where does not exist"),

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from stbuild.engine.graph.action import Action
 from stbuild.engine.graph.artifact import File, Origin, Tree
 from stbuild.engine.keys.key import Key
+from stbuild.engine.store.files import walk
 from stbuild.engine.store.state import signature_of
 
 ON_DISK = (Origin.SOURCE, Origin.LIBRARY, Origin.EXTERNAL)
@@ -30,7 +31,7 @@ def paths_on_disk(action: Action, key: Key, real: Callable[[File], str]) -> Iter
 
 def files_below(folder: str) -> Iterator[tuple[str, str]]:
     """The files of a directory that is an input, each with the folder that it lies in."""
-    for place, folders, files in os.walk(folder):
+    for place, folders, files in walk(folder):
         folders[:] = sorted(set(folders) - _NOT_READ)
         yield from ((place, f"{place}/{name}") for name in files)
 

@@ -5,8 +5,9 @@ import shlex
 import time
 from pathlib import Path
 from typing import Any
+from zlib import crc32
 
-from msgspec import Struct, field
+from msgspec import Struct, field, structs
 
 from stbuild.engine.execution.collect import collect
 from stbuild.engine.execution.command import job_for
@@ -22,6 +23,7 @@ from stbuild.engine.record.events import Events
 from stbuild.engine.store.lease import Leases
 from stbuild.engine.store.results import Record
 from stbuild.engine.store.store import Gone
+from stbuild.engine.store.taking import StillOpen
 
 _CHANGED_TRIES = 3
 _LONG_S = 1.0
@@ -75,6 +77,7 @@ class RunningActions:
         self._last = evaluator.state.seconds()
         self._running: dict[int, RunningAction] = {}
         self._again: list[RunningAction] = []
+        self._named: dict[str, str] = {}
         self._serial = 0
         os.makedirs(logs, exist_ok=True)
 
@@ -191,6 +194,11 @@ class RunningActions:
         except Gone:
             reason = "cannot be trusted: an output was changed while it was put into the cache"
             return self._fail(run, outcome, reason)
+        except StillOpen as found:
+            path = os.path.relpath(found.path, run.action_dir.folder)
+            process = f"{found.process} could still write to {path}"
+            outcome = structs.replace(outcome, fate="writing", process=process)
+            return self._fail(run, outcome, reason_of(outcome, run.action))
 
     def _succeed(self, run: RunningAction, outcome: Outcome) -> Ended:
         action = run.action
@@ -239,7 +247,7 @@ class RunningActions:
         return Ended(action=action, failure=failure)
 
     def _keep_log(self, run: RunningAction) -> str:
-        log = f"{self._logs}/{_file_name(run.action.id)}.log"
+        log = f"{self._logs}/{self._file_name(run.action)}.log"
         try:
             os.rename(run.action_dir.log, log)
         except FileNotFoundError:
@@ -252,9 +260,15 @@ class RunningActions:
         made = f"{run.action_dir.folder}/{report}"
         if not report or os.path.islink(made) or not os.path.isfile(made):
             return ""
-        kept = f"{self._logs}/{_file_name(run.action.id)}{os.path.splitext(report)[1]}"
+        kept = f"{self._logs}/{self._file_name(run.action)}{os.path.splitext(report)[1]}"
         os.rename(made, kept)
         return kept
+
+    def _file_name(self, action: Action) -> str:
+        """A name for files about an action, its own in one build: `a/b` and `a_b` are told apart."""
+        name = _plain(action.id)
+        other = self._named.setdefault(name, action.id) != action.id
+        return f"{name}-{crc32(action.id.encode()):08x}" if other else name
 
 
 def rerun_line(run: RunningAction) -> str:
@@ -266,5 +280,5 @@ def _naming(action: Action) -> dict[str, str]:
     return {"id": action.id, "label": action.label, "mnemonic": action.mnemonic}
 
 
-def _file_name(name: str) -> str:
+def _plain(name: str) -> str:
     return "".join(c if c.isalnum() or c in "._-" else "_" for c in name.lstrip("/"))[-180:]

@@ -13,8 +13,8 @@ Marks = list[tuple[object, ...]]
 class Slots:
     """Gives out folders with an empty `in`, `out` and `tmp`.
 
-    To make the four and to remove them takes longer than to start a process, so they are used again, each
-    time under a new name: what writes to the folder of an action that has ended, by its path, finds none.
+    To make and remove the four can take longer than an action's process, so they are used again, each time
+    under a new name: what writes to the folder of an action that has ended, by its path, finds none.
     """
 
     def __init__(self, work: str) -> None:

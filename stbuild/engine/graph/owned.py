@@ -1,6 +1,7 @@
-"""Folders of outputs, in which a symbolic link would lead a build to files that are not its own."""
+"""Folders of outputs: a symbolic link among them would lead a build to files that are not its own."""
 
 import os
+import stat
 
 
 class OwnedFolders:
@@ -11,7 +12,10 @@ class OwnedFolders:
         self._seen: set[str] = set()
 
     def unlink(self, path: str) -> None:
-        """Remove links in the place of the folders that lead to `path`, which a build is about to write."""
+        """Remove links in the place of the folders that lead to `path`, which a build is about to write.
+
+        Folders in which somebody has forbidden us to write are opened.
+        """
         folder = os.path.dirname(path)
         if folder in self._seen:
             return
@@ -20,6 +24,16 @@ class OwnedFolders:
             above.append(folder)
             folder = os.path.dirname(folder)
         for each in reversed(above):
-            if os.path.islink(each):
-                os.unlink(each)
+            _take(each)
             self._seen.add(each)
+
+
+def _take(folder: str) -> None:
+    try:
+        mode = os.lstat(folder).st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    if stat.S_ISLNK(mode):
+        os.unlink(folder)
+    elif stat.S_ISDIR(mode) and mode & stat.S_IRWXU != stat.S_IRWXU:
+        os.chmod(folder, mode | stat.S_IRWXU)

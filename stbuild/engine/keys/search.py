@@ -1,11 +1,13 @@
 """PATH as actions see it: its folders without those that hold the user's own, undeclared files."""
 
 import os
+import re
 import shutil
 import sys
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 
 SYSTEM = (
@@ -23,11 +25,42 @@ SYSTEM = (
     "/nix",
 )
 """What belongs to the machine, which every action may read."""
+_OCTAL = re.compile(r"\\([0-7]{3})")
+"""How /proc writes blanks and backslashes in a path."""
 
 
 def inside(path: str, folder: str) -> bool:
-    """Whether a path, free of links, is a folder or lies in it."""
+    """Whether a path, free of links, is a folder or lies in it, at whichever mount point either is named."""
+    return _below(path, folder) or _below(_on_disk(path), _on_disk(folder))
+
+
+def _below(path: str, folder: str) -> bool:
     return path == folder or folder == "/" or path.startswith(f"{folder}/")
+
+
+@lru_cache(maxsize=1 << 12)
+def _on_disk(path: str) -> str:
+    """The file system of a path and the path in it, which is one for all places where that is mounted."""
+    mounts = _mounts()
+    place = path
+    while place not in mounts and place != "/":
+        place = os.path.dirname(place)
+    return f"{mounts.get(place, '')}/{path[len(place) :].strip('/')}".rstrip("/")
+
+
+@lru_cache(maxsize=1)
+def _mounts() -> Mapping[str, str]:
+    """From each mount point to the file system and the folder of it that is mounted there last."""
+    found = {}
+    with suppress(OSError), open("/proc/self/mountinfo", errors="surrogateescape") as stream:
+        for line in stream:
+            device, root, place = (_OCTAL.sub(_letter, word) for word in line.split(" ")[2:5])
+            found[place] = f"{device}:{root}".rstrip("/")
+    return found
+
+
+def _letter(code: re.Match[str]) -> str:
+    return chr(int(code[1], 8))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,10 +1,14 @@
 """What an action must not ask of the operating system, found before anything runs."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from stbuild.engine.graph.artifact import File
 from stbuild.engine.graph.names import shortened_path, text_problem
+from stbuild.engine.load.shell import SHELLS
+
+_SHELLS = frozenset(shell[0] for shell in SHELLS.values())
+_OF_SHELLS = frozenset(("BASH_ENV", "BASHOPTS", "ENV", "POSIXLY_CORRECT", "SHELLOPTS"))
 
 
 class Problem(NamedTuple):
@@ -15,7 +19,7 @@ class Problem(NamedTuple):
 
 
 def action_problem(
-    argv: Iterable[str],
+    argv: Sequence[str],
     env: Mapping[str, str] | None,
     tools: Iterable[str],
     report: str,
@@ -25,8 +29,9 @@ def action_problem(
     for text in argv:
         if problem := text_problem(text):
             return Problem(f"the argument {shortened_path(text)} {problem}", "cmd")
+    shell = next(iter(argv), "") in _SHELLS
     for name, value in (env or {}).items():
-        if problem := variable_problem(name, value):
+        if problem := variable_problem(name, value) or (_sways_shell(name) if shell else ""):
             return Problem(problem, "env")
     for tool in tools:
         if problem := _program_problem(tool):
@@ -49,6 +54,13 @@ def variable_problem(name: str, value: str) -> str:
         return f"the name of environment variable {name!r} {problem}"
     problem = text_problem(value)
     return f"the value of environment variable {name!r} {problem}" if problem else ""
+
+
+def _sways_shell(name: str) -> str:
+    """Why a shell with this variable would read its text otherwise, as a sentence; '' when it would not."""
+    if name in _OF_SHELLS or name.startswith("BASH_FUNC_"):
+        return f"environment variable {name!r} would change what the commands of a shell mean"
+    return ""
 
 
 def _program_problem(name: str) -> str:

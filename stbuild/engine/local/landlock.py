@@ -4,6 +4,7 @@ The spawner loads this file by path, so it imports the standard library only.
 https://docs.kernel.org/userspace-api/landlock.html
 """
 
+import contextlib
 import ctypes
 import os
 import signal
@@ -22,6 +23,7 @@ _CLONE_NEWNET = 0x40000000
 _EXECUTE, _WRITE_FILE, _READ_FILE, _READ_DIR = 1, 2, 4, 8
 _ALL_V1 = (1 << 13) - 1
 _REFER, _TRUNCATE, _IOCTL_DEV = 1 << 13, 1 << 14, 1 << 15
+_SCOPE_ABSTRACT_SOCKETS, _SCOPE_SIGNALS = 1, 2
 _FILE_RIGHTS = _EXECUTE | _WRITE_FILE | _READ_FILE | _TRUNCATE | _IOCTL_DEV
 
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -42,11 +44,16 @@ def confine(
     write: Iterable[str],
     spaces: Iterable[int] = (),
 ) -> None:
-    """From now on this thread sees only these paths, and the network of `spaces` if that is given."""
+    """From now on this thread sees only these paths, and the network of `spaces` if that is given.
+
+    Where the kernel can, it also sends no signal to a process outside and reaches no abstract socket there.
+    """
     for space in spaces:
         enter(space)
-    handled = _handled(version())
-    ruleset = _libc.syscall(_CREATE_RULESET, struct.pack("Q", handled), 8, 0)
+    found = version()
+    handled = _handled(found)
+    rules = struct.pack("3Q", handled, 0, _scoped(found))  # Older kernels take what they do not know as 0.
+    ruleset = _libc.syscall(_CREATE_RULESET, rules, len(rules), 0)
     if ruleset < 0:
         raise OSError(ctypes.get_errno(), "landlock_create_ruleset")
     see = _EXECUTE | _READ_FILE | _READ_DIR
@@ -77,8 +84,9 @@ def empty_network() -> list[int]:
     reader, writer = os.pipe()
     pid = os.fork()
     if pid == 0:
-        os.write(writer, _leave_network().encode())
-        time.sleep(60)
+        with contextlib.suppress(OSError):  # Some systems forbid what they seemed to allow, such as a map.
+            os.write(writer, _leave_network().encode())
+            time.sleep(60)
         os._exit(0)
     os.close(writer)
     kinds = os.read(reader, 16).decode().split()
@@ -112,6 +120,10 @@ def _handled(found: int) -> int:
     if found >= 3:
         rights |= _TRUNCATE
     return rights
+
+
+def _scoped(found: int) -> int:
+    return _SCOPE_ABSTRACT_SOCKETS | _SCOPE_SIGNALS if found >= 6 else 0
 
 
 _held: dict[str, tuple[int, bool]] = {}

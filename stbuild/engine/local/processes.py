@@ -6,6 +6,7 @@ The spawner loads this file by path, so it imports the standard library only.
 import contextlib
 import ctypes
 import os
+import re
 import signal
 import time
 from collections.abc import Callable, Collection, Iterator
@@ -15,6 +16,8 @@ GRACE_S = 2.0
 
 _PR_SET_CHILD_SUBREAPER = 36
 _MAY_WRITE = os.O_WRONLY | os.O_RDWR
+_SHARED = re.compile(r"\S+ .w.s \S+ \S+ [1-9]\d* +(/.*)\n")
+"""A line of /proc/PID/maps: a file whose mapped bytes can be written, and are shared."""
 
 
 def adopt_orphans() -> None:
@@ -78,17 +81,16 @@ def named(pid: int) -> str:
 
 
 def writer_below(folder: str, pid: int) -> str:
-    """A file below `folder` that a process has open to write; '' for none, or where we may not look."""
-    try:
-        handles = os.listdir(f"/proc/{pid}/fd")
-    except OSError:
-        return ""
-    for handle in handles:
-        with contextlib.suppress(OSError):
-            path = os.readlink(f"/proc/{pid}/fd/{handle}")
-            if path.startswith(f"{folder}/") and _flags(pid, handle) & _MAY_WRITE:
-                return path
-    return ""
+    """A file below `folder` that a process can write to; '' for none, or where we may not look."""
+    return next((path for path in _writable(pid) if path.startswith(f"{folder}/")), "")
+
+
+def writer_of(path: str) -> str:
+    """A process that can write to the file at `path` without opening it anew; '' for none that we see."""
+    real = os.path.realpath(path)
+    found = (int(name) for name in os.listdir("/proc") if name.isdigit())
+    writers = (pid for pid in found if pid != os.getpid() and real in _writable(pid))
+    return next(map(named, writers), "")
 
 
 def resident_kb() -> int:
@@ -108,6 +110,18 @@ def _have_children() -> bool:
     except ChildProcessError:
         return False
     return True
+
+
+def _writable(pid: int) -> Iterator[str]:
+    """The files that a process has open to write, or mapped so that what it stores is written."""
+    with contextlib.suppress(OSError):
+        for handle in os.listdir(f"/proc/{pid}/fd"):
+            with contextlib.suppress(OSError):
+                path = os.readlink(f"/proc/{pid}/fd/{handle}")
+                if path.startswith("/") and _flags(pid, handle) & _MAY_WRITE:
+                    yield path
+        with open(f"/proc/{pid}/maps", errors="surrogateescape") as stream:
+            yield from (found[1] for found in map(_SHARED.match, stream) if found)
 
 
 def _flags(pid: int, handle: str) -> int:

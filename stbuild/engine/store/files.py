@@ -5,7 +5,9 @@ import fcntl
 import os
 import shutil
 import stat
+from collections.abc import Iterator
 from pathlib import Path
+from typing import NoReturn
 
 from stbuild.errors import StbuildError
 
@@ -40,12 +42,14 @@ def make_writable(cache: Path) -> None:
 
 
 def remove(path: str) -> None:
-    """Remove a file, link or folder, if it is there, also one that its owner may not write to."""
+    """Remove a file, link or folder, if it is there, whatever modes a folder and those in it have."""
     try:
         os.unlink(path)
     except FileNotFoundError:
         return
     except (IsADirectoryError, PermissionError):
+        if os.path.islink(path) or not os.path.isdir(path):
+            raise
         try:
             shutil.rmtree(path)
         except PermissionError:
@@ -54,17 +58,23 @@ def remove(path: str) -> None:
 
 
 def open_up(folder: str) -> None:
-    """Give the owner the rights to a folder and to all in it that a program has taken away."""
-    _give_rights(folder)
-    for place, folders, _ in os.walk(folder):
-        for name in folders:
-            _give_rights(f"{place}/{name}")
+    """Give ourselves all rights to a folder and to those in it, and to the files the right to read them."""
+    os.chmod(folder, os.lstat(folder).st_mode | stat.S_IRWXU)
+    for place, folders, files in walk(folder):
+        for names, rights in ((folders, stat.S_IRWXU), (files, stat.S_IRUSR)):
+            for path in (f"{place}/{name}" for name in names):
+                mode = os.lstat(path).st_mode
+                if mode & rights != rights and not stat.S_ISLNK(mode):
+                    os.chmod(path, mode | rights)
 
 
-def _give_rights(folder: str) -> None:
-    mode = os.lstat(folder).st_mode
-    if stat.S_ISDIR(mode) and mode & stat.S_IRWXU != stat.S_IRWXU:
-        os.chmod(folder, stat.S_IMODE(mode) | stat.S_IRWXU)
+def walk(folder: str) -> Iterator[tuple[str, list[str], list[str]]]:
+    """`os.walk` from the top, which does not pass over a folder that cannot be read."""
+    return os.walk(folder, onerror=_raise)
+
+
+def _raise(error: OSError) -> NoReturn:
+    raise error
 
 
 def make_way(target: str) -> None:

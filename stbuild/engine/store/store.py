@@ -12,7 +12,8 @@ from pathlib import Path
 from stbuild.engine.keys import digest as digests
 from stbuild.engine.keys.digest import Manifest
 from stbuild.engine.store.copies import Copies, Found, is_sealed, seal
-from stbuild.engine.store.files import cache_error, fsync_file, make_way, open_source, reflink, remove
+from stbuild.engine.store.files import cache_error, fsync_file, make_way, open_source, reflink, remove, walk
+from stbuild.engine.store.taking import is_ours_alone
 from stbuild.errors import StbuildError
 
 
@@ -23,11 +24,15 @@ class Gone(Exception):
 class Store:
     """A folder of blobs. What it hands out is checked by one `stat`, and read where that tells nothing."""
 
-    def __init__(self, root: Path, warn: Callable[[str], None]) -> None:
+    def __init__(
+        self, root: Path, warn: Callable[[str], None], writer_of: Callable[[str], str] = lambda _: ""
+    ) -> None:
+        """`writer_of` names a process that can write to the file at a path; '' where none is found."""
         self.root = root
         self.copies = Copies()
         self._cas = str(root / "cas")
         self._warn = warn
+        self._writer_of = writer_of
         self._made: set[str] = set()
         self._manifests: dict[str, Manifest] = {}
         self._serial = itertools.count()
@@ -59,13 +64,17 @@ class Store:
         return True
 
     def put_file(self, path: str, *, move: bool = True, sync: bool = False) -> str:
-        """Take in the file at `path`, and give its digest; `move` gives the file away."""
+        """Take in the file at `path`, and give its digest; `move` gives the file away.
+
+        `StillOpen` when a process can still write to a file that is given away.
+        """
         handle, linked = open_source(path)
         try:
+            own = move and not linked and is_ours_alone(path, handle, self._writer_of)
             status = os.fstat(handle)
             digest = digests.hash_open(handle, status)
             if not self.hold(digest):
-                own = move and not linked and status.st_nlink == 1
+                own = own and status.st_nlink == 1
                 self._take(path, digest, handle if own else None, sync)
         finally:
             os.close(handle)
@@ -88,7 +97,7 @@ class Store:
     def put_tree(self, folder: str, put: Callable[[str], str]) -> str:
         """Take in every file below `folder` by `put`, which gives its digest; the digest of the tree."""
         manifest: Manifest = {}
-        for place, _, files in os.walk(folder):
+        for place, _, files in walk(folder):
             for name in files:
                 path = f"{place}/{name}"
                 manifest[os.path.relpath(path, folder)] = put(path)
@@ -233,6 +242,9 @@ class Store:
     def _copy_in(self, path: str, blob: str, digest: str, sync: bool) -> None:
         temporary = self._unique(blob)
         self._copy(path, temporary)
+        if digests.hash_file(temporary)[:64] != digest[:64]:
+            remove(temporary)
+            raise Gone(digest)  # It has changed since it was read.
         if sync:
             fsync_file(temporary)
         seal(temporary, digest)

@@ -1,0 +1,128 @@
+"""A checkpoint with the tensors that a graph derives from its own."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from stbuild.frontend.formula import value_of
+from stbuild.frontend.weights import Checkpoint, MatrixUse, Uses, finite, rounded
+from stbuild.ir.derived import Derived, Rows
+from stbuild.ir.packed import PackedMatrix
+
+
+def known_uses(uses: Uses, derived: Iterable[Derived]) -> Uses:
+    """`uses` with the sources beside the tensors that are derived from them."""
+    shapes, matrices = dict(uses.shapes), dict(uses.matrices)
+    for each in derived:
+        use = matrices.get(each.name)
+        for name, shape in zip(each.sources, each.shapes, strict=True):
+            shapes.setdefault(name, shape)
+            if use is not None and not each.formula:
+                matrices.setdefault(name, use)
+    return replace(uses, shapes=shapes, matrices=matrices)
+
+
+def source_uses(uses: Uses, derived: tuple[Derived, ...]) -> Uses:
+    """`uses` with the sources in the place of the tensors that are derived from them."""
+    known, made = known_uses(uses, derived), {d.name for d in derived}
+    gone = made - {name for d in derived for name in d.sources if name == d.name}
+    return replace(
+        known,
+        shapes={n: s for n, s in known.shapes.items() if n not in gone},
+        matrices={n: m for n, m in known.matrices.items() if n not in made},
+    )
+
+
+def with_derived(inner: Checkpoint, derived: tuple[Derived, ...], uses: Uses) -> Checkpoint:
+    """`inner` and what is derived from it for a graph that has these `uses`."""
+    if not derived:
+        return inner
+    matrices = known_uses(uses, derived).matrices
+    return DerivedWeights(inner=inner, derived={d.name: d for d in derived}, matrices=matrices)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class DerivedWeights(Checkpoint):
+    """`inner` and the tensors `derived` from it, by name; how the graph wants its `matrices`."""
+
+    inner: Checkpoint
+    derived: Mapping[str, Derived]
+    matrices: Mapping[str, MatrixUse]
+
+    @property
+    def synthetic(self) -> bool:
+        """Whether the numbers are drawn."""
+        return self.inner.synthetic
+
+    @property
+    def source(self) -> str:
+        """What the weights are."""
+        return self.inner.source
+
+    def names(self) -> tuple[str, ...]:
+        """All names, sorted."""
+        return tuple(sorted({*self.inner.names(), *self.derived}))
+
+    def shape(self, name: str) -> tuple[int, ...]:
+        """The shape, for a derived matrix that of its rows as the op uses them."""
+        made = self.derived.get(name)
+        if made is None:
+            return self.inner.shape(name)
+        if made.formula:
+            return tuple(self.array(name).shape)
+        shape = made.shapes[0]
+        return shape if made.rows is None else (made.rows.total, *shape[1:])
+
+    def form(self, name: str) -> tuple[int, int]:
+        """Bits and group of the source, or those that the graph wants of what is computed."""
+        made = self.derived.get(name)
+        if made is None:
+            return self.inner.form(name)
+        if made.formula:
+            return self.matrices[name].bits, self.matrices[name].group
+        return self.form(made.sources[0])
+
+    def matrix(self, name: str) -> PackedMatrix:
+        """Rows of the source's matrix as it is packed, so that they are rounded alike; or rounded floats."""
+        made = self.derived.get(name)
+        if made is None:
+            return self.inner.matrix(name)
+        if made.formula:
+            bits, group = self.form(name)
+            return rounded(self.array(name), bits=bits, group=group)
+        packed = self.matrix(made.sources[0])
+        if made.rows is None:
+            return packed
+        d, m, q = (_rows(part, made.rows) for part in (packed.d, packed.m, packed.q))
+        return replace(packed, rows=made.rows.total, d=d, m=m, q=q)
+
+    def array(self, name: str) -> NDArray[np.float32]:
+        """A tensor in float32; formulas are computed in float64, and `rows` of it are those of a vector."""
+        made = self.derived.get(name)
+        if made is None:
+            return self.inner.array(name)
+        stored = [self._source(made, n).reshape(s) for n, s in zip(made.sources, made.shapes, strict=True)]
+        values = stored[0]
+        if made.formula:
+            tensors = {n: torch.from_numpy(v).double() for n, v in zip(made.sources, stored, strict=True)}
+            values = finite(value_of(made.formula, tensors).float().contiguous().numpy(), name)
+        return values if made.rows is None else _rows(values.reshape(-1), made.rows)
+
+    def rows(self, name: str, start: int, stop: int) -> NDArray[np.float32]:
+        """Rows of a tensor."""
+        if name not in self.derived:
+            return self.inner.rows(name, start, stop)
+        return self.array(name)[start:stop]
+
+    def _source(self, made: Derived, name: str) -> NDArray[np.float32]:
+        """A source: the checkpoint's own tensor, or one that is derived itself."""
+        return self.inner.array(name) if name == made.name else self.array(name)
+
+
+def _rows(values: NDArray[Any], rows: Rows) -> NDArray[Any]:
+    kept = values[rows.start : rows.start + rows.count]
+    return np.concatenate([np.repeat(kept, rows.repeat, axis=0)] * rows.tile)

@@ -1,0 +1,34 @@
+"""Tensors that are computed from those of a checkpoint when the weights are packed."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rows:
+    """Rows `start` to `start + count` of a tensor, each `repeat` times, and all of that `tile` times."""
+
+    start: int
+    count: int
+    repeat: int = 1
+    tile: int = 1
+
+    @property
+    def total(self) -> int:
+        """How many rows that makes."""
+        return self.count * self.repeat * self.tile
+
+
+@dataclass(frozen=True, kw_only=True)
+class Derived:
+    """The tensor `name`: `formula` of the checkpoint's `sources`, of it the `rows`.
+
+    A formula is nested calls of ATen operators on tensors by their quoted names; an empty one is the only
+    source as it is. `shapes` are those of the sources: of a matrix [rows, columns], as its op uses it.
+    A formula's result counts as a vector; without a formula, rows of a matrix are taken as they are packed.
+    """
+
+    name: str
+    sources: tuple[str, ...]
+    shapes: tuple[tuple[int, ...], ...]
+    formula: str = ""
+    rows: Rows | None = None

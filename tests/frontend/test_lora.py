@@ -1,0 +1,85 @@
+"""LoRA: ranks that are multiples of 32 are two linear layers; others are refused, or merged when asked."""
+
+import copy
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from stbuild.errors import StbuildError
+from stbuild.frontend.checkpoint import open_weights
+from stbuild.frontend.float_weights import weights_of
+from stbuild.frontend.lora import merge_lora
+from stbuild.frontend.model_graph import ModelGraph, decode_graph
+from stbuild.frontend.side_by_side import with_merged
+from stbuild.ir.graph import Linear
+from stbuild.passes.numerics import FixNumerics
+from stbuild.stage.float_check import checked
+from stbuild.stage.float_run import float_run
+from tests.floats import float_check
+from tests.lora import KINDS, lora_decoder, merged_by_hand
+from tests.models import Decoder, decoder
+
+
+def merged_graph(model: Decoder, context: int = 32) -> tuple[Decoder, ModelGraph]:
+    """A copy of `model` with its LoRA modules merged, and its graph."""
+    plain = copy.deepcopy(model)
+    derived = merge_lora(plain)
+    traced = decode_graph(plain, name="tiny", context=context)
+    return plain, replace(traced, graph=with_merged(traced.graph, derived))
+
+
+@pytest.mark.parametrize("kind", ["peft", "loralib"])
+def test_a_rank_of_32_is_two_linear_layers(kind: str) -> None:
+    model = lora_decoder(kind, 32)
+    traced = decode_graph(model, name="tiny", context=32)
+    linear = [op for op in traced.graph.blocks[1].ops if isinstance(op, Linear)]
+    assert sum("lora_A" in op.weight.names[0] for op in linear) == 3
+    float_check(model, traced)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_another_rank_is_refused_with_the_way_to_merge(kind: str) -> None:
+    with pytest.raises(StbuildError, match=r"low-rank product .*lora_B.* has rank 8, .* multiple of 32") as e:
+        decode_graph(lora_decoder(kind, 8), name="tiny", context=32)
+    assert "`merge_lora: true` in BUILD.yaml merges it" in str(e.value.hint)
+
+
+@pytest.mark.parametrize(("kind", "bias"), [("peft", True), ("loralib", True), ("hand", False)])
+def test_merged_weights_compute_what_the_modules_compute(kind: str, bias: bool) -> None:
+    model = lora_decoder(kind, 8, bias=bias)
+    plain, traced = merged_graph(model)
+    weights = weights_of(model, traced.graph, 32)
+    by_hand = dict(merged_by_hand(model).named_parameters())
+    name = "layers.1.attn.q_proj.weight"
+    np.testing.assert_allclose(weights.array(name), by_hand[name], rtol=1e-5, atol=1e-6)
+    if bias:
+        name = "layers.0.mlp.down_proj.bias"
+        np.testing.assert_allclose(weights.array(name), by_hand[name], rtol=1e-5, atol=1e-6)
+    fixed = FixNumerics()(traced.graph)
+    checked(float_run(plain, fixed, weights, traced.tables), {})
+
+
+def test_synthetic_weights_of_a_merged_model_are_those_of_its_parts() -> None:
+    _, traced = merged_graph(lora_decoder("peft", 8))
+    weights = open_weights(None, traced.graph)
+    assert weights.synthetic
+    assert "layers.0.attn.q_proj.lora_A.default.weight" in weights.names()
+    assert weights.array("layers.0.attn.q_proj.weight").std() == pytest.approx(64**-0.5, rel=0.4)
+
+
+@pytest.mark.parametrize(
+    ("kind", "why"),
+    [("dora", "has a parameter 'lora_magnitude_vector' besides"),
+     ("tanh", r"computes something else than W x \+ s B A x")],
+)  # fmt: skip
+def test_modules_that_do_more_are_not_merged(kind: str, why: str) -> None:
+    with pytest.raises(
+        StbuildError, match=rf"LoRA module 'layers.0.attn.q_proj' .* cannot be merged: it {why}"
+    ):
+        merge_lora(lora_decoder(kind, 8))
+
+
+def test_merging_nothing_is_a_mistake() -> None:
+    with pytest.raises(StbuildError, match="no module of the model has lora_A and lora_B"):
+        merge_lora(decoder())
