@@ -3,10 +3,11 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from stbuild.engine.graph.artifact import File
+from stbuild.engine.graph.artifact import File, Origin
 from stbuild.engine.graph.names import shortened_path, text_problem
 from stbuild.engine.load.shell import SHELLS
 
+_SOURCES = (Origin.SOURCE, Origin.EXTERNAL, Origin.LIBRARY)
 _SHELLS = frozenset(shell[0] for shell in SHELLS.values())
 _OF_SHELLS = frozenset(("BASH_ENV", "BASHOPTS", "ENV", "POSIXLY_CORRECT", "SHELLOPTS"))
 
@@ -38,6 +39,24 @@ def action_problem(
             return Problem(f"program {tool!r} {problem}", "programs")
     if report and all(file.made != report for file in outputs):
         return Problem(f"the report {report!r} is no output of the action", "")
+    return None
+
+
+def overlap(inputs: Sequence[File]) -> Problem | None:
+    """Why a source and what targets make cannot both be inputs, or None.
+
+    In an action's folder a source folder `p/weights` would hold the outputs of a target `p:weights`.
+    """
+    sources = {file.path for file in inputs if file.origin in _SOURCES}
+    for file in inputs:
+        if file.origin in _SOURCES:
+            continue
+        above = file.path.rpartition("/")[0]
+        while above:
+            if above in sources:
+                sentence = f"the source {above} has the path of a target's folder, which holds {file.path}"
+                return Problem(f"{sentence}; name the source otherwise", "")
+            above = above.rpartition("/")[0]
     return None
 
 

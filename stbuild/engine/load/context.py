@@ -1,8 +1,6 @@
 """What a rule is given: its attributes, its label, and the means to declare outputs and actions."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
-from functools import lru_cache
 from typing import Any, Generic, Literal, NoReturn, TypeVar
 
 from stbuild.engine.graph.action import Action, CxxScan, Node, Policy, Resources
@@ -10,9 +8,10 @@ from stbuild.engine.graph.artifact import File, Folder, Origin, Tree
 from stbuild.engine.graph.canonical import canonical_json, files_within
 from stbuild.engine.graph.label import Label
 from stbuild.engine.graph.names import path_problem, shortened_path
-from stbuild.engine.load.checks import Problem, action_problem
+from stbuild.engine.load.checks import Problem, action_problem, overlap
 from stbuild.engine.load.declared import Declared
 from stbuild.engine.load.each import Each
+from stbuild.engine.load.normal import items_of, policy_of
 from stbuild.engine.load.render import Argument, render
 from stbuild.engine.load.scope import Scope
 from stbuild.engine.load.shell import SHELLS, Unknown, among, expand, is_idle
@@ -98,8 +97,9 @@ class Context(Generic[A]):
 
     def folder(self, path: str) -> Folder:
         """A source folder of this package to search for headers; `.` is the package's own."""
-        inside = path if path == "." else self._path(path, "folder")
-        return self._scope.source_folder(self.label.package, inside)
+        return self._scope.source_folder(
+            self.label.package, path if path == "." else self._path(path, "folder")
+        )
 
     def builtin(self, path: str) -> Folder:
         """A folder that comes with stbuild, such as `hls_lib/include`."""
@@ -114,7 +114,7 @@ class Context(Generic[A]):
         return self._scope.external(path, self.where)
 
     def summary(self, *files: File) -> None:
-        """JSON files with the texts `bundle`, `check` and `speed`, each in any of them: a build's last lines.
+        """JSON files with texts such as `check` and `speed`: a build's last lines.
 
         A file of another target must come of an action that this target's actions need.
         """
@@ -143,7 +143,7 @@ class Context(Generic[A]):
         name = mnemonic or "".join(part.capitalize() for part in module.rpartition(".")[2].split("_"))
         argv = ("python", "-m", module, *args)
         scan = CxxScan(sources=tuple(cxx_sources), folders=tuple(include_dirs))
-        self._add(name, argv, inputs, outputs, env, module, tools, scan, _policy(policy, resources))
+        self._add(name, argv, inputs, outputs, env, module, tools, scan, policy_of(policy, resources))
 
     def run(
         self,
@@ -167,7 +167,7 @@ class Context(Generic[A]):
         """
         scan = CxxScan(sources=tuple(cxx_sources), folders=tuple(include_dirs))
         name = f"{mnemonic} {subject}".rstrip()
-        self._add(name, argv, inputs, outputs, env, None, tools, scan, _policy(policy, resources))
+        self._add(name, argv, inputs, outputs, env, None, tools, scan, policy_of(policy, resources))
 
     def run_each(
         self,
@@ -207,10 +207,10 @@ class Context(Generic[A]):
             module=module,
             inputs=tuple(inputs),
             mentioned=self._mentioned,
-            env=_text(env),
+            env=items_of(env),
             tools=tuple(tools),
             folders=tuple(include_dirs),
-            policy=_policy(policy, resources),
+            policy=policy_of(policy, resources),
         )
         self._claim((out_tree,))
         self.nodes.append(each.template(pattern, out_tree))
@@ -227,8 +227,7 @@ class Context(Generic[A]):
     ) -> tuple[str, ...]:
         """The argv that runs a user's shell command, which ends at the first command in it that fails.
 
-        `$(SRCS)`, `$@`, `$(location x)` and so on in `text` become paths, of files among
-        `srcs`, `outs` and `tools`.
+        `$(SRCS)`, `$@`, `$(location x)` … in `text` become paths, of files among `srcs`, `outs` and `tools`.
         """
         if is_idle(text):
             self.fail(f"`{attribute}` has no command", attribute=attribute)
@@ -257,7 +256,8 @@ class Context(Generic[A]):
         made = tuple(dict.fromkeys((*outputs, *rendered.written)))
         paths = {file.path for file in made}
         self._claim(made)
-        self._check(action_problem(rendered.command, env, tools, policy.report, made))
+        problem = action_problem(rendered.command, env, tools, policy.report, made)
+        self._check(problem or overlap(rendered.read))
         self.nodes.append(
             Action(
                 id=self._id(mnemonic),
@@ -266,7 +266,7 @@ class Context(Generic[A]):
                 argv=rendered.command,
                 inputs=tuple(file for file in rendered.read if file.path not in paths),
                 outputs=made,
-                env=_text(env),
+                env=items_of(env),
                 module=module,
                 tools=tuple(tools),
                 cxx=scan,
@@ -283,7 +283,7 @@ class Context(Generic[A]):
         twins = sum(1 for node in self.nodes if node.mnemonic == mnemonic)
         kind, _, subject = mnemonic.partition(" ")
         name = f"{kind}[{subject}]" if subject else kind
-        return f"{self.label}#{name}" + (f".{twins + 1}" if twins else "")
+        return f"{self.label}#{name}{f'.{twins + 1}' if twins else ''}"
 
     def _declare(self, file: File) -> File:
         self._path(file.path[len(file.prefix) + 1 :] if file.prefix else file.path, "output")
@@ -293,26 +293,12 @@ class Context(Generic[A]):
     def _path(self, path: str, what: str) -> str:
         problem = path_problem(path)
         if problem:
-            attribute = "outs" if what == "output" else ""
-            self.fail(f"{what} {shortened_path(path)} {problem}", attribute=attribute)
+            self.fail(
+                f"{what} {shortened_path(path)} {problem}", attribute="outs" if what == "output" else ""
+            )
         return path
 
     def _claim(self, outputs: Sequence[File]) -> None:
         problem = self._outputs.claim(outputs)
         if problem:
             self.fail(problem)
-
-
-def _policy(policy: Policy | None, resources: Resources | None) -> Policy:
-    base = policy or Policy()
-    return _one(base if resources is None else replace(base, resources=resources))
-
-
-@lru_cache(maxsize=1 << 10)
-def _one(policy: Policy) -> Policy:
-    """One object for all equal policies, of which a large graph has thousands."""
-    return policy
-
-
-def _text(env: Mapping[str, str] | None) -> tuple[tuple[str, str], ...]:
-    return tuple(sorted((env or {}).items()))
