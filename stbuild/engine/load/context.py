@@ -97,9 +97,8 @@ class Context(Generic[A]):
 
     def folder(self, path: str) -> Folder:
         """A source folder of this package to search for headers; `.` is the package's own."""
-        return self._scope.source_folder(
-            self.label.package, path if path == "." else self._path(path, "folder")
-        )
+        inside = path if path == "." else self._path(path, "folder")
+        return self._scope.source_folder(self.label.package, inside)
 
     def builtin(self, path: str) -> Folder:
         """A folder that comes with stbuild, such as `hls_lib/include`."""
@@ -291,14 +290,12 @@ class Context(Generic[A]):
         return file
 
     def _path(self, path: str, what: str) -> str:
-        problem = path_problem(path)
-        if problem:
+        if problem := path_problem(path):
             self.fail(
                 f"{what} {shortened_path(path)} {problem}", attribute="outs" if what == "output" else ""
             )
         return path
 
     def _claim(self, outputs: Sequence[File]) -> None:
-        problem = self._outputs.claim(outputs)
-        if problem:
+        if problem := self._outputs.claim(outputs):
             self.fail(problem)
