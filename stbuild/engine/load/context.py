@@ -113,7 +113,7 @@ class Context(Generic[A]):
         return self._scope.external(path, self.where)
 
     def summary(self, *files: File) -> None:
-        """JSON files with a build's last lines, such as `check`; this target's actions need those that make them."""
+        """JSON files with a build's last lines; this target's actions need those that make them."""
         self.summary_files = files
 
     def runnable(self, argv: Sequence[str | File]) -> None:
