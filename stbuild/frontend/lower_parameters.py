@@ -11,7 +11,7 @@ import torch
 from stbuild.frontend.call import Call
 from stbuild.frontend.expression import target_name
 from stbuild.frontend.formula import call_text, text_of
-from stbuild.frontend.index import LAYOUT, same, view
+from stbuild.frontend.index import LAYOUT, expand, same, view
 from stbuild.frontend.values import Static, Value, Weight
 from stbuild.ir.derived import Derived
 
@@ -74,7 +74,9 @@ def _arranged(call: Call, weight: Weight) -> Any:
         return replace(weight, shape=call.shape, transposed=weight.transposed ^ transposed)
     if LAYOUT[call.target] in _IN_ORDER and math.prod(call.shape) == size:
         return replace(weight, shape=call.shape)
-    if size > _MOST:
+    if _is_repeated_by_token(call, weight):
+        return replace(weight, shape=call.shape)
+    if size > _MOST or (LAYOUT[call.target] is view and math.prod(call.shape) != size):
         raise call.error(
             f"parameter {weight.name!r} is rearranged from {list(weight.shape)} to {list(call.shape)}"
         )
@@ -87,6 +89,14 @@ def _arranged(call: Call, weight: Weight) -> Any:
     if moved.size == index.size and np.array_equal(moved.reshape(-1), index.reshape(-1)):
         return replace(weight, shape=call.shape)
     return _derived(call, text, call.shape)
+
+
+def _is_repeated_by_token(call: Call, weight: Weight) -> bool:
+    """Whether `expand` repeats a parameter for each token of a prefill, and not otherwise."""
+    if LAYOUT[call.target] is not expand or call.builder.tokens == 1:
+        return False
+    own = (*(1 for _ in range(len(call.shape) - len(weight.shape))), *weight.shape)
+    return {n for n, o in zip(call.shape, own, strict=True) if n != o} == {call.builder.tokens}
 
 
 def _derived(call: Call, text: str, shape: tuple[int, ...]) -> Weight:

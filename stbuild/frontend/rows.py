@@ -1,6 +1,6 @@
 """A value's elements picked and repeated in a regular order, by the rows of the matrix they come from."""
 
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import TYPE_CHECKING
 
 from stbuild.ir.derived import Rows
@@ -59,5 +59,5 @@ def _again(builder: "Builder", op: Op, rows: Rows, **params: object) -> str | No
     read = {wire: with_rows(builder, getattr(op, wire), rows) for wire in wires}
     if None in read.values():
         return None
-    known = {n: getattr(op, n) for n in op.__dataclass_fields__ if n not in _COMMON}
+    known = {f.name: getattr(op, f.name) for f in fields(op) if f.name not in _COMMON}
     return builder.emit(type(op), rows.total, **{**known, **read, **params}).source

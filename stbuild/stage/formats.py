@@ -3,6 +3,7 @@
 import json
 from argparse import Namespace
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from stbuild.errors import StbuildError
@@ -20,8 +21,8 @@ from stbuild.stage.float_run import FloatRun
 def main(args: Namespace) -> None:
     """Write the proposal and what holds with it; fail if the integers are not near the floats even then."""
     graph = read_graph(Path(args.graph))
-    formats = proposed(graph, load_run(args, FixNumerics()(graph)))
-    run = load_run(args, FixNumerics(formats=formats)(graph))
+    formats = proposed(graph, _run_of(args, FixNumerics()(graph)))
+    run = _run_of(args, FixNumerics(formats=formats)(graph))
     try:
         agreement, outcome = checked(run, json.loads(Path(args.lines).read_text()))
     except StbuildError as error:
@@ -41,6 +42,11 @@ def proposed(graph: Graph, run: FloatRun) -> Formats:
     run.run(ranges)
     carried = {f"{block.name}/{name}" for block in graph.blocks[:-1] for name in residual_values(block)}
     return ranges.proposal(run.weights, free_values(graph), carried)
+
+
+def _run_of(args: Namespace, graph: Graph) -> FloatRun:
+    """A run in this process: OpenMP has threads here after the first, and a fork does not survive that."""
+    return replace(load_run(args, graph), apart=False)
 
 
 def said(formats: Formats) -> Iterator[str]:

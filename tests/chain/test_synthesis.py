@@ -13,7 +13,7 @@ from stbuild.ir.design import Design
 from tests.accelerator import accelerate, runtime_objects
 from tests.chain.test_variants import TOKENS, VARIANTS
 from tests.golden.designs import Planned, project_graph, traced
-from tests.golden.test_golden import GROUPS
+from tests.golden.test_golden import CONTEXTS, GROUPS
 from tests.hls_lib.kernel_rules import faults
 from tests.hls_lib.kernel_text import one_line_each, read_kernel
 from tests.hls_lib.synthesis_branch import BOUNDED, check_files, compile_files
@@ -26,7 +26,7 @@ SMALL = {"channels": 6, "lanes": 3, "chunk": 4}
 def design_of(name: str) -> Design:
     """The design of a tiny Llama, of a changed block, or of a project on the U55C."""
     if name in GROUPS:
-        return Planned.of(project_graph(name), "u55c", group=GROUPS[name]).design
+        return Planned.of(project_graph(name, CONTEXTS[name]), "u55c", group=GROUPS[name]).design
     model = decoder(**VARIANTS[name]) if name in VARIANTS else tiny_llama()
     return Planned.of(traced(model, name), "u55c", **SMALL).design
 

@@ -20,8 +20,8 @@ def execute(path: Path) -> NotebookNode:
     What a cell raises is raised here.
     """
     notebook = nbformat.read(path, as_version=4)
-    os.environ["PYTHONPATH"] = str(CHECKOUT)
-    NotebookClient(notebook, timeout=TIMEOUT_S, kernel_name="python3").execute()
+    client = NotebookClient(notebook, timeout=TIMEOUT_S, kernel_name="python3")
+    client.execute(env={**os.environ, "PYTHONPATH": str(CHECKOUT)})
     for cell in notebook.cells:
         cell.metadata.pop("execution", None)  # when it ran
         if cell.cell_type == "code":

@@ -13,6 +13,7 @@ from stbuild.frontend.model_graph import check_prefill, decode_graph, prefill_op
 from stbuild.ir import serde
 from stbuild.ir.derived import Rows
 from stbuild.ir.graph import Graph
+from stbuild.ops.registry import OPS
 from tests.embedded import KINDS, embedded_decoder
 from tests.floats import float_check
 from tests.gates import GROUPS, changed_decoder
@@ -35,7 +36,7 @@ def check(model: nn.Module) -> Graph:
 def test_gates_are_near_their_floats(group: str) -> None:
     graph = check(changed_decoder(group))
     assert [block.count for block in graph.blocks] == [1, 2, 1]
-    assert serde.from_data(Graph, serde.to_data(graph)).derived == graph.derived != ()
+    assert serde.from_data(Graph, serde.to_data(graph), OPS).derived == graph.derived != ()
 
 
 @pytest.mark.parametrize("kind", PLACES)

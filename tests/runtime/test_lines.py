@@ -45,7 +45,9 @@ class Terminal:
 
     def listen(self) -> None:
         """Take in what is shown within a moment."""
-        if select.select([self._key], [], [], 0.1)[0]:
+        poll = select.poll()  # a number of 1,024 or more is too large for select.select
+        poll.register(self._key, select.POLLIN)
+        if poll.poll(100):
             self.screen += os.read(self._key, 4096).decode(errors="replace")
 
     def press(self, keys: str) -> None:
