@@ -160,6 +160,11 @@ def free(ctx: Context[Free]) -> FilesInfo:
             ctx.run("Grow", ("/bin/true", tree))
             ctx.run_each("E", over=tree, pattern="*", out_tree=ctx.output_tree("u"), out_suffix=path,
                          argv=lambda item, made: ("/bin/true", item, made))
+        case "each":
+            tree = ctx.output_tree("t")
+            ctx.run("Grow", ("/bin/true", tree))
+            ctx.run_each("E", over=tree, pattern="*", out_tree=ctx.output_tree("u"), out_suffix=".o",
+                         argv=lambda item, made: ("bash", "-c", "true", item, made), env={path: "x"})
         case "params":
             ctx.params(path, {})
         case method:
@@ -172,6 +177,7 @@ def free(ctx: Context[Free]) -> FilesInfo:
     ("what", "path", "sentence"),
     [
         ("output", "../../v", "output '../../v' has the part '..'"),
+        ("each", "BASH_ENV", "'BASH_ENV' would change what the commands of a shell mean"),
         ("output_tree", "..", "output '..' has the part '..'"),
         ("package_output", "/v", "output '/v' is absolute"),
         ("params", "../v", "parameter file '../v' has the part '..'"),

@@ -3,22 +3,12 @@
 import unicodedata
 from functools import lru_cache
 
-from stbuild.errors import StbuildError
-
 PART_BYTES = 200
 """A file name of Linux holds 255 bytes; what is left over is for suffixes such as `.xml`."""
 PATH_BYTES = 1000
 """A path of Linux holds 4096 bytes; what is left over is for the folders above it."""
 _UNPRINTABLE = ("Cc", "Cs", "Zl", "Zp")
 """Control characters, halves of surrogate pairs, separators of lines and of paragraphs."""
-
-
-def checked_path(path: str, what: str, where: str | None = None, hint: str | None = None) -> str:
-    """`path`, which stays below the folder that it is joined with; `what` names it in the error."""
-    problem = path_problem(path)
-    if problem:
-        raise StbuildError(f"{what} {shortened_path(path)} {problem}", where=where, hint=hint)
-    return path
 
 
 @lru_cache(maxsize=1 << 16)

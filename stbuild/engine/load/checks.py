@@ -5,10 +5,9 @@ from typing import NamedTuple
 
 from stbuild.engine.graph.artifact import File, Origin
 from stbuild.engine.graph.names import shortened_path, text_problem
-from stbuild.engine.load.shell import SHELLS
 
 _SOURCES = (Origin.SOURCE, Origin.EXTERNAL, Origin.LIBRARY)
-_SHELLS = frozenset(shell[0] for shell in SHELLS.values())
+_SHELLS = frozenset(("bash", "dash", "ksh", "sh", "zsh"))
 _OF_SHELLS = frozenset(("BASH_ENV", "BASHOPTS", "ENV", "POSIXLY_CORRECT", "SHELLOPTS"))
 
 
@@ -30,7 +29,7 @@ def action_problem(
     for text in argv:
         if problem := text_problem(text):
             return Problem(f"the argument {shortened_path(text)} {problem}", "cmd")
-    shell = next(iter(argv), "") in _SHELLS
+    shell = next(iter(argv), "").rpartition("/")[2] in _SHELLS
     for name, value in (env or {}).items():
         if problem := variable_problem(name, value) or (_sways_shell(name) if shell else ""):
             return Problem(problem, "env")

@@ -188,26 +188,15 @@ class Context(Generic[A]):
         `a/b.cpp` becomes `a/b<out_suffix>`, with a file for each suffix in `beside` next to it. Each file is
         searched for headers in `include_dirs`. With `module`, argv are the arguments of `python -m module`.
         """
-        self._check(action_problem((), env, tools, "", ()))
         for suffix in (out_suffix, *beside):
             self._path(f"x{suffix}", "suffix of outputs")
         each = Each(
-            id=self._id(mnemonic),
-            label=str(self.label),
-            mnemonic=mnemonic,
-            where=self.where,
-            over=over,
-            argv=argv,
-            beside=tuple(beside),
-            out_suffix=out_suffix,
-            module=module,
-            inputs=tuple(inputs),
-            mentioned=self._mentioned,
-            env=items_of(env),
-            tools=tuple(tools),
-            folders=tuple(include_dirs),
+            id=self._id(mnemonic), label=str(self.label), mnemonic=mnemonic, where=self.where, over=over,
+            argv=argv, beside=tuple(beside), out_suffix=out_suffix, module=module, inputs=tuple(inputs),
+            mentioned=self._mentioned, env=items_of(env), tools=tuple(tools), folders=tuple(include_dirs),
             policy=policy_of(policy, resources),
-        )
+        )  # fmt: skip
+        self._check(each.problem())
         self._claim((out_tree,))
         self.nodes.append(each.template(pattern, out_tree))
 

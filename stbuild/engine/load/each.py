@@ -7,7 +7,8 @@ from msgspec import structs
 
 from stbuild.engine.graph.action import Action, CxxScan, Policy, Template
 from stbuild.engine.graph.artifact import File, Folder, Origin, Tree
-from stbuild.engine.load.render import Argument, render
+from stbuild.engine.load.checks import Problem, action_problem, overlap
+from stbuild.engine.load.render import Argument, Rendered, render
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,6 +33,11 @@ class Each:
     tools: tuple[str, ...]
     folders: tuple[Folder | Tree, ...]
     policy: Policy
+
+    def problem(self) -> Problem | None:
+        """What no action of the template may ask for, found with a file that does not exist."""
+        probed = self._probed()
+        return action_problem(probed.command, dict(self.env), self.tools, "", ()) or overlap(probed.read)
 
     def template(self, pattern: str, out_tree: Tree) -> Template:
         """The node that stands for the actions of the files that match `pattern`."""
@@ -77,8 +83,15 @@ class Each:
         return item.path[len(self.over.path) + 1 :]
 
     def _shared(self) -> tuple[File, ...]:
-        """What every action reads besides its own file, found with a file that does not exist."""
-        probe = File(path=f"{self.over.path}/probe.cpp", origin=Origin.OUTPUT, prefix=self.over.prefix)
-        read = render(self.argv(probe, probe), set(), self.inputs, self.mentioned).read
+        """What every action reads besides its own file."""
+        probe = self._probe()
         trees = [each for each in self.folders if isinstance(each, Tree) and each != self.over]
-        return tuple(dict.fromkeys((*(file for file in read if file != probe), *trees)))
+        return tuple(dict.fromkeys((*(file for file in self._probed().read if file != probe), *trees)))
+
+    def _probed(self) -> Rendered:
+        """The command for a file that does not exist."""
+        probe = self._probe()
+        return render(self.argv(probe, probe), set(), self.inputs, self.mentioned)
+
+    def _probe(self) -> File:
+        return File(path=f"{self.over.path}/probe.cpp", origin=Origin.OUTPUT, prefix=self.over.prefix)

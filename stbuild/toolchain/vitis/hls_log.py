@@ -14,7 +14,6 @@ _VIOLATION = re.compile(
     r" '(?P<loop>[^']*)'\)\s*:\s*)?(?P<cause>.*)$"
 )
 _PLACE = re.compile(r"(?:^|[\s('\"])((?:[A-Za-z]:)?[^\s('\",:]+\.(?:c|cc|cpp|cxx|h|hh|hpp|hxx)):(\d+)")
-_FMAX = re.compile(r"Estimated Fmax:\s*([\d.]+) MHz")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,12 +63,6 @@ def violations(lines: list[str]) -> Iterator[Violation]:
                 cause=found["cause"].strip(),
                 place=f"{place[1]}:{place[2]}" if place else "",
             )
-
-
-def estimated_fmax(lines: list[str]) -> float | None:
-    """The last `Estimated Fmax`, in MHz."""
-    found = [match[1] for line in lines if (match := _FMAX.search(line))]
-    return float(found[-1]) if found else None
 
 
 def _count(text: str) -> int | None:
