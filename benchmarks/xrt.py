@@ -45,7 +45,7 @@ BANK_BYTES = 1 << 29
 PART_BYTES = 64 << 20
 LAUNCHES, DECODES, PROMPT = 2000, 32, tuple(range(1, 17))
 LAUNCH_US, LOAD_GB_PER_S, MEMORY_RATIO, SPEED_RATIO = 150, 0.4, 2.0, 0.8
-"""What issue 12 asks for: at most, at least, at most, at least."""
+"""Targets: at most, at least, at most, at least."""
 
 
 def main() -> None:
