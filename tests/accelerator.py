@@ -44,6 +44,7 @@ FLAGS = ("-std=c++17", "-O1", "-march=native", "-fPIC", "-Wall", "-Wextra", "-We
 
 DEFAULT = SizeOverrides()
 TRACED = ("STB_TRACE=1",)
+STRICT = (*TRACED, "STB_STRICT=1")
 Compiler = Callable[[Design, Path], Path]
 """Makes the kernel image of a design in a folder."""
 Tables = Mapping[str, NDArray[np.float32]]
@@ -180,13 +181,16 @@ def compile_design(design: Design, folder: Path, defines: Sequence[str] = ()) ->
     return image
 
 
-def traced_image(design: Design, folder: Path) -> Path:
-    """The kernel image of `design` that keeps traces: one file without optimisation, quickest to compile."""
-    source = folder / "design.cpp"
+def traced_image(design: Design, folder: Path, *, strict: bool = False) -> Path:
+    """The kernel image of `design` that keeps traces: one file without optimisation, quickest to compile.
+
+    In the `strict` mode pipelines that stall hold back their last outputs.
+    """
+    source, defines = folder / "design.cpp", STRICT if strict else TRACED
     source.write_text("\n".join((*kernel_files(design).values(), system_file(design))))
-    compiled = compile_one(source, folder, TRACED, "-O0")
+    compiled = compile_one(source, folder, defines, "-O0")
     image = folder / "kernels.so"
-    subprocess.run(["g++", "-shared", compiled, *runtime_objects(TRACED), "-o", image], check=True)
+    subprocess.run(["g++", "-shared", compiled, *runtime_objects(defines), "-o", image], check=True)
     return image
 
 

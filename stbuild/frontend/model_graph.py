@@ -39,14 +39,16 @@ def decode_graph(model: nn.Module | ExportedModel, *, name: str, context: int) -
     return ModelGraph(graph=graph, tables=values)
 
 
-def prefill_ops(model: nn.Module | ExportedModel, *, context: int) -> FlatModel:
+def prefill_ops(
+    model: nn.Module | ExportedModel, *, context: int, tokens: int = PREFILL_TOKENS
+) -> FlatModel:
     """The flat ops of `model`, lowered from a prefill; its masks are checked at some positions."""
-    tokens = min(PREFILL_TOKENS, context)
+    tokens = min(tokens, context)
     flat = _lowered(_traced(model, context, tokens))
-    masks = tuple(mask for mask, _ in flat.masks)
+    masks = tuple(used.mask for used in flat.masks)
     for position, values in enumerate(evaluate(masks, min(context, tokens + 7), tokens)):
-        for mask, (_, form) in zip(values, flat.masks, strict=True):
-            check_mask(mask, form, position)
+        for mask, used in zip(values, flat.masks, strict=True):
+            check_mask(mask, used.form, position, used.place)
     return flat
 
 
@@ -74,7 +76,7 @@ def check_prefill(decode: Graph, flat: FlatModel) -> None:
         op = _first_other(graph, decode)
         what = f": the first op that differs is {type(op).__name__} {op.name!r}" if op else ""
         raise StbuildError(
-            f"the model computes something else in a prefill than in a decode step{what}"
+            f"the model computes something else in a prefill of {flat.tokens} tokens than in a decode step{what}"
             + (f" in {op.origin}" if op and op.origin else ""),
             where=op.line or None if op else None,
             hint="what is done to a token must not depend on how many tokens come with it",
