@@ -16,7 +16,6 @@ from torch import nn
 
 from stbuild.codegen.kernels import kernel_files
 from stbuild.codegen.system import system_file
-from stbuild.frontend.float_weights import weights_of
 from stbuild.frontend.model_graph import decode_graph
 from stbuild.frontend.weights import Checkpoint, index_of
 from stbuild.ir import serde
@@ -36,6 +35,7 @@ from stbuild.runtime.session import Session
 from stbuild.stage import package
 from stbuild.stage.smoke import HiddenStream, hidden_streams
 from stbuild.toolchain import emu
+from tests.module_weights import weights_of
 
 ROOT = Path(__file__).resolve().parents[1]
 INCLUDE = ROOT / "hls_lib/include"

@@ -9,7 +9,8 @@ from stbuild.errors import StbuildError
 from stbuild.frontend.borrowed import borrowed
 from stbuild.frontend.export_check import check_export
 from stbuild.frontend.exported import ExportedModel
-from stbuild.frontend.trace import PREFILL_TOKENS, trace
+from stbuild.frontend.runnable import PREFILL_TOKENS
+from stbuild.frontend.trace import trace
 
 CONTEXT = 2048
 """Positions of the KV cache where nobody says how many."""

@@ -21,13 +21,14 @@ from stbuild.frontend.kvcache import TracedLayer, cache_of
 from stbuild.frontend.model_call import call
 from stbuild.frontend.model_code import model_code
 from stbuild.frontend.model_graph import check_prefill, decode_graph, prefill_ops
+from stbuild.frontend.runnable import LAST_TOKENS
 
 MAX_ERROR = 1e-4
 """Of a token's logits: float32 sums in another order are 1e-6 to 2e-5 apart."""
 LARGE = 2 * 10**9
 """Parameters from which on the long prompt is shorter."""
-LONG, LONG_OF_LARGE, SHORT = 21, 9, 2
-"""Tokens of the prompt at position 0, and of that at the context's end."""
+LONG, LONG_OF_LARGE = 21, 9
+"""Tokens of the prompt at position 0."""
 _SPARE = 1_000_003
 """Numbers more than the largest tensor has, so that each parameter begins at a place of its own."""
 
@@ -36,7 +37,7 @@ def check_export(module: nn.Module, exported: ExportedModel) -> None:
     """Raise StbuildError unless `module`, fit to be traced, computes what its programs compute."""
     context, numbers = exported.decode.context, Numbers.of(module)
     large = sum(p.numel() for p in module.parameters()) > LARGE
-    long, short = (min(tokens, context) for tokens in (LONG_OF_LARGE if large else LONG, SHORT))
+    long, short = (min(tokens, context) for tokens in (LONG_OF_LARGE if large else LONG, LAST_TOKENS))
     for tokens, start in ((long, 0), (short, context - short)):
         ids = tuple((7919 * i + 3) % vocabulary(exported.decode) for i in range(tokens))
         memory = _memory(exported)
@@ -80,9 +81,7 @@ def _memory(exported: ExportedModel) -> Memory:
     return [torch.randn(each.shape, generator=generator) for each in empty_memory(exported.decode)]
 
 
-def _by_module(
-    module: nn.Module, numbers: Numbers, ids: Sequence[int], start: int, memory: Memory
-) -> Tensor:
+def _by_module(module: nn.Module, numbers: Numbers, ids: Sequence[int], start: int, memory: Memory) -> Tensor:
     """The logits of one call of the module."""
     positions = torch.arange(start, start + len(ids))[None]
     half, context = len(memory) // 2, memory[0].shape[2] if memory else 0

@@ -1,4 +1,4 @@
-"""Runs exported programs in float32, operator by operator, on weights that are fetched when one needs them."""
+"""Runs exported programs in float32, operator by operator, on weights that are fetched when read."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -25,11 +25,6 @@ class ExportedRun:
     """The programs of a model, which take one token or a few; the cache goes from call to call."""
 
     model: ExportedModel
-
-    @property
-    def last_tokens(self) -> int:
-        """Those of the prefill."""
-        return self.model.prefill.tokens
 
     def takes_at_once(self, tokens: int) -> bool:
         """As the programs do."""

@@ -25,7 +25,8 @@ class MaskForm:
 def form_of(mask: Tensor, own: int, place: SourceLocation) -> MaskForm:
     """The form of a mask [..., tokens, context] by the row of its last token, which stands at `own`.
 
-    `place` is the operator that reads it. Raises StbuildError if the row is of no known form; `check_mask` tells whether the others agree.
+    `place` is the operator that reads it. Raises StbuildError if the row is of no known form; `check_mask`
+    tells whether the others agree.
     """
     row = _rows(mask)[:, -1]
     shown = _shown(row)

@@ -25,11 +25,6 @@ class ModuleRun:
     module: nn.Module
     context: int
 
-    @property
-    def last_tokens(self) -> int:
-        """Two, which are neither the one nor the three of which the graph was traced."""
-        return 2
-
     def takes_at_once(self, tokens: int) -> bool:
         """Any number."""
         return True

@@ -1,4 +1,4 @@
-"""What the float check and the measure of accuracy run: a model on parameters that are fetched as it reads them."""
+"""What the float check runs: a model on parameters that are fetched as it reads them."""
 
 from collections.abc import Sequence
 from typing import Protocol, Self
@@ -7,14 +7,14 @@ from torch import Tensor
 
 from stbuild.frontend.fetching import Parameters, Seen
 
+PREFILL_TOKENS = 3
+"""Tokens of the traced prefill: any number above one shows how tokens are laid out."""
+LAST_TOKENS = 2
+"""Tokens that a module takes at the end of the context: neither one nor those of the traced prefill."""
+
 
 class Runnable(Protocol):
     """A model that computes logits in float32."""
-
-    @property
-    def last_tokens(self) -> int:
-        """How many tokens it can take at the end of the context, at most 3."""
-        ...
 
     def takes_at_once(self, tokens: int) -> bool:
         """Whether so many tokens are one call, so that each tensor in it is of all of them."""

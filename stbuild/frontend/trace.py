@@ -28,9 +28,6 @@ from stbuild.frontend.rope import fix_frequencies
 from stbuild.frontend.unsupported import refuse_model
 from stbuild.limits import MAX_CONTEXT
 
-PREFILL_TOKENS = 3
-"""Tokens of the traced prefill: any number above one shows how tokens are laid out."""
-
 _aten = torch.ops.aten
 KEPT_OPS = (
     _aten.linear.default, _aten.matmul.default, _aten.addmm.default, _aten.silu.default, _aten.gelu.default,

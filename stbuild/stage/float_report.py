@@ -7,6 +7,7 @@ from pathlib import Path
 from tokenizers import Tokenizer
 
 from stbuild.frontend.checkpoint import open_checkpoint
+from stbuild.frontend.runnable import LAST_TOKENS, PREFILL_TOKENS
 from stbuild.frontend.tables import read_tables
 from stbuild.frontend.tokenizer_files import TOKENIZER_FILE
 from stbuild.ir.graph import Graph
@@ -25,9 +26,9 @@ def load_run(args: Namespace, graph: Graph) -> FloatRun:
     """A run of `graph` with the model, the weights and the tables that the arguments name."""
     weights = open_checkpoint(graph, args.source, Path(args.options))
     tables, text = read_tables(Path(args.tables)), text_ids(Path(args.tokenizer))
-    return float_run(
-        loaded_once(Path(args.model), lora_merged=args.merge_lora), graph, weights, tables, text, apart=True
-    )
+    model = loaded_once(Path(args.model), graph.context, lora_merged=args.merge_lora)
+    last = PREFILL_TOKENS if Path(args.model).is_dir() else LAST_TOKENS
+    return float_run(model, graph, weights, tables, text, last_tokens=last, apart=True)
 
 
 def text_ids(folder: Path) -> tuple[int, ...]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from stbuild.errors import StbuildError
 from stbuild.ir.op import Op
 from stbuild.reference.agreement import MAX_OWN_ERROR, MIN_COSINE, Agreement, OwnError
-from stbuild.reference.departure import GraphValues, ModelValues, errors_by_prompt, relative_error
+from stbuild.reference.departure import GraphValues, Made, ModelValues, errors_by_prompt, relative_error
 from stbuild.stage.float_run import FloatRun, Outcome
 
 MAX_ERROR = 1e-4
@@ -59,18 +59,24 @@ class Verdict:
     def _another_model(self, outcome: Outcome) -> StbuildError:
         sizes = tuple(len(prompt.ids) for prompt in self.run.prompts)
         errors = errors_by_prompt(outcome.graph, outcome.module, sizes)
-        number = next(i for i, error in enumerate(errors) if not error <= MAX_ERROR)
-        graph, model = GraphValues(prompt=number, sizes=sizes), self._model_values(sizes[number])
-        self.run.run(graph, model.add, shown=number)
+        wrong = [i for i, error in enumerate(errors) if not error <= MAX_ERROR]
+        shown = [i for i in wrong if self.run.model().takes_at_once(sizes[i])]
+        number = (shown or wrong)[0]
         what = (
             f"the graph is not the model: the logits of {sizes[number]} tokens from position"
             f" {self.run.prompts[number].start} on differ by {errors[number]:.2g} of their size in floats"
             f" ({MAX_ERROR:g} is allowed)"
         )
-        strange = graph.first_strange(model)
+        strange = self._first_strange(number, sizes) if shown else None
         if strange is None:
             return StbuildError(what, hint=_MODEL_HINT, exit_code=1)
         return self._at_op(what, strange.block, strange.op, strange.run, _MODEL_HINT)
+
+    def _first_strange(self, number: int, sizes: tuple[int, ...]) -> Made | None:
+        """The first op of prompt `number` whose value no operator of the model makes."""
+        graph, model = GraphValues(prompt=number, sizes=sizes), self._model_values(sizes[number])
+        self.run.run(graph, model.add, shown=number)
+        return graph.first_strange(model)
 
     def _model_values(self, tokens: int) -> ModelValues:
         widths = frozenset(op.width for block in self.run.graph.blocks for op in block.ops)

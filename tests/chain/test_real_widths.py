@@ -1,4 +1,4 @@
-"""Models at the widths and heads that they have, with few layers: planned at default sizes and near their floats.
+"""Models with their own widths and heads but few layers: planned at default sizes and near their floats.
 
 The seconds behind each are measured on two busy cores; STBUILD_EXAMPLES asks for those that take longer.
 """
@@ -13,6 +13,7 @@ import transformers
 from stbuild.frontend.checkpoint import open_weights
 from stbuild.frontend.hollow import hollow_parameters
 from stbuild.frontend.model_graph import check_prefill, decode_graph, prefill_ops
+from stbuild.frontend.module_run import ModuleRun
 from stbuild.frontend.weights import index_of
 from stbuild.passes.numerics import FixNumerics
 from stbuild.passes.pipeline import plan
@@ -92,7 +93,7 @@ CHOSEN = [name for name, real in MODELS.items() if "STBUILD_EXAMPLES" in os.envi
 @pytest.mark.slow
 @pytest.mark.parametrize("name", CHOSEN)
 def test_it_is_planned_and_near_its_floats(name: str) -> None:
-    """`plan` refuses a design that hangs; `checked` a graph that is not the model, and integers far from it."""
+    """`plan` refuses a design that hangs, `checked` a graph that is not the model or far from integers."""
     real = MODELS[name]
     model = real.model()
     traced = decode_graph(model, name=name, context=real.context)
@@ -100,6 +101,7 @@ def test_it_is_planned_and_near_its_floats(name: str) -> None:
     graph = FixNumerics()(traced.graph)
     weights = open_weights(None, graph)
     plan(graph, index_of(graph, weights), platform("u55c"), SizeOverrides())
-    agreement, outcome = checked(float_run(lambda: model, graph, weights, traced.tables), {})
+    run = ModuleRun(module=model, context=real.context)
+    agreement, outcome = checked(float_run(lambda: run, graph, weights, traced.tables), {})
     assert relative_error(outcome.graph, outcome.module) <= MAX_ERROR
     assert agreement.nearest.cosine >= 0.995

@@ -49,7 +49,7 @@ def test_programs_run_as_the_module_does(name: str, tmp_path: Path) -> None:
 def test_programs_that_cannot_take_so_many_tokens_say_so() -> None:
     run = ExportedRun(model=export_model(decoder(), CONTEXT))
     assert [tokens for tokens in range(1, 6) if run.takes_at_once(tokens)] == [1, 3]
-    assert run.last_tokens == 3 and run.for_another_thread() is run
+    assert run.for_another_thread() is run
 
 
 def test_each_tensor_of_a_call_is_shown() -> None:
@@ -75,7 +75,8 @@ class Branching(nn.Module):
 def test_a_branch_on_the_number_of_tokens_is_found_with_its_op_and_line() -> None:
     model = Branching(lambda x: torch.tanh(x) if x.shape[1] > 3 else torch.sigmoid(x))
     with pytest.raises(
-        StbuildError, match=r"something else in a prefill of 21 tokens .*: the first op that differs is Map 'tanh'"
+        StbuildError,
+        match=r"something else in a prefill of 21 tokens .*: the first op that differs is Map 'tanh'",
     ) as found:
         export_model(model, CONTEXT)
     assert "test_export_check.py:" in str(found.value.where)
@@ -90,7 +91,8 @@ def test_a_branch_on_two_tokens_is_found() -> None:
 def test_a_module_that_differs_when_it_is_exported_is_found() -> None:
     model = Branching(lambda x: x if torch.compiler.is_exporting() else x * 1.01)
     with pytest.raises(
-        StbuildError, match="the module is not what its export shows: the logits of 21 tokens from position 0 on"
+        StbuildError,
+        match="the module is not what its export shows: the logits of 21 tokens from position 0 on",
     ) as found:
         export_model(model, CONTEXT)
     assert "differ by 0.0099 of their size (0.0001 is allowed)" in found.value.message
@@ -103,7 +105,8 @@ def test_a_module_that_fails_when_it_is_called_is_refused() -> None:
         return x
 
     with pytest.raises(
-        StbuildError, match="Branching cannot be run with 21 tokens at position 0: RuntimeError: too many tokens"
+        StbuildError,
+        match="Branching cannot be run with 21 tokens at position 0: RuntimeError: too many tokens",
     ) as found:
         export_model(Branching(change), CONTEXT)
     assert "test_export_check.py:" in str(found.value.where)

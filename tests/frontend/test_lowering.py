@@ -9,13 +9,13 @@ import torch
 from torch import Tensor, nn
 
 from stbuild.errors import StbuildError
-from stbuild.frontend.float_weights import weights_of
 from stbuild.frontend.kvcache import TracedLayer, cache_of
 from stbuild.frontend.model_call import call
 from stbuild.frontend.model_graph import check_prefill, decode_graph, prefill_ops
-from stbuild.reference.floats import FloatReference
 from tests.floats import float_check
 from tests.models import ATTENTION_FORMS, decoder, tiny_llama
+from tests.module_weights import weights_of
+from tests.reference.float_reference import FloatReference
 
 CONTEXT = 32
 VARIANTS: dict[str, dict[str, Any]] = {
@@ -217,7 +217,9 @@ def test_a_mask_that_is_wrong_in_a_prefill_only_is_refused_at_its_attention() ->
             return result
 
     decode_graph(Blind(None), name="odd", context=CONTEXT)
-    with pytest.raises(StbuildError, match=r"^aten\.scaled_dot_\S+ in inner\.layers\.0\.attn: at position 0 ") as e:
+    with pytest.raises(
+        StbuildError, match=r"aten\.scaled_dot_\S+ in inner\.layers\.0\.attn: at position 0 "
+    ) as e:
         prefill_ops(Blind(None), context=CONTEXT)
     assert str(e.value.where).startswith("tests/models.py:")
 
@@ -226,7 +228,7 @@ def test_a_rotary_embedding_of_each_head_s_own_is_refused_at_its_operator() -> N
     model = decoder()
     model.frequency = nn.Buffer(model.frequency * torch.tensor([1.0, 2.0])[:, None, None])
     with pytest.raises(
-        StbuildError, match=r"^aten\.add\.Tensor in layers\.0\.attn: the rotary embedding differs between"
+        StbuildError, match=r"aten\.add\.Tensor in layers\.0\.attn: the rotary embedding differs between"
     ) as e:
         decode_graph(model, name="odd", context=CONTEXT)
     assert str(e.value.where).startswith("tests/models.py:")

@@ -74,7 +74,7 @@ def random_graph(seed: int, sizes: Sizes = ANY) -> Graph:
 
 
 def _sharing_a_table(block: Block, random: Random, rotary_dim: int, rows: int) -> Block:
-    """All ops that rotate do so by `rotary_dim` elements of one table; of several rows each run has its own."""
+    """All ops that rotate share a table for `rotary_dim` elements; of several rows each run has its own."""
 
     def shared(op: Op) -> Op:
         if not isinstance(op, Rotary):

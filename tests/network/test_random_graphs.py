@@ -29,7 +29,7 @@ Form = Callable[[Design, Process], bool]
 FORMS: dict[str, Form] = {
     "attention over all positions": lambda _, p: isinstance(p.op, Attention) and not p.op.windows,
     "attention in a window": lambda _, p: isinstance(p.op, Attention) and len(set(p.op.windows)) == 1,
-    "attention in windows that differ": lambda _, p: isinstance(p.op, Attention) and len(set(p.op.windows)) > 1,
+    "windows that differ": lambda _, p: isinstance(p.op, Attention) and len(set(p.op.windows)) > 1,
     "attention with sinks": lambda _, p: isinstance(p.op, Attention) and p.op.sinks is not None,
     "attention with slopes": lambda _, p: isinstance(p.op, Attention) and p.op.slopes != (),
     "attention with a soft cap": lambda _, p: isinstance(p.op, Attention) and p.op.cap != 0,

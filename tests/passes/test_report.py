@@ -17,7 +17,7 @@ def test_it_names_what_the_design_has() -> None:
     assert "  weight channels  4 in 2 matmul units of 2 lanes\n" in text
     for name in (*(op.name for op in DESIGN.matmuls), *(kernel.name for kernel in DESIGN.kernels)):
         assert f" {name} " in text, name
-    assert f"weights, 4 channels: " in text and "  logits " in text
+    assert "weights, 4 channels: " in text and "  logits " in text
 
 
 def test_the_deepest_streams_come_first_and_commands_not_at_all() -> None:

@@ -9,7 +9,6 @@ from torch import nn
 from stbuild.codegen.kernels import kernel_files
 from stbuild.codegen.system import system_file
 from stbuild.errors import StbuildError
-from stbuild.frontend.float_weights import ModuleWeights
 from stbuild.frontend.model_graph import decode_graph
 from stbuild.frontend.weights import index_of, uses_of
 from stbuild.ir.formats import USUAL, Formats
@@ -20,6 +19,7 @@ from stbuild.stage.formats import proposed, said
 from tests.accelerator import platform
 from tests.floats import float_check, run_of
 from tests.models import decoder, tiny_llama
+from tests.module_weights import ModuleWeights
 from tests.stage.test_float_check import LayerScale, with_ffn
 
 
