@@ -77,7 +77,7 @@ def test_another_image_is_another_uuid(tmp_path: Path) -> None:
 
 
 def unit_names(ip_layout: bytes) -> tuple[str, ...]:
-    """The `kernel:unit` names of an IP_LAYOUT section: a count, then entries of 80 bytes that end with one."""
+    """The `kernel:unit` names of an IP_LAYOUT section: a count, then entries of 80 bytes that end so."""
     (count,) = struct.unpack_from("<i", ip_layout)
     names = (ip_layout[8 + 80 * i :][16:80] for i in range(count))
     return tuple(name.rstrip(b"\0").decode() for name in names)
