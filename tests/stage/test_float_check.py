@@ -1,6 +1,7 @@
 """A model that its graph or the card's integers do not hold fails the build, with the op by name."""
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -8,10 +9,17 @@ import torch
 from torch import Tensor, nn
 
 from stbuild.errors import StbuildError
+from stbuild.frontend.export import export_model
+from stbuild.frontend.exported import write_exported
+from stbuild.frontend.model_graph import ModelGraph, decode_graph
+from stbuild.frontend.runnable import PREFILL_TOKENS
+from stbuild.passes.numerics import FixNumerics
 from stbuild.reference.agreement import Agreement
 from stbuild.stage.float_report import checked, closing_line
+from stbuild.stage.float_run import FloatRun, float_run, loaded_once
 from tests.floats import float_check, run_of
 from tests.models import decoder, tiny_llama
+from tests.module_weights import weights_of
 
 
 class Ffn(nn.Module):
@@ -173,3 +181,30 @@ def test_a_function_whose_inputs_share_a_segment_of_its_table_is_found() -> None
         layer.mlp.up.weight.mul_(0.01)
     with pytest.raises(StbuildError, match=r"Map 'sub' in layers\.\*\.mlp: from exact operands its integers"):
         float_check(model)
+
+
+def exported_run(module: nn.Module, traced: ModelGraph, folder: Path) -> FloatRun:
+    """The run of `traced` with the programs of `module` in the place of a module."""
+    write_exported(export_model(module, 32), folder)
+    graph = FixNumerics()(traced.graph)
+    weights = weights_of(module, graph, 32)
+    model = loaded_once(folder, 32)
+    return float_run(model, graph, weights, traced.tables, last_tokens=PREFILL_TOKENS)
+
+
+def test_exported_programs_are_compared_as_a_module_is(tmp_path: Path) -> None:
+    module = tiny_llama()
+    run = exported_run(module, decode_graph(module, name="tiny", context=32), tmp_path)
+    line = closing_line(run, *checked(run, {}))
+    assert line.startswith("the graph is the model within ")
+    assert "21 tokens from position 0, 3 from 29" in line
+
+
+def test_a_program_that_the_graph_is_not_is_found_with_its_op(tmp_path: Path) -> None:
+    traced = decode_graph(with_ffn(torch.relu), name="tiny", context=32)
+    run = exported_run(with_ffn(torch.nn.functional.silu), traced, tmp_path)
+    with pytest.raises(
+        StbuildError,
+        match=r"the logits of 3 tokens from position 29 on .* departs is Map 'relu' in layers\.0\.mlp",
+    ):
+        checked(run, {})
