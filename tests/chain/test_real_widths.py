@@ -28,6 +28,7 @@ VOCABULARY = 512
 NO_TOKENS = {"bos_token_id": None, "eos_token_id": None, "pad_token_id": None, "vocab_size": VOCABULARY}
 LAYERS = {**NO_TOKENS, "num_hidden_layers": 2}
 LLAMA = {**LAYERS, "hidden_size": 4096, "intermediate_size": 11008, "num_attention_heads": 32}
+BLOOM = {"vocab_size": VOCABULARY, "n_layer": 2, "bos_token_id": 1, "eos_token_id": 2, "pad_token_id": 3}
 MPT = {"vocab_size": VOCABULARY, "d_model": 4096, "n_heads": 32, "n_layers": 2, "max_seq_len": 2048}
 LONGROPE = {
     "rope_type": "longrope", "rope_theta": 1e4, "factor": 32.0, "original_max_position_embeddings": 4096,
@@ -60,10 +61,8 @@ MODELS = {
         **LAYERS, "hidden_size": 4544, "num_attention_heads": 71, "multi_query": True, "parallel_attn": True,
         "bias": False, "alibi": False, "new_decoder_architecture": False,
     }),
-    "bloom_560m": Real(kind="Bloom", seconds=2.8, sizes={"vocab_size": VOCABULARY, "hidden_size": 1024, "n_layer": 2,
-                                            "n_head": 16}),
-    "bloom_7b1": Real(kind="Bloom", seconds=8.1, sizes={"vocab_size": VOCABULARY, "hidden_size": 4096, "n_layer": 2,
-                                           "n_head": 32}),
+    "bloom_560m": Real(kind="Bloom", seconds=2.8, sizes={**BLOOM, "hidden_size": 1024, "n_head": 16}),
+    "bloom_7b1": Real(kind="Bloom", seconds=8.1, sizes={**BLOOM, "hidden_size": 4096, "n_head": 32}),
     "mpt_7b": Real(kind="Mpt", seconds=4.7, sizes={**MPT, "attn_config": {"clip_qkv": 8.0, "alibi": True}}),
     "phi3_mini_128k": Real(kind="Phi3", seconds=8.3, sizes={
         **LAYERS, "hidden_size": 3072, "intermediate_size": 8192, "num_attention_heads": 32,
@@ -88,8 +87,10 @@ MODELS = {
         **LAYERS, "hidden_size": 1024, "intermediate_size": 3072, "num_attention_heads": 16,
         "num_key_value_heads": 8, "head_dim": 128, "tie_word_embeddings": True,
     }),
-    "gpt2_xl": Real(kind="GPT2", seconds=1.5, sizes={"vocab_size": VOCABULARY, "n_embd": 1600, "n_layer": 2, "n_head": 25,
-                                        "n_positions": 1024}),
+    "gpt2_xl": Real(kind="GPT2", seconds=1.5, sizes={
+        "vocab_size": VOCABULARY, "n_embd": 1600, "n_layer": 2, "n_head": 25, "n_positions": 1024,
+        "bos_token_id": None, "eos_token_id": None,
+    }),
 }  # fmt: skip
 FEW_SECONDS = 7.0
 CHOSEN = [

@@ -1,33 +1,21 @@
 """LoRA: ranks that are multiples of 32 are two linear layers; others are refused, or merged when asked."""
 
-import copy
-from dataclasses import replace
-
 import numpy as np
 import pytest
 
 from stbuild.errors import StbuildError
 from stbuild.frontend.checkpoint import open_weights
 from stbuild.frontend.lora import merge_lora
-from stbuild.frontend.model_graph import ModelGraph, decode_graph
+from stbuild.frontend.model_graph import decode_graph
 from stbuild.frontend.module_run import ModuleRun
-from stbuild.frontend.side_by_side import with_merged
 from stbuild.ops.linear import Linear
 from stbuild.passes.numerics import FixNumerics
 from stbuild.stage.float_report import checked
 from stbuild.stage.float_run import float_run
 from tests.floats import float_check
-from tests.lora import KINDS, lora_decoder, merged_by_hand
-from tests.models import Decoder, decoder
+from tests.lora import KINDS, lora_decoder, merged_by_hand, merged_graph
+from tests.models import decoder
 from tests.module_weights import weights_of
-
-
-def merged_graph(model: Decoder, context: int = 32) -> tuple[Decoder, ModelGraph]:
-    """A copy of `model` with its LoRA modules merged, and its graph."""
-    plain = copy.deepcopy(model)
-    derived = merge_lora(plain)
-    traced = decode_graph(plain, name="tiny", context=context)
-    return plain, replace(traced, graph=with_merged(traced.graph, derived))
 
 
 @pytest.mark.parametrize("kind", ["peft", "loralib"])
