@@ -66,7 +66,7 @@ def random_graph(seed: int, sizes: Sizes = ANY) -> Graph:
     parts = range(random.choice((1, 1, 2, 3)))
     blocks += [_layers(random, f"part_{number}", width, carried, sizes) for number in parts]
     blocks.append(_head(random, width, carried))
-    rotary, rows = random.choice((8, 16)), random.choice((1, 1, 2))
+    rotary, rows = random.choice((8, 16)), random.choice((1, 2))
     rotates = any(isinstance(op, Rotary) for block in blocks for op in block.ops)
     tables = (PositionTable(name="rotary", width=2 * rotary * rows),) if rotates else ()
     shared = tuple(_sharing_a_table(block, random, rotary, rows) for block in blocks)
