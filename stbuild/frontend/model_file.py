@@ -93,7 +93,11 @@ def _check_result(value: Any, name: str, kind: type, wanted: str, source: Module
     if value is None:
         found = "None"
     else:
-        found = f"the class {value.__name__}" if isinstance(value, type) else f"a {type(value).__name__}"
+        found = (
+            f"the class {value.__name__}"
+            if isinstance(value, type)
+            else f"an object of type {type(value).__name__}"
+        )
     where = _line(getattr(source, name), path)
     raise StbuildError(f"{name}() returns {found}, not {wanted}", where=where)
 
