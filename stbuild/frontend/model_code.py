@@ -49,7 +49,7 @@ def is_model_file(file: str) -> bool:
 
 
 def reason_of(error: BaseException) -> str:
-    """The kind of an exception and the first line of what it says; a second if the first ends with a colon."""
+    """The kind of an exception and the first line of what it says; two if the first ends with a colon."""
     if isinstance(error, SystemExit):
         return f"it ends the program (sys.exit({'' if error.code is None else error.code}))"
     lines = [line.strip() for line in str(error).strip().splitlines()]
