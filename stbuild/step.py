@@ -66,9 +66,9 @@ class Step(Generic[F]):
 
     A field is annotated `F`, `F | None` or `tuple[F, ...]` (files and folders), the same of `str`, `int`,
     `float` or an enum (settings), `bool` (a flag), or with a dataclass, which the command reads from a JSON
-    file. A rule makes a `Step[File]` and hands it to `ctx.step`; its action runs `python -m` the module, where
-    `main` makes the equal `Step[Path]` of the command line and runs it. The class is the action's mnemonic,
-    its docstring what `--help` says. Rules import the module, so heavy imports stand inside `run`.
+    file. A rule makes a `Step[File]` and hands it to `ctx.step`; its action runs `python -m` the module, in
+    which `main` makes the equal `Step[Path]` of the command line and runs it. The class is the action's
+    mnemonic, its docstring what `--help` says. Rules import the module, so heavy imports stand inside `run`.
     """
 
     def __init_subclass__(cls) -> None:
@@ -86,7 +86,7 @@ class Step(Generic[F]):
 
 @dataclass(frozen=True, kw_only=True)
 class Parameter:
-    """A field of a step: values of `kind` (the type variable F: files), several, or None, if it takes that."""
+    """A field of a step: a value of `kind` (F is a file), several if `many`, perhaps none if `optional`."""
 
     name: str
     about: str
@@ -138,7 +138,8 @@ class Parameter:
 
 def parameters_of(kind: type[Step[Any]]) -> tuple[Parameter, ...]:
     """The fields of a step in their order."""
-    return _parameters(kind)
+    hashable: Any = kind  # mypy takes a class of frozen values for one that has no hash itself
+    return _parameters(hashable)
 
 
 def arguments(step: Step[F], file_of: Callable[[str, object], F]) -> Iterator[str | tuple[str, Any]]:

@@ -1,6 +1,5 @@
 """What the reference, teacher-forced over a device's tokens, says: the same digests as the device's."""
 
-
 from stbuild.chain.record import PromptTokens, Record, digest, hidden_key
 from stbuild.ir.graph import Graph
 from stbuild.reference.interpreter import OUTPUTS, Outcome, Reference

@@ -6,14 +6,14 @@ from typing import Protocol
 
 from tokenizers import Tokenizer
 
+from stbuild.chain.float_run import FloatRun, Outcome, float_run, loaded_once
+from stbuild.chain.float_verdict import MAX_ERROR, Verdict
 from stbuild.frontend.checkpoint import open_checkpoint
 from stbuild.frontend.tables import read_tables
 from stbuild.frontend.tokenizer_files import TOKENIZER_FILE
 from stbuild.ir.graph import Graph
 from stbuild.reference.agreement import MAX_SATURATED, MAX_VANISHED, MIN_COSINE, Agreement
 from stbuild.reference.departure import relative_error
-from stbuild.chain.float_run import FloatRun, Outcome, float_run, loaded_once
-from stbuild.chain.float_verdict import MAX_ERROR, Verdict
 
 TEXT = (
     "The capital of France is Paris, and the capital of Italy is Rome. Both cities lie on a river and are"

@@ -3,11 +3,11 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from stbuild.chain.float_run import FloatRun, Outcome
 from stbuild.errors import StbuildError
 from stbuild.ir.op import Op
 from stbuild.reference.agreement import MAX_OWN_ERROR, MIN_COSINE, Agreement, OwnError
 from stbuild.reference.departure import GraphValues, ModelValues, errors_by_prompt, relative_error
-from stbuild.chain.float_run import FloatRun, Outcome
 
 MAX_ERROR = 1e-4
 """Of a token's logits: the graph in float32 against the model in float32."""

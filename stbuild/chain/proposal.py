@@ -3,14 +3,14 @@
 from collections.abc import Iterator
 from dataclasses import replace
 
+from stbuild.chain.float_report import RunFiles, checked, closing_line, load_run
+from stbuild.chain.float_run import FloatRun
 from stbuild.errors import StbuildError
 from stbuild.ir.formats import USUAL, Formats, formats_text
 from stbuild.ir.graph import Graph
 from stbuild.passes.numerics import FixNumerics, free_values
 from stbuild.passes.residual import residual_values
 from stbuild.reference.ranges import Ranges
-from stbuild.chain.float_report import RunFiles, checked, closing_line, load_run
-from stbuild.chain.float_run import FloatRun
 
 
 def checked_proposal(files: RunFiles, graph: Graph, lines: dict[str, str]) -> tuple[Formats, str]:

@@ -55,7 +55,11 @@ class Package(Step[F]):
         )
         texts = tuple(self.tokenizer / t for t in TEXT_FILES if (self.tokenizer / t).is_file())
         write_bundle(
-            self.bundle, manifest, xclbin=_xclbin(self, design), weights=self.memory, texts=(*texts, *self.beside)
+            self.bundle,
+            manifest,
+            xclbin=_xclbin(self, design),
+            weights=self.memory,
+            texts=(*texts, *self.beside),
         )
 
 

@@ -54,9 +54,7 @@ def _exported(step: Trace[Path]) -> None:
     model = read_exported(step.model)
     if model.decode.context != step.context:
         message = f"the model was exported for a context of {model.decode.context}, not of {step.context}"
-        raise StbuildError(
-            message, where=str(step.model), hint="export it again, or set `context` to that"
-        )
+        raise StbuildError(message, where=str(step.model), hint="export it again, or set `context` to that")
     _write(step, checked_graph(model, name=step.name, context=step.context), {})
 
 

@@ -7,9 +7,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from stbuild.chain.float_report import checked, closing_line
 from stbuild.errors import StbuildError
 from stbuild.reference.agreement import Agreement
-from stbuild.stage.float_report import checked, closing_line
 from tests.floats import float_check, run_of
 from tests.models import decoder, tiny_llama
 

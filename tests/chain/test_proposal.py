@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import nn
 
+from stbuild.chain.proposal import proposed, said
 from stbuild.codegen.kernels import kernel_files
 from stbuild.codegen.system import system_file
 from stbuild.errors import StbuildError
@@ -16,11 +17,10 @@ from stbuild.ir.formats import USUAL, Formats
 from stbuild.passes.numerics import FixNumerics
 from stbuild.passes.pipeline import plan
 from stbuild.passes.sizes import SizeOverrides
-from stbuild.stage.formats import proposed, said
 from tests.accelerator import platform
+from tests.chain.test_float_check import LayerScale, with_ffn
 from tests.floats import float_check, run_of
 from tests.models import decoder, tiny_llama
-from tests.stage.test_float_check import LayerScale, with_ffn
 
 
 def small_layer_scale() -> Any:

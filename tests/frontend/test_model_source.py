@@ -69,7 +69,7 @@ def test_the_stage_does_not_import_torch_for_it(tmp_path: Path) -> None:
     block = "import sys; sys.modules['torch'] = None; sys.modules['transformers'] = None\n"
     options = ("graph", "tables", "names", "lines", "text")
     argv = ["trace", "--model", "model.py", "--context", "8", "--name", "x", *(f"--{o}={o}" for o in options)]
-    run = f"import runpy; sys.argv = {argv!r}; runpy.run_module('stbuild.stage.trace', run_name='__main__')"
+    run = f"import runpy; sys.argv = {argv!r}; runpy.run_module('stbuild.steps.trace', run_name='__main__')"
     root = str(Path(__file__).resolve().parents[2])
     done = subprocess.run(
         [sys.executable, "-c", f"{block}sys.path.insert(0, {root!r})\n{run}"],

@@ -1,29 +1,23 @@
 """Smoke prompts become ids and are checked before anything is compiled; nothing is left out in silence."""
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
 
 from stbuild.errors import StbuildError
-from stbuild.stage.prompts import prompt_ids
-from stbuild.stage.weights import check_tokenizer
+from stbuild.steps.prompts import SmokePrompts, prompt_ids
+from stbuild.steps.weights import check_tokenizer
 
 CONTEXT, VOCABULARY = 16, 258
 
 
 def wanted(
-    *, texts: tuple[str, ...] = (), tokens: tuple[tuple[int, ...], ...] = (), **more: Any
-) -> dict[str, Any]:
+    *, texts: tuple[str, ...] = (), tokens: tuple[tuple[int, ...], ...] = (), new_tokens: int = 2,
+    system: str = "",
+) -> SmokePrompts:  # fmt: skip
     """What a project asks for."""
-    return {
-        "texts": list(texts),
-        "tokens": [list(ids) for ids in tokens],
-        "new_tokens": 2,
-        "system": "",
-        **more,
-    }
+    return SmokePrompts(texts=texts, tokens=tokens, new_tokens=new_tokens, system=system)
 
 
 @pytest.fixture
@@ -72,7 +66,7 @@ def test_the_last_new_token_needs_no_position(tmp_path: Path) -> None:
         ),
     ],
 )
-def test_a_prompt_that_cannot_be_run(folder: Path, asked: dict[str, Any], sentence: str) -> None:
+def test_a_prompt_that_cannot_be_run(folder: Path, asked: SmokePrompts, sentence: str) -> None:
     with pytest.raises(StbuildError, match=sentence):
         prompt_ids(asked, folder, VOCABULARY, CONTEXT)
 

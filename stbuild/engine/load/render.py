@@ -35,9 +35,7 @@ def render(
     return Rendered(command=command, read=tuple(read), written=tuple(written))
 
 
-def _text(
-    item: Argument, free: Container[str], read: dict[File, None], written: dict[File, None]
-) -> str:
+def _text(item: Argument, free: Container[str], read: dict[File, None], written: dict[File, None]) -> str:
     match item:
         case tuple():
             return "".join(_text(part, free, read, written) for part in item)

@@ -7,6 +7,9 @@ from stbuild.engine.graph.artifact import File, Origin, Tree
 from stbuild.engine.load.render import Argument
 from stbuild.step import Parameter, Role, Step, arguments, parameters_of
 
+PLUGIN_MODULES = "stbuild_plugins."
+"""What the names of modules begin with that are loaded from a file of a plugin folder."""
+
 
 def step_argv(step: Step[File], file_of: Callable[[str, object], File]) -> tuple[Argument, ...]:
     """`python -m` the step's module with its arguments; `file_of` makes an input of a record."""
@@ -15,10 +18,13 @@ def step_argv(step: Step[File], file_of: Callable[[str, object], File]) -> tuple
 
 def step_problem(step: Step[File], free: Container[str]) -> str:
     """The first file that its field does not take, as a sentence, or ''; those in `free` nobody makes yet."""
-    for parameter in parameters_of(type(step)):
+    kind = type(step)
+    if kind.__module__.startswith(PLUGIN_MODULES):
+        return f"step {kind.__name__} stands in the file of a rule; put it into a module of a package"
+    for parameter in parameters_of(kind):
         for value in parameter.values(step) if parameter.is_file else ():
             if problem := _file_problem(parameter, value, free):
-                return f"{type(step).__name__}: {parameter.name} {problem}"
+                return f"{kind.__name__}: {parameter.name} {problem}"
     return ""
 
 

@@ -204,9 +204,7 @@ def _package(ctx: Context[Any], target: str, found: Installed, linked: File) -> 
     """The last step on Versal."""
     xclbin = ctx.output("packaged.xclbin")
     ctx.step(
-        VppPackage(
-            linked=linked, target=target, platform=found.platform.vitis_platform, xclbin=xclbin
-        ),
+        VppPackage(linked=linked, target=target, platform=found.platform.vitis_platform, xclbin=xclbin),
         tools=("v++",),
         policy=found.policy(hours=4, memory_mb=8_000, cpu=1, licence="vitis_hls"),
     )
