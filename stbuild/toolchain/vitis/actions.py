@@ -4,7 +4,7 @@ import os
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
-from stbuild.api import Context, File, Policy, Resources, StbuildError, Toolchain
+from stbuild.api import Context, File, Policy, Resources, StbuildError, Toolchain, Tree
 from stbuild.platform import DspKind, Platform
 from stbuild.providers import HlsInfo, KernelsInfo, LinkInfo
 from stbuild.toolchain.vitis.find import Vitis, find_platform, find_vitis, refused_version
@@ -98,19 +98,23 @@ def _compile(ctx: Context[Any], target: str, hls: HlsInfo, defines: tuple[str, .
             licence="vitis_hls",
         ),
     )
+    return KernelsInfo(objects=objects, hls=hls, report=_judge_kernels(ctx, found, objects, hls))
+
+
+def _judge_kernels(ctx: Context[Any], found: Installed, objects: Tree, hls: HlsInfo) -> File:
     report, text, summary = ctx.output("kernels.json"), ctx.output("kernels.txt"), ctx.output("summary.json")
     ctx.step(
         JudgeKernels(
             objects=objects,
             kernels=hls.kernels,
-            strict=settings.strict_ii,
+            strict=found.settings.strict_ii,
             report=report,
             text=text,
             summary=summary,
         )
     )
     ctx.summary(summary)
-    return KernelsInfo(objects=objects, hls=hls, report=report)
+    return report
 
 
 def _link(
@@ -138,6 +142,15 @@ def _link(
             hours=settings.hours, memory_mb=settings.memory_mb, cpu=settings.jobs, licence="vitis"
         ),
     )
+    report = _judge_link(ctx, target, found, kernels, reports, timed=on_card)
+    xclbin = _package(ctx, target, found, linked) if versal else linked
+    beside = () if on_card else (_emconfig(ctx, found),)
+    return LinkInfo(hls=kernels.hls, xclbin=xclbin, report=report, beside=beside)
+
+
+def _judge_link(
+    ctx: Context[Any], target: str, found: Installed, kernels: KernelsInfo, reports: Tree, *, timed: bool
+) -> File:
     report, text, summary = ctx.output("link.json"), ctx.output("link.txt"), ctx.output("summary.json")
     ctx.step(
         JudgeLink(
@@ -145,17 +158,15 @@ def _link(
             cfg=kernels.hls.cfg,
             kernels=kernels.report,
             target=target,
-            slack_ns=settings.slack_ns,
-            timed=on_card,
+            slack_ns=found.settings.slack_ns,
+            timed=timed,
             report=report,
             text=text,
             summary=summary,
         )
     )
-    xclbin = _package(ctx, target, found, linked) if versal else linked
-    beside = () if on_card else (_emconfig(ctx, found),)
     ctx.summary(summary)
-    return LinkInfo(hls=kernels.hls, xclbin=xclbin, report=report, beside=beside)
+    return report
 
 
 def installed(ctx: Context[Any], target: str) -> Installed:
