@@ -63,7 +63,7 @@ def test_not_a_text(tmp_path: Path) -> None:
         check_source(tmp_path / "model.py")
 
 
-def test_the_stage_does_not_import_torch_for_it(tmp_path: Path) -> None:
+def test_the_step_does_not_import_torch_for_it(tmp_path: Path) -> None:
     """A syntax error is told though torch cannot even be imported."""
     (tmp_path / "model.py").write_text("def model(:\n")
     block = "import sys; sys.modules['torch'] = None; sys.modules['transformers'] = None\n"
