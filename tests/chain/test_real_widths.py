@@ -19,9 +19,9 @@ from stbuild.passes.numerics import FixNumerics
 from stbuild.passes.pipeline import plan
 from stbuild.passes.sizes import SizeOverrides
 from stbuild.reference.departure import relative_error
-from stbuild.stage.float_report import checked
-from stbuild.stage.float_run import float_run
-from stbuild.stage.float_verdict import MAX_ERROR
+from stbuild.chain.float_report import checked
+from stbuild.chain.float_run import float_run
+from stbuild.chain.float_verdict import MAX_ERROR
 from tests.accelerator import platform
 
 VOCABULARY = 512

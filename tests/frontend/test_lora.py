@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 
+from stbuild.chain.float_report import checked
+from stbuild.chain.float_run import float_run
 from stbuild.errors import StbuildError
 from stbuild.frontend.checkpoint import open_weights
 from stbuild.frontend.lora import merge_lora
@@ -10,8 +12,6 @@ from stbuild.frontend.model_graph import decode_graph
 from stbuild.frontend.module_run import ModuleRun
 from stbuild.ops.linear import Linear
 from stbuild.passes.numerics import FixNumerics
-from stbuild.stage.float_report import checked
-from stbuild.stage.float_run import float_run
 from tests.floats import float_check
 from tests.lora import KINDS, lora_decoder, merged_by_hand, merged_graph
 from tests.models import decoder
