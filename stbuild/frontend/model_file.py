@@ -50,18 +50,6 @@ def load_model(path: Path, *, lora_merged: bool = False) -> LoadedModel:
     return LoadedModel(module=module.eval(), weight_names=names, merged=merged)
 
 
-def load_real_model(path: Path, *, lora_merged: bool = False) -> nn.Module:
-    """Run `model()` of the file at `path` with parameters in memory, for a run in float32."""
-    module = _called(_imported(path), "model", path)
-    assert isinstance(module, nn.Module)
-    if lora_merged:
-        merge_lora(module)
-        for owner in module.modules():
-            if any(p.is_meta for p in owner.parameters(recurse=False)):
-                owner.to_empty(device="cpu", recurse=False)
-    return module.eval()
-
-
 def _imported(path: Path) -> ModuleType:
     spec = importlib.util.spec_from_file_location(f"stbuild_model_{path.stem}", path)
     assert spec is not None and spec.loader is not None

@@ -8,12 +8,14 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from stbuild.chain.english import float_logits
 from stbuild.chain.float_report import checked, closing_line
 from stbuild.chain.float_run import FloatRun, float_run, loaded_once
 from stbuild.errors import StbuildError
 from stbuild.frontend.export import export_model
 from stbuild.frontend.exported import write_exported
 from stbuild.frontend.model_graph import ModelGraph, decode_graph
+from stbuild.frontend.module_run import ModuleRun
 from stbuild.frontend.runnable import PREFILL_TOKENS
 from stbuild.passes.numerics import FixNumerics
 from stbuild.reference.agreement import Agreement
@@ -208,3 +210,16 @@ def test_a_program_that_the_graph_is_not_is_found_with_its_op(tmp_path: Path) ->
         match=r"the logits of 3 tokens from position 29 on .* departs is Map 'relu' in layers\.0\.mlp",
     ):
         checked(run, {})
+
+
+def test_the_measure_of_accuracy_runs_programs_as_it_runs_a_module(tmp_path: Path) -> None:
+    module = tiny_llama()
+    traced = decode_graph(module, name="tiny", context=32)
+    run = exported_run(module, traced, tmp_path)
+    own = ModuleRun(module=module, context=16)
+    tokens = tuple(range(1, 14))
+    by_programs, by_module = (
+        float_logits(model, traced.graph, run.weights)(tokens) for model in (run.model(), own)
+    )
+    assert by_module.shape == (13, 64)
+    torch.testing.assert_close(by_programs, by_module, rtol=1e-4, atol=1e-4)

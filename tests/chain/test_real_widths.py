@@ -10,6 +10,9 @@ from typing import Any
 import pytest
 import transformers
 
+from stbuild.chain.float_report import checked
+from stbuild.chain.float_run import float_run
+from stbuild.chain.float_verdict import MAX_ERROR
 from stbuild.frontend.checkpoint import open_weights
 from stbuild.frontend.hollow import hollow_parameters
 from stbuild.frontend.model_graph import check_prefill, decode_graph, prefill_ops
@@ -19,9 +22,6 @@ from stbuild.passes.numerics import FixNumerics
 from stbuild.passes.pipeline import plan
 from stbuild.passes.sizes import SizeOverrides
 from stbuild.reference.departure import relative_error
-from stbuild.chain.float_report import checked
-from stbuild.chain.float_run import float_run
-from stbuild.chain.float_verdict import MAX_ERROR
 from tests.accelerator import platform
 
 VOCABULARY = 512

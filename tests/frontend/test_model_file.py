@@ -34,7 +34,8 @@ CASES = {
     ),
     "none": ("\n\ndef model():\n    pass\n", r"model.py:3: model\(\) returns None, not a torch.nn.Module"),
     "installed": (
-        "from transformers import MptConfig\ndef model():\n    return MptConfig(attn_config={'clip_qkv': 8})\n",
+        "from transformers import MptConfig\n"
+        "def model():\n    return MptConfig(attn_config={'clip_qkv': 8})\n",
         r"model.py:3: model\(\) failed: StrictDataclassFieldValidationError: Validation error for field"
         r" 'clip_qkv': TypeError: Field 'clip_qkv' with value 8 doesn't match",
     ),
