@@ -17,7 +17,7 @@ class FloatCheck:
 
 @rule
 def float_check(ctx: Context[FloatCheck]) -> FloatCheckInfo:
-    """Fails with the first op that departs when the graph is not the model, or the integers not the graph."""
+    """Fails with the first op that differs when the graph is not the model, or the integers not the graph."""
     trace, weights = ctx.attrs.trace, ctx.attrs.weights
     report, summary = ctx.output("report.txt"), ctx.output("summary.json")
     ctx.runnable(("cat", report))

@@ -15,13 +15,13 @@ from tests.module_weights import weights_of
 
 def run_of(
     model: nn.Module, traced: ModelGraph | None = None, *, context: int = 32, formats: Formats = USUAL,
-    apart: bool = False,
+    forked: bool = False,
 ) -> FloatRun:  # fmt: skip
     """The run of `model` with its own weights, rounded for the card in groups of 32."""
     traced = traced or decode_graph(model, name="tiny", context=context)
     graph = FixNumerics(formats=formats)(traced.graph)
     own = ModuleRun(module=model, context=context)
-    return float_run(lambda: own, graph, weights_of(model, graph, 32), traced.tables, apart=apart)
+    return float_run(lambda: own, graph, weights_of(model, graph, 32), traced.tables, forked=forked)
 
 
 def float_check(

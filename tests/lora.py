@@ -8,9 +8,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from stbuild.frontend.checked_graph import with_merged
 from stbuild.frontend.lora import merge_lora
 from stbuild.frontend.model_graph import ModelGraph, decode_graph
-from stbuild.frontend.side_by_side import with_merged
 from tests.models import Decoder, decoder
 
 

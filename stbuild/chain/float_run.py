@@ -16,9 +16,9 @@ from stbuild.frontend.derived_weights import known_uses
 from stbuild.frontend.runnable import LAST_TOKENS, Runnable
 from stbuild.frontend.weights import Checkpoint, Uses, uses_of
 from stbuild.ir.graph import Graph
-from stbuild.reference.apart import Apart, SharedMatrices
 from stbuild.reference.dual_run import DualRun, Matrix, Sample, matrix_of
 from stbuild.reference.floats import Tokens
+from stbuild.reference.forked import ForkedProcess, SharedMatrices
 from stbuild.reference.lockstep import Lockstep
 from stbuild.step import uncollected
 
@@ -51,8 +51,8 @@ class FloatRun:
     """A model (without parameters' memory), its graph after the numerics pass, and their numbers.
 
     `last_tokens` is the length of the prompt at the context's end. `text` is what to say to a model that has
-    learnt a language; without it, any ids. With `apart`, a model whose matrices fit into memory is made, with
-    all that it imports, while another process runs the graph.
+    learnt a language; without it, any ids. If `forked`, a process of its own runs the graph while this one
+    makes the model, with all that it imports; its matrices must fit into memory.
     """
 
     model: Callable[[], Runnable]
@@ -62,7 +62,7 @@ class FloatRun:
     uses: Uses
     tables: Mapping[str, NDArray[np.float32]]
     text: tuple[int, ...] = ()
-    apart: bool = False
+    forked: bool = False
 
     @cached_property
     def prompts(self) -> tuple[Tokens, Tokens]:
@@ -83,8 +83,8 @@ class FloatRun:
         self, watcher: Watcher, seen: Callable[[Tensor], None] | None = None, *, shown: int = 0,
     ) -> Outcome:  # fmt: skip
         """All prompts by module and graph; `seen` gets what the module makes of prompt `shown`."""
-        if self.apart and 4 * self._matrix_elements() <= CAPACITY:
-            return self._run_apart(watcher, seen, shown)
+        if self.forked and 4 * self._matrix_elements() <= CAPACITY:
+            return self._run_forked(watcher, seen, shown)
         step: Lockstep[Matrix] = Lockstep(
             lambda name: matrix_of(self.weights.matrix(name)), lambda matrix: matrix.bytes, CAPACITY
         )
@@ -92,7 +92,7 @@ class FloatRun:
         first, second, graph = step.run((*models, lambda: self._twin(step.get, watcher)))
         return Outcome(module=torch.cat((first, second)), graph=graph)
 
-    def _run_apart(self, watcher: Watcher, seen: Any, shown: int) -> Outcome:
+    def _run_forked(self, watcher: Watcher, seen: Any, shown: int) -> Outcome:
         matrices = SharedMatrices({name: self.uses.shapes[name] for name in self.uses.matrices})
 
         def graph() -> tuple[Any, Any]:
@@ -102,7 +102,7 @@ class FloatRun:
                 matrices.done()
             return self._twin(made.__getitem__, watcher).numpy(), watcher
 
-        with Apart(graph) as there, ThreadPoolExecutor(2) as pool:
+        with ForkedProcess(graph) as there, ThreadPoolExecutor(2) as pool:
             models = self._models(lambda name: matrices.get(name, there), seen, shown)
             first, second = pool.map(lambda job: job(), models)
             logits, back = there.result()
@@ -159,7 +159,7 @@ def _noise(shape: torch.Size) -> Tensor:
     return torch.empty(shape).uniform_(0.5, 1.5, generator=torch.Generator().manual_seed(0))
 
 
-def loaded_once(path: Path, context: int, *, lora_merged: bool = False) -> Callable[[], Runnable]:
+def lazy_model(path: Path, context: int, *, lora_merged: bool = False) -> Callable[[], Runnable]:
     """Makes the model of a file, or of a folder with exported programs, when it is asked for.
 
     Most of the time goes into what the file imports.
@@ -183,9 +183,9 @@ def loaded_once(path: Path, context: int, *, lora_merged: bool = False) -> Calla
 
 def float_run(
     model: Callable[[], Runnable], graph: Graph, weights: Checkpoint, tables: Any,
-    text: tuple[int, ...] = (), *, last_tokens: int = LAST_TOKENS, apart: bool = False,
+    text: tuple[int, ...] = (), *, last_tokens: int = LAST_TOKENS, forked: bool = False,
 ) -> FloatRun:  # fmt: skip
     """A run of `graph`, which the numerics pass has fixed, beside what `model` makes."""
     uses = known_uses(uses_of(graph), graph.derived)
     return FloatRun(model=model, graph=graph, weights=weights, uses=uses, tables=tables, text=text,
-                    last_tokens=last_tokens, apart=apart)  # fmt: skip
+                    last_tokens=last_tokens, forked=forked)  # fmt: skip

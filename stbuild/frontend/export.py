@@ -6,9 +6,9 @@ from torch import nn
 from transformers import PreTrainedModel
 
 from stbuild.errors import StbuildError
-from stbuild.frontend.borrowed import borrowed
 from stbuild.frontend.export_check import check_export
 from stbuild.frontend.exported import ExportedModel
+from stbuild.frontend.prepared_module import prepared_for_export
 from stbuild.frontend.runnable import PREFILL_TOKENS
 from stbuild.frontend.trace import trace
 
@@ -24,7 +24,7 @@ def export_model(module: nn.Module, context: int | None = None) -> ExportedModel
     Raises StbuildError if the programs compute something else than the module.
     """
     positions = _positions(module, context)
-    with ALONE, borrowed(module):
+    with ALONE, prepared_for_export(module):
         decode = trace(module, context=positions)
         prefill = trace(module, context=positions, tokens=min(PREFILL_TOKENS, positions))
         exported = ExportedModel(decode=decode, prefill=prefill)

@@ -15,12 +15,12 @@ from torch import Tensor, nn
 from stbuild.errors import StbuildError
 from stbuild.frontend.exported import ExportedModel
 from stbuild.frontend.exported_run import Memory, empty_memory, logits_by_calls, vocabulary
-from stbuild.frontend.fetching import Fetching
-from stbuild.frontend.hollow import without_storage
 from stbuild.frontend.kvcache import TracedLayer, cache_of
+from stbuild.frontend.meta_parameters import without_parameter_memory
 from stbuild.frontend.model_call import call
 from stbuild.frontend.model_code import model_code
 from stbuild.frontend.model_graph import check_prefill, decode_graph, prefill_ops
+from stbuild.frontend.parameter_fetching import ParameterFetching
 from stbuild.frontend.runnable import LAST_TOKENS
 
 MAX_ERROR = 1e-4
@@ -88,9 +88,9 @@ def _by_module(module: nn.Module, numbers: Numbers, ids: Sequence[int], start: i
     pairs = zip(memory[:half], memory[half:], strict=True)
     layers = [TracedLayer(keys, values, positions[0]) for keys, values in pairs]
     what = f"{type(module).__name__} cannot be run with {len(ids)} tokens at position {start}"
-    with without_storage(module) as names, torch.no_grad(), model_code(what):
+    with without_parameter_memory(module) as names, torch.no_grad(), model_code(what):
         owners = {id(p): names[n] for n, p in module.named_parameters(remove_duplicate=False)}
-        with Fetching(owners, numbers):
+        with ParameterFetching(owners, numbers):
             logits = call(module, torch.tensor([list(ids)]), positions, cache_of([*layers]), context)
     return logits[0].float().clone()
 

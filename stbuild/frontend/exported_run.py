@@ -9,9 +9,9 @@ from torch import Tensor
 from torch.export.graph_signature import InputKind
 
 from stbuild.frontend.exported import ExportedModel
-from stbuild.frontend.fetching import Fetching, Parameters, Seen
 from stbuild.frontend.model_code import model_code
 from stbuild.frontend.module_run import repeated
+from stbuild.frontend.parameter_fetching import ParameterFetching, Parameters, Seen
 from stbuild.frontend.trace import TracedModel
 
 _COPY = torch.ops.aten.index_copy.default
@@ -110,7 +110,7 @@ class _Call:
                 owners[id(known[target])] = self.traced.names[target.removeprefix("model.")]
         run = _Interpreter(self.traced, place)
         what = f"the exported program cannot be run with {len(tokens)} tokens at position {start}"
-        with torch.no_grad(), model_code(what), Fetching(owners, self.parameters, self.seen):
+        with torch.no_grad(), model_code(what), ParameterFetching(owners, self.parameters, self.seen):
             made: Sequence[Tensor] = run.run(*inputs)
         return made
 

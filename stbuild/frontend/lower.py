@@ -18,9 +18,9 @@ from torch.export.graph_signature import InputKind, InputSpec, OutputKind
 from stbuild.errors import StbuildError
 from stbuild.frontend import (
     lower_attention,
-    lower_extremes,
     lower_layout,
     lower_linear,
+    lower_minmax,
     lower_norm,
     lower_parameters,
     lower_pointwise,
@@ -44,7 +44,7 @@ LOWERED = (
 """What exists, for the message about what does not."""
 TABLE: dict[Any, Callable[[Call], Any]] = {
     **lower_layout.TABLE, **lower_linear.TABLE, **lower_norm.TABLE, **lower_attention.TABLE,
-    **lower_pointwise.TABLE, **lower_scores.TABLE, **lower_extremes.TABLE,
+    **lower_pointwise.TABLE, **lower_scores.TABLE, **lower_minmax.TABLE,
 }  # fmt: skip
 _NO_PARAMETERS = (lower_layout.filled, lower_linear.embedding)
 """What takes from a parameter its shape alone, or its rows."""

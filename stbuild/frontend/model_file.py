@@ -15,8 +15,8 @@ from typing import Any
 from torch import nn
 
 from stbuild.errors import StbuildError
-from stbuild.frontend.hollow import hollow_parameters
 from stbuild.frontend.lora import merge_lora
+from stbuild.frontend.meta_parameters import parameters_on_meta
 from stbuild.frontend.model_code import model_code, model_line, place_of, reason_of
 from stbuild.frontend.model_source import DECLARE, FUNCTION, check_source, not_python
 from stbuild.ir.derived import Derived
@@ -38,7 +38,7 @@ def load_model(path: Path, *, lora_merged: bool = False) -> LoadedModel:
     """Run `model()` of the file at `path` without giving its parameters memory; merge LoRA if asked to."""
     check_source(path)
     source = _imported(path)
-    with hollow_parameters():
+    with parameters_on_meta():
         module = _called(source, "model", path)
     _check_result(module, "model", nn.Module, "a torch.nn.Module", source, path)
     names = _called(source, "weight_names", path) if hasattr(source, "weight_names") else {}

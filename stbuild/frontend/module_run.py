@@ -10,11 +10,11 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel
 from transformers.cache_utils import CacheLayerMixin
 
-from stbuild.frontend.fetching import Fetching, Parameters, Seen
-from stbuild.frontend.hollow import without_storage
 from stbuild.frontend.kvcache import cache_of
+from stbuild.frontend.meta_parameters import without_parameter_memory
 from stbuild.frontend.model_call import call, use_sdpa
 from stbuild.frontend.model_code import model_code
+from stbuild.frontend.parameter_fetching import ParameterFetching, Parameters, Seen
 from stbuild.frontend.rope import fix_frequencies
 
 
@@ -43,11 +43,11 @@ class ModuleRun:
             use_sdpa(model)
         ids = torch.tensor([list(tokens)])
         positions = torch.arange(start, start + len(tokens))[None]
-        with without_storage(model) as names, torch.no_grad():
+        with without_parameter_memory(model) as names, torch.no_grad():
             owners = {id(p): names[n] for n, p in model.named_parameters(remove_duplicate=False)}
             cache = cache_of(_Layers(positions[0], context))
             what = f"{type(model).__name__} cannot be run with {len(tokens)} tokens at position {start}"
-            with model_code(what), Fetching(owners, parameters, seen):
+            with model_code(what), ParameterFetching(owners, parameters, seen):
                 logits = call(model, ids, positions, cache, context)
         return logits[0].float().clone()
 

@@ -5,7 +5,7 @@ from typing import Protocol, Self
 
 from torch import Tensor
 
-from stbuild.frontend.fetching import Parameters, Seen
+from stbuild.frontend.parameter_fetching import Parameters, Seen
 
 PREFILL_TOKENS = 3
 """Tokens of the traced prefill: any number above one shows how tokens are laid out."""

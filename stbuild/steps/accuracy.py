@@ -27,7 +27,7 @@ class Accuracy(Step[F]):
     def run(self: "Accuracy[Path]") -> None:
         from stbuild.chain.english import english_tokens, exact_logits, float_logits, report
         from stbuild.chain.fixed_graph import fixed_graph
-        from stbuild.chain.float_run import loaded_once
+        from stbuild.chain.float_run import lazy_model
         from stbuild.frontend.checkpoint import open_checkpoint
         from stbuild.frontend.tables import read_tables
         from stbuild.ops.files import read_graph
@@ -45,7 +45,7 @@ class Accuracy(Step[F]):
         exact = Reference(graph=fixed, weights=weights, tables=read_tables(self.tables))
         tokens = english_tokens(self.tokenizer, self.tokens)
         window = min(self.window, graph.context)
-        model = loaded_once(self.model, window, lora_merged=self.merge_lora)()
+        model = lazy_model(self.model, window, lora_merged=self.merge_lora)()
         floats = float_logits(model, graph, weights)
         found = measure(exact_logits(exact), floats, tokens, window)
         text = report(found, weights.source)

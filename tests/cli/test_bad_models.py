@@ -110,7 +110,7 @@ def test_a_model_that_is_another_one_for_long_prompts(models: WorkspaceFolder) -
     """The build of the whole chain fails, at the line that the traced graph has wrong."""
     told = refusal(models, "branch")
     assert told.startswith("error: branch/model.py:19: the graph is not the model: the logits of 21 tokens")
-    assert "the first op that departs is Map 'silu' in mixer" in told
+    assert "the first op that differs is Map 'silu' in mixer" in told
 
 
 def without(state: State) -> State:

@@ -27,7 +27,7 @@ class Parameters(Protocol):
         ...
 
 
-class Fetching(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch is untyped here
+class ParameterFetching(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch is untyped here
     """Puts a parameter's values in its place as an operator reads it.
 
     `owners` has the name of each parameter by the id of the tensor that stands for it.
