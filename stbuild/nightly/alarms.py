@@ -3,10 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
+from itertools import pairwise
+from statistics import median
 
 import numpy as np
 
-from stbuild.nightly.charts import first_alarms
+from stbuild.nightly.charts import FirstAlarms, first_alarms
 from stbuild.nightly.values import Better, Point, Series
 
 
@@ -73,7 +75,27 @@ def alarms(series: Series, points: Sequence[Point]) -> tuple[Alarm, ...]:
 
     What is exact is reported at any change, what is measured as `stbuild.nightly.charts` says.
     """
-    return tuple(_exact(series, points) if series.exact else _measured(series, points))
+    return alarms_of_all([(series, points)])[0]
+
+
+def alarms_of_all(histories: Sequence[tuple[Series, Sequence[Point]]]) -> list[tuple[Alarm, ...]]:
+    """The alarms of each series; those of one length are looked at together, which is faster."""
+    found: list[list[Alarm]] = [_exact(*each) if each[0].exact else [] for each in histories]
+    pending = {number: 0 for number, (series, _) in enumerate(histories) if not series.exact}
+    while pending:
+        by_length: dict[int, list[int]] = {}
+        for number, begin in pending.items():
+            by_length.setdefault(len(histories[number][1]) - begin, []).append(number)
+        began, pending = pending, {}
+        for length, numbers in by_length.items():
+            tails = [histories[number][1][began[number] :] for number in numbers]
+            first = first_alarms(np.array([[point.value for point in tail] for tail in tails], np.float64))
+            for row, number in enumerate(numbers):
+                if first.found[row] < length:
+                    series = histories[number][0]
+                    found[number].append(_measured(series, tails[row], first, row))
+                    pending[number] = began[number] + int(first.since[row])
+    return [tuple(each) for each in found]
 
 
 def _exact(series: Series, points: Sequence[Point]) -> list[Alarm]:
@@ -87,30 +109,19 @@ def _exact(series: Series, points: Sequence[Point]) -> list[Alarm]:
             old=before.value,
             new=point.value,
         )
-        for before, point in zip(points, points[1:], strict=False)
+        for before, point in pairwise(points)
         if before.value != point.value
     ]
 
 
-def _measured(series: Series, points: Sequence[Point]) -> list[Alarm]:
-    values = np.array([point.value for point in points], np.float64)
-    found: list[Alarm] = []
-    begin = 0
-    while begin < len(points):
-        first = first_alarms(values[None, begin:])
-        night, since = begin + int(first.found[0]), begin + int(first.since[0])
-        if night == len(points):
-            break
-        found.append(
-            Alarm(
-                series=series,
-                change=Change.LARGE if first.large[0] else Change.SMALL,
-                before=points[since - 1],
-                since=points[since],
-                found=points[night],
-                old=float(np.median(values[begin:since])),
-                new=float(np.median(values[since : night + 1])),
-            )
-        )
-        begin = since
-    return found
+def _measured(series: Series, points: Sequence[Point], first: FirstAlarms, row: int) -> Alarm:
+    since, night = int(first.since[row]), int(first.found[row])
+    return Alarm(
+        series=series,
+        change=Change.LARGE if first.large[row] else Change.SMALL,
+        before=points[since - 1],
+        since=points[since],
+        found=points[night],
+        old=median(point.value for point in points[:since]),
+        new=median(point.value for point in points[since : night + 1]),
+    )

@@ -49,9 +49,9 @@ class FirstAlarms:
 def first_alarms(histories: Floats) -> FirstAlarms:
     """The first alarm of each row of `histories` (`[histories, nights]`).
 
-    Large shifts: the moving sum of three nights (finite moving average; Lai, 1974), the best chart for a shift
-    that is to be found within three nights. Small shifts: Page's CUSUM (1954), of which a step must remain
-    when a straight line is fitted beside it.
+    Large shifts: the moving sum of three nights (finite moving average; Lai, 1974), the best chart for a
+    shift that is to be found within three nights. Small shifts: Page's CUSUM (1954), of which a step must
+    remain when a straight line is fitted beside it.
     """
     scores = score(histories)
     rows, nights = histories.shape

@@ -30,7 +30,8 @@ _NORMAL = 12.0
 _STEEP = 3.5
 """Slope, in its own standard errors, above which a history has a trend."""
 
-_TABLE = np.array([NormalDist().inv_cdf((i + 0.5) / 20_000) for i in range(20_000)])
+_SHARES = (np.arange(20_000) + 0.5) / 20_000
+_QUANTILES = np.array([NormalDist().inv_cdf(share) for share in _SHARES])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,7 +60,7 @@ def score(histories: Floats) -> Scores:
 
 def normal_quantile(share: Floats) -> Floats:
     """The standard normal value below which `share` lies (0 < share < 1)."""
-    return np.interp(share * len(_TABLE) - 0.5, np.arange(len(_TABLE)), _TABLE)
+    return np.interp(share, _SHARES, _QUANTILES)
 
 
 def _rank(past: Floats, value: Floats) -> Floats:
