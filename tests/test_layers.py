@@ -39,9 +39,10 @@ ALLOWED: dict[str, set[str]] = {
     "providers": {"platform", "errors", "engine"},  # of the engine only File and Tree, which rules hand on
     "api": {"engine", "platform", "target", "providers", "errors"},
     "console": {"errors", "engine"},
+    "report": {"nightly", "errors"},
     "library": {"engine", "console", "frontend", "runtime", "package", "errors", "layout"},
     "nightly": {"library", "engine", "runtime", "package", "errors", "layout"},
-    "cli": {"nightly", "library", "engine", "console", "api", "errors", "layout", "runtime", "toolchain"},
+    "cli": {"report", "nightly", "library", "engine", "console", "api", "errors", "layout", "runtime", "toolchain"},
     "__main__": {"engine", "cli"},
 }
 """What each part of stbuild may import of the others."""
