@@ -27,7 +27,7 @@ _CAP = 4.0
 _NORMAL = 12.0
 """Jarque-Bera statistic below which noise counts as normal: 0.25 % of normal histories exceed it."""
 
-_STEEP = 3.5
+_STEEP = 3.0
 """Slope, in its own standard errors, above which a history has a trend."""
 
 _SHARES = (np.arange(20_000) + 0.5) / 20_000
