@@ -27,7 +27,7 @@ def xclbin_package(ctx: Context[XclbinPackage]) -> BundleInfo:
             hint="give `weights` that have one, or leave `system` out",
         )
     memory, bundle = ctx.output_tree("memory"), ctx.output_tree("bundle")
-    settings = {"platform": ctx.platform, "target": ctx.target, "system": ctx.attrs.system}
+    settings = {"platform": ctx.platform, "target": ctx.target, "system": ctx.attrs.system, "cpu": ctx.cpu}
     params = ctx.params("params.json", settings)
     source = ("--source", weights.source) if weights.source else ()
     ctx.stage(

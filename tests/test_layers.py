@@ -24,7 +24,7 @@ ALLOWED: dict[str, set[str]] = {
     "pack": {"ir", "ops", "errors"},
     "codegen": {"ir", "ops", "platform", "errors"},
     "timing": {"ir", "platform", "errors"},
-    "toolchain": {"platform", "errors", "api", "providers", "package"},
+    "toolchain": {"platform", "errors", "layout", "api", "providers", "package"},
     "runtime": {"package", "errors", "layout"},
     "engine": {"errors", "layout", "platform", "target"},
     "stage": {
@@ -35,7 +35,8 @@ ALLOWED: dict[str, set[str]] = {
     "api": {"engine", "platform", "target", "providers", "errors"},
     "console": {"errors", "engine"},
     "library": {"engine", "console", "frontend", "runtime", "package", "errors", "layout"},
-    "cli": {"library", "engine", "console", "api", "errors", "layout", "runtime", "toolchain"},
+    "publish": {"library", "engine", "runtime", "package", "errors", "layout"},
+    "cli": {"publish", "library", "engine", "console", "api", "errors", "layout", "runtime", "toolchain"},
     "__main__": {"engine", "cli"},
 }
 """What each part of stbuild may import of the others."""

@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 
 from stbuild.engine.execution.build import Options, Report
+from stbuild.engine.execution.failure import Failure
 from stbuild.engine.graph.artifact import Tree
 from stbuild.engine.graph.graph import TargetNode
 from stbuild.engine.load.workspace import Workspace
@@ -43,6 +44,14 @@ def build(opened: Session, options: Options, *, command: str, began: float) -> R
         seconds=round(report.seconds, 3),
     )
     return report
+
+
+def failed(failure: Failure, workspace: Workspace) -> StbuildError:
+    """The sentence for a build that ended with this failure."""
+    line = failure.line.removeprefix("error: ")
+    what = f"{failure.label}: {failure.mnemonic} {failure.reason}"
+    hint = f"log: {workspace.root / failure.log}" if failure.log else failure.hint
+    return StbuildError(line or what, hint=hint, exit_code=1)
 
 
 def summary_of(opened: Session, label: str) -> dict[str, str]:

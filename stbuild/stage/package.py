@@ -56,7 +56,7 @@ def main(args: Namespace) -> None:
         xclbin=f"{design.name}.xclbin",
         model=_model(design, serde.read(WeightIndex, Path(args.index)), tokenizer, params["system"]),
         arguments=tuple(_arguments(design, weights)),
-        cpu_flags=cpu_flags(),
+        cpu_flags=cpu_flags(params["cpu"]),
         clock_mhz=clock_mhz,
     )
     texts = tuple(tokenizer / t for t in TEXT_FILES if (tokenizer / t).is_file())

@@ -129,6 +129,11 @@ class CallResolver:
         """The chosen build target."""
         return self._analysis.configuration.target
 
+    @property
+    def cpu(self) -> str:
+        """The chosen processor of the host."""
+        return self._analysis.configuration.cpu
+
     def platform(self) -> Any:
         """The chosen platform."""
         return self._analysis.platform()

@@ -14,6 +14,10 @@ class Scope(Protocol):
     def target(self) -> str:
         """The chosen build target."""
 
+    @property
+    def cpu(self) -> str:
+        """The chosen processor of the host."""
+
     def platform(self) -> Any:
         """The chosen platform."""
 

@@ -1,0 +1,43 @@
+"""`verify`: checks signatures, digests and versions of what is published, or of a folder that was fetched."""
+
+import tempfile
+from pathlib import Path
+
+from stbuild.errors import StbuildError
+from stbuild.publish.fetched import is_fetched, verify_folder
+from stbuild.publish.oci import Descriptor
+from stbuild.publish.reference import parse_reference
+from stbuild.publish.resolving import Artefact, resolve, trusted_key
+from stbuild.publish.signing import read_public_key
+from stbuild.publish.storage import Storage, open_storage
+from stbuild.publish.transfer import each_at_once
+
+
+def verify(text: str, *, key: Path | None) -> Artefact:
+    """The artefact, once everything that is signed of it holds: a fetched folder, or what a reference leads to."""
+    folder = Path(text).expanduser().absolute()
+    if is_fetched(folder):
+        if key is None:
+            raise StbuildError("a folder is verified with a key", where=text, hint="give --key FILE.pub")
+        return verify_folder(folder, read_public_key(key)).artefact
+    reference = parse_reference(text)
+    trusted = trusted_key(reference, key)
+    with open_storage(reference) as storage:
+        found = resolve(storage, reference, trusted)
+        _check_contents(storage, found.manifest.layers)
+    if found.config.elsewhere:
+        with open_storage(parse_reference(found.config.weights_from)) as other:
+            _check_contents(other, found.config.elsewhere)
+    return found
+
+
+def _check_contents(storage: Storage, contents: tuple[Descriptor, ...]) -> None:
+    """Get each content and drop it; getting checks it."""
+    with tempfile.TemporaryDirectory(prefix="stbuild-verify-") as folder:
+
+        def one(content: Descriptor) -> None:
+            target = Path(folder, content.hex)
+            storage.get(content, target, lambda _: None)
+            target.unlink()
+
+        each_at_once(one, {each.digest: each for each in contents}.values())
