@@ -80,7 +80,9 @@ def add_graph_options(parser: argparse.ArgumentParser) -> None:
     """The options of every command that reads BUILD files."""
     parser.add_argument("--platform", help="the card, see `stbuild platforms`")
     parser.add_argument("--target", help="sw_emu (an emulated card, needs g++ only), hw_emu or hw")
-    parser.add_argument("--cpu", help="make host code for native (default) or for a baseline such as x86-64-v3")
+    parser.add_argument(
+        "--cpu", help="make host code for native (default) or for a baseline such as x86-64-v3"
+    )
     parser.add_argument(
         "--cache-dir", help="the cache of results (default: $STBUILD_CACHE, ~/.cache/stbuild)"
     )

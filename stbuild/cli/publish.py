@@ -22,7 +22,9 @@ def declare(parser: argparse.ArgumentParser) -> None:
     """The arguments of this command."""
     add = parser.add_argument
     add("label", metavar="LABEL", help="a project's folder")
-    add("destination", metavar="DESTINATION", help="oci://HOST/REPOSITORY:TAG, or a folder, perhaps with :TAG")
+    add(
+        "destination", metavar="DESTINATION", help="oci://HOST/REPOSITORY:TAG, or a folder, perhaps with :TAG"
+    )
     about = f"the private key that signs: a PEM file, or a signer's URI such as gcpkms:… (default: ${_KEY})"
     add("--key", metavar="KEY", help=about)
     add("--public-key", metavar="FILE", help="the public key of a signer's URI")

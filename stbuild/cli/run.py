@@ -25,7 +25,10 @@ from stbuild.publish.reference import is_reference
 def declare(parser: argparse.ArgumentParser) -> None:
     """The arguments of this command; all others belong to the program."""
     parser.add_argument(
-        "label", nargs="?", metavar="LABEL", help="a project's folder, a target that can run, or a publication: oci://…"
+        "label",
+        nargs="?",
+        metavar="LABEL",
+        help="a project's folder, a target that can run, or a publication: oci://…",
     )
     parser.add_argument("--key", metavar="FILE", help="with oci://…: the publisher's public key")
     add_build_options(parser)

@@ -8,7 +8,11 @@ from pathlib import Path
 def declare(parser: argparse.ArgumentParser) -> None:
     """The arguments of this command."""
     add = parser.add_argument
-    add("reference", metavar="REFERENCE", help="oci://HOST/REPOSITORY:TAG, or a folder that was published or fetched")
+    add(
+        "reference",
+        metavar="REFERENCE",
+        help="oci://HOST/REPOSITORY:TAG, or a folder that was published or fetched",
+    )
     add("--key", metavar="FILE", help="the publisher's public key, which is remembered for the place")
     add("--verbose", "-v", action="store_true", help="tell more")
 

@@ -1,4 +1,4 @@
-"""The processors that the kernel image of an emulated card may be made for, and what they must be able to do."""
+"""The processors that the image of an emulated card may be made for, and what they must be able to do."""
 
 from collections.abc import Mapping
 

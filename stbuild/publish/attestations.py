@@ -88,10 +88,7 @@ def _attested(found: dict[str, list[Statement]], where: str) -> Attested:
     newest: Any = found[provenance.PREDICATE][-1].predicate
     try:
         releases = tuple(release.release_of(each.predicate) for each in found.get(release.PREDICATE, ()))
-        return Attested(
-            asked=provenance.asked_of(newest), made=provenance.made_by(newest), releases=releases
-        )
+        return Attested(asked=provenance.asked_of(newest), made=provenance.made_by(newest), releases=releases)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         message = f"a signed statement is not as this stbuild writes it: {error}"
         raise StbuildError(message, where=where, exit_code=1) from None
-

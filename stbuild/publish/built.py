@@ -40,8 +40,6 @@ def built(opened: Session, label: Label, configuration: Configuration) -> Built:
         files=tuple(files_of(opened, outputs)),
         steps=steps,
         materials=materials_of(steps, programs),
-        asked=Asked(
-            label=str(label), platform=configuration.platform, target=configuration.target, cpu=cpu
-        ),
+        asked=Asked(label=str(label), platform=configuration.platform, target=configuration.target, cpu=cpu),
         commit=commit_of(opened.workspace.root, {path for step in steps for path in step.sources}),
     )

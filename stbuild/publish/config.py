@@ -39,7 +39,9 @@ class BundleConfig:
             "cpu": self.cpu,
         }
         if self.elsewhere:
-            files = [{"path": f.annotations[TITLE], "digest": f.digest, "size": f.size} for f in self.elsewhere]
+            files = [
+                {"path": f.annotations[TITLE], "digest": f.digest, "size": f.size} for f in self.elsewhere
+            ]
             fields |= {"weightsFrom": self.weights_from, "elsewhere": files}
         return canonical(fields)
 

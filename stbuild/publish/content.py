@@ -1,4 +1,4 @@
-"""Which files of a build are published, and under which paths: the bundle, the design, the C++ and the reports."""
+"""Which files of a build are published, and under which paths: bundle, design, C++ and reports."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +12,7 @@ from stbuild.publish.oci import FILE_TYPE, TITLE, Descriptor
 BUNDLE_FOLDER = "bundle"
 WEIGHTS = f"{BUNDLE_FOLDER}/weights/"
 TARGETS = (BUNDLE, "partition", "hls", "deploy")
-"""What of a package is published. The lines of a summary are not: they tell of speed and of float rounding."""
+"""What of a package is published. Summaries are not: they tell of speed and of the rounding of floats."""
 
 
 @dataclass(frozen=True, kw_only=True)

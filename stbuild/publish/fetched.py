@@ -1,4 +1,4 @@
-"""A fetched artefact: a folder with its files and, in `.publication`, the signed parts that vouch for them."""
+"""A fetched artefact: a folder with its files and, in `.publication`, the signed parts."""
 
 import hashlib
 import os

@@ -98,4 +98,3 @@ def _copied(found: Fetched, to: Path) -> Fetched:
     finally:
         shutil.rmtree(made, ignore_errors=True)
     return Fetched(folder=to, artefact=found.artefact)
-

@@ -1,4 +1,4 @@
-"""Requests to a registry: credentials, tokens and redirects, and a sentence for each way in which they fail."""
+"""Requests to a registry: credentials, tokens, redirects, and a sentence for each way in which they fail."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -6,9 +6,10 @@ from urllib.parse import urlsplit
 
 import requests
 from requests.adapters import HTTPAdapter
+from urllib3.util import Retry
 
 from stbuild.errors import StbuildError
-from stbuild.publish.credentials import Credentials, credentials_for
+from stbuild.publish.credentials import credentials_for
 from stbuild.publish.reference import Reference
 from stbuild.publish.storage import CONNECTIONS
 
@@ -103,7 +104,9 @@ class Http:
 
     def _denied(self, answer: requests.Response, method: str) -> StbuildError:
         host, known = self._reference.host, self._credentials
-        what = "may not be written to" if answer.status_code == 403 and method != "GET" else "wants credentials"
+        what = (
+            "may not be written to" if answer.status_code == 403 and method != "GET" else "wants credentials"
+        )
         if known is None:
             hint = f"`docker login {host}` or `oras login {host}` keeps them"
             return StbuildError(f"the registry {host} {what}, and none are known", hint=hint, exit_code=1)
@@ -121,10 +124,14 @@ def _no_netrc(request: requests.PreparedRequest) -> requests.PreparedRequest:
 
 
 class _Adapter(HTTPAdapter):
-    """Keeps as many connections as are used at once, and sends in larger blocks than 16 KiB."""
+    """Keeps as many connections as are used at once, and sends in larger blocks than 16 KiB.
+
+    A question whose connection was closed meanwhile is asked again.
+    """
 
     def __init__(self) -> None:
-        super().__init__(pool_connections=CONNECTIONS, pool_maxsize=CONNECTIONS)
+        again = Retry(connect=1, read=2, redirect=0, status=0, other=0, allowed_methods={"GET", "HEAD"})
+        super().__init__(pool_connections=CONNECTIONS, pool_maxsize=CONNECTIONS, max_retries=again)
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
         super().init_poolmanager(*args, blocksize=_BLOCK, **kwargs)

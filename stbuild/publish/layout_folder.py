@@ -135,7 +135,9 @@ class LayoutFolder:
         path = self.root / _INDEX
         entries = _json(path).get("manifests")
         if not isinstance(entries, list) or not all(_is_entry(each) for each in entries):
-            raise StbuildError("the index is damaged: it has no list of manifests", where=str(path), exit_code=1)
+            raise StbuildError(
+                "the index is damaged: it has no list of manifests", where=str(path), exit_code=1
+            )
         return entries
 
 
@@ -164,7 +166,9 @@ def _refuse_other(root: Path) -> None:
         return
     if root.exists() and (not root.is_dir() or any(root.iterdir())):
         hint = "name an empty folder, one that does not exist, or one that was published to before"
-        raise StbuildError("this is no OCI image layout, and holds something else", where=str(root), hint=hint)
+        raise StbuildError(
+            "this is no OCI image layout, and holds something else", where=str(root), hint=hint
+        )
 
 
 def _json(path: Path) -> dict[str, Any]:

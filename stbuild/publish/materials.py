@@ -84,7 +84,9 @@ def _program(name: str, version: str, path: str) -> Iterator[Material]:
         return
     for part in _PROGRAMS_OF_COMPILER:
         real = _asked(path, part)
-        yield Material(kind=Kind.PROGRAM.value, name=f"{name}/{part}", version=version, digest=_digest_of(real))
+        yield Material(
+            kind=Kind.PROGRAM.value, name=f"{name}/{part}", version=version, digest=_digest_of(real)
+        )
 
 
 def _asked(compiler: str, part: str) -> str:

@@ -1,4 +1,4 @@
-"""SLSA provenance v1 as stbuild writes it: what was asked for, what it was made from, which actions made it."""
+"""SLSA provenance v1 as stbuild writes it: what was asked for, what from, and by which actions."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

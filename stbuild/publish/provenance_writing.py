@@ -18,7 +18,7 @@ _GIT_S = 30
 def provenance(
     asked: Asked, materials: Iterable[Material], steps: Iterable[Step], *, builder: str, commit: str
 ) -> dict[str, Any]:
-    """The predicate; it has no dates and no names of machines, so that two builds of the same are told alike."""
+    """The predicate, without dates and names of machines: two builds of the same are told alike."""
     sources = [{"name": "workspace", "digest": {"gitCommit": commit}}] if commit else []
     return {
         "buildDefinition": {

@@ -1,4 +1,4 @@
-"""Where something is published: `oci://HOST/REPOSITORY:TAG`, or a folder as `oci:PATH:TAG` or a plain path."""
+"""Where something is published: `oci://HOST/REPOSITORY:TAG`, or a folder as `oci:PATH:TAG` or a path."""
 
 import re
 from dataclasses import dataclass, replace
@@ -10,7 +10,9 @@ LATEST = "latest"
 _SCHEMES = {"oci://": "https", "oci+http://": "http"}
 _FOLDER = "oci:"
 _HOST = re.compile(r"[A-Za-z0-9.-]+(?::\d{1,5})?|\[[0-9a-fA-F:]+\](?::\d{1,5})?")
-_REPOSITORY = re.compile(r"[a-z0-9]+(?:(?:\.|_{1,2}|-+)[a-z0-9]+)*(?:/[a-z0-9]+(?:(?:\.|_{1,2}|-+)[a-z0-9]+)*)*")
+_REPOSITORY = re.compile(
+    r"[a-z0-9]+(?:(?:\.|_{1,2}|-+)[a-z0-9]+)*(?:/[a-z0-9]+(?:(?:\.|_{1,2}|-+)[a-z0-9]+)*)*"
+)
 _TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}")
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 _RESERVED = re.compile(r"sha256-[0-9a-f]{64}.*")
@@ -61,7 +63,9 @@ def _registry(text: str, body: str, scheme: str) -> Reference:
         raise _malformed(text, f"{host!r} is not a host" if host else "it names no host")
     rest, tag, digest = _version(text, rest)
     if not _REPOSITORY.fullmatch(rest):
-        raise _malformed(text, f"{rest!r} is not a repository (lower-case letters, digits, '/', '.', '_', '-')")
+        raise _malformed(
+            text, f"{rest!r} is not a repository (lower-case letters, digits, '/', '.', '_', '-')"
+        )
     local = _LOCAL.fullmatch(host) is not None
     chosen = "http" if local else scheme
     return Reference(tag=tag, digest=digest, host=host, repository=rest, scheme=chosen)

@@ -1,9 +1,9 @@
-"""A repository of a registry, by the OCI distribution specification: what was sent or got is not sent again."""
+"""A repository of a registry, by the OCI distribution specification."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self, TypeVar
 from urllib.parse import urljoin
 
 import requests
@@ -18,6 +18,7 @@ from stbuild.publish.storage import Progress
 
 _ATTEMPTS = 4
 """How often a content is taken up again after its connection was cut."""
+T = TypeVar("T")
 _BROKEN = (requests.ConnectionError, requests.Timeout)
 
 
@@ -42,7 +43,8 @@ class Registry:
     def put_manifest(self, data: bytes, name: str, artifact_type: str) -> None:
         """Store a manifest under a tag or its digest."""
         headers = {"Content-Type": MANIFEST_TYPE}
-        answer = self._http.ask("PUT", f"{self._base}/manifests/{name}", headers=headers, data=data)
+        url = f"{self._base}/manifests/{name}"
+        answer = _again(lambda: self._http.ask("PUT", url, headers=headers, data=data))
         if answer.status_code != 201:
             raise unexpected(answer, f"{self._place}:{name}")
         told = answer.headers.get("Docker-Content-Digest", digest_of(data))
@@ -57,38 +59,23 @@ class Registry:
         return answer.status_code == 200
 
     def put(self, content: Descriptor, source: Path, tell: Progress) -> None:
-        """Send a file, unless it is there; a cut connection goes on where it was cut."""
+        """Send a file, unless it is there."""
         if self.has(content):
             tell(content.size)
             return
-        with source.open("rb") as stream:
-
-            def body(start: int) -> Iterator[bytes]:
-                stream.seek(start)
-                while data := stream.read(CHUNK):
-                    yield data
-                    tell(len(data))
-
-            self._send(content, body)
+        self._send(content, lambda: _Body(source, content.size, tell))
 
     def put_bytes(self, content: Descriptor, data: bytes) -> None:
         """Send a small content, unless it is there."""
         if not self.has(content):
-            self._send(content, lambda start: iter([data[start:]] if data[start:] else []))
+            self._send(content, lambda: data)
 
     def get(self, content: Descriptor, target: Path, tell: Progress) -> None:
         """Get a blob; what a former attempt got, also one of another process, is not asked for again."""
         where = f"{self._place}@{content.digest}"
         with CheckedFile(content, target, where) as checked:
             tell(checked.written)
-            for attempt in range(_ATTEMPTS):
-                try:
-                    self._receive(content, checked, tell)
-                except _BROKEN:
-                    if attempt == _ATTEMPTS - 1:
-                        raise
-                if checked.complete:
-                    break
+            _again(lambda: self._receive(content, checked, tell))
             checked.take()
 
     def get_bytes(self, content: Descriptor) -> bytes:
@@ -128,50 +115,22 @@ class Registry:
         if answer.status_code not in (200, 206):
             raise unexpected(answer, self._place)
 
-    def _send(self, content: Descriptor, body: Callable[[int], Iterator[bytes]]) -> None:
-        """Open an upload, send the bytes, and close it with the digest, which the registry checks."""
+    def _send(self, content: Descriptor, body: Callable[[], Any]) -> None:
+        """Send a content whole; where its connection is cut, it is begun again."""
+        _again(lambda: self._upload(content, body()))
+
+    def _upload(self, content: Descriptor, body: Any) -> None:
+        """Open an upload and close it with the bytes and the digest, which the registry checks."""
         answer = self._http.ask("POST", f"{self._base}/blobs/uploads/", headers={"Content-Length": "0"})
         if answer.status_code != 202:
             raise unexpected(answer, self._place)
-        location, start = self._location(answer), 0
-        for attempt in range(_ATTEMPTS):
-            try:
-                location = self._patch(location, content, start, body)
-                break
-            except _BROKEN:
-                if attempt == _ATTEMPTS - 1:
-                    raise
-                location, start = self._progress(location)
+        location = urljoin(answer.url, answer.headers.get("Location", ""))
         mark = "&" if "?" in location else "?"
         url = f"{location}{mark}digest={content.digest.replace(':', '%3A')}"
-        answer = self._http.ask("PUT", url, headers={"Content-Length": "0"})
+        headers = {"Content-Type": "application/octet-stream", "Content-Length": str(content.size)}
+        answer = self._http.ask("PUT", url, headers=headers, data=body)
         if answer.status_code != 201:
             raise unexpected(answer, self._place)
-
-    def _patch(
-        self, location: str, content: Descriptor, start: int, body: Callable[[int], Iterator[bytes]]
-    ) -> str:
-        length = content.size - start
-        headers = {"Content-Type": "application/octet-stream", "Content-Length": str(length)}
-        headers |= {"Content-Range": f"{start}-{content.size - 1}"}
-        if length <= 0:
-            return location
-        answer = self._http.ask("PATCH", location, headers=headers, data=_Sized(body(start), length))
-        if answer.status_code != 202:
-            raise unexpected(answer, self._place)
-        return self._location(answer)
-
-    def _progress(self, location: str) -> tuple[str, int]:
-        """Where an upload that was cut goes on: its new location and how many bytes have come."""
-        answer = self._http.ask("GET", location)
-        if answer.status_code != 204:
-            raise unexpected(answer, self._place)
-        _, dash, last = answer.headers.get("Range", "").rpartition("-")
-        came = int(last) + 1 if dash and last.isdigit() and last != "0" else 0
-        return self._location(answer), came
-
-    def _location(self, answer: requests.Response) -> str:
-        return urljoin(answer.url, answer.headers.get("Location", ""))
 
     def _limited(self, answer: requests.Response, limit: int, name: str) -> bytes:
         found = b""
@@ -183,17 +142,30 @@ class Registry:
         return found
 
 
-class _Sized:
-    """A body of known length that is made as it is sent: without the length it would be sent in chunks."""
+class _Body:
+    """A file of known length that is read as it is sent: without the length it would be sent in chunks."""
 
-    def __init__(self, pieces: Iterator[bytes], length: int) -> None:
-        self._pieces, self._length = pieces, length
+    def __init__(self, source: Path, length: int, tell: Progress) -> None:
+        self._source, self._length, self._tell = source, length, tell
 
     def __len__(self) -> int:
         return self._length
 
     def __iter__(self) -> Iterator[bytes]:
-        return self._pieces
+        with self._source.open("rb") as stream:
+            while data := stream.read(CHUNK):
+                yield data
+                self._tell(len(data))
+
+
+def _again(work: Callable[[], T]) -> T:
+    """Do the work, also again while its connection is cut."""
+    for _ in range(_ATTEMPTS - 1):
+        try:
+            return work()
+        except _BROKEN:
+            continue
+    return work()
 
 
 def pieces(answer: requests.Response) -> Iterator[bytes]:

@@ -49,7 +49,7 @@ class Artefact:
 
 
 def trusted_key(reference: Reference, given: Path | None) -> Key:
-    """The publisher's key: the one that is given, which must be the one that was trusted before, if any was."""
+    """The publisher's key: the one that is given, which must be the one that was trusted before, if any."""
     if given is not None:
         key = read_public_key(given)
         refuse_other_key(reference.place, key_text(key))

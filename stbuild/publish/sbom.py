@@ -27,7 +27,7 @@ _TYPES = {
 def bill_of_materials(
     name: str, subject: str, files: Iterable[Descriptor], materials: Iterable[Material]
 ) -> dict[str, Any]:
-    """The predicate for the artefact `subject`; without a date and with a serial number made of the digest."""
+    """The predicate for the artefact `subject`; it has no date, and its serial number comes of the digest."""
     model = Component(
         name=name, type=ComponentType.MACHINE_LEARNING_MODEL, bom_ref=subject, hashes=[_hash(subject)]
     )

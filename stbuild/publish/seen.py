@@ -1,4 +1,4 @@
-"""What this user has seen of each place: whose key it has, what is published there, and the newest versions."""
+"""What this user has seen of each place: its key, what is published there, and the newest versions."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""in-toto statements in signed DSSE envelopes: keys, signing, and what an envelope says once it is verified."""
+"""in-toto statements in signed DSSE envelopes: keys, signing, and what a verified envelope says."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -43,7 +43,7 @@ class Statement:
 
 
 def open_signer(key: str, public: str | None) -> Signer:
-    """The signer of a PEM file, or of a URI of securesystemslib (gcpkms:, awskms:, hsm:, …) with its public key."""
+    """The signer of a PEM file, or of a URI of securesystemslib (gcpkms:, hsm:, …) with its public key."""
     scheme, colon, _ = key.partition(":")
     if not colon or Path(key).exists():
         return _file_signer(Path(key).expanduser())
@@ -142,7 +142,9 @@ def _file_signer(path: Path) -> Signer:
         hint = "a key with a password is for a signer of its own, such as hsm:"
         raise StbuildError("the key has a password", where=str(path), hint=hint) from None
     except (ValueError, UnsupportedAlgorithm, SigningError):
-        raise StbuildError("this is not a private key in PEM", where=str(path), hint=f"make one: {MAKE_KEY}") from None
+        raise StbuildError(
+            "this is not a private key in PEM", where=str(path), hint=f"make one: {MAKE_KEY}"
+        ) from None
 
 
 def _pem(path: Path) -> bytes:

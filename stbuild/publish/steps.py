@@ -32,8 +32,8 @@ class Step:
 def steps_of(opened: Session, outputs: list[File]) -> tuple[Step, ...]:
     """The actions that make these files, producers first, as they are after the build.
 
-    Of an action's outputs only those are told that are among the files or that another of these actions reads:
-    what was measured is neither.
+    Of their outputs only those are told that are among the files or that another of these actions reads: what
+    was measured is neither.
     """
     roots = list(dict.fromkeys(opened.graph.producer(file) for file in outputs))
     actions = [each for node in opened.graph.needed(roots) for each in _actions(opened, node)]

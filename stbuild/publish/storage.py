@@ -48,7 +48,9 @@ def open_storage(reference: Reference, *, write: bool = False) -> Iterator[Stora
         with LayoutFolder.open(reference.folder, write=write) as folder:
             yield folder
         return
-    from stbuild.publish.registry import Registry  # Late: a folder needs no network, whose imports take 0.2 s.
+    from stbuild.publish.registry import (
+        Registry,
+    )  # Late: a folder needs no network, whose imports take 0.2 s.
 
     with Registry(reference) as registry:
         yield registry

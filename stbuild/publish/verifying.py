@@ -14,7 +14,7 @@ from stbuild.publish.transfer import each_at_once
 
 
 def verify(text: str, *, key: Path | None) -> Artefact:
-    """The artefact, once everything that is signed of it holds: a fetched folder, or what a reference leads to."""
+    """The artefact of a fetched folder or a reference, once everything that is signed of it holds."""
     folder = Path(text).expanduser().absolute()
     if is_fetched(folder):
         if key is None:

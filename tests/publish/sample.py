@@ -9,7 +9,6 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from securesystemslib.signer import CryptoSigner
 
 from stbuild.package import xclbin
-from stbuild.package.axlf import Mode
 from stbuild.package.bundle import Manifest, Model, Provenance, ScalarArgument, write_bundle
 from stbuild.publish.built import Built
 from stbuild.publish.config import BundleConfig

@@ -155,7 +155,7 @@ def test_a_folder_with_other_files_is_refused(
     if what == "a link":
         (tmp_path / "elsewhere.cpp").write_text("void k() {}\n")
         cpp.symlink_to(tmp_path / "elsewhere.cpp")
-    with pytest.raises(StbuildError, match="is not a file of the artefact|is missing|cannot be read"):
+    with pytest.raises(StbuildError, match=r"is not a file of the artefact|is missing|cannot be read"):
         verify_all(str(found.folder), key=key.public)
 
 
@@ -171,7 +171,9 @@ def test_a_key_is_needed_once_and_another_one_is_refused(
         fetch(out, key=stranger.public)
     fetch(out, key=key.public)
     fetch(out, key=None)
-    with pytest.raises(StbuildError, match="the key is not the one with which this place was verified before"):
+    with pytest.raises(
+        StbuildError, match="the key is not the one with which this place was verified before"
+    ):
         fetch(out, key=stranger.public)
     with pytest.raises(StbuildError, match="the key is not the one"):
         put(sample(tmp_path / "b"), out, stranger)
