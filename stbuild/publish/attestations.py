@@ -20,6 +20,11 @@ EMPTY = b"{}"
 BOM_PREDICATE = "https://cyclonedx.org/bom"
 COUNT_LIMIT = 200
 BYTES_LIMIT = 64 << 20
+_NEEDED = {
+    provenance.PREDICATE: "provenance",
+    BOM_PREDICATE: "bill of materials",
+    release.PREDICATE: "release",
+}
 _COSIGN = {"dev.cosignproject.cosign/signature": ""}
 
 
@@ -67,7 +72,7 @@ def write_envelopes(storage: Storage, digest: str, envelopes: Sequence[bytes]) -
 
 
 def check(envelopes: Iterable[bytes], digest: str, keys: Sequence[Key], where: str) -> Attested:
-    """What is attested of the artefact; without provenance and bill of materials it is refused.
+    """What is attested of the artefact; without one of the three kinds it is refused.
 
     Statements of other keys count for nothing: anybody may attach them.
     """
@@ -76,7 +81,7 @@ def check(envelopes: Iterable[bytes], digest: str, keys: Sequence[Key], where: s
         statement = verify(data, keys, where)
         if statement is not None and statement.subject == digest:
             found.setdefault(statement.predicate_type, []).append(statement)
-    for kind, what in ((provenance.PREDICATE, "provenance"), (BOM_PREDICATE, "bill of materials")):
+    for kind, what in _NEEDED.items():
         if kind not in found:
             message = f"no {what} of {digest} is signed with the key"
             hint = "is it the publisher's key? give it by --key FILE.pub"
@@ -87,7 +92,7 @@ def check(envelopes: Iterable[bytes], digest: str, keys: Sequence[Key], where: s
 def _attested(found: dict[str, list[Statement]], where: str) -> Attested:
     newest: Any = found[provenance.PREDICATE][-1].predicate
     try:
-        releases = tuple(release.release_of(each.predicate) for each in found.get(release.PREDICATE, ()))
+        releases = tuple(release.release_of(each.predicate) for each in found[release.PREDICATE])
         return Attested(asked=provenance.asked_of(newest), made=provenance.made_by(newest), releases=releases)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         message = f"a signed statement is not as this stbuild writes it: {error}"

@@ -88,16 +88,13 @@ def sign(statement: Statement, signer: Signer) -> bytes:
 
 
 def verify(data: bytes, keys: Sequence[Key], where: str) -> Statement | None:
-    """What an envelope says, or None if none of the keys has signed it; a damaged one is refused.
-
-    The name of a key in the envelope decides nothing: each key is tried.
-    """
+    """What an envelope says, or None if none of the keys has signed it as it is; a damaged one is refused."""
     try:
         fields = parse_json(data)
         envelope = Envelope.from_dict(fields)
         if envelope.payload_type != PAYLOAD_TYPE:
             raise ValueError(f"its payload is {envelope.payload_type[:80]!r}")
-        if not any(_signed(envelope, key) for key in keys):
+        if canonical(envelope.to_dict()) != data or not any(_signed(envelope, key) for key in keys):
             return None
         return _statement(parse_json(envelope.payload))
     except (ValueError, KeyError, TypeError, AttributeError, SigningError) as error:
@@ -120,7 +117,7 @@ def _signed(envelope: Envelope, key: Key) -> bool:
             key.verify_signature(signature, text)
         except SigningError:
             continue
-        return True
+        return signature.keyid == key.keyid
     return False
 
 

@@ -6,7 +6,9 @@ import socket
 from collections.abc import Iterator
 from pathlib import Path
 
+import bcrypt
 import pytest
+from oras.client import OrasClient
 
 from stbuild.errors import StbuildError
 from stbuild.publish.fetching import fetch
@@ -172,7 +174,6 @@ def test_a_read_only_registry_is_told(tmp_path: Path, key: KeyPair) -> None:
 @pytest.fixture
 def guarded(tmp_path: Path) -> Iterator[RegistryServer]:
     """A registry that wants a password."""
-    bcrypt = pytest.importorskip("bcrypt")
     hashed = bcrypt.hashpw(SECRET.encode(), bcrypt.gensalt(5)).decode()
     (tmp_path / "htpasswd").write_text(f"lab:{hashed}\n")
     with registry(tmp_path, password_file=tmp_path / "htpasswd") as found:
@@ -231,9 +232,8 @@ def test_a_damaged_file_of_credentials_is_a_sentence(
 
 
 def test_another_client_reads_what_is_published(tmp_path: Path, server: RegistryServer, key: KeyPair) -> None:
-    oras = pytest.importorskip("oras.client")
     put(sample(tmp_path / "a"), at(server.host), key)
-    client = oras.OrasClient(insecure=True)
+    client = OrasClient(insecure=True)
     pulled = client.pull(target=f"{server.host}/lab/small:latest", outdir=str(tmp_path / "pulled"))
     assert len(pulled) == 5
     manifest = client.get_manifest(f"{server.host}/lab/small:latest")
