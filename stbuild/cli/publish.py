@@ -13,6 +13,7 @@ from stbuild.cli.request import build_options, cache_dir, display_of, make_reque
 from stbuild.cli.transfer import Line, megabytes
 from stbuild.engine.record.events import Events
 from stbuild.errors import StbuildError
+from stbuild.layout import NATIVE_CPU
 
 BASELINE = "x86-64-v3"
 _KEY = "STBUILD_KEY"
@@ -48,7 +49,12 @@ def execute(options: argparse.Namespace) -> int:
         weights_from=reference.parse_reference(where) if where else None,
         **({"builder": options.builder} if options.builder else {}),
     )
+    if options.set or options.weights:
+        hint = "what is published is built from what its sources say"
+        raise StbuildError("publish takes neither --set nor --weights: write them in BUILD.yaml", hint=hint)
     options.cpu = options.cpu or BASELINE
+    if options.cpu == NATIVE_CPU:
+        raise StbuildError("--cpu native is for this machine only", hint=f"leave it out for {BASELINE}")
     workspace = open_workspace()
     display = display_of(options)
     publishing = _module("publishing")

@@ -3,9 +3,11 @@
 import tempfile
 from pathlib import Path
 
+from stbuild.engine.load.workspace import Workspace
 from stbuild.errors import StbuildError
 from stbuild.publish.fetched import is_fetched, verify_folder
 from stbuild.publish.oci import Descriptor
+from stbuild.publish.rebuilding import Comparison, rebuild
 from stbuild.publish.reference import parse_reference
 from stbuild.publish.resolving import Artefact, resolve, trusted_key
 from stbuild.publish.signing import read_public_key
@@ -29,6 +31,21 @@ def verify(text: str, *, key: Path | None) -> Artefact:
         with open_storage(parse_reference(found.config.weights_from)) as other:
             _check_contents(other, found.config.elsewhere)
     return found
+
+
+def verify_rebuilt(text: str, *, key: Path | None, workspace: Workspace) -> tuple[Artefact, Comparison]:
+    """The artefact that a reference leads to, and how it compares with a build of the workspace's sources."""
+    found = verify(text, key=key)
+    folder = Path(text).expanduser().absolute()
+
+    def read(path: str, content: Descriptor) -> bytes:
+        if is_fetched(folder):
+            return (folder / path).read_bytes()
+        place = found.config.weights_from if path in found.config.files else text
+        with open_storage(parse_reference(place)) as storage:
+            return storage.get_bytes(content)
+
+    return found, rebuild(found, workspace, read)
 
 
 def _check_contents(storage: Storage, contents: tuple[Descriptor, ...]) -> None:
