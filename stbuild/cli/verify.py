@@ -33,6 +33,8 @@ def execute(options: argparse.Namespace) -> int:
     else:
         found, comparison = verifying.verify(options.reference, key=key), None
     print(f"verified: {found.digest}, {found.config.release_name}")
+    for release in found.attested.releases:
+        print(f"released: {release.tag}, version {release.serial}")
     print(f"signed by: {found.key.keyid}")
     print(f"files: {len(found.files)}, each with the digest that is signed")
     return 0 if comparison is None else _tell(comparison)
