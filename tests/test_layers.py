@@ -36,7 +36,19 @@ ALLOWED: dict[str, set[str]] = {
     "console": {"errors", "engine"},
     "library": {"engine", "console", "frontend", "runtime", "package", "errors", "layout"},
     "publish": {"library", "engine", "runtime", "package", "errors", "layout"},
-    "cli": {"publish", "library", "engine", "console", "api", "errors", "layout", "runtime", "toolchain"},
+    "nightly": {"library", "engine", "runtime", "package", "errors", "layout"},
+    "cli": {
+        "nightly",
+        "publish",
+        "library",
+        "engine",
+        "console",
+        "api",
+        "errors",
+        "layout",
+        "runtime",
+        "toolchain",
+    },
     "__main__": {"engine", "cli"},
 }
 """What each part of stbuild may import of the others."""
