@@ -1,8 +1,10 @@
 """Requests to a registry: credentials, tokens, redirects, and a sentence for each way in which they fail."""
 
 from collections.abc import Mapping
+from threading import Lock
 from typing import Any
 from urllib.parse import urlsplit
+from urllib.request import parse_http_list, parse_keqv_list
 
 import requests
 from requests.adapters import HTTPAdapter
@@ -25,6 +27,7 @@ class Http:
         self._reference = reference
         self._credentials = credentials_for(reference.host)
         self._authorization = ""
+        self._authorizing = Lock()
         self._session = requests.Session()
         self._session.headers.update({"User-Agent": "stbuild", "Accept-Encoding": "identity"})
         self._session.mount("http://", _Adapter())
@@ -40,10 +43,13 @@ class Http:
         stream: bool = False,
     ) -> requests.Response:
         """The answer; a 401 is answered once by credentials or a token."""
+        used = self._authorization
         answer = self._once(method, url, headers or {}, data, stream)
         if answer.status_code == 401:
             answer.close()
-            self._authorization = self._authorize(answer)
+            with self._authorizing:
+                if self._authorization == used:  # Else another thread has just done it.
+                    self._authorization = self._authorize(answer)
             answer = self._once(method, url, headers or {}, data, stream)
         if answer.status_code in (401, 403):
             raise self._denied(answer, method)
@@ -85,7 +91,7 @@ class Http:
             return self._credentials.basic
         if scheme.lower() != "bearer":
             raise self._denied(answer, "")
-        return f"Bearer {self._token(requests.utils.parse_dict_header(rest))}"
+        return f"Bearer {self._token(parse_keqv_list(parse_http_list(rest)))}"
 
     def _token(self, challenge: Mapping[str, str]) -> str:
         realm = challenge.get("realm", "")

@@ -62,7 +62,7 @@ def open_signer(key: str, public: str | None) -> Signer:
 def read_public_key(path: Path) -> SSlibKey:
     """The public key of a PEM file."""
     try:
-        return SSlibKey.from_crypto(load_pem_public_key(_pem(path)))  # type: ignore[arg-type]  # of those it knows
+        return SSlibKey.from_crypto(load_pem_public_key(_pem(path)))
     except (ValueError, UnsupportedAlgorithm, SigningError):
         raise StbuildError(
             "this is not a public key in PEM", where=str(path), hint=f"make one: {MAKE_KEY}"
@@ -134,7 +134,7 @@ def _statement(data: Mapping[str, Any]) -> Statement:
 
 def _file_signer(path: Path) -> Signer:
     try:
-        return CryptoSigner(load_pem_private_key(_pem(path), None))  # type: ignore[arg-type]  # of those it knows
+        return CryptoSigner(load_pem_private_key(_pem(path), None))
     except TypeError:
         hint = "a key with a password is for a signer of its own, such as hsm:"
         raise StbuildError("the key has a password", where=str(path), hint=hint) from None

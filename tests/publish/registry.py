@@ -6,7 +6,7 @@ import socket
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -75,11 +75,16 @@ def _wait(port: int) -> None:
 
 @dataclass
 class Exchange:
-    """One request as a proxy sees it, and how much of its body or answer it lets through (None: all)."""
+    """One request as a proxy sees it, and how much of its body or answer it lets through (None: all).
+
+    With a `reply` the proxy answers itself, by status, headers and body.
+    """
 
     method: str
     path: str
     request_bytes: int
+    headers: Mapping[str, str]
+    reply: tuple[int, dict[str, str], bytes] | None = None
     let_request: int | None = None
     let_answer: int | None = None
 
@@ -93,7 +98,9 @@ def proxy(upstream: str, rule: Callable[[Exchange], None]) -> Iterator[str]:
 
         def handle_any(self) -> None:
             length = int(self.headers.get("Content-Length") or 0)
-            exchange = Exchange(method=self.command, path=self.path, request_bytes=length)
+            exchange = Exchange(
+                method=self.command, path=self.path, request_bytes=length, headers=dict(self.headers)
+            )
             rule(exchange)
             _forward(self, upstream, exchange)
 
@@ -116,6 +123,9 @@ def proxy(upstream: str, rule: Callable[[Exchange], None]) -> Iterator[str]:
 
 def _forward(handler: BaseHTTPRequestHandler, upstream: str, exchange: Exchange) -> None:
     body = handler.rfile.read(exchange.request_bytes)
+    if exchange.reply is not None:
+        _reply(handler, *exchange.reply)
+        return
     connection = http.client.HTTPConnection(upstream)
     connection.putrequest(handler.command, handler.path, skip_host=False, skip_accept_encoding=True)
     for name, value in handler.headers.items():
@@ -141,3 +151,12 @@ def _forward(handler: BaseHTTPRequestHandler, upstream: str, exchange: Exchange)
     if exchange.let_answer is not None:
         handler.close_connection = True
     connection.close()
+
+
+def _reply(handler: BaseHTTPRequestHandler, status: int, headers: Mapping[str, str], body: bytes) -> None:
+    handler.send_response(status)
+    for name, value in headers.items():
+        handler.send_header(name, value)
+    handler.send_header("Content-Length", str(len(body)))
+    handler.end_headers()
+    handler.wfile.write(body)

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from stbuild.layout import configuration_dir
 from tests.chain.test_same_bytes import project
@@ -34,8 +33,7 @@ def clones(tmp_path_factory: pytest.TempPathFactory) -> Clones:
     """The clones differ in folder, cache, HOME, locale, time zone, umask, jobs and time."""
     folder = tmp_path_factory.mktemp("clones")
     key = key_pair(folder / "mine.pub")
-    pem = key.signer._private_key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())  # type: ignore[attr-defined]  # of an ed25519 key
-    (folder / "mine.key").write_bytes(pem)
+    (folder / "mine.key").write_bytes(key.signer.private_bytes)
     one = project(folder / "one")
     git(one.root, "init", "-q")
     (one.root / ".gitignore").write_text("stbuild-out\n")

@@ -1,12 +1,9 @@
 """Publishing to a real registry: resuming, sharing, credentials, and what is told when it does not work."""
 
-import base64
-import json
 import socket
 from collections.abc import Iterator
 from pathlib import Path
 
-import bcrypt
 import pytest
 from oras.client import OrasClient
 
@@ -20,7 +17,6 @@ from tests.publish.registry import Exchange, RegistryServer, proxy, registry
 from tests.publish.sample import KeyPair, contents, put, sample
 
 LARGE = bytes(range(256)) * 40_000
-SECRET = "correct horse"
 
 
 @pytest.fixture
@@ -169,66 +165,6 @@ def test_a_read_only_registry_is_told(tmp_path: Path, key: KeyPair) -> None:
         pytest.raises(StbuildError, match="the registry takes nothing: it is read-only"),
     ):
         put(sample(tmp_path / "a"), at(server.host), key)
-
-
-@pytest.fixture
-def guarded(tmp_path: Path) -> Iterator[RegistryServer]:
-    """A registry that wants a password."""
-    hashed = bcrypt.hashpw(SECRET.encode(), bcrypt.gensalt(5)).decode()
-    (tmp_path / "htpasswd").write_text(f"lab:{hashed}\n")
-    with registry(tmp_path, password_file=tmp_path / "htpasswd") as found:
-        yield found
-
-
-def log_in(home: Path, host: str, password: str) -> None:
-    """What `docker login` writes."""
-    auth = base64.b64encode(f"lab:{password}".encode()).decode()
-    (home / "docker").mkdir(parents=True, exist_ok=True)
-    (home / "docker/config.json").write_text(json.dumps({"auths": {host: {"auth": auth}}}))
-
-
-def test_credentials_are_those_of_docker_login_and_are_never_shown(
-    tmp_path: Path, guarded: RegistryServer, key: KeyPair, home: Path
-) -> None:
-    built = sample(tmp_path / "a")
-    with pytest.raises(StbuildError, match=r"wants credentials, and none are known \(`docker login"):
-        put(built, at(guarded.host), key)
-    log_in(home, guarded.host, "wrong")
-    with pytest.raises(StbuildError, match=r"those of 'lab' in .*config\.json are refused") as told:
-        put(built, at(guarded.host), key)
-    assert "wrong" not in str(told.value)
-    log_in(home, guarded.host, SECRET)
-    put(built, at(guarded.host), key)
-    fetch(at(guarded.host), key=key.public)
-
-
-def test_a_credential_helper_is_asked(
-    tmp_path: Path, guarded: RegistryServer, key: KeyPair, home: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    helper = tmp_path / "bin/docker-credential-lab"
-    helper.parent.mkdir()
-    helper.write_text(f'#!/bin/sh\nread host; echo \'{{"Username": "lab", "Secret": "{SECRET}"}}\'\n')
-    helper.chmod(0o755)
-    monkeypatch.setenv("PATH", str(helper.parent), prepend=":")
-    (home / "docker").mkdir(parents=True)
-    (home / "docker/config.json").write_text(json.dumps({"credHelpers": {guarded.host: "lab"}}))
-    put(sample(tmp_path / "a"), at(guarded.host), key)
-    helper.write_text(f"#!/bin/sh\necho {SECRET} >&2; exit 1\n")
-    with pytest.raises(StbuildError, match="docker-credential-lab gives no credentials of") as told:
-        put(sample(tmp_path / "b"), at(guarded.host), key)
-    assert SECRET not in str(told.value)
-
-
-@pytest.mark.parametrize("text", ["{", "[]", '{"auths": {"HOST": {"auth": "???"}}}', '{"auths": 3}'])
-def test_a_damaged_file_of_credentials_is_a_sentence(
-    tmp_path: Path, server: RegistryServer, key: KeyPair, home: Path, text: str
-) -> None:
-    (home / "docker").mkdir(parents=True)
-    (home / "docker/config.json").write_text(text.replace("HOST", server.host))
-    try:
-        put(sample(tmp_path / "a"), at(server.host), key)
-    except StbuildError as error:
-        assert "docker/config.json" in str(error)
 
 
 def test_another_client_reads_what_is_published(tmp_path: Path, server: RegistryServer, key: KeyPair) -> None:
