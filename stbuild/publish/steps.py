@@ -39,7 +39,6 @@ def steps_of(opened: Session, outputs: list[File]) -> tuple[Step, ...]:
     actions = [each for node in opened.graph.needed(roots) for each in _actions(opened, node)]
     read = {file.path for _, action in actions for file in action.producer_inputs}
     read |= {file.path for file in outputs}
-    read |= {parent for path in read for parent in _parents(path)}
     return tuple(_step(opened, node, action, read) for node, action in actions)
 
 
@@ -65,13 +64,19 @@ def _step(opened: Session, node: str, action: Action, read: set[str]) -> Step:
         key=key,
         node=node,
         after=tuple(sorted(after)),
-        outputs={path: digest for path, digest in made.items() if read.intersection((path, *_parents(path)))},
+        outputs={path: digest for path, digest in made.items() if _is_read(path, read)},
         sources=inputs[Origin.SOURCE],
         externals={**inputs[Origin.EXTERNAL], **fetched},
         code={**parts.get("code", {}), **inputs[Origin.LIBRARY]},
         packages=parts.get("packages", {}),
         tools={name: each["version"] for name, each in parts.get("tools", {}).items()},
     )
+
+
+def _is_read(path: str, read: set[str]) -> bool:
+    """Whether an output is read itself, or the folder that it lies in, or a file within it."""
+    inside = f"{path}/"
+    return not read.isdisjoint((path, *_parents(path))) or any(each.startswith(inside) for each in read)
 
 
 def _inputs(opened: Session, action: Action, digests: Mapping[str, str]) -> dict[Origin, dict[str, str]]:
