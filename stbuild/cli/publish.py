@@ -39,13 +39,13 @@ def execute(options: argparse.Namespace) -> int:
     """Build and publish."""
     storing, reference = _module("storing"), _module("reference")
     key = options.key or os.environ.get(_KEY)
-    signing = _module("signing")
+    keys = _module("keys")
     if not key:
-        raise StbuildError("publish signs, and needs a key: --key FILE", hint=f"make one: {signing.MAKE_KEY}")
+        raise StbuildError("publish signs, and needs a key: --key FILE", hint=f"make one: {keys.MAKE_KEY}")
     where = options.weights_from
     publication = storing.Publication(
         reference=reference.parse_reference(options.destination),
-        signer=signing.open_signer(key, options.public_key),
+        signer=keys.open_signer(key, options.public_key),
         weights_from=reference.parse_reference(where) if where else None,
         **({"builder": options.builder} if options.builder else {}),
     )

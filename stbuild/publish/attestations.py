@@ -8,7 +8,7 @@ from securesystemslib.signer import Key
 
 from stbuild.errors import StbuildError
 from stbuild.publish import provenance, release
-from stbuild.publish.oci import Manifest, decode_manifest, describe
+from stbuild.publish.oci import Descriptor, Manifest, decode_manifest, describe
 from stbuild.publish.provenance import Asked, Made
 from stbuild.publish.release import Release
 from stbuild.publish.signing import ENVELOPE_TYPE, Statement, predicate_type_of, verify
@@ -58,8 +58,8 @@ def read_envelopes(storage: Storage, digest: str, where: str) -> list[bytes]:
     return [storage.get_bytes(layer) for layer in manifest.layers if layer.media_type == ENVELOPE_TYPE]
 
 
-def write_envelopes(storage: Storage, digest: str, envelopes: Sequence[bytes]) -> None:
-    """Attach envelopes in the place of those that are attached."""
+def write_envelopes(storage: Storage, subject: Descriptor, envelopes: Sequence[bytes]) -> None:
+    """Attach envelopes to an artefact in the place of those that are attached."""
     layers = []
     for data in envelopes:
         content = describe(data, ENVELOPE_TYPE, predicateType=predicate_type_of(data), **_COSIGN)
@@ -67,8 +67,8 @@ def write_envelopes(storage: Storage, digest: str, envelopes: Sequence[bytes]) -
         layers.append(content)
     config = describe(EMPTY, EMPTY_TYPE)
     storage.put_bytes(config, EMPTY)
-    manifest = Manifest(artifact_type=ARTIFACT_TYPE, config=config, layers=tuple(layers))
-    storage.put_manifest(manifest.encode(), attestation_tag(digest), ARTIFACT_TYPE)
+    manifest = Manifest(artifact_type=ARTIFACT_TYPE, config=config, layers=tuple(layers), subject=subject)
+    storage.put_manifest(manifest, attestation_tag(subject.digest))
 
 
 def check(envelopes: Iterable[bytes], digest: str, keys: Sequence[Key], where: str) -> Attested:

@@ -9,12 +9,12 @@ from stbuild import layout
 from stbuild.errors import StbuildError
 from stbuild.package.bundle import load_bundle
 from stbuild.publish.fetched import Fetched, check_file, is_fetched, verify_folder, write_signed
+from stbuild.publish.keys import key_text
 from stbuild.publish.locked import locked
 from stbuild.publish.oci import Descriptor
 from stbuild.publish.reference import Reference, parse_reference
 from stbuild.publish.resolving import Artefact, resolve, trusted_key
 from stbuild.publish.seen import remember
-from stbuild.publish.signing import key_text
 from stbuild.publish.storage import Storage, open_storage
 from stbuild.publish.transfer import Counter, Listener, each_at_once
 

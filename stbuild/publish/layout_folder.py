@@ -13,7 +13,15 @@ from typing import Any
 from stbuild.errors import StbuildError
 from stbuild.publish.checked import CHUNK, CheckedFile, check_bytes, wrong_content
 from stbuild.publish.locked import locked
-from stbuild.publish.oci import INDEX_TYPE, MANIFEST_LIMIT, MANIFEST_TYPE, Descriptor, digest_of, parse_json
+from stbuild.publish.oci import (
+    INDEX_TYPE,
+    MANIFEST_LIMIT,
+    MANIFEST_TYPE,
+    Descriptor,
+    Manifest,
+    describe,
+    parse_json,
+)
 from stbuild.publish.storage import Progress
 
 _LAYOUT, _INDEX, _BLOBS = "oci-layout", "index.json", "blobs/sha256"
@@ -61,13 +69,13 @@ class LayoutFolder:
                 return None if data is None else check_bytes(content, data, str(self.root))
         return None
 
-    def put_manifest(self, data: bytes, name: str, artifact_type: str) -> None:
+    def put_manifest(self, manifest: Manifest, name: str) -> None:
         """Store a manifest; a tag leads to it from then on."""
-        content = Descriptor(media_type=MANIFEST_TYPE, digest=digest_of(data), size=len(data))
-        self.put_bytes(content, data)
+        content = describe(manifest.encode(), MANIFEST_TYPE)
+        self.put_bytes(content, manifest.encode())
         if name.startswith("sha256:"):
             return
-        entry = {**content.data(), "artifactType": artifact_type, "annotations": {_NAME: name}}
+        entry = {**content.data(), "artifactType": manifest.artifact_type, "annotations": {_NAME: name}}
         others = [each for each in self._entries() if each.get("annotations", {}).get(_NAME) != name]
         entries = sorted([*others, entry], key=lambda each: str(each.get("annotations", {}).get(_NAME)))
         _write(self.root / _INDEX, {"schemaVersion": 2, "mediaType": INDEX_TYPE, "manifests": entries})

@@ -54,14 +54,16 @@ class Descriptor:
 
 @dataclass(frozen=True, kw_only=True)
 class Manifest:
-    """An artefact: a config, and one layer a file."""
+    """An artefact: a config, and one layer a file. `subject` is the artefact that it is about, if any."""
 
     artifact_type: str
     config: Descriptor
     layers: tuple[Descriptor, ...]
+    subject: Descriptor | None = None
 
     def encode(self) -> bytes:
         """The bytes whose digest names the artefact; equal manifests have equal bytes."""
+        about = {"subject": self.subject.data()} if self.subject else {}
         return canonical(
             {
                 "schemaVersion": 2,
@@ -69,6 +71,7 @@ class Manifest:
                 "artifactType": self.artifact_type,
                 "config": self.config.data(),
                 "layers": [layer.data() for layer in self.layers],
+                **about,
             }
         )
 

@@ -12,7 +12,17 @@ import urllib3
 from stbuild.errors import StbuildError
 from stbuild.publish.checked import CHUNK, CheckedFile, check_bytes, wrong_content
 from stbuild.publish.http import Http, unexpected
-from stbuild.publish.oci import MANIFEST_LIMIT, MANIFEST_TYPE, Descriptor, digest_of
+from stbuild.publish.oci import (
+    INDEX_TYPE,
+    MANIFEST_LIMIT,
+    MANIFEST_TYPE,
+    Descriptor,
+    Manifest,
+    canonical,
+    describe,
+    digest_of,
+    parse_json,
+)
 from stbuild.publish.reference import Reference
 from stbuild.publish.storage import Progress
 
@@ -32,24 +42,49 @@ class Registry:
 
     def manifest(self, name: str) -> bytes | None:
         """The manifest with a tag or digest."""
+        return self._manifest(name, MANIFEST_TYPE)
+
+    def _manifest(self, name: str, media_type: str) -> bytes | None:
         url = f"{self._base}/manifests/{name}"
-        with self._http.ask("GET", url, headers={"Accept": MANIFEST_TYPE}, stream=True) as answer:
+        with self._http.ask("GET", url, headers={"Accept": media_type}, stream=True) as answer:
             if answer.status_code == 404:
                 return None
             if answer.status_code != 200:
                 raise unexpected(answer, f"{self._place}:{name}")
             return self._limited(answer, MANIFEST_LIMIT, name)
 
-    def put_manifest(self, data: bytes, name: str, artifact_type: str) -> None:
-        """Store a manifest under a tag or its digest."""
-        headers = {"Content-Type": MANIFEST_TYPE}
+    def put_manifest(self, manifest: Manifest, name: str) -> None:
+        """Store a manifest; where the registry keeps no list of what refers to its subject, we do."""
+        answer = self._put_manifest(manifest.encode(), name, MANIFEST_TYPE)
+        if manifest.subject is not None and "OCI-Subject" not in answer.headers:
+            self._refer(manifest.subject, manifest)
+
+    def _put_manifest(self, data: bytes, name: str, media_type: str) -> requests.Response:
         url = f"{self._base}/manifests/{name}"
-        answer = _again(lambda: self._http.ask("PUT", url, headers=headers, data=data))
+        answer = _again(lambda: self._http.ask("PUT", url, headers={"Content-Type": media_type}, data=data))
         if answer.status_code != 201:
             raise unexpected(answer, f"{self._place}:{name}")
         told = answer.headers.get("Docker-Content-Digest", digest_of(data))
         if told != digest_of(data):
             raise StbuildError("the registry stored another manifest", where=self._place, exit_code=1)
+        return answer
+
+    def _referrers(self, tag: str) -> list[dict[str, Any]]:
+        data = self._manifest(tag, INDEX_TYPE)
+        try:
+            found = [] if data is None else parse_json(data)["manifests"]
+            return [each for each in found if isinstance(each, dict)]
+        except (ValueError, KeyError, TypeError):
+            raise StbuildError("the list of referrers is damaged", where=f"{self._place}:{tag}") from None
+
+    def _refer(self, subject: Descriptor, manifest: Manifest) -> None:
+        """Keep the list of referrers under the tag that the specification gives it."""
+        tag = subject.digest.replace(":", "-")
+        known = self._referrers(tag)
+        entry = describe(manifest.encode(), MANIFEST_TYPE).data() | {"artifactType": manifest.artifact_type}
+        others = [each for each in known if each.get("artifactType") != manifest.artifact_type]
+        index = {"schemaVersion": 2, "mediaType": INDEX_TYPE, "manifests": [*others, entry]}
+        self._put_manifest(canonical(index), tag, INDEX_TYPE)
 
     def has(self, content: Descriptor) -> bool:
         """Whether a blob is there."""

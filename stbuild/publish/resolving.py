@@ -8,11 +8,11 @@ from securesystemslib.signer import Key
 from stbuild.errors import StbuildError
 from stbuild.publish.attestations import Attested, check, read_envelopes
 from stbuild.publish.config import BundleConfig, decode_config
+from stbuild.publish.keys import key_of_text, key_text, read_public_key
 from stbuild.publish.oci import MANIFEST_LIMIT, Descriptor, Manifest, bundle_manifest, digest_of
 from stbuild.publish.reference import Reference
 from stbuild.publish.release import Release
 from stbuild.publish.seen import recall, refuse_older, refuse_other_key
-from stbuild.publish.signing import key_of_text, key_text, read_public_key
 from stbuild.publish.storage import Storage
 
 

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol
 
-from stbuild.publish.oci import Descriptor
+from stbuild.publish.oci import Descriptor, Manifest
 from stbuild.publish.reference import Reference
 
 CONNECTIONS = 6
@@ -20,7 +20,7 @@ class Storage(Protocol):
     def manifest(self, name: str) -> bytes | None:
         """The manifest with a tag or digest, unchecked; None if there is none."""
 
-    def put_manifest(self, data: bytes, name: str, artifact_type: str) -> None:
+    def put_manifest(self, manifest: Manifest, name: str) -> None:
         """Store a manifest whose contents are there, under a tag or its digest."""
 
     def has(self, content: Descriptor) -> bool:

@@ -11,14 +11,15 @@ from stbuild.publish.attestations import BOM_PREDICATE, read_envelopes, write_en
 from stbuild.publish.built import Built
 from stbuild.publish.config import BundleConfig
 from stbuild.publish.content import WEIGHTS, PublishedFile
-from stbuild.publish.oci import ARTIFACT_TYPE, CONFIG_TYPE, Manifest, describe, digest_of
+from stbuild.publish.keys import key_text
+from stbuild.publish.oci import ARTIFACT_TYPE, CONFIG_TYPE, MANIFEST_TYPE, Manifest, describe, digest_of
 from stbuild.publish.provenance_writing import BUILDER
 from stbuild.publish.provenance_writing import provenance as provenance_of
 from stbuild.publish.reference import Reference
 from stbuild.publish.release import Release
 from stbuild.publish.sbom import bill_of_materials
 from stbuild.publish.seen import recall, refuse_other_key, remember
-from stbuild.publish.signing import Statement, key_text, sign, verify
+from stbuild.publish.signing import Statement, sign, verify
 from stbuild.publish.storage import Storage, open_storage
 from stbuild.publish.transfer import Counter, Listener, each_at_once
 
@@ -57,12 +58,11 @@ def store(storage: Storage, built: Built, publication: Publication, listener: Li
         layers=tuple(file.content for file in files),
     )
     storage.put_bytes(manifest.config, data)
-    text = manifest.encode()
-    digest = digest_of(text)
-    storage.put_manifest(text, digest, ARTIFACT_TYPE)
+    digest = digest_of(manifest.encode())
+    storage.put_manifest(manifest, digest)
     chosen, new = _release(storage, config, publication, digest)
     _attest(storage, built, publication, manifest, chosen)
-    storage.put_manifest(text, reference.tag, ARTIFACT_TYPE)
+    storage.put_manifest(manifest, reference.tag)
     remember(reference.place, key_text(signer.public_key), chosen, digest)
     count = sum(file.content.size for file in files)
     return Published(
@@ -129,7 +129,8 @@ def _attest(
     storage: Storage, built: Built, publication: Publication, manifest: Manifest, chosen: Release
 ) -> None:
     """Attach what is said of the artefact, beside what was attached before."""
-    digest, name = digest_of(manifest.encode()), chosen.name
+    subject, name = describe(manifest.encode(), MANIFEST_TYPE), chosen.name
+    digest = subject.digest
     told = provenance_of(
         built.asked, built.materials, built.steps, builder=publication.builder, commit=built.commit
     )
@@ -140,4 +141,4 @@ def _attest(
     for kind, predicate in predicates:
         statement = Statement(subject=digest, name=name, predicate_type=kind, predicate=predicate)
         envelopes[sign(statement, publication.signer)] = None
-    write_envelopes(storage, digest, list(envelopes))
+    write_envelopes(storage, subject, list(envelopes))

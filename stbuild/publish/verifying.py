@@ -6,11 +6,11 @@ from pathlib import Path
 from stbuild.engine.load.workspace import Workspace
 from stbuild.errors import StbuildError
 from stbuild.publish.fetched import is_fetched, verify_folder
+from stbuild.publish.keys import read_public_key
 from stbuild.publish.oci import Descriptor
 from stbuild.publish.rebuilding import Comparison, rebuild
 from stbuild.publish.reference import parse_reference
 from stbuild.publish.resolving import Artefact, resolve, trusted_key
-from stbuild.publish.signing import read_public_key
 from stbuild.publish.storage import Storage, open_storage
 from stbuild.publish.transfer import each_at_once
 

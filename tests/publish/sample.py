@@ -6,7 +6,7 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-from securesystemslib.signer import CryptoSigner
+from securesystemslib.signer import CryptoSigner, Signer
 
 from stbuild.package import xclbin
 from stbuild.package.bundle import Manifest, Model, Provenance, ScalarArgument, write_bundle
@@ -84,10 +84,11 @@ def _file(folder: Path, path: Path) -> PublishedFile:
 
 @dataclass(frozen=True, kw_only=True)
 class KeyPair:
-    """A signer, and its public key as a file."""
+    """A signer, its public key as a file, and its private key in PEM where it has one."""
 
-    signer: CryptoSigner
+    signer: Signer
     public: Path
+    private_pem: bytes = b""
 
 
 def key_pair(path: Path) -> KeyPair:
@@ -95,7 +96,8 @@ def key_pair(path: Path) -> KeyPair:
     private = Ed25519PrivateKey.generate()
     pem = private.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
     path.write_bytes(pem)
-    return KeyPair(signer=CryptoSigner(private), public=path)
+    signer = CryptoSigner(private)
+    return KeyPair(signer=signer, public=path, private_pem=signer.private_bytes)
 
 
 def put(built: Built, reference: Reference, key: KeyPair, weights_from: Reference | None = None) -> Published:

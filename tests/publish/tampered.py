@@ -13,8 +13,8 @@ from stbuild.errors import StbuildError
 from stbuild.publish.attestations import read_envelopes, write_envelopes
 from stbuild.publish.fetching import fetch
 from stbuild.publish.oci import (
-    ARTIFACT_TYPE,
     FILE_TYPE,
+    MANIFEST_TYPE,
     Descriptor,
     Manifest,
     bundle_manifest,
@@ -60,13 +60,13 @@ class Target:
             envelopes = read_envelopes(storage, self.digest, "")
             if sign_again:
                 envelopes = [self._again(each, digest_of(data)) for each in envelopes]
-            write_envelopes(storage, digest_of(data), envelopes)
-            storage.put_manifest(data, self.reference.tag, ARTIFACT_TYPE)
+            write_envelopes(storage, describe(data, MANIFEST_TYPE), envelopes)
+        self._tag(data)
 
     def attach(self, envelopes: list[bytes]) -> None:
         """Put other statements in the place of the artefact's."""
         with open_storage(self.reference, write=True) as storage:
-            write_envelopes(storage, self.digest, envelopes)
+            write_envelopes(storage, describe(self.blob(self.digest).read_bytes(), MANIFEST_TYPE), envelopes)
 
     def envelopes(self) -> list[bytes]:
         """What is attached."""
@@ -78,6 +78,16 @@ class Target:
         content = describe(data, FILE_TYPE)
         self.blob(content.digest).write_bytes(data)
         return content
+
+    def _tag(self, data: bytes) -> None:
+        """Let the tag lead to these bytes, whatever they are."""
+        content = self.add(data)
+        path = self.root / "index.json"
+        index = json.loads(path.read_text())
+        for entry in index["manifests"]:
+            if entry["annotations"]["org.opencontainers.image.ref.name"] == self.reference.tag:
+                entry |= {"digest": content.digest, "size": content.size}
+        path.write_text(json.dumps(index))
 
     def _again(self, envelope: bytes, digest: str) -> bytes:
         statement = verify(envelope, [self.key.signer.public_key], "")
@@ -169,7 +179,7 @@ def replaced_key(target: Target) -> None:
     old = [verify(each, [target.key.signer.public_key], "") for each in target.envelopes()]
     signed = [sign(replace(e, subject=digest_of(data)), target.stranger.signer) for e in old if e]
     with open_storage(target.reference, write=True) as storage:
-        write_envelopes(storage, digest_of(data), signed)
+        write_envelopes(storage, describe(data, MANIFEST_TYPE), signed)
 
 
 def borrowed_key_name(target: Target) -> None:
@@ -183,7 +193,7 @@ def borrowed_key_name(target: Target) -> None:
             fields = json.loads(each)
             fields["signatures"][0]["keyid"] = name
             forged.append(canonical(fields))
-        write_envelopes(storage, digest, forged)
+        write_envelopes(storage, describe(tagged(target), MANIFEST_TYPE), forged)
 
 
 def fewer_statements(target: Target) -> None:

@@ -33,7 +33,7 @@ def clones(tmp_path_factory: pytest.TempPathFactory) -> Clones:
     """The clones differ in folder, cache, HOME, locale, time zone, umask, jobs and time."""
     folder = tmp_path_factory.mktemp("clones")
     key = key_pair(folder / "mine.pub")
-    (folder / "mine.key").write_bytes(key.signer.private_bytes)
+    (folder / "mine.key").write_bytes(key.private_pem)
     one = project(folder / "one")
     git(one.root, "init", "-q")
     (one.root / ".gitignore").write_text("stbuild-out\n")

@@ -5,11 +5,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import requests
 from oras.client import OrasClient
 
 from stbuild.errors import StbuildError
 from stbuild.publish.fetching import fetch
-from stbuild.publish.oci import MANIFEST_TYPE
+from stbuild.publish.oci import INDEX_TYPE, MANIFEST_TYPE
 from stbuild.publish.reference import Reference, parse_reference
 from stbuild.publish.storage import open_storage
 from stbuild.publish.verifying import verify
@@ -175,3 +176,17 @@ def test_another_client_reads_what_is_published(tmp_path: Path, server: Registry
     manifest = client.get_manifest(f"{server.host}/lab/small:latest")
     assert manifest["mediaType"] == MANIFEST_TYPE
     assert (tmp_path / "pulled/hls/kernels/k.cpp").read_text() == "void k() {}\n"
+
+
+def test_what_is_attested_is_listed_as_a_referrer(
+    tmp_path: Path, server: RegistryServer, key: KeyPair
+) -> None:
+    done = put(sample(tmp_path / "a"), at(server.host), key)
+    put(sample(tmp_path / "b"), at(server.host, tag="stable"), key)
+    tag = done.reference.digest.replace(":", "-")
+    url = f"http://{server.host}/v2/lab/small/manifests/"
+    index = requests.get(url + tag, headers={"Accept": INDEX_TYPE}).json()
+    (entry,) = index["manifests"]
+    assert entry["artifactType"] == "application/vnd.stbuild.attestations.v1"
+    attached = requests.get(url + entry["digest"], headers={"Accept": MANIFEST_TYPE}).json()
+    assert attached["subject"]["digest"] == done.reference.digest
