@@ -25,7 +25,8 @@ def deploy(ctx: Context[Deploy]) -> DeployInfo:
     link = smoke.bundle.link.report
     linked = ("--link-report", link) if link else ()
     inputs = ("--index", index, "--run", smoke.run, "--expected", ctx.attrs.reference.expected,
-              "--floats", ctx.attrs.check.summary, *linked)  # fmt: skip
-    ctx.stage("stbuild.stage.deploy", (*inputs, "--params", params, "--report", report, "--summary", summary))
-    ctx.summary(summary, smoke.measured)
+              *linked)  # fmt: skip
+    outputs = ("--params", params, "--report", report, "--summary", summary)
+    ctx.stage("stbuild.stage.deploy", (*inputs, *outputs), inputs=(ctx.attrs.check.verdict,))
+    ctx.summary(summary, ctx.attrs.check.summary, smoke.measured)
     return DeployInfo(report=report, summary=summary)

@@ -25,7 +25,6 @@ def main(args: Namespace) -> None:
     link = schema.read(LinkReport, Path(args.link_report)) if args.link_report else None
     check = _check(seen, index) + (f"; {link.line}" if link else "")
     summary = {"bundle": params["bundle"], "check": check}
-    summary |= json.loads(Path(args.floats).read_text())
     Path(args.summary).write_text(json.dumps(summary, indent=1) + "\n")
     Path(args.report).write_text("\n".join(_report(seen, summary, link)) + "\n")
 
@@ -95,7 +94,6 @@ if __name__ == "__main__":
         index="the index of the weights",
         run="records of the device",
         expected="records of the reference",
-        floats="closing line of the float check",
         params="the bundle's label",
         report="report to write",
         summary="closing lines to write",

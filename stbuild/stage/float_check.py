@@ -9,7 +9,7 @@ from stbuild.stage.fixed_graph import add_formats, fixed_graph
 
 
 def main(args: Namespace) -> None:
-    """Write the report and the closing line; fail if model, graph and integers do not agree."""
+    """Write report, closing line and verdict; fail if model, graph and integers do not agree."""
     graph = fixed_graph(args.graph, args.formats)
     with uncollected():
         from stbuild.stage.float_report import checked, closing_line, load_run, report  # brings torch
@@ -18,6 +18,7 @@ def main(args: Namespace) -> None:
     Path(args.report).write_text("\n".join(report(run, agreement, outcome)) + "\n")
     line = closing_line(run, agreement, outcome)
     Path(args.summary).write_text(json.dumps({"floats": line}, indent=1) + "\n")
+    Path(args.verdict).write_text("compared\n")
 
 
 if __name__ == "__main__":
@@ -31,6 +32,7 @@ if __name__ == "__main__":
         model="file that defines model()",
         report="report to write",
         summary="closing line to write",
+        verdict="file that tells that it passed",
     )
     parser.add_argument("--source", help="GGUF file or Hugging Face folder; synthetic without")
     add_formats(parser)

@@ -13,8 +13,11 @@ def main(args: Namespace) -> None:
     """Write a report and a closing line that say so."""
     Path(args.report).write_text(f"{LINE}\n")
     Path(args.summary).write_text(json.dumps({"floats": LINE}, indent=1) + "\n")
+    Path(args.verdict).write_text("not compared\n")
 
 
 if __name__ == "__main__":
-    parser = stage_parser("Say that a module was not compared.", report="report", summary="closing line")
+    parser = stage_parser(
+        "Say that a module was not compared.", report="report", summary="closing line", verdict="verdict"
+    )
     run_stage(parser, main)

@@ -23,7 +23,19 @@ from tests.lora import lora_decoder
 def model():
     return lora_decoder("peft", 8, layers=2)
 """
-FILES = ("graph", "tables", "names", "lines", "text", "index", "options", "report", "summary", "tokenizer")
+FILES = (
+    "graph",
+    "tables",
+    "names",
+    "lines",
+    "text",
+    "index",
+    "options",
+    "report",
+    "summary",
+    "verdict",
+    "tokenizer",
+)
 
 
 @pytest.fixture
