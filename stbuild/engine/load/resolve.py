@@ -125,11 +125,6 @@ class CallResolver:
         self._call = call
 
     @property
-    def target(self) -> str:
-        """The chosen build target."""
-        return self._analysis.configuration.target
-
-    @property
     def cpu(self) -> str:
         """The chosen processor of the host."""
         return self._analysis.configuration.cpu

@@ -11,10 +11,6 @@ class Scope(Protocol):
     """The surroundings of one call of a rule."""
 
     @property
-    def target(self) -> str:
-        """The chosen build target."""
-
-    @property
     def cpu(self) -> str:
         """The chosen processor of the host."""
 
