@@ -65,7 +65,7 @@ class XrtDevice:
             else np.frombuffer(arena.view(b.buffer), np.uint8)
             for b in self._manifest.buffers
         }
-        self._explained(lambda: self._worker.await_opening(OPEN_LIMIT_S))
+        self._explained(lambda: self._worker.wait(OPEN_LIMIT_S))
 
     @property
     def description(self) -> str:
@@ -92,7 +92,8 @@ class XrtDevice:
         if not data.size or is_shared(self._arguments[name]):
             return
         if len(data) <= messages.WRITE_BYTES:
-            self._tell(messages.write_request(self._numbers[name], data.tobytes()))
+            request = messages.write_request(self._numbers[name], data.tobytes())
+            self._explained(lambda: self._worker.tell(request))
         else:
             self._ask(messages.sync_request(messages.SYNC_TO, self._numbers[name], len(data)), SYNC_LIMIT_S)
 
@@ -103,11 +104,11 @@ class XrtDevice:
             self._ask(messages.sync_request(messages.SYNC_FROM, self._numbers[name], length), SYNC_LIMIT_S)
 
     def start(self, scalars: Mapping[str, int]) -> None:
-        """Told to the worker; a failure comes out in `wait`."""
+        """Asked of the worker; a failure comes out in `wait`. A sync before that waits for the launch."""
         values = in_order(scalars, self._scalars)
         if self._started:
             raise ValueError("a launch was started and not waited for")
-        self._tell(messages.start_request(values))
+        self._explained(lambda: self._worker.ask(messages.launch_request(values)))
         self._started = True
 
     def wait(self) -> None:
@@ -115,7 +116,7 @@ class XrtDevice:
         if not self._started:
             raise ValueError("no launch was started")
         self._started = False
-        self._ask(messages.WAIT, self._limit_s + GRACE_S)
+        self._explained(lambda: self._worker.wait(self._limit_s + GRACE_S))
 
     def close(self) -> None:
         """End the worker, and with it the emulated card."""
@@ -133,11 +134,12 @@ class XrtDevice:
             shutil.rmtree(folder, ignore_errors=True)
             raise
 
-    def _tell(self, request: bytes) -> None:
-        self._explained(lambda: self._worker.tell(request))
-
     def _ask(self, request: bytes, limit_s: float) -> None:
-        self._explained(lambda: self._worker.ask(request, limit_s))
+        def ask() -> None:
+            self._worker.ask(request)
+            self._worker.wait(limit_s)
+
+        self._explained(ask)
 
     def _explained(self, action: Callable[[], None]) -> None:
         """Do `action`; when XRT refuses or the worker is gone, close and say why."""
