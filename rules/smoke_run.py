@@ -2,8 +2,12 @@
 
 from dataclasses import dataclass
 
-from stbuild.api import Context, Resources, rule
+from stbuild.api import Context, Policy, Resources, rule
 from stbuild.providers import BundleInfo, SmokeInfo
+
+XRT_VARIABLES = ("XILINX_XRT", "XILINX_VITIS", "LD_LIBRARY_PATH")
+XRT_FOLDERS = ("/opt/xilinx", "/sys")
+"""Where AMD's packages put XRT, and where the kernel's driver shows its cards."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,9 +25,10 @@ class SmokeRun:
 
 @rule
 def smoke_run(ctx: Context[SmokeRun]) -> SmokeInfo:
-    """The device is the emulated card, whatever the target, so the answer is cached like any other."""
+    """The target's toolchain says what it runs on: the emulated card, or a card, which is asked each time."""
     attrs = ctx.attrs
     _check(ctx)
+    device = _device(ctx)
     plan = attrs.bundle.link.hls.partition
     wanted = ctx.params(
         "wanted.json",
@@ -44,10 +49,36 @@ def smoke_run(ctx: Context[SmokeRun]) -> SmokeInfo:
     ctx.stage(
         "stbuild.stage.smoke",
         ("--bundle", attrs.bundle.bundle, "--design", plan.design, "--prompts", prompts, "--run", run,
-         "--tokens", tokens, "--measured", measured),
-        resources=Resources(cpu=1, memory_mb=8000),
+         "--tokens", tokens, "--measured", measured, "--device", device),
+        policy=_policy(ctx, device),
     )  # fmt: skip
     return SmokeInfo(run=run, tokens=tokens, measured=measured, bundle=attrs.bundle)
+
+
+def _device(ctx: Context[SmokeRun]) -> str:
+    """What the target's image runs on, for a card as the workspace chooses."""
+    if ctx.toolchain().device == "native":
+        return "native"
+    if ctx.device and ctx.device != "native" and not ctx.device.startswith("xrt:"):
+        ctx.fail(
+            f"[tool.stbuild] device takes native or a card, got {ctx.device!r}",
+            hint="`stbuild devices` lists what there is, such as xrt:0",
+        )
+    return ctx.device or "xrt"
+
+
+def _policy(ctx: Context[SmokeRun], device: str) -> Policy:
+    """An answer of this process is cached; a card is used by one action at a time, and always."""
+    if device == "native":
+        return Policy(resources=Resources(cpu=1, memory_mb=8000))
+    return Policy(
+        resources=Resources(cpu=1, memory_mb=8000, named=(("card", 1),)),
+        cacheable=False,
+        network=True,
+        pass_env=XRT_VARIABLES,
+        reads=(*XRT_FOLDERS, ctx.builtin("hls_lib/xrt_model").real),
+        writes=("/tmp",),
+    )
 
 
 def _check(ctx: Context[SmokeRun]) -> None:

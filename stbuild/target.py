@@ -22,6 +22,8 @@ class Toolchain:
     (memory, time, licences), the identity of their tools, and the actions that read and judge the reports.
     They refuse, by `ctx.fail`, a machine on which the tools are missing or do not fit the platform. The
     macros of C++ that both take are those of the emulator, such as `STB_TIMED=1`.
+    `device` is what an image runs on: `native`, in the process that opens it, whose answers are cached, or
+    `xrt`, a card behind the Xilinx Runtime, real or emulated, which is asked each time.
     `on_card` tells whether the image is for hardware, of which there is a timing report.
     """
 
@@ -29,6 +31,11 @@ class Toolchain:
     compile: "Compile"
     link: "Link"
     on_card: bool = False
+    device: str = "native"
+
+    def __post_init__(self) -> None:
+        if self.device not in ("native", "xrt"):
+            raise ValueError(f"device takes native or xrt, got {self.device!r}")
 
 
 def check_toolchain(value: Any, name: str) -> Toolchain:

@@ -3,4 +3,4 @@
 from stbuild.api import Toolchain
 from stbuild.toolchain.vitis.actions import compile_kernels, link_kernels
 
-HW = Toolchain(name="hw", compile=compile_kernels, link=link_kernels, on_card=True)
+HW = Toolchain(name="hw", compile=compile_kernels, link=link_kernels, on_card=True, device="xrt")

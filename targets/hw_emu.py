@@ -3,4 +3,4 @@
 from stbuild.api import Toolchain
 from stbuild.toolchain.vitis.actions import compile_kernels, link_kernels
 
-HW_EMU = Toolchain(name="hw_emu", compile=compile_kernels, link=link_kernels)
+HW_EMU = Toolchain(name="hw_emu", compile=compile_kernels, link=link_kernels, device="xrt")

@@ -78,7 +78,7 @@ def _report(seen: Sequence[Record], summary: dict[str, str], link: LinkReport | 
     if link is None:
         yield "Nothing here has met Vitis or a card."
     else:
-        yield f"The image was linked by {link.tool}; it ran in this process, not on a card."
+        yield f"The image was linked by {link.tool}; it ran on: {seen[0].device}."
         yield from (each.place_line for each in link.places)
         yield from link.missed
     for number, record in enumerate(seen):

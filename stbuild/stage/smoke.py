@@ -1,8 +1,9 @@
 """Runs the smoke prompts on the device of a bundle and records what it says, and apart from that how fast."""
 
 import json
+import os
 from argparse import Namespace
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -54,21 +55,26 @@ def main(args: Namespace) -> None:
     wanted = json.loads(Path(args.prompts).read_text())
     out = Path(args.run)
     out.mkdir(parents=True, exist_ok=True)
-    device = open_device(bundle)
+    device = open_device(bundle, device_name(args.device, os.environ))
     taps = tuple(hidden_streams(design)) if device.taps else ()
     recorder = Recorder(device.taps, [tap.stream for tap in taps]) if device.taps else None
-    runs = []
+    description, runs = device.description, []
     for number, prompt in enumerate(wanted["prompts"]):
         run = run_prompt(device, bundle.manifest.model, prompt, wanted["new_tokens"], recorder)
-        serde.write(record_path(out, number), _record(run, taps, design, bundle))
+        serde.write(record_path(out, number), _record(run, taps, design, bundle, description))
         runs.append(run)
     device.close()
     tokens = tuple(PromptTokens(prompt=run.prompt, tokens=run.tokens) for run in runs)
     serde.write(Path(args.tokens), SmokeTokens(prompts=tokens))
-    serde.write(Path(args.measured), measured(runs, bundle.manifest.platform))
+    serde.write(Path(args.measured), measured(runs, description))
 
 
-def measured(runs: Sequence[SmokeRun], platform: str) -> Measured:
+def device_name(wanted: str, environ: Mapping[str, str]) -> str:
+    """`xrt` alone is the card that the build has given to this action."""
+    return f"xrt:{environ['STBUILD_CARD']}" if wanted == "xrt" else wanted
+
+
+def measured(runs: Sequence[SmokeRun], description: str) -> Measured:
     """What the clock said to these runs."""
     times = tuple(
         PromptTime(
@@ -80,8 +86,9 @@ def measured(runs: Sequence[SmokeRun], platform: str) -> Measured:
     )
     seconds = sum(time.decode_seconds for time in times)
     rate = sum(time.decode_steps for time in times) / seconds if seconds else 0.0
-    where = f"the emulated {platform} when it last ran (this host, g++)"
-    return Measured(speed=f"{rate:.1f} tok/s decode, measured on {where}", prompts=times)
+    return Measured(
+        speed=f"{rate:.1f} tok/s decode, measured on the {description} when it last ran", prompts=times
+    )
 
 
 def hidden_streams(design: Design) -> Iterator[HiddenStream]:
@@ -95,7 +102,9 @@ def hidden_streams(design: Design) -> Iterator[HiddenStream]:
             )
 
 
-def _record(run: SmokeRun, taps: tuple[HiddenStream, ...], design: Design, bundle: Bundle) -> Record:
+def _record(
+    run: SmokeRun, taps: tuple[HiddenStream, ...], design: Design, bundle: Bundle, description: str
+) -> Record:
     text = ""
     if bundle.text_file(TOKENIZER) is not None:
         text = load_text_side(bundle).tokenizer.decode(run.tokens)
@@ -107,6 +116,7 @@ def _record(run: SmokeRun, taps: tuple[HiddenStream, ...], design: Design, bundl
         },
         logits=tuple(digest(row) for row in run.logits),
         text=text,
+        device=description,
     )
 
 
@@ -140,6 +150,7 @@ if __name__ == "__main__":
             run="folder for the records",
             tokens="prompts and tokens to write",
             measured="measured times to write",
+            device="what to run on: native, xrt, or a card by name",
         ),
         main,
     )

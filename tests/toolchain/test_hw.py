@@ -9,6 +9,7 @@ import pytest
 
 from tests.accelerator import runtime_objects
 from tests.conftest import WorkspaceFolder
+from tests.runtime.xrt import need_xrt
 from tests.toolchain.installation import Installation, install
 
 LONG_S = 600
@@ -64,6 +65,13 @@ def test_a_model_becomes_tokens_through_the_whole_flow(mine: WorkspaceFolder) ->
     assert "mock of the tests" in mine.output("mine/link/link.txt", "u55c-hw").read_text()
     answer = mine.ok("run", "mine:xclbin", "--target", "hw", "--tokens", "1 2", "--max-tokens", "2")
     assert len(answer.out.split()) == 2
+
+
+def test_the_linked_xclbin_runs_through_xrt(mine: WorkspaceFolder) -> None:
+    """Its banks, groups, kernels and arguments are those that XRT asks for."""
+    need_xrt()
+    run = ("run", "mine:xclbin", "--target", "hw", "--tokens", "1 2 3 4 5 6", "--max-tokens", "4")
+    assert mine.ok(*run, "--device", "xrt:0").out == mine.ok(*run).out
 
 
 def test_a_new_demand_judges_again_and_links_no_more(mine: WorkspaceFolder) -> None:

@@ -110,6 +110,11 @@ class Analyzer(Protocol):
     def platform(self) -> Any:
         """The platform value of this configuration."""
 
+    @property
+    def device(self) -> str:
+        """What the workspace sets as `device` in `[tool.stbuild]`; '' without."""
+        return self._analysis.workspace.device
+
     def toolchain(self, target: str) -> Any:
         """The toolchain of a target, by default of this configuration's."""
 
@@ -137,6 +142,11 @@ class CallResolver:
     def vitis(self) -> Mapping[str, Any]:
         """What the workspace sets in `[tool.stbuild.vitis]`."""
         return self._analysis.workspace.vitis
+
+    @property
+    def device(self) -> str:
+        """What the workspace sets as `device` in `[tool.stbuild]`; '' without."""
+        return self._analysis.workspace.device
 
     def toolchain(self, target: str) -> Any:
         """The toolchain of a target, by default of the chosen one."""

@@ -16,12 +16,17 @@ from stbuild.package.host_kernel import host_kernel
 from stbuild.package.xclbin import MemoryBank
 from stbuild.runtime.devices.cpu import check_cpu
 from stbuild.runtime.devices.device import CacheOwner
-from stbuild.runtime.devices.image import check_image
+from stbuild.runtime.devices.image import check_image, is_image
 from stbuild.runtime.devices.native import in_order, is_shared, known, map_buffer
 from stbuild.runtime.devices.xrt import job as messages
 from stbuild.runtime.devices.xrt.arena import Arena, make_file
 from stbuild.runtime.devices.xrt.cards import check_card
-from stbuild.runtime.devices.xrt.folder import emulation_environment, hardware_environment, make_folder
+from stbuild.runtime.devices.xrt.folder import (
+    card_environment,
+    emulation_environment,
+    make_folder,
+    simulation_environment,
+)
 from stbuild.runtime.devices.xrt.install import Xrt, find_xrt
 from stbuild.runtime.devices.xrt.job import Job, JobBuffer
 from stbuild.runtime.devices.xrt.process import GRACE_S, Lost, Refused, Worker
@@ -30,6 +35,11 @@ from stbuild.runtime.devices.xrt.sentences import Subject, explain, explain_loss
 OPEN_LIMIT_S = 900.0
 """For opening and loading; 16 GB of weights at 0.1 GB/s take 160 s."""
 SYNC_LIMIT_S = 60.0
+ENVIRONMENTS = {
+    Mode.SW_EMU: emulation_environment,
+    Mode.HW_EMU: simulation_environment,
+    Mode.FLAT: card_environment,
+}
 LAUNCH_LIMIT_S = {Mode.SW_EMU: 600.0, Mode.HW_EMU: 86400.0, Mode.FLAT: 30.0}
 """A launch takes milliseconds on a card, seconds in software emulation."""
 
@@ -40,8 +50,8 @@ class XrtDevice:
     def __init__(self, bundle: Bundle, card: str, *, launch_limit_s: float | None = None) -> None:
         file = axlf.read(bundle.xclbin)
         self._xrt = find_xrt()
-        _check(bundle, file, card)
-        self._mode = Mode(file.mode)
+        self._mode = mode_of(file)
+        _check(bundle, file, self._mode, card)
         self._manifest = bundle.manifest
         self._limit_s = launch_limit_s or LAUNCH_LIMIT_S[self._mode]
         self._scalars = tuple(argument.scalar for argument in self._manifest.scalars)
@@ -125,10 +135,8 @@ class XrtDevice:
     def _start(self, bundle: Bundle, job: Job, memory: int) -> Worker:
         folder = make_folder()
         try:
-            if self._mode is Mode.SW_EMU:
-                environment = emulation_environment(folder, self._xrt, bundle, os.environ)
-            else:
-                environment = hardware_environment(folder, self._xrt, os.environ)
+            make = ENVIRONMENTS[self._mode]
+            environment = make(folder, self._xrt, bundle, os.environ)
             return Worker(replace(job, folder=str(folder)), environment, memory)
         except BaseException:
             shutil.rmtree(folder, ignore_errors=True)
@@ -153,18 +161,28 @@ class XrtDevice:
             raise explain_loss(lost, self._limit_s, self._subject) from None
 
 
-def _check(bundle: Bundle, file: axlf.Axlf, card: str) -> None:
+def mode_of(file: axlf.Axlf) -> Mode:
+    """What XRT is to run: a kernel image for this host is emulated, whatever the file says that it is for.
+
+    Such a file is what a stand-in for v++ links, so that all behind the link can be tried without a card.
+    """
+    if any(each.kind == SectionKind.BITSTREAM and is_image(each.data) for each in file.sections):
+        return Mode.SW_EMU
+    return Mode(file.mode)
+
+
+def _check(bundle: Bundle, file: axlf.Axlf, mode: Mode, card: str) -> None:
     """Refuse what can be seen to go wrong before XRT is asked."""
-    if file.mode == Mode.SW_EMU:
-        if card != "0":
-            raise StbuildError(
-                f"the bundle is for an emulated card, which is xrt:0 and not card {card}",
-                where=str(bundle.path),
-                hint="--target hw builds for a card",
-            )
+    if mode is not Mode.FLAT and card != "0":
+        raise StbuildError(
+            f"the bundle is for an emulated card, which is xrt:0 and not card {card}",
+            where=str(bundle.path),
+            hint="--target hw builds for a card",
+        )
+    if mode is Mode.SW_EMU:
         check_cpu(bundle.manifest.cpu_flags)
         check_image(file.section(SectionKind.BITSTREAM), bundle.xclbin)
-    elif file.mode == Mode.FLAT:
+    elif mode is Mode.FLAT:
         check_card(card, bundle.manifest.shell)
     banks = xclbin.memory_topology(file.section(SectionKind.MEM_TOPOLOGY))
     for buffer in bundle.manifest.buffers:

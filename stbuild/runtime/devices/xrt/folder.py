@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 
+from stbuild.errors import StbuildError
 from stbuild.package import axlf, xclbin
 from stbuild.package.axlf import SectionKind
 from stbuild.package.bundle import Bundle
@@ -16,6 +17,8 @@ from stbuild.runtime.devices.xrt.model import PROGRAM, model_program
 
 PREFIX = "stbuild-xrt-"
 LOG = "log"
+EMCONFIG = "emconfig.json"
+"""What an emulated card looks like, as XRT reads it; beside a bundle for hardware emulation."""
 PACKET_BYTES = 262144
 """Of a sync in emulation; measured best of 64 KiB to 8 MiB, of which the last is XRT's default."""
 TUNABLES = "glibc.malloc.mmap_threshold=67108864:glibc.malloc.trim_threshold=268435456"
@@ -40,11 +43,34 @@ def make_folder() -> Path:
     return Path(tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-", dir=_PLACE))
 
 
-def hardware_environment(folder: Path, xrt: Xrt, environ: Mapping[str, str]) -> dict[str, str]:
+def card_environment(folder: Path, xrt: Xrt, bundle: Bundle, environ: Mapping[str, str]) -> dict[str, str]:
     """For a card."""
-    _link_libraries(folder / "xrt/lib", xrt)
-    own = {name: value for name, value in environ.items() if name not in _OF_OTHERS}
-    return own | {"XILINX_XRT": str(folder / "xrt")}
+    del bundle
+    return _environment(folder, xrt, environ)
+
+
+def simulation_environment(
+    folder: Path, xrt: Xrt, bundle: Bundle, environ: Mapping[str, str]
+) -> dict[str, str]:
+    """For Vitis's hardware emulation, whose simulator is part of Vitis; untried."""
+    if not environ.get("XILINX_VITIS"):
+        raise StbuildError(
+            "hardware emulation runs in Vitis's simulator, and XILINX_VITIS is not set",
+            where=str(bundle.path),
+            hint="source settings64.sh of the Vitis that linked the bundle",
+        )
+    if not (bundle.path / EMCONFIG).is_file():
+        raise StbuildError(
+            f"{EMCONFIG} is missing, which describes the simulated card",
+            where=str(bundle.path),
+            hint="build the bundle again with --target hw_emu",
+        )
+    return _environment(folder, xrt, environ) | {
+        "XCL_EMULATION_MODE": "hw_emu",
+        "EMCONFIG_PATH": str(bundle.path.resolve()),
+        "SDACCEL_EM_RUN_DIR": str(folder),
+        "USER": folder.name,
+    }
 
 
 def emulation_environment(
@@ -56,9 +82,9 @@ def emulation_environment(
         link = folder / "vitis/data/emulation/unified" / place / "generic_pcie/model" / PROGRAM
         link.parent.mkdir(parents=True)
         link.symlink_to(program)
-    (folder / "emconfig.json").write_text(json.dumps(_emconfig(bundle)))
+    (folder / EMCONFIG).write_text(json.dumps(_emconfig(bundle)))
     (folder / "xrt.ini").write_text("[Runtime]\nkds_sw_emu=false\n[Emulation]\nkeep_run_dir=true\n")
-    return hardware_environment(folder, xrt, environ) | {
+    return _environment(folder, xrt, environ) | {
         "XCL_EMULATION_MODE": "sw_emu",
         "XILINX_VITIS": str(folder / "vitis"),
         "XRT_INI_PATH": str(folder / "xrt.ini"),
@@ -69,6 +95,12 @@ def emulation_environment(
         "GLIBC_TUNABLES": TUNABLES,
         "VITIS_SW_EMU_DISABLE_SINGLE_MMAP": "1",  # one file for each buffer, as before XRT 2.14
     }
+
+
+def _environment(folder: Path, xrt: Xrt, environ: Mapping[str, str]) -> dict[str, str]:
+    _link_libraries(folder / "xrt/lib", xrt)
+    own = {name: value for name, value in environ.items() if name not in _OF_OTHERS}
+    return own | {"XILINX_XRT": str(folder / "xrt")}
 
 
 def _stale() -> Iterator[Path]:
