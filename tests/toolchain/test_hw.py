@@ -67,6 +67,29 @@ def test_a_model_becomes_tokens_through_the_whole_flow(mine: WorkspaceFolder) ->
     assert len(answer.out.split()) == 2
 
 
+def test_a_card_is_asked_each_time(mine: WorkspaceFolder) -> None:
+    """Through XRT; what follows an answer that is equal is up to date."""
+    need_xrt()
+    done = mine.ok("mine", "--target", "hw")
+    report = mine.output("mine/deploy/report.txt", "u55c-hw").read_text()
+    assert ran(mine) == ["Smoke"]
+    assert re.search(r"tok/s decode, measured on the emulated u55c through XRT \d", done.out)
+    assert re.search(r"it ran on: emulated u55c through XRT \d", report)
+
+
+def test_the_workspace_names_the_device(mine: WorkspaceFolder) -> None:
+    """`native` gives the same bits, and is cached."""
+    mine.write("pyproject.toml", SETTINGS.replace("[tool.stbuild]", "[tool.stbuild]\ndevice = 'native'", 1))
+    mine.ok("mine", "--target", "hw")
+    mine.ok("mine", "--target", "hw")
+    seen = ran(mine)
+    mine.write("pyproject.toml", SETTINGS.replace("[tool.stbuild]", "[tool.stbuild]\ndevice = 'card 1'", 1))
+    told = mine.fails("mine", "--target", "hw")
+    mine.write("pyproject.toml", SETTINGS)
+    assert seen == []
+    assert "[tool.stbuild] device takes native or a card, got 'card 1'" in told
+
+
 def test_the_linked_xclbin_runs_through_xrt(mine: WorkspaceFolder) -> None:
     """Its banks, groups, kernels and arguments are those that XRT asks for."""
     need_xrt()

@@ -13,19 +13,8 @@ from stbuild.errors import StbuildError, did_you_mean
 
 _RESOURCE = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _KNOWN = (
-    *(
-        "builtin",
-        "platform",
-        "target",
-        "cache",
-        "jobs",
-        "sandbox",
-        "resources",
-        "executor",
-        "vitis",
-        "device",
-    ),
-    *("log_days", "log_mb"),
+    *("builtin", "platform", "target", "cache", "jobs", "sandbox", "resources", "executor"),
+    *("vitis", "device", "log_days", "log_mb"),
 )
 _UNITS = {"vitis": 1, "vitis_hls": 4, "card": 1}
 """Links and compilations of kernels that may run at once, and cards, unless `resources` says otherwise."""
