@@ -9,7 +9,7 @@ import pytest
 from stbuild.errors import StbuildError
 from stbuild.package.bundle import Bundle
 from stbuild.runtime.devices.xrt.cards import check_card, find_cards
-from stbuild.runtime.devices.xrt.folder import card_environment
+from stbuild.runtime.devices.xrt.folder import EMCONFIG, card_environment, simulation_environment
 from stbuild.runtime.devices.xrt.install import (
     EMULATION,
     LIBRARY,
@@ -124,6 +124,16 @@ def test_the_environment_of_a_card_has_nothing_of_emulation(tmp_path: Path, bund
     assert environment == {"HOME": "/h", "XILINX_XRT": str(tmp_path / "xrt")}
     assert (tmp_path / "xrt/lib" / LIBRARY).samefile(xrt.library)
     assert (tmp_path / "xrt/lib/xrt/module").is_dir()
+
+
+def test_the_environment_of_hardware_emulation(tmp_path: Path, bundle: Bundle) -> None:
+    need_xrt()
+    (bundle.path / EMCONFIG).write_text("{}")
+    given = {"XILINX_VITIS": "/tools/Vitis/2022.2", "XCL_EMULATION_MODE": "sw_emu"}
+    environment = simulation_environment(tmp_path, find_xrt(), bundle, given)
+    assert environment["XCL_EMULATION_MODE"] == "hw_emu"
+    assert environment["EMCONFIG_PATH"] == str(bundle.path)
+    assert environment["XILINX_VITIS"] == "/tools/Vitis/2022.2"
 
 
 def test_no_card(tmp_path: Path) -> None:
