@@ -14,6 +14,7 @@ from pathlib import Path
 
 from stbuild import layout
 from stbuild.runtime.devices.xrt import job as messages
+from stbuild.runtime.devices.xrt import worker
 from stbuild.runtime.devices.xrt.channel import MESSAGE_BYTES
 from stbuild.runtime.devices.xrt.folder import LOG
 from stbuild.runtime.devices.xrt.job import Failure, Job
@@ -28,9 +29,9 @@ CLOSE_S = 5.0
 GRACE_S = 1.0
 """For what a launch takes on its way to the worker and back."""
 
-_PROGRAM = """import sys
+_PROGRAM = f"""import sys
 sys.path.insert(0, sys.argv[1])
-from stbuild.runtime.devices.xrt.worker import main
+from {worker.__name__} import main
 main(sys.argv[2], int(sys.argv[3]), int(sys.argv[4]))
 """
 
