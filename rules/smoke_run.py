@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from stbuild.api import Context, Policy, Resources, rule
 from stbuild.providers import BundleInfo, SmokeInfo
+from stbuild.toolchain.device_model import compile_device_model
 
 XRT_VARIABLES = ("XILINX_XRT", "XILINX_VITIS", "LD_LIBRARY_PATH")
 XRT_FOLDERS = ("/opt/xilinx", "/sys")
@@ -46,19 +47,21 @@ def smoke_run(ctx: Context[SmokeRun]) -> SmokeInfo:
         ("--graph", plan.trace.graph, "--tokenizer", plan.weights.tokenizer, "--wanted", wanted,
          "--prompts", prompts),
     )  # fmt: skip
+    model = () if device == "native" else ("--model", compile_device_model(ctx))
     ctx.stage(
         "stbuild.stage.smoke",
         ("--bundle", attrs.bundle.bundle, "--design", plan.design, "--prompts", prompts, "--run", run,
-         "--tokens", tokens, "--measured", measured, "--device", device),
-        policy=_policy(ctx, device),
+         "--tokens", tokens, "--measured", measured, "--device", device, *model),
+        policy=_policy(device, on_card=ctx.toolchain().on_card),
     )  # fmt: skip
     return SmokeInfo(run=run, tokens=tokens, measured=measured, bundle=attrs.bundle)
 
 
 def _device(ctx: Context[SmokeRun]) -> str:
-    """What the target's image runs on, for a card as the workspace chooses."""
-    if ctx.toolchain().device == "native":
-        return "native"
+    """What the target's image runs on: a card that is there as the workspace or the build chooses it."""
+    toolchain = ctx.toolchain()
+    if not toolchain.on_card:
+        return "xrt:0" if toolchain.device == "xrt" else "native"
     if ctx.device and ctx.device != "native" and not ctx.device.startswith("xrt:"):
         ctx.fail(
             f"[tool.stbuild] device takes native or a card, got {ctx.device!r}",
@@ -67,16 +70,16 @@ def _device(ctx: Context[SmokeRun]) -> str:
     return ctx.device or "xrt"
 
 
-def _policy(ctx: Context[SmokeRun], device: str) -> Policy:
-    """An answer of this process is cached; a card is used by one action at a time, and always."""
+def _policy(device: str, *, on_card: bool) -> Policy:
+    """An emulated card's answer is cached; a card is asked each time, by one action at a time."""
     if device == "native":
         return Policy(resources=Resources(cpu=1, memory_mb=8000))
     return Policy(
-        resources=Resources(cpu=1, memory_mb=8000, named=(("card", 1),)),
-        cacheable=False,
+        resources=Resources(cpu=1, memory_mb=8000, named=(("card", 1),) if on_card else ()),
+        cacheable=not on_card,
         network=True,
         pass_env=XRT_VARIABLES,
-        reads=(*XRT_FOLDERS, ctx.builtin("hls_lib/xrt_model").real),
+        reads=XRT_FOLDERS,
         writes=("/tmp",),
     )
 

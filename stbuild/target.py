@@ -22,9 +22,9 @@ class Toolchain:
     (memory, time, licences), the identity of their tools, and the actions that read and judge the reports.
     They refuse, by `ctx.fail`, a machine on which the tools are missing or do not fit the platform. The
     macros of C++ that both take are those of the emulator, such as `STB_TIMED=1`.
-    `device` is what an image runs on: `native`, in the process that opens it, whose answers are cached, or
-    `xrt`, a card behind the Xilinx Runtime, real or emulated, which is asked each time.
-    `on_card` tells whether the image is for hardware, of which there is a timing report.
+    `device` is what an image runs on: `native`, in the process that opens it, or `xrt`, through the Xilinx
+    Runtime. `on_card` tells whether the image is for hardware, of which there is a timing report, and which
+    is asked each time; the answers of others are cached.
     """
 
     name: str

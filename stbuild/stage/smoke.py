@@ -55,7 +55,7 @@ def main(args: Namespace) -> None:
     wanted = json.loads(Path(args.prompts).read_text())
     out = Path(args.run)
     out.mkdir(parents=True, exist_ok=True)
-    device = open_device(bundle, device_name(args.device, os.environ))
+    device = open_device(bundle, device_name(args.device, os.environ), model=args.model)
     taps = tuple(hidden_streams(design)) if device.taps else ()
     recorder = Recorder(device.taps, [tap.stream for tap in taps]) if device.taps else None
     description, runs = device.description, []
@@ -141,16 +141,15 @@ def _launches(run: SmokeRun, chunk: int) -> Iterator[int]:
 
 
 if __name__ == "__main__":
-    run_stage(
-        stage_parser(
-            "Run smoke prompts on a device.",
-            bundle="the bundle",
-            design="the design",
-            prompts="token ids of the prompts, and the number of new tokens",
-            run="folder for the records",
-            tokens="prompts and tokens to write",
-            measured="measured times to write",
-            device="what to run on: native, xrt, or a card by name",
-        ),
-        main,
+    parser = stage_parser(
+        "Run smoke prompts on a device.",
+        bundle="the bundle",
+        design="the design",
+        prompts="token ids of the prompts, and the number of new tokens",
+        run="folder for the records",
+        tokens="prompts and tokens to write",
+        measured="measured times to write",
+        device="what to run on: native, xrt, or a card by name",
     )
+    parser.add_argument("--model", type=Path, help="the device model behind XRT, compiled")
+    run_stage(parser, main)

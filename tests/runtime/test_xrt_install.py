@@ -115,12 +115,12 @@ def test_a_card_by_number_or_address(tmp_path: Path) -> None:
             check_card(name, SHELL, tmp_path)
 
 
-def test_the_environment_of_a_card_has_nothing_of_emulation(tmp_path: Path, bundle: Bundle) -> None:
+def test_the_environment_of_a_card_has_nothing_of_emulation(tmp_path: Path) -> None:
     """Variables of a user who emulates elsewhere would make XRT emulate here."""
     need_xrt()
     xrt = find_xrt()
     set_elsewhere = {"XCL_EMULATION_MODE": "hw_emu", "XILINX_XRT": "/x", "EMCONFIG_PATH": "/x", "HOME": "/h"}
-    environment = card_environment(tmp_path, xrt, bundle, set_elsewhere)
+    environment = card_environment(tmp_path, xrt, set_elsewhere)
     assert environment == {"HOME": "/h", "XILINX_XRT": str(tmp_path / "xrt")}
     assert (tmp_path / "xrt/lib" / LIBRARY).samefile(xrt.library)
     assert (tmp_path / "xrt/lib/xrt/module").is_dir()

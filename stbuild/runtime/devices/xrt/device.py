@@ -4,6 +4,7 @@ import os
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,17 +30,13 @@ from stbuild.runtime.devices.xrt.folder import (
 )
 from stbuild.runtime.devices.xrt.install import Xrt, find_xrt
 from stbuild.runtime.devices.xrt.job import Job, JobBuffer
+from stbuild.runtime.devices.xrt.model import model_program
 from stbuild.runtime.devices.xrt.process import GRACE_S, Lost, Refused, Worker
 from stbuild.runtime.devices.xrt.sentences import Subject, explain, explain_loss
 
 OPEN_LIMIT_S = 900.0
 """For opening and loading; 16 GB of weights at 0.1 GB/s take 160 s."""
 SYNC_LIMIT_S = 60.0
-ENVIRONMENTS = {
-    Mode.SW_EMU: emulation_environment,
-    Mode.HW_EMU: simulation_environment,
-    Mode.FLAT: card_environment,
-}
 LAUNCH_LIMIT_S = {Mode.SW_EMU: 600.0, Mode.HW_EMU: 86400.0, Mode.FLAT: 30.0}
 """A launch takes milliseconds on a card, seconds in software emulation."""
 
@@ -47,7 +44,9 @@ LAUNCH_LIMIT_S = {Mode.SW_EMU: 600.0, Mode.HW_EMU: 86400.0, Mode.FLAT: 30.0}
 class XrtDevice:
     """A card with an XRT process of its own: number or PCIe address `card`."""
 
-    def __init__(self, bundle: Bundle, card: str, *, launch_limit_s: float | None = None) -> None:
+    def __init__(
+        self, bundle: Bundle, card: str, *, launch_limit_s: float | None = None, model: Path | None = None
+    ) -> None:
         file = axlf.read(bundle.xclbin)
         self._xrt = find_xrt()
         self._mode = mode_of(file)
@@ -66,7 +65,7 @@ class XrtDevice:
         memory = make_file(job.shared)
         try:
             arena = Arena(memory, job.shared)
-            self._worker = self._start(bundle, job, memory)
+            self._worker = self._start(bundle, job, memory, model)
         finally:
             os.close(memory)
         self._host = {
@@ -132,15 +131,23 @@ class XrtDevice:
         """End the worker, and with it the emulated card."""
         self._worker.close()
 
-    def _start(self, bundle: Bundle, job: Job, memory: int) -> Worker:
+    def _start(self, bundle: Bundle, job: Job, memory: int, model: Path | None) -> Worker:
         folder = make_folder()
         try:
-            make = ENVIRONMENTS[self._mode]
-            environment = make(folder, self._xrt, bundle, os.environ)
+            environment = self._environment(folder, bundle, model)
             return Worker(replace(job, folder=str(folder)), environment, memory)
         except BaseException:
             shutil.rmtree(folder, ignore_errors=True)
             raise
+
+    def _environment(self, folder: Path, bundle: Bundle, model: Path | None) -> dict[str, str]:
+        match self._mode:
+            case Mode.SW_EMU:
+                return emulation_environment(folder, self._xrt, bundle, os.environ, model or model_program())
+            case Mode.HW_EMU:
+                return simulation_environment(folder, self._xrt, bundle, os.environ)
+            case Mode.FLAT:
+                return card_environment(folder, self._xrt, os.environ)
 
     def _ask(self, request: bytes, limit_s: float) -> None:
         def ask() -> None:

@@ -13,7 +13,7 @@ from stbuild.package import axlf, xclbin
 from stbuild.package.axlf import SectionKind
 from stbuild.package.bundle import Bundle
 from stbuild.runtime.devices.xrt.install import EMULATION, Xrt, cured_emulation
-from stbuild.runtime.devices.xrt.model import PROGRAM, model_program
+from stbuild.runtime.devices.xrt.model import PROGRAM
 
 PREFIX = "stbuild-xrt-"
 LOG = "log"
@@ -43,10 +43,11 @@ def make_folder() -> Path:
     return Path(tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-", dir=_PLACE))
 
 
-def card_environment(folder: Path, xrt: Xrt, bundle: Bundle, environ: Mapping[str, str]) -> dict[str, str]:
+def card_environment(folder: Path, xrt: Xrt, environ: Mapping[str, str]) -> dict[str, str]:
     """For a card."""
-    del bundle
-    return _environment(folder, xrt, environ)
+    _link_libraries(folder / "xrt/lib", xrt)
+    own = {name: value for name, value in environ.items() if name not in _OF_OTHERS}
+    return own | {"XILINX_XRT": str(folder / "xrt")}
 
 
 def simulation_environment(
@@ -65,7 +66,7 @@ def simulation_environment(
             where=str(bundle.path),
             hint="build the bundle again with --target hw_emu",
         )
-    return _environment(folder, xrt, environ) | {
+    return card_environment(folder, xrt, environ) | {
         "XCL_EMULATION_MODE": "hw_emu",
         "EMCONFIG_PATH": str(bundle.path.resolve()),
         "SDACCEL_EM_RUN_DIR": str(folder),
@@ -74,17 +75,16 @@ def simulation_environment(
 
 
 def emulation_environment(
-    folder: Path, xrt: Xrt, bundle: Bundle, environ: Mapping[str, str]
+    folder: Path, xrt: Xrt, bundle: Bundle, environ: Mapping[str, str], program: Path
 ) -> dict[str, str]:
-    """For software emulation by our device model, of a card with the banks that the xclbin names."""
-    program = model_program()
+    """For software emulation by our device model `program`, of a card with the xclbin's banks."""
     for place in _MODEL_PLACES:
         link = folder / "vitis/data/emulation/unified" / place / "generic_pcie/model" / PROGRAM
         link.parent.mkdir(parents=True)
-        link.symlink_to(program)
+        link.symlink_to(program.absolute())
     (folder / EMCONFIG).write_text(json.dumps(_emconfig(bundle)))
     (folder / "xrt.ini").write_text("[Runtime]\nkds_sw_emu=false\n[Emulation]\nkeep_run_dir=true\n")
-    return _environment(folder, xrt, environ) | {
+    return card_environment(folder, xrt, environ) | {
         "XCL_EMULATION_MODE": "sw_emu",
         "XILINX_VITIS": str(folder / "vitis"),
         "XRT_INI_PATH": str(folder / "xrt.ini"),
@@ -95,12 +95,6 @@ def emulation_environment(
         "GLIBC_TUNABLES": TUNABLES,
         "VITIS_SW_EMU_DISABLE_SINGLE_MMAP": "1",  # one file for each buffer, as before XRT 2.14
     }
-
-
-def _environment(folder: Path, xrt: Xrt, environ: Mapping[str, str]) -> dict[str, str]:
-    _link_libraries(folder / "xrt/lib", xrt)
-    own = {name: value for name, value in environ.items() if name not in _OF_OTHERS}
-    return own | {"XILINX_XRT": str(folder / "xrt")}
 
 
 def _stale() -> Iterator[Path]:
