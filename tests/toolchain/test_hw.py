@@ -34,7 +34,8 @@ def vitis(tmp_path_factory: pytest.TempPathFactory) -> Installation:
 
 @pytest.fixture(scope="module")
 def mine(tmp_path_factory: pytest.TempPathFactory, vitis: Installation) -> WorkspaceFolder:
-    """A small Llama, built for a card."""
+    """A small Llama, built for a card and run through XRT."""
+    need_xrt()
     folder = tmp_path_factory.mktemp("hw")
     (folder / "ws").mkdir()
     workspace = WorkspaceFolder(root=folder / "ws", cache=folder / "cache", env=vitis.env)
@@ -69,7 +70,6 @@ def test_a_model_becomes_tokens_through_the_whole_flow(mine: WorkspaceFolder) ->
 
 def test_a_card_is_asked_each_time(mine: WorkspaceFolder) -> None:
     """Through XRT; what follows an answer that is equal is up to date."""
-    need_xrt()
     done = mine.ok("mine", "--target", "hw")
     report = mine.output("mine/deploy/report.txt", "u55c-hw").read_text()
     assert ran(mine) == ["Smoke"]
@@ -92,7 +92,6 @@ def test_the_workspace_names_the_device(mine: WorkspaceFolder) -> None:
 
 def test_the_linked_xclbin_runs_through_xrt(mine: WorkspaceFolder) -> None:
     """Its banks, groups, kernels and arguments are those that XRT asks for."""
-    need_xrt()
     run = ("run", "mine:xclbin", "--target", "hw", "--tokens", "1 2 3 4 5 6", "--max-tokens", "4")
     assert mine.ok(*run, "--device", "xrt:0").out == mine.ok(*run).out
 
