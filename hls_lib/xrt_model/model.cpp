@@ -4,8 +4,12 @@
 // 15 <u32 function> and a protobuf message, an answer 09 <u64 bytes> and one. It ends with XRT's process.
 #include <signal.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <cstring>
 #include <memory>
 #include <string>
@@ -14,7 +18,6 @@
 #include "device_memory.hpp"
 #include "failure.hpp"
 #include "wire.hpp"
-#include "xrt_socket.hpp"
 
 namespace stb {
 namespace xrt_model {
@@ -49,6 +52,50 @@ struct AnswerHead {
   std::uint64_t bytes;
 };
 #pragma pack(pop)
+
+constexpr int kPatienceMilliseconds = 10000;
+
+std::string environment(const char* name) {
+  const char* value = std::getenv(name);
+  if (value == nullptr) throw Failure(std::string(name) + " is not set");
+  return value;
+}
+
+int connect_to_xrt() {
+  const std::string path = "/tmp/" + environment("USER") + "/" + environment("EMULATION_SOCKETID");
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  if (path.size() >= sizeof address.sun_path) throw Failure("XRT's socket has too long a path: " + path);
+  std::memcpy(address.sun_path, path.c_str(), path.size());
+  for (int waited = 0; waited < kPatienceMilliseconds; ++waited) {
+    const int socket_fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (connect(socket_fd, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0) return socket_fd;
+    close(socket_fd);
+    usleep(1000);
+  }
+  throw Failure("XRT does not listen at " + path);
+}
+
+// False at the end of the stream.
+bool receive(int from, void* data, std::size_t bytes) {
+  char* at = static_cast<char*>(data);
+  while (bytes > 0) {
+    const ssize_t got = recv(from, at, bytes, 0);
+    if (got <= 0) return false;
+    at += got;
+    bytes -= static_cast<std::size_t>(got);
+  }
+  return true;
+}
+
+bool send_all(int to, std::string_view text) {
+  while (!text.empty()) {
+    const ssize_t sent = send(to, text.data(), text.size(), MSG_NOSIGNAL);
+    if (sent <= 0) return false;
+    text.remove_prefix(static_cast<std::size_t>(sent));
+  }
+  return true;
+}
 
 class Card {
  public:
@@ -140,40 +187,40 @@ Sync read_sync(std::string_view front) {
 }
 
 // Most bytes that XRT sends are those of syncs: they go from the socket to the card's memory at once.
-bool receive_sync(XrtSocket& xrt, std::uint64_t bytes, Card& card, std::string& text) {
+bool receive_sync(int xrt, std::uint64_t bytes, Card& card, std::string& text) {
   char front[64];
   const std::uint64_t begun = std::min<std::uint64_t>(bytes, sizeof front);
-  if (!xrt.receive(front, begun)) return false;
+  if (!receive(xrt, front, begun)) return false;
   const Sync sync = read_sync({front, begun});
   char* data = card.memory().written(sync.address, sync.bytes);
   const std::uint64_t have = std::min(begun - sync.at, sync.bytes);
   std::memcpy(data, front + sync.at, have);
-  if (!xrt.receive(data + have, sync.bytes - have)) return false;
+  if (!receive(xrt, data + have, sync.bytes - have)) return false;
   char rest[sizeof front];
   const std::uint64_t left = bytes - begun - (sync.bytes - have);
   if (left > sizeof rest) throw Failure("XRT sent a sync of another form than its versions 2.13 to 2.25");
   append(text, 1, sync.bytes);
-  return xrt.receive(rest, left);
+  return receive(xrt, rest, left);
 }
 
 // Until XRT closes the device or is gone.
-void serve(XrtSocket& xrt) {
+void serve(int xrt) {
   Card card;
   std::string body;
   RequestHead head;
-  while (xrt.receive(&head, sizeof head)) {
+  while (receive(xrt, &head, sizeof head)) {
     std::string text;
     body.clear();
     if (head.function == kHostToDevice) {
       if (!receive_sync(xrt, head.bytes, card, text)) return;
     } else {
       body.resize(head.bytes);
-      if (!xrt.receive(body.data(), body.size())) return;
+      if (!receive(xrt, body.data(), body.size())) return;
       text = card.answer(head.function, Message(body));
     }
     const AnswerHead answer{9, text.size()};
     const std::string front(reinterpret_cast<const char*>(&answer), sizeof answer);
-    if (!xrt.send_all(front + text) || closes_all(head.function, Message(body))) return;
+    if (!send_all(xrt, front + text) || closes_all(head.function, Message(body))) return;
   }
 }
 
@@ -185,8 +232,7 @@ void serve(XrtSocket& xrt) {
 int main() {
   prctl(PR_SET_PDEATHSIG, SIGKILL);
   try {
-    stb::xrt_model::XrtSocket xrt;
-    stb::xrt_model::serve(xrt);
+    stb::xrt_model::serve(stb::xrt_model::connect_to_xrt());
   } catch (const stb::xrt_model::Failure& failure) {
     stb::xrt_model::tell(failure.what());
     raise(SIGKILL);  // XRT notices only children that were killed; at the end of a stream it spins

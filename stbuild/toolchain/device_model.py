@@ -5,7 +5,7 @@ from typing import Any
 from stbuild.api import Context, File
 from stbuild.toolchain.emu import COMPILER
 
-SOURCES = ("compute_unit", "device_memory", "metadata", "model", "xrt_socket")
+SOURCES = ("compute_unit", "device_memory", "metadata", "model")
 FLAGS = ("-std=c++17", "-O2")
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from stbuild import layout
 from stbuild.runtime.devices.xrt import job as messages
 from stbuild.runtime.devices.xrt import worker
-from stbuild.runtime.devices.xrt.channel import MESSAGE_BYTES
+from stbuild.runtime.devices.xrt.channel import Receiver
 from stbuild.runtime.devices.xrt.folder import LOG
 from stbuild.runtime.devices.xrt.job import Failure, Job
 
@@ -74,6 +74,7 @@ class Worker:
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
             )  # fmt: skip
         self._channel = ours
+        self._receiver = Receiver(ours)
         self._owner = os.getpid()
         self._launch_limit_s = job.limit_ms / 1000 + GRACE_S
         self._asked, self._answered = 0, -1
@@ -139,8 +140,10 @@ class Worker:
 
     def _next_answer(self, limit_s: float) -> bytes:
         try:
-            self._sleep(limit_s)
-            answer = self._channel.recv(MESSAGE_BYTES)
+            answer = self._receiver.receive_soon()
+            if answer is None:
+                self._sleep(limit_s)
+                answer = self._receiver.receive()
         except OSError:
             answer = b""
         if not answer:

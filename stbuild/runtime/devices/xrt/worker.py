@@ -17,7 +17,7 @@ from pathlib import Path
 
 from stbuild.runtime.devices.xrt import job as messages
 from stbuild.runtime.devices.xrt.arena import Arena
-from stbuild.runtime.devices.xrt.channel import receive
+from stbuild.runtime.devices.xrt.channel import Receiver
 from stbuild.runtime.devices.xrt.job import CLOSE, WRITE, Failure, Job, JobBuffer
 from stbuild.runtime.devices.xrt.library import FROM_DEVICE, TO_DEVICE, Buffer, Kernel, Library, XrtError
 from stbuild.runtime.devices.xrt.scheduler import Scheduler, threads
@@ -170,8 +170,9 @@ class Card:
 def serve(card: Card, parent: socket.socket) -> bool:
     """Answer requests; False when the parent is gone, True when it has closed the device."""
     failure: Failure | None = None
+    receiver = Receiver(parent)
     while True:
-        message = receive(parent)
+        message = receiver.receive()
         if not message:
             return False
         number, request = messages.read_number(message)
