@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 from stbuild.api import Context, Policy, Resources, rule
 from stbuild.providers import BundleInfo, SmokeInfo
+from stbuild.steps.prompts import Prompts, SmokePrompts
+from stbuild.steps.smoke import Smoke
 from stbuild.toolchain.device_model import compile_device_model
 
 XRT_VARIABLES = ("XILINX_XRT", "XILINX_VITIS", "LD_LIBRARY_PATH")
@@ -31,29 +33,30 @@ def smoke_run(ctx: Context[SmokeRun]) -> SmokeInfo:
     _check(ctx)
     device = _device(ctx)
     plan = attrs.bundle.link.hls.partition
-    wanted = ctx.params(
-        "wanted.json",
-        {
-            "texts": attrs.prompts,
-            "tokens": [_ids(ctx, text) for text in attrs.token_prompts],
-            "new_tokens": attrs.new_tokens,
-            "system": attrs.bundle.system,
-        },
+    wanted = SmokePrompts(
+        texts=attrs.prompts,
+        tokens=tuple(_ids(ctx, text) for text in attrs.token_prompts),
+        new_tokens=attrs.new_tokens,
+        system=attrs.bundle.system,
     )
     prompts, run = ctx.output("prompts.json"), ctx.output_tree("run")
     tokens, measured = ctx.output("tokens.json"), ctx.output("measured.json")
-    ctx.stage(
-        "stbuild.stage.prompts",
-        ("--graph", plan.trace.graph, "--tokenizer", plan.weights.tokenizer, "--wanted", wanted,
-         "--prompts", prompts),
-    )  # fmt: skip
-    model = () if device == "native" else ("--model", compile_device_model(ctx))
-    ctx.stage(
-        "stbuild.stage.smoke",
-        ("--bundle", attrs.bundle.bundle, "--design", plan.design, "--prompts", prompts, "--run", run,
-         "--tokens", tokens, "--measured", measured, "--device", device, *model),
+    ctx.step(
+        Prompts(graph=plan.trace.graph, tokenizer=plan.weights.tokenizer, wanted=wanted, prompts=prompts)
+    )
+    ctx.step(
+        Smoke(
+            bundle=attrs.bundle.bundle,
+            design=plan.design,
+            prompts=prompts,
+            records=run,
+            tokens=tokens,
+            measured=measured,
+            device=device,
+            model=compile_device_model(ctx) if device != "native" else None,
+        ),
         policy=_policy(device, on_card=ctx.toolchain().on_card),
-    )  # fmt: skip
+    )
     return SmokeInfo(run=run, tokens=tokens, measured=measured, bundle=attrs.bundle)
 
 
