@@ -6,7 +6,6 @@ from stbuild.api import Context, Policy, Resources, rule
 from stbuild.providers import BundleInfo, SmokeInfo
 from stbuild.steps.prompts import Prompts, SmokePrompts
 from stbuild.steps.smoke import Smoke
-from stbuild.toolchain.device_model import compile_device_model
 
 XRT_VARIABLES = ("XILINX_XRT", "XILINX_VITIS", "LD_LIBRARY_PATH")
 XRT_FOLDERS = ("/opt/xilinx", "/sys")
@@ -31,7 +30,8 @@ def smoke_run(ctx: Context[SmokeRun]) -> SmokeInfo:
     """The target's toolchain says what it runs on: the emulated card, or a card, which is asked each time."""
     attrs = ctx.attrs
     _check(ctx)
-    device = _device(ctx)
+    toolchain, device = ctx.toolchain(), _device(ctx)
+    emulated = toolchain.device_model if device != "native" else None
     plan = attrs.bundle.link.hls.partition
     wanted = SmokePrompts(
         texts=attrs.prompts,
@@ -53,9 +53,9 @@ def smoke_run(ctx: Context[SmokeRun]) -> SmokeInfo:
             tokens=tokens,
             measured=measured,
             device=device,
-            model=compile_device_model(ctx) if device != "native" else None,
+            model=emulated(ctx) if emulated else None,
         ),
-        policy=_policy(device, on_card=ctx.toolchain().on_card),
+        policy=_policy(device, on_card=toolchain.on_card),
     )
     return SmokeInfo(run=run, tokens=tokens, measured=measured, bundle=attrs.bundle)
 

@@ -8,9 +8,11 @@ from stbuild.errors import StbuildError
 
 if TYPE_CHECKING:
     from stbuild.api import Context
+    from stbuild.engine.graph.artifact import File
     from stbuild.providers import HlsInfo, KernelsInfo, LinkInfo
 
     Compile = Callable[[Context[Any], HlsInfo, tuple[str, ...]], KernelsInfo]
+    Program = Callable[[Context[Any]], File]
     Link = Callable[[Context[Any], KernelsInfo, tuple[str, ...]], LinkInfo]
 
 
@@ -24,7 +26,8 @@ class Toolchain:
     macros of C++ that both take are those of the emulator, such as `STB_TIMED=1`.
     `device` is what an image runs on: `native`, in the process that opens it, or `xrt`, through the Xilinx
     Runtime. `on_card` tells whether the image is for hardware, of which there is a timing report, and which
-    is asked each time; the answers of others are cached.
+    is asked each time; the answers of others are cached. `device_model` compiles the program that serves XRT
+    where the image is emulated.
     """
 
     name: str
@@ -32,6 +35,7 @@ class Toolchain:
     link: "Link"
     on_card: bool = False
     device: str = "native"
+    device_model: "Program | None" = None
 
     def __post_init__(self) -> None:
         if self.device not in ("native", "xrt"):
