@@ -110,11 +110,6 @@ class Analyzer(Protocol):
     def platform(self) -> Any:
         """The platform value of this configuration."""
 
-    @property
-    def device(self) -> str:
-        """What the workspace sets as `device` in `[tool.stbuild]`; '' without."""
-        return self._analysis.workspace.device
-
     def toolchain(self, target: str) -> Any:
         """The toolchain of a target, by default of this configuration's."""
 

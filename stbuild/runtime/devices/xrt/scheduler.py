@@ -1,8 +1,8 @@
-"""XRT's scheduler of launches in emulation: a thread that misses a launch which begins as it falls asleep.
+"""XRT's scheduler of launches in emulation: a thread that may miss a launch which begins as it falls asleep.
 
-It looks for work and then waits, but is notified without the lock in between (`schedule` in XRT's sws.cpp):
-about one launch in a hundred thousand, on a busy machine, would never start. So none begins before the
-thread sleeps.
+It looks for work and then waits, but is notified without the lock in between (`schedule` in XRT's sws.cpp).
+On a busy machine one launch was seen that never ended; that this is why is inferred from the source, not
+proven. So none begins before the thread sleeps.
 """
 
 import os
