@@ -25,7 +25,7 @@ ALLOWED: dict[str, set[str]] = {
     "pack": {"ir", "ops", "errors"},
     "codegen": {"ir", "ops", "platform", "errors"},
     "timing": {"ir", "platform", "errors"},
-    "toolchain": {"platform", "errors", "api", "providers", "package", "step"},
+    "toolchain": {"platform", "errors", "layout", "api", "providers", "package", "step"},
     "runtime": {"package", "errors", "layout"},
     "engine": {"errors", "layout", "platform", "target", "step"},
     "chain": {
@@ -41,8 +41,21 @@ ALLOWED: dict[str, set[str]] = {
     "console": {"errors", "engine"},
     "report": {"nightly", "errors"},
     "library": {"engine", "console", "frontend", "runtime", "package", "errors", "layout"},
+    "publish": {"library", "engine", "runtime", "package", "errors", "layout"},
     "nightly": {"library", "engine", "runtime", "package", "errors", "layout"},
-    "cli": {"report", "nightly", "library", "engine", "console", "api", "errors", "layout", "runtime", "toolchain"},
+    "cli": {
+        "report",
+        "nightly",
+        "publish",
+        "library",
+        "engine",
+        "console",
+        "api",
+        "errors",
+        "layout",
+        "runtime",
+        "toolchain",
+    },
     "__main__": {"engine", "cli"},
 }
 """What each part of stbuild may import of the others."""

@@ -13,7 +13,7 @@ Indices: TypeAlias = NDArray[np.int64]
 _WINDOW = 3
 """Nights that the chart of large shifts adds up."""
 
-_LARGE = 7.5
+_LARGE = 7.4
 """Sum of the scores of three nights that is an alarm, for a long history."""
 
 _LARGE_YOUNG = 30.0

@@ -15,8 +15,8 @@ FIRST = 20
 _GAP = 2
 """Nights left out between the history and the night scored: a shift must not hide in its own baseline."""
 
-_MOST = 730
-"""Nights of history that count."""
+_MOST_RANKS, _MOST_VALUES = 730, 400
+"""Nights of history that count; fewer for values, so that a slow drift matters less."""
 
 _FEW = 100
 """Below this many nights nobody can tell normal noise from other noise."""
@@ -29,6 +29,9 @@ _NORMAL = 12.0
 
 _STEEP = 3.0
 """Slope, in its own standard errors, above which a history has a trend."""
+
+_RECENT, _LEEWAY = 60, 0.1
+"""A value counts as no further from the history than from its last nights, plus this many deviations."""
 
 _SHARES = (np.arange(20_000) + 0.5) / 20_000
 _QUANTILES = np.array([NormalDist().inv_cdf(share) for share in _SHARES])
@@ -52,9 +55,9 @@ def score(histories: Floats) -> Scores:
     """Score each night against the nights before it."""
     ranks, values = np.zeros_like(histories), np.zeros_like(histories)
     for night in range(FIRST + _GAP, histories.shape[1]):
-        past = histories[:, max(0, night - _GAP - _MOST) : night - _GAP]
+        past = histories[:, max(0, night - _GAP - _MOST_RANKS) : night - _GAP]
         ranks[:, night] = _rank(past, histories[:, night])
-        values[:, night] = _value(past, histories[:, night])
+        values[:, night] = _value(past[:, -_MOST_VALUES:], histories[:, night])
     return Scores(ranks=ranks, values=values)
 
 
@@ -77,7 +80,9 @@ def _value(past: Floats, value: Floats) -> Floats:
         return ranks
     deviation = residuals.std(1, ddof=1)
     flat = deviation == 0
-    t = ahead / np.where(flat, 1.0, deviation * np.sqrt(1 + leverage))
+    recent = ahead - residuals[:, -_RECENT:].mean(1)
+    cautious = np.sign(ahead) * np.minimum(np.abs(ahead), np.maximum(0.0, np.sign(ahead) * recent + _LEEWAY * deviation))
+    t = cautious / np.where(flat, 1.0, deviation * np.sqrt(1 + leverage))
     return np.where(_is_normal(residuals) & ~flat, np.clip(_normal_of_t(t, nights - 1), -_CAP, _CAP), ranks)
 
 
