@@ -13,7 +13,7 @@ Indices: TypeAlias = NDArray[np.int64]
 _WINDOW = 3
 """Nights that the chart of large shifts adds up."""
 
-_LARGE = 7.4
+_LARGE = 7.25
 """Sum of the scores of three nights that is an alarm, for a long history."""
 
 _LARGE_YOUNG = 30.0
@@ -121,6 +121,6 @@ def _is_step(values: Floats, start: int) -> bool:
     if left <= 0:
         return False
     height, slope = (ll * sy - ls * ly) / left, (ss * ly - ls * sy) / left
-    noise = max((y @ y - slope * ly - height * sy) / (nights - 3), 1e-12)
+    noise = max(float(y @ y - slope * ly - height * sy) / (nights - 3), 1e-12)
     lead = (sy * sy / ss - ly * ly / ll) / noise
     return bool(height / np.sqrt(noise * ll / left) > _STEP_T and lead > _STEP_LEAD)

@@ -63,7 +63,8 @@ def score(histories: Floats) -> Scores:
 
 def normal_quantile(share: Floats) -> Floats:
     """The standard normal value below which `share` lies (0 < share < 1)."""
-    return np.interp(share, _SHARES, _QUANTILES)
+    found: Floats = np.interp(share, _SHARES, _QUANTILES)
+    return found
 
 
 def _rank(past: Floats, value: Floats) -> Floats:
@@ -80,10 +81,18 @@ def _value(past: Floats, value: Floats) -> Floats:
         return ranks
     deviation = residuals.std(1, ddof=1)
     flat = deviation == 0
-    recent = ahead - residuals[:, -_RECENT:].mean(1)
-    cautious = np.sign(ahead) * np.minimum(np.abs(ahead), np.maximum(0.0, np.sign(ahead) * recent + _LEEWAY * deviation))
-    t = cautious / np.where(flat, 1.0, deviation * np.sqrt(1 + leverage))
+    t = _nearer(residuals, ahead, _LEEWAY * deviation) / np.where(
+        flat, 1.0, deviation * np.sqrt(1 + leverage)
+    )
     return np.where(_is_normal(residuals) & ~flat, np.clip(_normal_of_t(t, nights - 1), -_CAP, _CAP), ranks)
+
+
+def _nearer(residuals: Floats, ahead: Floats, leeway: Floats) -> Floats:
+    """`ahead`, but no further from 0 than from the last residuals and `leeway`: a slow drift is no shift."""
+    sign = np.sign(ahead)
+    recent = sign * (ahead - residuals[:, -_RECENT:].mean(1)) + leeway
+    found: Floats = sign * np.minimum(np.abs(ahead), np.maximum(0.0, recent))
+    return found
 
 
 def _without_trend(past: Floats, value: Floats) -> tuple[Floats, Floats, Floats]:
@@ -108,10 +117,12 @@ def _is_normal(residuals: Floats) -> NDArray[np.bool_]:
     variance = np.where(variance == 0, 1.0, variance)
     skewness = (squares * residuals).mean(1) / variance**1.5
     excess = (squares * squares).mean(1) / variance**2 - 3
-    return residuals.shape[1] / 6 * (skewness**2 + excess**2 / 4) < _NORMAL
+    normal: NDArray[np.bool_] = residuals.shape[1] / 6 * (skewness**2 + excess**2 / 4) < _NORMAL
+    return normal
 
 
 def _normal_of_t(t: Floats, freedom: int) -> Floats:
     """The normal score of Student's t (Wallace, 1959; right to 0.02 for 20 degrees of freedom or more)."""
     scale = (8 * freedom + 1) / (8 * freedom + 3)
-    return np.sign(t) * scale * np.sqrt(freedom * np.log1p(t * t / freedom))
+    found: Floats = np.sign(t) * scale * np.sqrt(freedom * np.log1p(t * t / freedom))
+    return found

@@ -1,6 +1,6 @@
 """Alarms: found where something shifted, silent where nothing did."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import pytest
@@ -44,7 +44,7 @@ def test_a_small_shift_is_found_within_sixty_nights() -> None:
 
 
 NIGHTS = np.arange(730)
-QUIET = {
+QUIET: dict[str, Callable[[], Floats]] = {
     "normal": lambda: noise(3, 60, 730),
     "lognormal": lambda: np.exp(noise(4, 60, 730)),
     "two modes": lambda: noise(5, 60, 730) + 10 * (np.random.default_rng(5).random((60, 730)) < 0.1),

@@ -69,7 +69,9 @@ def _outcome(nights: int, night: int, cell: int) -> Outcome:
 def _nights(nights: int, names: tuple[str, ...]) -> Iterator[tuple[object, ...]]:
     for night in range(nights):
         began_s = BEGAN_S + night * DAY_S
-        bad = [each for cell in range(6) if (each := _outcome(nights, night, cell)) is not Outcome.GOOD]
+        bad: list[Outcome] = [
+            each for cell in range(6) if (each := _outcome(nights, night, cell)) is not Outcome.GOOD
+        ]
         outcome = (bad or [Outcome.GOOD])[0].value
         yield (
             night + 1,
