@@ -39,7 +39,7 @@ def nests(process: Process) -> Iterator[Finding]:
         if copies:
             text = f"{loop.label} exists once for each iteration of {copies[-1].label}; unroll inside of it"
             yield Finding(at=loop.at, rule="nest", text=text)
-        plain, _ = _flattened(loop, around)
+        plain = [x for x in _flattened(loop, around)[0] if x.trip != 1]
         if loop.trip == 1 or not plain:
             continue
         text = f"{loop.label} drains with each iteration of {plain[-1].label}"
@@ -55,7 +55,7 @@ def _flattened(loop: Loop, around: Sequence[Loop]) -> tuple[list[Loop], Loop]:
 
     Vitis HLS flattens perfect nests of which only the outermost loop has a variable bound (UG1399).
     """
-    plain = [x for x in around if x.kind is LoopKind.PLAIN and x.trip != 1]
+    plain = [x for x in around if x.kind is LoopKind.PLAIN]
     outermost = loop
     while plain and plain[-1].flattens and outermost.trip is not None:
         outermost = plain.pop()

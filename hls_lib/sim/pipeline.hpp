@@ -4,6 +4,19 @@
 #include "runtime.hpp"
 #include "strict.hpp"
 
+namespace stb {
+namespace sim {
+
+// The loop before has ended: it drains. From a read to the writes that depend on it are `depth` cycles now.
+inline void enter(int depth) {
+  Clock& mine = clock();
+  mine.now += mine.latency;
+  mine.latency = static_cast<std::uint64_t>(depth);
+}
+
+}  // namespace sim
+}  // namespace stb
+
 #define STB_JOIN_(a, b) a##b
 #define STB_JOIN(a, b) STB_JOIN_(a, b)
 
@@ -20,11 +33,16 @@
 #define STB_UNROLL
 #define STB_INLINE
 #define STB_PARTITION(array, dimension)
+#define STB_BIND(array, kind)
+#define STB_ROM(table)
+#define STB_MULTIPLY(product, kind)
+#define STB_INDEPENDENT(array)
+#define STB_DISTANCE(array, iterations)
 
 #ifdef STB_TIMED
 #define STB_TICK(cycles) ::stb::sim::clock().now += static_cast<std::uint64_t>(cycles);
-#define STB_LATENCY(cycles) ::stb::sim::clock().latency = static_cast<std::uint64_t>(cycles);
+#define STB_ENTER(depth) ::stb::sim::enter(depth);
 #else
 #define STB_TICK(cycles)
-#define STB_LATENCY(cycles)
+#define STB_ENTER(depth)
 #endif

@@ -1,6 +1,8 @@
 // The markers of stb/pipeline.hpp as calls: clang drops `#pragma HLS`, but keeps a call where it stands.
 #pragma once
 
+#include "stb/depths.hpp"
+
 namespace stb_lint {
 void pipeline(long ii);
 void no_flatten();

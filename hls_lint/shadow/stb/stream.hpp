@@ -14,7 +14,7 @@ struct Port {
 
 template <typename T>
 void read_n(Port<T>& in, T* values, int count) {
-  STB_ENTER(2)
+  STB_ENTER(kMoveDepth)
 read_n_loop:
   for (int i = 0; i < count; ++i) {
     STB_PIPELINE(1)
@@ -24,7 +24,7 @@ read_n_loop:
 
 template <typename T>
 void write_n(Port<T>& out, const T* values, int count) {
-  STB_ENTER(2)
+  STB_ENTER(kMoveDepth)
 write_n_loop:
   for (int i = 0; i < count; ++i) {
     STB_PIPELINE(1)
