@@ -32,12 +32,12 @@ inline void enter(int depth) {
 
 #define STB_UNROLL
 #define STB_INLINE
-#define STB_PARTITION(array, dimension)
-#define STB_BIND(array, kind)
-#define STB_ROM(table)
-#define STB_MULTIPLY(product, kind)
-#define STB_INDEPENDENT(array)
-#define STB_DISTANCE(array, iterations)
+#define STB_PARTITION(array, dimension) static_cast<void>(array);
+#define STB_BIND(array, kind) static_cast<void>(array);
+#define STB_ROM(table) static_cast<void>(table);
+#define STB_MULTIPLY(product, kind) static_cast<void>(product);
+#define STB_INDEPENDENT(array) static_cast<void>(array);
+#define STB_DISTANCE(array, iterations) static_cast<void>(array);
 
 #ifdef STB_TIMED
 #define STB_TICK(cycles) ::stb::sim::clock().now += static_cast<std::uint64_t>(cycles);

@@ -27,7 +27,7 @@ divide_values:
       const bool fits = next >= divisors[i];
       rest = fits ? next - divisors[i] : next;
       quotient = (quotient << 1) | (fits ? 1 : 0);
-      if (bit == 0) quotients[i] = quotient & ((uint64_t(1) << kBits) - 1);
+      quotients[i] = quotient & ((uint64_t(1) << kBits) - 1);
     }
   }
 }
@@ -50,7 +50,7 @@ root_values:
       const bool fits = before >= trial;
       rest = fits ? before - trial : before;
       root = fits ? (found >> 1) + (uint64_t(1) << (2 * bit)) : found >> 1;
-      if (bit == 0) roots[i] = root;
+      roots[i] = root;
     }
   }
 }
