@@ -135,7 +135,7 @@ class _Walker:
             self._found.pipelines.append((loop, tuple(self._loops)))
         if loop.kind is LoopKind.UNROLLED and loop.trip is None and not self._unrolls(node, scope):
             self._found.unbounded.append(loop)
-        loop.flattens = self._is_perfect(node) and "no_flatten" not in marks
+        loop.flattens = self._is_perfect(node)
         self._enter(node, scope, loop)
 
     def _kind(self, marks: dict[str | None, Node]) -> LoopKind:

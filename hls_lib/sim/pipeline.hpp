@@ -9,6 +9,8 @@ namespace sim {
 
 // The loop before has ended: it drains. From a read to the writes that depend on it are `depth` cycles now.
 inline void enter(int depth) {
+  if (kStrict) end_pipeline();
+  if (!kTimed) return;
   Clock& mine = clock();
   mine.now += mine.latency;
   mine.latency = static_cast<std::uint64_t>(depth);
@@ -23,13 +25,12 @@ inline void enter(int depth) {
 #ifdef STB_STRICT
 #define STB_PIPELINE(ii) ::stb::sim::Iteration STB_JOIN(stb_iteration_, __LINE__)(__FILE__, __LINE__, false);
 #define STB_FLUSHABLE(ii) ::stb::sim::Iteration STB_JOIN(stb_iteration_, __LINE__)(__FILE__, __LINE__, true);
-#define STB_NO_FLATTEN ::stb::sim::end_pipeline();
 #else
 #define STB_PIPELINE(ii)
 #define STB_FLUSHABLE(ii)
-#define STB_NO_FLATTEN
 #endif
 
+#define STB_ENTER(depth) ::stb::sim::enter(depth);
 #define STB_UNROLL
 #define STB_INLINE
 #define STB_PARTITION(array, dimension) static_cast<void>(array);
@@ -41,8 +42,6 @@ inline void enter(int depth) {
 
 #ifdef STB_TIMED
 #define STB_TICK(cycles) ::stb::sim::clock().now += static_cast<std::uint64_t>(cycles);
-#define STB_ENTER(depth) ::stb::sim::enter(depth);
 #else
-#define STB_TICK(cycles)
-#define STB_ENTER(depth)
+#define STB_TICK(cycles) static_cast<void>(cycles);
 #endif

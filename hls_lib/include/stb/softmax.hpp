@@ -42,10 +42,11 @@ inline int query_steps(int heads, int tokens, int pos, int oldest) {
 }
 
 // Turns dot products into scores, and finds the top one of each query among those that it sees, and the
-// greatest exponent of the values.
+// greatest exponent of the values. The text that synthesis gets; also what the strict mode and the timed
+// network run.
 template <int64_t C, typename FORM, typename SHAPE, int CHUNK, int CONTEXT>
-inline void find_scores(AttentionMemory<SHAPE, CHUNK, CONTEXT>& memory, int tokens, int pos, int window,
-                        const Sinks<SHAPE::kHeadWords>& sinks) {
+inline void find_scores_by_steps(AttentionMemory<SHAPE, CHUNK, CONTEXT>& memory, int tokens, int pos,
+                                 int window, const Sinks<SHAPE::kHeadWords>& sinks) {
   STB_INDEPENDENT(memory.score)
   const int oldest = first_seen(pos, window);
   const int steps = query_steps(SHAPE::kKvHeads, tokens, pos, oldest);
@@ -84,7 +85,8 @@ score_positions:
 
 // Turns scores into the weights of the values; those of positions that a query does not see are 0.
 template <typename SHAPE, int CHUNK, int CONTEXT>
-inline void find_weights(AttentionMemory<SHAPE, CHUNK, CONTEXT>& memory, int tokens, int pos, int window) {
+inline void find_weights_by_steps(AttentionMemory<SHAPE, CHUNK, CONTEXT>& memory, int tokens, int pos,
+                                  int window) {
   STB_INDEPENDENT(memory.score)
   const int oldest = first_seen(pos, window);
   const int steps = query_steps(SHAPE::kKvHeads, tokens, pos, oldest);
@@ -111,6 +113,32 @@ weigh_positions:
     step = step_after<SHAPE::kKvHeads>(step, oldest);
   }
 }
+
+}  // namespace stb
+
+// In emulation each head's positions are a loop of their own, which g++ vectorises.
+#ifndef STB_SYNTHESIS
+#include "../../sim/softmax_rows.hpp"
+#else
+namespace stb {
+
+template <int64_t C, typename FORM, typename SHAPE, int CHUNK, int CONTEXT>
+inline void find_scores(AttentionMemory<SHAPE, CHUNK, CONTEXT>& memory, int tokens, int pos, int window,
+                        const Sinks<SHAPE::kHeadWords>& sinks) {
+  STB_INLINE
+  find_scores_by_steps<C, FORM>(memory, tokens, pos, window, sinks);
+}
+
+template <typename SHAPE, int CHUNK, int CONTEXT>
+inline void find_weights(AttentionMemory<SHAPE, CHUNK, CONTEXT>& memory, int tokens, int pos, int window) {
+  STB_INLINE
+  find_weights_by_steps(memory, tokens, pos, window);
+}
+
+}  // namespace stb
+#endif
+
+namespace stb {
 
 // One over a total of weights: a weighted sum times `factor`, shifted right by `shift`, has 16 fraction bits.
 struct Reciprocal {

@@ -5,7 +5,6 @@
 
 namespace stb_lint {
 void pipeline(long ii);
-void no_flatten();
 void unroll();
 void enter(long depth);
 template <typename T>
@@ -20,7 +19,6 @@ void depends(const T& array, long distance);
 
 #define STB_PIPELINE(ii) ::stb_lint::pipeline(ii);
 #define STB_FLUSHABLE(ii) ::stb_lint::pipeline(ii);
-#define STB_NO_FLATTEN ::stb_lint::no_flatten();
 #define STB_UNROLL ::stb_lint::unroll();
 #define STB_INLINE
 #define STB_PARTITION(array, dimension) ::stb_lint::partition(array, dimension);
