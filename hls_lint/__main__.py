@@ -37,7 +37,7 @@ def main() -> int:
         users = sorted(found[finding])
         more = f" and {len(users) - 1} more" if len(users) > 1 else ""
         print(f"{finding.at}: {finding.rule}: {finding.text} [{users[0]}{more}]")
-    print(f"{len(found)} findings in {len(options.kernels)} kernels", file=sys.stderr)
+    print(f"findings: {len(found)}, kernels: {len(options.kernels)}", file=sys.stderr)
     return 1 if found else 0
 
 

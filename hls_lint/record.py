@@ -1,4 +1,4 @@
-"""What the lint keeps of one process: its loops, and in which of them arrays, ports and operators are used."""
+"""What the lint keeps of one process: its loops, and what is used in which of them."""
 
 from collections import defaultdict
 from dataclasses import dataclass, field
@@ -21,7 +21,7 @@ class LoopKind(Enum):
 
 @dataclass(eq=False, kw_only=True)
 class Loop:
-    """A loop where it stands; `trip` is None for a bound of run time, `entered` whether STB_ENTER is before it."""
+    """A loop; `trip` is None for a bound of run time, `entered` says whether STB_ENTER is in front of it."""
 
     number: int
     label: str

@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from math import ceil, prod
+from math import prod
 
 from hls_lint.arrays import dimensions, element_bits, is_partitioned, is_registers
 from hls_lint.record import Access, Branch, Loop, LoopKind, Process
@@ -90,7 +90,9 @@ def ports(process: Process) -> Iterator[Finding]:
                 continue
             where = next(x for _, x in sorted(_distinct(process, inside), key=lambda pair: -pair[0]))
             name = ".".join((variable.name, *members))
-            text = f"{name}: {total} accesses an iteration of {region.label}, II {region.ii}, to a memory with"
+            text = (
+                f"{name}: {total} accesses an iteration of {region.label}, II {region.ii}, to a memory with"
+            )
             yield Finding(at=where.at, rule="ports", text=f"{text} {PORTS} ports; partition it")
 
 
@@ -219,5 +221,3 @@ def storage(process: Process) -> Iterator[Finding]:
         name = ".".join((variable.name, *members))
         text = f"{name}: {bits // 8192} KiB without STB_BIND: the tool would choose block RAM"
         yield Finding(at=variable.at, rule="storage", text=text)
-
-

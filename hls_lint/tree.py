@@ -1,4 +1,4 @@
-"""clang's tree of one C++ file: expressions and statements without casts, parentheses and references to types."""
+"""clang's tree of one C++ file: expressions and statements, without casts and parentheses."""
 
 import ctypes
 from collections.abc import Iterator
@@ -18,9 +18,12 @@ _TRANSPARENT = {
     Kind.CXX_FUNCTIONAL_CAST_EXPR, Kind.CXX_CONST_CAST_EXPR, Kind.CXX_REINTERPRET_CAST_EXPR,
 }  # fmt: skip
 _REFERENCES = {Kind.TYPE_REF, Kind.TEMPLATE_REF, Kind.NAMESPACE_REF, Kind.LABEL_REF}
-_BINARY = " .* ->* * / % + - << >> <=> < > <= >= == != & ^ | && || = *= /= %= += -= <<= >>= &= ^= |= ,".split(" ")
+_BINARY = (
+    "", ".*", "->*", "*", "/", "%", "+", "-", "<<", ">>", "<=>", "<", ">", "<=", ">=", "==", "!=", "&", "^",
+    "|", "&&", "||", "=", "*=", "/=", "%=", "+=", "-=", "<<=", ">>=", "&=", "^=", "|=", ",",
+)  # fmt: skip
 """Spellings in the order of CXBinaryOperatorKind, which the binding does not have."""
-_UNARY = " x++ x-- ++x --x & * + - ~ !".split(" ")
+_UNARY = ("", "x++", "x--", "++x", "--x", "&", "*", "+", "-", "~", "!")
 """The same for CXUnaryOperatorKind."""
 _INTEGER = 1
 """CXEval_Int."""

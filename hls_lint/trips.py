@@ -61,8 +61,8 @@ def _geometric(first: int, last: int, by: int, operator: str, comparison: str) -
         "*=": lambda x: x * by, "/=": lambda x: x // by, "<<=": lambda x: x << by, ">>=": lambda x: x >> by,
     }  # fmt: skip
     compare: dict[str, Callable[[int], bool]] = {
-        "<": lambda x: x < last, "<=": lambda x: x <= last, ">": lambda x: x > last, ">=": lambda x: x >= last,
-        "!=": lambda x: x != last,
+        "<": lambda x: x < last, "<=": lambda x: x <= last, ">": lambda x: x > last,
+        ">=": lambda x: x >= last, "!=": lambda x: x != last,
     }  # fmt: skip
     if operator not in steps:
         return None

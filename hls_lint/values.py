@@ -1,5 +1,7 @@
 """Index values as linear functions of loop variables, and places in arrays and structs."""
 
+import operator
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -99,25 +101,29 @@ class Place:
         return replace(self, offset=self.offset.plus(distance))
 
 
-def calculate(operator: str, a: int, b: int) -> int | None:
+_OPERATORS: Mapping[str, Callable[[int, int], int]] = {
+    "*": operator.mul,
+    "/": lambda a, b: abs(a) // abs(b) * (1 if (a < 0) == (b < 0) else -1),
+    "%": lambda a, b: abs(a) % abs(b) * (1 if a >= 0 else -1),
+    "<<": operator.lshift,
+    ">>": operator.rshift,
+    "&": operator.and_,
+    "|": operator.or_,
+    "^": operator.xor,
+    "<": operator.lt,
+    ">": operator.gt,
+    "<=": operator.le,
+    ">=": operator.ge,
+    "==": operator.eq,
+    "!=": operator.ne,
+    "&&": lambda a, b: int(bool(a) and bool(b)),
+    "||": lambda a, b: int(bool(a) or bool(b)),
+}
+
+
+def calculate(spelling: str, a: int, b: int) -> int | None:
     """What C++ gives for two integers; None where it gives nothing."""
-    if operator in ("/", "%") and b == 0 or operator in ("<<", ">>") and not 0 <= b < 64:
+    undefined = (spelling in ("/", "%") and b == 0) or (spelling in ("<<", ">>") and not 0 <= b < 64)
+    if undefined or spelling not in _OPERATORS:
         return None
-    match operator:
-        case "*": return a * b
-        case "/": return abs(a) // abs(b) * (1 if (a < 0) == (b < 0) else -1)
-        case "%": return abs(a) % abs(b) * (1 if a >= 0 else -1)
-        case "<<": return a << b
-        case ">>": return a >> b
-        case "&": return a & b
-        case "|": return a | b
-        case "^": return a ^ b
-        case "<": return int(a < b)
-        case ">": return int(a > b)
-        case "<=": return int(a <= b)
-        case ">=": return int(a >= b)
-        case "==": return int(a == b)
-        case "!=": return int(a != b)
-        case "&&": return int(bool(a) and bool(b))
-        case "||": return int(bool(a) or bool(b))
-    return None  # fmt: skip
+    return int(_OPERATORS[spelling](a, b))

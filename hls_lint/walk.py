@@ -1,6 +1,5 @@
 """Walks a process as HLS builds it: every call inlined, every loop in the place where it runs."""
 
-from collections.abc import Iterator
 from itertools import count
 from typing import Any
 
@@ -8,15 +7,13 @@ from clang.cindex import CursorKind as Kind
 
 from hls_lint.chains import chain_of
 from hls_lint.evaluate import THIS, Evaluator, Scope
+from hls_lint.nest import LOOPS, can_unroll, is_perfect, kind_of_loop, marker, marks_of
 from hls_lint.record import Access, Branch, Chain, Division, Loop, LoopKind, Process, Transfer
 from hls_lint.tree import Node, kind_of
 from hls_lint.trips import bounds, header, trip_count
 from hls_lint.values import Place, Value, Variable
 
-_LOOPS = (Kind.FOR_STMT, Kind.WHILE_STMT, Kind.DO_STMT)
 _REFERENCES = ("LVALUEREFERENCE", "RVALUEREFERENCE", "POINTER", "INCOMPLETEARRAY", "CONSTANTARRAY")
-_MARKERS = "stb_lint"
-"""The namespace of the markers; see shadow/stb/pipeline.hpp."""
 _DEEPEST = 80
 """Calls inside each other; more are a recursion that no hardware has."""
 
@@ -27,16 +24,8 @@ def processes_of(kernel: Node) -> list[Process]:
     return [_Walker(name=call.name).run(call) for call in calls]
 
 
-def marker(node: Node) -> str | None:
-    """The name of a marker."""
-    if node.kind != Kind.CALL_EXPR or node.declaration is None:
-        return None
-    parent = node.declaration.semantic_parent
-    return node.name if parent is not None and parent.spelling == _MARKERS else None
-
-
 class _Walker:
-    """One process; `_loops` and `_branch` are where it is, `_depth_of` how many loops are around a variable."""
+    """One process; `_loops` and `_branch` are where it is, `_depth_of` the loops around each variable."""
 
     def __init__(self, name: str) -> None:
         self._found = Process(name=name)
@@ -63,7 +52,7 @@ class _Walker:
             for variable in node.children:
                 if variable.kind == Kind.VAR_DECL:
                     self._declare(variable, scope)
-        elif node.kind in _LOOPS:
+        elif node.kind in LOOPS:
             self._loop(node, scope, label or node.at, entered)
         elif node.kind == Kind.IF_STMT:
             self._if(node, scope)
@@ -125,36 +114,20 @@ class _Walker:
     # Loops.
 
     def _loop(self, node: Node, scope: Scope, label: str, entered: bool) -> None:
-        marks = {marker(s): s for s in _body(node) if marker(s) is not None}
+        marks = marks_of(node)
         loop = Loop(
-            number=next(self._numbers), label=label, at=node.at, kind=self._kind(marks), entered=entered,
+            number=next(self._numbers), label=label, at=node.at, entered=entered,
+            kind=kind_of_loop(marks, self._loops),
             trip=trip_count(node, lambda n: self._evaluate.value(n, scope)),
         )  # fmt: skip
         if loop.kind is LoopKind.PIPELINED:
             loop.ii = self._evaluate.value(marks["pipeline"].arguments[0], scope).known or 1
             self._found.pipelines.append((loop, tuple(self._loops)))
-        if loop.kind is LoopKind.UNROLLED and loop.trip is None and not self._unrolls(node, scope):
-            self._found.unbounded.append(loop)
-        loop.flattens = self._is_perfect(node)
-        self._enter(node, scope, loop)
-
-    def _kind(self, marks: dict[str | None, Node]) -> LoopKind:
-        """Loops inside a pipeline are unrolled, marked or not."""
-        if "unroll" in marks or any(x.kind is LoopKind.PIPELINED for x in self._loops):
-            return LoopKind.UNROLLED
-        return LoopKind.PIPELINED if "pipeline" in marks else LoopKind.PLAIN
-
-    def _unrolls(self, node: Node, scope: Scope) -> bool:
-        """Whether its bounds are constants once the loops around it are unrolled."""
         found = bounds(node, lambda n: self._evaluate.value(n, scope))
-        unrolled = {x.number for x in self._loops if x.kind is LoopKind.UNROLLED}
-        return found is not None and all(not b.at_run_time and b.loops <= unrolled for b in found)
-
-    def _is_perfect(self, node: Node) -> bool:
-        """Whether its body is one loop and nothing else."""
-        body = [s for s in _body(node) if marker(s) is None]
-        inner = body[0].children[-1] if body and body[0].kind == Kind.LABEL_STMT else body[0] if body else None
-        return len(body) == 1 and inner is not None and inner.kind in _LOOPS
+        if loop.kind is LoopKind.UNROLLED and loop.trip is None and not can_unroll(found, self._loops):
+            self._found.unbounded.append(loop)
+        loop.flattens = is_perfect(node)
+        self._enter(node, scope, loop)
 
     def _enter(self, node: Node, scope: Scope, loop: Loop) -> None:
         variable, condition, step = header(node) if node.kind == Kind.FOR_STMT else (None, None, None)
@@ -318,11 +291,6 @@ class _Walker:
     def _here(self, node: Node) -> dict[str, Any]:
         branch: Branch = tuple(self._branch)
         return {"at": node.at, "loops": tuple(self._loops), "branch": branch}
-
-
-def _body(loop: Node) -> Iterator[Node]:
-    body = loop.children[-1]
-    return iter(body.children if body.kind == Kind.COMPOUND_STMT else (body,))
 
 
 def _is_port(node: Node) -> bool:

@@ -44,8 +44,7 @@ inline void find_scores(AttentionMemory<SHAPE, CHUNK, CONTEXT>& memory, int toke
     const int kv = row % SHAPE::kKvHeads;
     const int own = pos + row / SHAPE::kKvHeads;
     const int first = first_seen(own, window);
-    memory.exponent[row] =
-        static_cast<uint8_t>(sim::largest_exponent(memory.value_scale.e[kv], first, own));
+    memory.exponent[row] = static_cast<uint8_t>(sim::largest_exponent(memory.value_scale.e[kv], first, own));
     for (int g = 0; g < SHAPE::kShared; ++g) {
       const int head = kv * SHAPE::kShared + g;
       memory.top[row][g] = sim::score_row<FORM>(

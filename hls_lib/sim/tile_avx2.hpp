@@ -45,7 +45,8 @@ inline Run<Word> take_timed_group(Port<Word>& weights, const LinearOp& op, int p
 }
 
 template <int PLANES, int TOKENS, typename ACTIVATIONS>
-inline void multiply_groups(Port<Word>& weights, const LinearOp& op, const ACTIVATIONS& acts, FastSums* sums) {
+inline void multiply_groups(Port<Word>& weights, const LinearOp& op, const ACTIVATIONS& acts,
+                            FastSums* sums) {
   Word copy[1 + PLANES * kQuad * kLargestGroup];
   const int quads = op.weight_group;
   const int words = 1 + PLANES * kQuad * quads;

@@ -38,8 +38,8 @@ class RowRead:
     """A row of `words` words per token from `region`, by token id or by position.
 
     The rows of `block` are sent in each of its runs, before the run's descriptors; position tables, which
-    stay on chip, once before the other rows of block 0, those of all tokens in one read. The region holds `tables`, of `rows` rows each, from row `first`
-    of the model's tables on.
+    stay on chip, once before the other rows of block 0, those of all tokens in one read. The region holds
+    `tables`, of `rows` rows each, from row `first` of the model's tables on.
     """
 
     region: str
@@ -60,7 +60,7 @@ class RowRead:
 
     @property
     def in_one(self) -> bool:
-        """Whether the rows of all tokens are one read: they follow each other, and their readers take them first."""
+        """Whether the rows of all tokens, which follow each other, are one read."""
         return isinstance(self.values, PositionTable)
 
 

@@ -77,8 +77,7 @@ pack_lanes:
 
 // `heads` heads of `raw` in int8.
 template <int ALL, int IN_WORDS, int COUNT, int SHARED, int WORDS>
-inline void quantize_heads(const RawHeads<ALL, IN_WORDS>& raw, int heads,
-                           Heads<COUNT, SHARED, WORDS>& to) {
+inline void quantize_heads(const RawHeads<ALL, IN_WORDS>& raw, int heads, Heads<COUNT, SHARED, WORDS>& to) {
   Word packed = zero_word();
   int head = 0;
   int row = 0;

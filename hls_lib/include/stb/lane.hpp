@@ -6,7 +6,8 @@
 
 namespace stb {
 
-constexpr int kLaneDepth = 32;  // products, sums, scales, rounding; that of the lane proven in RTL is 33 to 48
+constexpr int kLaneDepth =
+    32;  // products, sums, scales, rounding; that of the lane proven in RTL is 33 to 48
 
 // One token's result: four rows of it in each of four steps.
 template <int PASSES, int TOKEN_LANES, int ACTS>

@@ -30,10 +30,10 @@
 #define STB_BIND(array, kind) STB_PRAGMA(HLS BIND_STORAGE variable = array type = ram_2p impl = kind)
 #define STB_ROM(table) STB_PRAGMA(HLS BIND_STORAGE variable = table type = rom_np)
 #define STB_MULTIPLY(product, kind) STB_PRAGMA(HLS BIND_OP variable = product op = mul impl = kind)
-#define STB_INDEPENDENT(array) \
-  STB_PRAGMA(HLS DEPENDENCE variable = array type = inter dependent = false)
-#define STB_DISTANCE(array, iterations) \
-  STB_PRAGMA(HLS DEPENDENCE variable = array type = inter direction = RAW distance = iterations dependent = true)
+#define STB_INDEPENDENT(array) STB_PRAGMA(HLS DEPENDENCE variable = array type = inter dependent = false)
+#define STB_DISTANCE(array, iterations)                                                                     \
+  STB_PRAGMA(HLS DEPENDENCE variable = array type = inter direction = RAW distance = iterations dependent = \
+                 true)
 #define STB_ENTER(depth)
 #define STB_TICK(cycles)
 #else

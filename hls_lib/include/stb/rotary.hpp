@@ -42,8 +42,8 @@ inline int32_t element(const Word (&words)[WORDS], int e) {
 template <typename SHAPE>
 inline Word partners(const Word (&head)[SHAPE::kWords], int w) {
   const bool second = w * kLanes >= SHAPE::kHalf;
-  const Word aligned = head[SHAPE::kAligned ? (second ? w - SHAPE::kHalf / kLanes : w + SHAPE::kHalf / kLanes)
-                                            : w];
+  const Word aligned =
+      head[SHAPE::kAligned ? (second ? w - SHAPE::kHalf / kLanes : w + SHAPE::kHalf / kLanes) : w];
   Word y;
 partner_lanes:
   for (int l = 0; l < kLanes; ++l) {
@@ -80,8 +80,8 @@ inline Word rotated_word(const Word (&head)[SHAPE::kWords], const Word (&row)[SH
 rotate_lanes:
   for (int l = 0; l < kLanes; ++l) {
     STB_UNROLL
-    const int64_t sum = static_cast<int64_t>(lane(x, l)) * lane(cos, l) +
-                        static_cast<int64_t>(lane(other, l)) * lane(sin, l);
+    const int64_t sum =
+        static_cast<int64_t>(lane(x, l)) * lane(cos, l) + static_cast<int64_t>(lane(other, l)) * lane(sin, l);
     const int32_t turned = sat(round_shift(sum, 14));
     set_lane(y, l, whole || kLanes * w + l < SHAPE::kRotated ? turned : lane(x, l));
   }

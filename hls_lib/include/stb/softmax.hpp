@@ -70,10 +70,10 @@ score_positions:
     for (int g = 0; g < SHAPE::kShared; ++g) {
       STB_UNROLL
       const int head = step.kv * SHAPE::kShared + g;
-      const int64_t product = static_cast<int64_t>(memory.score[step.row][g][step.j]) * key_m *
-                              (memory.q.m[step.row][g] * C);
-      const int32_t score = score_of<FORM>(product, 50 - memory.q.e[step.row][g] - key_e, FORM::slope(head),
-                                           step.own - step.j);
+      const int64_t product =
+          static_cast<int64_t>(memory.score[step.row][g][step.j]) * key_m * (memory.q.m[step.row][g] * C);
+      const int32_t score =
+          score_of<FORM>(product, 50 - memory.q.e[step.row][g] - key_e, FORM::slope(head), step.own - step.j);
       memory.score[step.row][g][step.j] = score;
       const int32_t before = first ? sink_of(sinks, head) : tops[g];
       tops[g] = seen && score > before ? score : before;

@@ -68,7 +68,8 @@ word_lanes:
       const std::int32_t dot = word_dot(word, act, step.part, r) + (step.part == 0 ? 0 : sums.dots[l][r]);
       sums.dots[l][r] = dot;
       if (step.part == kQuad - 1) {
-        const std::int64_t scaled = static_cast<std::int64_t>(mantissa_of(act) * dot) << (shift + 4 * step.plane);
+        const std::int64_t scaled = static_cast<std::int64_t>(mantissa_of(act) * dot)
+                                    << (shift + 4 * step.plane);
         now.x[l][r] = scaled + (first ? 0 : sums.x[step.pass][l][r]);
         sums.x[step.pass][l][r] = now.x[l][r];
       }
