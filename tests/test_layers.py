@@ -35,7 +35,8 @@ ALLOWED: dict[str, set[str]] = {
     "api": {"engine", "platform", "target", "providers", "errors"},
     "console": {"errors", "engine"},
     "library": {"engine", "console", "frontend", "runtime", "package", "errors", "layout"},
-    "cli": {"library", "engine", "console", "api", "errors", "layout", "runtime", "toolchain"},
+    "nightly": {"library", "engine", "runtime", "package", "errors", "layout"},
+    "cli": {"nightly", "library", "engine", "console", "api", "errors", "layout", "runtime", "toolchain"},
     "__main__": {"engine", "cli"},
 }
 """What each part of stbuild may import of the others."""

@@ -24,7 +24,8 @@ from stbuild.engine.local.executor import Executor, LocalExecutor
 from stbuild.engine.local.orphans import end_orphans
 from stbuild.engine.local.processes import writer_of
 from stbuild.engine.record.events import Events
-from stbuild.engine.record.history import Recorder
+from stbuild.engine.record.recorder import Recorder
+from stbuild.engine.record.retention import Retention
 from stbuild.engine.repeat import noop
 from stbuild.engine.repeat.delta import Delta, Finished, keep
 from stbuild.engine.store.disk import told_when_full
@@ -229,7 +230,7 @@ def session(
     with (
         told_when_full(str(state)),
         _alone(workspace.root, state, events),
-        _recorded(state, events, log) as keys,
+        _recorded(workspace, state, events, log) as keys,
     ):
         opened = Session(workspace, request, events, cache, choose, delta)
         try:
@@ -252,14 +253,14 @@ def _alone(root: Path, state: Path, events: Events) -> Iterator[None]:
 
 
 @contextmanager
-def _recorded(state: Path, events: Events, log: bool) -> Iterator[dict[str, str]]:
+def _recorded(workspace: Workspace, state: Path, events: Events, log: bool) -> Iterator[dict[str, str]]:
     """Write down what happens until the end, and then the keys that were put into the dictionary."""
     keys: dict[str, str] = {}
     if not log:
         yield keys
         return
     end_orphans(str(state / "work"))
-    recorder = Recorder(state)
+    recorder = Recorder(state, Retention(days=workspace.log_days, megabytes=workspace.log_mb))
     events.add(recorder)
     try:
         yield keys

@@ -6,6 +6,7 @@ import pytest
 
 from tests.conftest import WorkspaceFolder
 from tests.engine.test_build import counts
+from tests.events import check_events
 
 COMPILE = '''
 from dataclasses import dataclass
@@ -108,6 +109,15 @@ def test_a_template_has_one_action_a_file(kernels: WorkspaceFolder) -> None:
     kernels.build_file("p", "compile: {name: k, kernels: 1}")
     assert counts(kernels.ok("p:k").status) == (2, 1)
     assert [path.name for path in kernels.output("p/k/obj").iterdir()] == ["k1.o"]
+
+
+def test_a_template_adds_its_actions_to_the_count(kernels: WorkspaceFolder) -> None:
+    assert "[4/4] ran    //p:k List" in kernels.ok("p:k").err
+    kernels.build_file("p", "compile: {name: k, kernels: 3}")
+    assert "[3/3] ran    //p:k List" in kernels.ok("p:k").err
+    told = [event for event in kernels.events() if event["event"] == "template_expanded"]
+    assert [event["actions"] for event in told] == [3]
+    assert check_events(kernels.events()) >= {"template_expanded", "action_clean"}
 
 
 def test_a_header_concerns_only_who_reaches_it(kernels: WorkspaceFolder) -> None:
