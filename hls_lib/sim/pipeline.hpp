@@ -1,6 +1,7 @@
 // The loop markers in emulation: local cycles for the timed network, iterations for the strict mode.
 #pragma once
 
+#include "../include/stb/depths.hpp"
 #include "runtime.hpp"
 #include "strict.hpp"
 
