@@ -54,11 +54,7 @@ take_words:
     raw.words[i] = w;
     raise_tops(tops, w, word == 0);
     const bool last = word == IN_WORDS - 1;
-    if (last) {
-      uint32_t all[kLanes];
-      copy_tops(tops, all);
-      raw.top[head] = largest_of(all);
-    }
+    if (last) raw.top[head] = largest_of(tops);
     word = last ? 0 : word + 1;
     head = last ? head + 1 : head;
   }

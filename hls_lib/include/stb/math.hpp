@@ -42,19 +42,28 @@ constexpr uint32_t magnitude(int32_t x) {
   return x < 0 ? uint32_t(0) - static_cast<uint32_t>(x) : static_cast<uint32_t>(x);
 }
 
-// The largest of N values, N a power of two; a tree of maxima, which takes their place.
+// The largest of N values, N a power of two: a tree of maxima.
 template <int N, typename T>
-inline T largest_of(T (&x)[N]) {
-largest_halves:
-  for (int half = N / 2; half > 0; half /= 2) {
-    STB_UNROLL
+struct Tree {
+  static T largest(const T (&x)[N]) {
+    T half[N / 2];
   largest_pairs:
-    for (int i = 0; i < half; ++i) {
+    for (int i = 0; i < N / 2; ++i) {
       STB_UNROLL
-      x[i] = x[i] < x[i + half] ? x[i + half] : x[i];
+      half[i] = x[i] < x[i + N / 2] ? x[i + N / 2] : x[i];
     }
+    return Tree<N / 2, T>::largest(half);
   }
-  return x[0];
+};
+
+template <typename T>
+struct Tree<1, T> {
+  static T largest(const T (&x)[1]) { return x[0]; }
+};
+
+template <int N, typename T>
+inline T largest_of(const T (&x)[N]) {
+  return Tree<N, T>::largest(x);
 }
 
 // The number of bits of x: 0 for 0.

@@ -71,10 +71,8 @@ take_words:
     vector.words[i] = w;
     sum = sum_of_lanes(w) + (step.word == 0 ? 0 : sum);
     raise_tops(tops, w, step.word == 0);
-    uint32_t all[kLanes];
-    copy_tops(tops, all);
     vector.sum[step.segment] = sum;
-    vector.top[step.segment] = largest_of(all);
+    vector.top[step.segment] = largest_of(tops);
     step = step_after<SHAPE::kSegmentWords>(step);
   }
 }
@@ -130,9 +128,7 @@ center_words:
     const Word w = centered(vector.words[i], means[step.segment]);
     vector.words[i] = w;
     raise_tops(tops, w, step.word == 0);
-    uint32_t all[kLanes];
-    copy_tops(tops, all);
-    vector.top[step.segment] = largest_of(all);
+    vector.top[step.segment] = largest_of(tops);
     step = step_after<SHAPE::kSegmentWords>(step);
   }
 }

@@ -38,14 +38,6 @@ top_lanes:
   }
 }
 
-inline void copy_tops(const uint32_t (&tops)[kLanes], uint32_t (&copy)[kLanes]) {
-copy_lanes:
-  for (int l = 0; l < kLanes; ++l) {
-    STB_UNROLL
-    copy[l] = tops[l];
-  }
-}
-
 // Two words of elements as one quantised group.
 inline Word quantize_group(const Word (&x)[2]) {
   uint32_t tops[kLanes] = {};
