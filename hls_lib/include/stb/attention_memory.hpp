@@ -44,6 +44,7 @@ struct AttentionMemory {
 template <typename SHAPE, int CHUNK, int CONTEXT>
 inline void lay_out(AttentionMemory<SHAPE, CHUNK, CONTEXT>& memory) {
   STB_INLINE
+  static_cast<void>(memory);  // pragmas are no use of it
   STB_BIND(memory.raw.words, uram)
   STB_PARTITION(memory.q.words, 2)
   STB_PARTITION(memory.q.words, 3)
