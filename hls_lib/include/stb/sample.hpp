@@ -36,8 +36,7 @@ index_halves:
       STB_UNROLL
       const int other = l + half;
       const bool equal = best.value[other] == best.value[l];
-      const bool wins =
-          best.value[other] > best.value[l] || (equal && best.index[other] < best.index[l]);
+      const bool wins = best.value[other] > best.value[l] || (equal && best.index[other] < best.index[l]);
       best.value[l] = wins ? best.value[other] : best.value[l];
       best.index[l] = wins ? best.index[other] : best.index[l];
     }

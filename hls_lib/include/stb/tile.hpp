@@ -15,21 +15,35 @@
 namespace stb {
 
 constexpr int kRowsAtOnce = kTileRows / kQuad;
+constexpr int kPacked = 18;  // bits of the lower of two products in a DSP
 
 inline std::int32_t nibble(const Word& word, int row, int column) {
   const int both = byte_at(word, 4 * row + column % 4);
   return column < 4 ? both & 15 : both >> 4;
 }
 
-// The 8 columns of one word, of one row; `part` is the word's place in its quad.
-inline std::int32_t word_dot(const Word& word, const Word& act, int part, int row) {
-  std::int32_t dot = 0;
-word_columns:
+// The dot products of two rows that follow each other.
+struct RowPair {
+  std::int32_t first;
+  std::int32_t second;
+};
+
+// The 8 columns of one word for rows `row` and `row + 1`; `part` is the word's place in its quad. A DSP
+// multiplies both rows' weights at once, the second 18 bits higher: a sum of 8 products is within 15,240, so
+// that the lower 18 bits are those of the first row, with their sign.
+inline RowPair pair_dot(const Word& word, const Word& act, int part, int row) {
+  std::int64_t packed = 0;
+pair_columns:
   for (int c = 0; c < 8; ++c) {
     STB_UNROLL
-    dot += nibble(word, row, c) * static_cast<std::int8_t>(byte_at(act, 8 * part + c));
+    const std::int32_t weights = (nibble(word, row + 1, c) << kPacked) + nibble(word, row, c);
+    const std::int32_t product = weights * static_cast<std::int8_t>(byte_at(act, 8 * part + c));
+    STB_MULTIPLY(product, dsp)
+    packed += product;
   }
-  return dot;
+  const std::int64_t low = packed & ((1 << kPacked) - 1);
+  const std::int64_t first = low - ((low >> (kPacked - 1)) << kPacked);
+  return RowPair{static_cast<std::int32_t>(first), static_cast<std::int32_t>((packed - first) >> kPacked)};
 }
 
 // What a lane holds while it goes through a tile; a pass is TOKEN_LANES tokens.
@@ -52,33 +66,52 @@ struct EndedGroup {
   std::int64_t sa[TOKEN_LANES];
 };
 
+// The dot product of one row with the words of a quad so far joins those of its weight group behind the last.
+template <int PASSES, int TOKEN_LANES>
+inline void add_dot(std::int32_t dot, const LaneStep& step, const Word& act, int l, int r,
+                    TileSums<PASSES, TOKEN_LANES>& sums, EndedGroup<TOKEN_LANES>& now) {
+  const std::int32_t all = dot + (step.part == 0 ? 0 : sums.dots[l][r]);
+  sums.dots[l][r] = all;
+  if (step.part != kQuad - 1) return;
+  const std::int64_t scaled = static_cast<std::int64_t>(mantissa_of(act) * all)
+                              << (shift_of(act) + 4 * step.plane);
+  const bool first = step.plane == 0 && step.quad == 0;
+  now.x[l][r] = scaled + (first ? 0 : sums.x[step.pass][l][r]);
+  sums.x[step.pass][l][r] = now.x[l][r];
+}
+
+// The sum of the activations of a quad, scaled, joins those of its weight group.
+template <int PASSES, int TOKEN_LANES>
+inline void add_act_sum(const LaneStep& step, const Word& act, int l, TileSums<PASSES, TOKEN_LANES>& sums,
+                        EndedGroup<TOKEN_LANES>& now) {
+  const std::int64_t scaled = static_cast<std::int64_t>(scaled_sum_of(act)) << shift_of(act);
+  const bool first = step.plane == 0 && step.quad == 0;
+  now.sa[l] = (step.plane == 0 ? scaled : 0) + (first ? 0 : sums.sa[step.pass][l]);
+  sums.sa[step.pass][l] = now.sa[l];
+}
+
 // One word for the tokens of a pass; behind a quad, `now` has the sums of the weight group so far.
 template <int PASSES, int TOKEN_LANES, int ACTS>
 inline void add_word(const Word& word, const LaneStep& step, const Word (&acts)[TOKEN_LANES][ACTS],
                      TileSums<PASSES, TOKEN_LANES>& sums, EndedGroup<TOKEN_LANES>& now) {
-  const bool first = step.plane == 0 && step.quad == 0;
 word_lanes:
   for (int l = 0; l < TOKEN_LANES; ++l) {
     STB_UNROLL
     const Word act = acts[l][step.act];
-    const int shift = shift_of(act);
+    std::int32_t dots[kTileRows];
+  word_pairs:
+    for (int r = 0; r < kTileRows; r += 2) {
+      STB_UNROLL
+      const RowPair pair = pair_dot(word, act, step.part, r);
+      dots[r] = pair.first;
+      dots[r + 1] = pair.second;
+    }
   word_rows:
     for (int r = 0; r < kTileRows; ++r) {
       STB_UNROLL
-      const std::int32_t dot = word_dot(word, act, step.part, r) + (step.part == 0 ? 0 : sums.dots[l][r]);
-      sums.dots[l][r] = dot;
-      if (step.part == kQuad - 1) {
-        const std::int64_t scaled = static_cast<std::int64_t>(mantissa_of(act) * dot)
-                                    << (shift + 4 * step.plane);
-        now.x[l][r] = scaled + (first ? 0 : sums.x[step.pass][l][r]);
-        sums.x[step.pass][l][r] = now.x[l][r];
-      }
+      add_dot(dots[r], step, act, l, r, sums, now);
     }
-    if (step.part == kQuad - 1) {
-      const std::int64_t scaled = static_cast<std::int64_t>(scaled_sum_of(act)) << shift;
-      now.sa[l] = (step.plane == 0 ? scaled : 0) + (first ? 0 : sums.sa[step.pass][l]);
-      sums.sa[step.pass][l] = now.sa[l];
-    }
+    if (step.part == kQuad - 1) add_act_sum(step, act, l, sums, now);
   }
 }
 
