@@ -82,6 +82,18 @@ inline void multiply_for(Port<Word>& weights, const LinearOp& op, const ACTIVATI
   }
 }
 
+// One tile. Not inlined: g++ then keeps the loops of one token in registers.
+template <typename ACTIVATIONS>
+__attribute__((noinline)) void multiply_tile(Port<Word>& weights, const LinearOp& op, const ACTIVATIONS& acts,
+                                             FastSums* sums) {
+  std::memset(static_cast<void*>(sums), 0, sizeof(sums[0]) * static_cast<std::size_t>(op.tokens));
+  if (op.planes == 1) {
+    multiply_for<1>(weights, op, acts, sums);
+  } else {
+    multiply_for<2>(weights, op, acts, sums);
+  }
+}
+
 // The result of 16 rows: y = sat(rsr(sum, shift)).
 inline Word result_word(const FastSums& sums, int shift) {
   std::int64_t rows[kTileRows];
@@ -104,12 +116,7 @@ void multiply_tiles(Port<Word>& weights, const LinearOp& op, int tiles, const Wo
   sim::FastSums sums[CHUNK];
   STB_ENTER(kLaneDepth)
   for (int tile = 0; tile < tiles; ++tile) {
-    std::memset(static_cast<void*>(sums), 0, sizeof(sums[0]) * static_cast<std::size_t>(op.tokens));
-    if (op.planes == 1) {
-      sim::multiply_for<1>(weights, op, where, sums);
-    } else {
-      sim::multiply_for<2>(weights, op, where, sums);
-    }
+    sim::multiply_tile(weights, op, where, sums);
     STB_TICK(kQuad)
     for (int t = 0; t < op.tokens; ++t) {
       STB_TICK(kQuad)
