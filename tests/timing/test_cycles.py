@@ -31,7 +31,7 @@ from tests.models import tiny_llama
 DECODE_STEP = Launch(tokens=1, position=9, head=True)
 
 LANE_DEPTH, MOVE_DEPTH = 32, 3
-"""Stages of a lane's loop, and of the one that stores activations: hls_lib/include/stb/lane.hpp, depths.hpp."""
+"""Stages of a lane's loop, and of the one that stores activations: lane.hpp and depths.hpp of hls_lib."""
 
 
 @pytest.fixture(scope="module")
@@ -133,7 +133,7 @@ def test_the_waits_of_a_lane_are_those_of_its_streams(device: NativeDevice) -> N
 
 
 def test_an_engine_that_is_always_fed_takes_its_bound(device: NativeDevice, card: Accelerator) -> None:
-    """Busy cycles of the busiest lane: the bound, its words of activations, its loops' filling and draining."""
+    """Busy cycles of the busiest lane: the bound, its words of activations, the drains of its loops."""
     launch = Launch(tokens=4, position=0, head=True)
     _, processes, _ = run_launch(device, launch)
     busy = max(p["busy"] for p in processes if "mac_lane" in p["name"])

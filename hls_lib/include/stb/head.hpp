@@ -75,6 +75,7 @@ pack_lanes:
 template <int ALL, int IN_WORDS, int COUNT, int SHARED, int WORDS>
 inline void quantize_heads(const RawHeads<ALL, IN_WORDS>& raw, int heads, Heads<COUNT, SHARED, WORDS>& to) {
   Word packed = zero_word();
+  Scale scale = {128, 0};
   int head = 0;
   int row = 0;
   int shared = 0;
@@ -84,7 +85,7 @@ quantize_words:
   for (int i = 0; i < heads * IN_WORDS; ++i) {
     STB_PIPELINE(1)
     STB_TICK(1)
-    const Scale scale = scale_of(raw.top[head]);
+    if (word == 0) scale = scale_of(raw.top[head]);
     if (word % 4 == 0) packed = zero_word();
     pack_quarter(packed, word % 4, raw.words[i], scale);
     to.words[row][shared][word / 4] = packed;
