@@ -1,22 +1,20 @@
 """A small model all the way to an emulated card, in process: for tests of what the chain computes."""
 
-import json
 import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from torch import nn
 
+from stbuild.chain.recording import HiddenStream, hidden_streams
 from stbuild.codegen.kernels import kernel_files
 from stbuild.codegen.system import system_file
-from stbuild.frontend.float_weights import weights_of
 from stbuild.frontend.model_graph import decode_graph
 from stbuild.frontend.weights import Checkpoint, index_of
 from stbuild.ir import serde
@@ -33,9 +31,9 @@ from stbuild.platform import Platform
 from stbuild.reference.interpreter import OUTPUTS, Outcome, Reference
 from stbuild.runtime.devices.native import NativeDevice
 from stbuild.runtime.session import Session
-from stbuild.stage import package
-from stbuild.stage.smoke import HiddenStream, hidden_streams
+from stbuild.steps.package import Package
 from stbuild.toolchain import emu
+from tests.module_weights import weights_of
 
 ROOT = Path(__file__).resolve().parents[1]
 INCLUDE = ROOT / "hls_lib/include"
@@ -44,6 +42,7 @@ FLAGS = ("-std=c++17", "-O1", "-march=native", "-fPIC", "-Wall", "-Wextra", "-We
 
 DEFAULT = SizeOverrides()
 TRACED = ("STB_TRACE=1",)
+STRICT = (*TRACED, "STB_STRICT=1")
 Compiler = Callable[[Design, Path], Path]
 """Makes the kernel image of a design in a folder."""
 Tables = Mapping[str, NDArray[np.float32]]
@@ -157,14 +156,24 @@ def accelerate_graph(graph: Graph, weights: Checkpoint, tables: Tables, folder: 
     serde.write(folder / "design.json", design)
     serde.write(folder / "index.json", index)
     (folder / "tokenizer").mkdir()
-    params = {"platform": serde.to_data(platform(card)), "target": "sw_emu", "system": ""}
-    (folder / "params.json").write_text(json.dumps(params))
-    names = {n: str(folder / f"{n}.json") for n in ("design", "index", "params")}
-    paths = {"image": str(image), "memory": str(memory), "tokenizer": str(folder / "tokenizer")}
-    linked: dict[str, object] = {"xclbin": None, "link_report": None, "beside": []}
-    package.main(SimpleNamespace(**names, **paths, **linked, bundle=str(folder / "bundle")))  # type: ignore[arg-type]  # duck-typed Namespace
+    bundled(folder, platform(card), image, folder / "bundle")
     reference = Reference(graph=graph, weights=weights, tables=tables)
     return Accelerator(graph=graph, design=design, reference=reference, bundle=folder / "bundle")
+
+
+def bundled(folder: Path, card: Platform, image: Path, bundle: Path) -> None:
+    """A bundle of another image with the design and the memory images in `folder`."""
+    Package[Path](
+        design=folder / "design.json",
+        index=folder / "index.json",
+        platform=card,
+        target="sw_emu",
+        system="",
+        image=image,
+        memory=folder / "memory",
+        tokenizer=folder / "tokenizer",
+        bundle=bundle,
+    ).run()
 
 
 def compile_design(design: Design, folder: Path, defines: Sequence[str] = ()) -> Path:
@@ -180,13 +189,16 @@ def compile_design(design: Design, folder: Path, defines: Sequence[str] = ()) ->
     return image
 
 
-def traced_image(design: Design, folder: Path) -> Path:
-    """The kernel image of `design` that keeps traces: one file without optimisation, quickest to compile."""
-    source = folder / "design.cpp"
+def traced_image(design: Design, folder: Path, *, strict: bool = False) -> Path:
+    """The kernel image of `design` that keeps traces: one file without optimisation, quickest to compile.
+
+    In the `strict` mode pipelines that stall hold back their last outputs.
+    """
+    source, defines = folder / "design.cpp", STRICT if strict else TRACED
     source.write_text("\n".join((*kernel_files(design).values(), system_file(design))))
-    compiled = compile_one(source, folder, TRACED, "-O0")
+    compiled = compile_one(source, folder, defines, "-O0")
     image = folder / "kernels.so"
-    subprocess.run(["g++", "-shared", compiled, *runtime_objects(TRACED), "-o", image], check=True)
+    subprocess.run(["g++", "-shared", compiled, *runtime_objects(defines), "-o", image], check=True)
     return image
 
 
