@@ -1,0 +1,211 @@
+"""One place of the matrix: builds it, measures it on its device, and says what came of it."""
+
+import statistics
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from stbuild.engine.execution.failure import Failure
+from stbuild.engine.load.configured import Configuration
+from stbuild.engine.load.workspace import Workspace
+from stbuild.errors import NoRoomError, StbuildError
+from stbuild.library.products import build_products
+from stbuild.nightly.device_run import run_on_device
+from stbuild.nightly.figures import figures_of_build, figures_of_design, figures_of_runs
+from stbuild.nightly.history import Reader
+from stbuild.nightly.lease import leased
+from stbuild.nightly.outcome import Fault, Outcome
+from stbuild.nightly.plan import Plan
+from stbuild.nightly.runs import Broken, Request, Runs
+from stbuild.nightly.values import Cell, Figure, Result
+from stbuild.runtime.devices.opening import NATIVE
+from stbuild.runtime.devices.reset import reset_device
+
+BUILT = ("deploy", "xclbin", "cycles", "accuracy")
+"""The targets of a project that a night makes, as far as it has them."""
+JUDGES = ("deploy", "check", "accuracy")
+"""Targets that fail when a result is wrong."""
+ACCURACY = ("kl", "top1", "perplexity_change")
+ENOUGH_NIGHTS = 3
+"""From so many good nights on, their median tells whether a device is slow."""
+RECENT_NIGHTS = 10
+
+Tell = Callable[[str], None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bench:
+    """What all cells of a night share; `opener` is the function that opens devices, as in `Request`."""
+
+    workspace: Workspace
+    plan: Plan
+    history: Reader
+    host: str
+    folder: Path
+    tell: Tell
+    opener: str = Request.opener
+
+
+def run_cell(bench: Bench, cell: Cell, tries: int) -> Result:
+    """Build and measure; a device that fails is reset and tried again, `tries` times in all."""
+    began_s, began = time.time(), time.monotonic()
+    try:
+        result = _built(bench, cell, tries)
+    except NoRoomError as error:
+        result = _result(cell, Outcome.NOT_MEASURED, fault=Fault.DISK_FULL, message=str(error))
+    except StbuildError as error:
+        result = _result(cell, Outcome.BUILD_FAILED, message=str(error))
+    return replace(result, began_s=began_s, seconds=time.monotonic() - began)
+
+
+def log_of(cell: Cell) -> str:
+    """The name of the cell's log, below the night's folder."""
+    return "".join(c if c.isalnum() or c in "._-" else "_" for c in str(cell)) + ".log"
+
+
+def _built(bench: Bench, cell: Cell, tries: int) -> Result:
+    configuration = Configuration(platform=cell.platform, target=cell.target)
+    made = build_products(
+        bench.workspace, cell.project, BUILT, configuration, command=f"nightly {cell}", origin="nightly"
+    )
+    known = {"keys": made.keys, "tools": made.tools}
+    built = tuple(figures_of_build(made))
+    bundle = next(iter(made.files.get("xclbin", ())), None)
+    expected = made.file("reference", "expected")
+    if made.report.failures:
+        outcome, message = _failure(made.report.failures)
+        return replace(_result(cell, outcome, message=message), figures=built, **known)
+    if bundle is None or expected is None:
+        message = f"//{cell.project} makes no bundle with a reference; a night needs an llm_accelerator"
+        return replace(_result(cell, Outcome.BUILD_FAILED, message=message), figures=built, **known)
+    figures = (*built, *figures_of_design(made, bundle))
+    measured = _leased(bench, cell, bundle, expected, tries)
+    judged = _judged(bench.plan, replace(measured, figures=(*figures, *measured.figures)))
+    return replace(judged, **known)
+
+
+def _failure(failures: list[Failure]) -> tuple[Outcome, str]:
+    """What the failures of a build say; one that is no judge's comes first."""
+    ordered = sorted(failures, key=lambda each: each.label.rpartition(":")[2] in JUDGES)
+    first = ordered[0]
+    wrong = first.label.rpartition(":")[2] in JUDGES
+    return (Outcome.WRONG_RESULT if wrong else Outcome.BUILD_FAILED), "\n".join(first.sentences())
+
+
+def _leased(bench: Bench, cell: Cell, bundle: Path, expected: Path, tries: int) -> Result:
+    def waiting(pid: str) -> None:
+        bench.tell(f"{cell.device} is in use by process {pid}; waiting for it")
+
+    wait_s = bench.plan.measure.wait_s
+    with leased(cell.device, wait_s, waiting) as held:
+        if not held:
+            message = f"another night has had {cell.device} for {wait_s:g} s"
+            return _result(cell, Outcome.NOT_MEASURED, fault=Fault.BUSY, message=message)
+        return _tried(bench, cell, _request(bench, cell, bundle, expected), tries)
+
+
+def _request(bench: Bench, cell: Cell, bundle: Path, expected: Path) -> Request:
+    measure = bench.plan.measure
+    return Request(
+        bundle=str(bundle),
+        device=cell.device,
+        expected=str(expected),
+        prompt_tokens=measure.prompt_tokens,
+        new_tokens=measure.new_tokens,
+        repeats=measure.repeats,
+        launch_limit_s=measure.launch_limit_s,
+        max_temperature_c=measure.max_temperature_c,
+        opener=bench.opener,
+    )
+
+
+def _tried(bench: Bench, cell: Cell, request: Request, tries: int) -> Result:
+    """Measure until it goes well, or as often as may be; before each new try the device is reset."""
+    log = bench.folder / log_of(cell)
+    before: Broken | None = None
+    for number in range(1, tries + 1):
+        found = run_on_device(request, bench.folder, log)
+        figures = tuple(figures_of_runs(found)) if isinstance(found, Runs) else ()
+        broken = found if isinstance(found, Broken) else _slow(bench, cell, figures)
+        if broken is None:
+            return replace(_recovered(cell, before), described=found.described, tries=number, figures=figures)
+        if number < tries:
+            bench.tell(f"{cell}: {broken.message}; {_reset(cell.device)}, trying again")
+            before = broken
+    assert broken is not None
+    result = _broken(cell, broken)
+    return replace(result, described=broken.described, tries=tries, figures=figures)
+
+
+def _recovered(cell: Cell, before: Broken | None) -> Result:
+    """A cell that went well; wrong bits that a reset cures are the device's."""
+    if before is None or before.fault != Fault.WRONG_BITS.value:
+        message = f"well at the second try; before: {before.message}" if before else ""
+        return _result(cell, Outcome.GOOD, message=message)
+    message = f"{before.message}; right after a reset"
+    return _result(cell, Outcome.BROKEN_DEVICE, fault=Fault.WRONG_BITS, message=message)
+
+
+def _broken(cell: Cell, broken: Broken) -> Result:
+    fault = Fault(broken.fault) if broken.fault else None
+    match fault:
+        case Fault.WRONG_BITS:
+            outcome = Outcome.WRONG_RESULT
+        case Fault.SLOW:
+            outcome = Outcome.SLOWDOWN
+        case Fault.BUSY | Fault.DISK_FULL | None:
+            outcome = Outcome.NOT_MEASURED
+        case _:
+            outcome = Outcome.BROKEN_DEVICE
+    return _result(cell, outcome, fault=fault, message=broken.message)
+
+
+def _slow(bench: Bench, cell: Cell, figures: tuple[Figure, ...]) -> Broken | None:
+    """Whether the device is far slower than on its last good nights."""
+    factor = bench.plan.measure.slow_factor
+    for figure in figures:
+        if figure.kind != "tokens_per_s":
+            continue
+        recent = bench.history.recent(cell, bench.host, figure.name, RECENT_NIGHTS)
+        if len(recent) < ENOUGH_NIGHTS or figure.value * factor >= statistics.median(recent):
+            continue
+        usual = statistics.median(recent)
+        message = (
+            f"the device is slow: {figure.name} is {figure.value:.4g} tok/s, "
+            f"the median of its last {len(recent)} good nights is {usual:.4g}"
+        )
+        return Broken(fault=Fault.SLOW.value, message=message, described=cell.device)
+    return None
+
+
+def _reset(device: str) -> str:
+    try:
+        return reset_device(device)
+    except StbuildError as error:
+        return f"it was not reset ({error})"
+
+
+def _judged(plan: Plan, result: Result) -> Result:
+    """The result, or what limit it passes."""
+    if result.outcome is not Outcome.GOOD:
+        return result
+    problems: Mapping[str, str] = {
+        figure.kind: problem
+        for figure in result.figures
+        if (limit := plan.limit(figure)) and (problem := limit.problem(figure))
+    }
+    if not problems:
+        return result
+    wrong = any(kind in ACCURACY for kind in problems)
+    outcome = Outcome.WRONG_RESULT if wrong else Outcome.SLOWDOWN
+    return replace(result, outcome=outcome, message="; ".join(problems.values()))
+
+
+def _result(cell: Cell, outcome: Outcome, *, fault: Fault | None = None, message: str = "") -> Result:
+    return Result(cell=cell, outcome=outcome, fault=fault, message=message, began_s=0.0, seconds=0.0)
+
+
+def is_quarantined(result: Result) -> bool:
+    """Whether the device is to be left alone for the rest of the night; an emulated one is new each time."""
+    return result.outcome is Outcome.BROKEN_DEVICE and result.cell.device != NATIVE
