@@ -1,6 +1,7 @@
 """`stbuild nightly`: build and measure a matrix, and say by the exit code how that went."""
 
 import argparse
+import gc
 import json
 import sys
 import time
@@ -43,6 +44,7 @@ def execute(options: argparse.Namespace) -> int:
     path = Path(options.file) if options.file else workspace.root / FILE
     plan = read_plan(path, workspace)
     began = time.monotonic()
+    gc.enable()  # A night makes many graphs, which a single build never gives back.
     ended = run_night(plan, workspace, tell=_tell, new=options.new)
     if options.json:
         print(json.dumps(night_as_data(ended.night, ended.results), indent=1, ensure_ascii=False))

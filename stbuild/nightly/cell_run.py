@@ -1,16 +1,20 @@
 """One place of the matrix: builds it, measures it on its device, and says what came of it."""
 
+import platform
 import statistics
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from stbuild import __version__
 from stbuild.engine.execution.failure import Failure
+from stbuild.engine.keys.tools import cpu_model
 from stbuild.engine.load.configured import Configuration
 from stbuild.engine.load.workspace import Workspace
+from stbuild.engine.record.events import Event
 from stbuild.errors import NoRoomError, StbuildError
-from stbuild.library.products import build_products
+from stbuild.library.products import Products, build_products
 from stbuild.nightly.device_run import run_on_device
 from stbuild.nightly.figures import figures_of_build, figures_of_design, figures_of_runs
 from stbuild.nightly.history import Reader
@@ -46,6 +50,11 @@ class Bench:
     tell: Tell
     opener: str = Request.opener
 
+    def hear(self, event: Event) -> None:
+        """Tell the warnings of a build, such as that it waits for another one."""
+        if event.kind == "warning":
+            self.tell(f"warning: {event.fields['message']}")
+
 
 def run_cell(bench: Bench, cell: Cell, tries: int) -> Result:
     """Build and measure; a device that fails is reset and tried again, `tries` times in all."""
@@ -67,22 +76,32 @@ def log_of(cell: Cell) -> str:
 def _built(bench: Bench, cell: Cell, tries: int) -> Result:
     configuration = Configuration(platform=cell.platform, target=cell.target)
     made = build_products(
-        bench.workspace, cell.project, BUILT, configuration, command=f"nightly {cell}", origin="nightly"
-    )
-    known = {"keys": made.keys, "tools": made.tools}
-    built = tuple(figures_of_build(made))
-    bundle = next(iter(made.files.get("xclbin", ())), None)
-    expected = made.file("reference", "expected")
+        bench.workspace, cell.project, BUILT, configuration, command=f"nightly {cell}", origin="nightly",
+        listeners=(bench.hear,),
+    )  # fmt: skip
+    result = _after_build(bench, cell, made, tries)
+    figures = (*figures_of_build(made), *result.figures)
+    return _judged(bench.plan, replace(result, figures=figures, keys=made.keys, tools=_tools(made)))
+
+
+def _after_build(bench: Bench, cell: Cell, made: Products, tries: int) -> Result:
+    """Why nothing can be measured, or what was."""
     if made.report.failures:
         outcome, message = _failure(made.report.failures)
-        return replace(_result(cell, outcome, message=message), figures=built, **known)
+        return _result(cell, outcome, message=message)
+    bundle = next(iter(made.files.get("xclbin", ())), None)
+    expected = made.file("reference", "expected")
     if bundle is None or expected is None:
         message = f"//{cell.project} makes no bundle with a reference; a night needs an llm_accelerator"
-        return replace(_result(cell, Outcome.BUILD_FAILED, message=message), figures=built, **known)
-    figures = (*built, *figures_of_design(made, bundle))
+        return _result(cell, Outcome.BUILD_FAILED, message=message)
     measured = _leased(bench, cell, bundle, expected, tries)
-    judged = _judged(bench.plan, replace(measured, figures=(*figures, *measured.figures)))
-    return replace(judged, **known)
+    return replace(measured, figures=(*figures_of_design(made, bundle), *measured.figures))
+
+
+def _tools(made: Products) -> dict[str, str]:
+    """The versions of what built and measured."""
+    own = {"stbuild": __version__, "python": platform.python_version(), "linux": platform.release()}
+    return {**own, "cpu": cpu_model().partition(" fpu ")[0], **made.tools}
 
 
 def _failure(failures: list[Failure]) -> tuple[Outcome, str]:
@@ -131,7 +150,7 @@ def _tried(bench: Bench, cell: Cell, request: Request, tries: int) -> Result:
         if broken is None:
             return replace(_recovered(cell, before), described=found.described, tries=number, figures=figures)
         if number < tries:
-            bench.tell(f"{cell}: {broken.message}; {_reset(cell.device)}, trying again")
+            bench.tell(f"{cell}: {broken.message}; {_reset(cell.device, broken)}, trying again")
             before = broken
     assert broken is not None
     result = _broken(cell, broken)
@@ -179,7 +198,10 @@ def _slow(bench: Bench, cell: Cell, figures: tuple[Figure, ...]) -> Broken | Non
     return None
 
 
-def _reset(device: str) -> str:
+def _reset(device: str, broken: Broken) -> str:
+    """Reset a device, unless it works and another process has it or there is no room; what was done."""
+    if broken.fault in ("", Fault.BUSY.value, Fault.DISK_FULL.value):
+        return "not reset"
     try:
         return reset_device(device)
     except StbuildError as error:

@@ -14,13 +14,13 @@ class Commit:
     committed_s: float | None = None
 
 
-def commit_of(root: Path) -> Commit:
-    """The commit of the workspace at `root`."""
+def commit_of(root: Path, results: str) -> Commit:
+    """The commit of the workspace at `root`; files in the folder `results` do not make it dirty."""
     shown = _git(root, "show", "--no-patch", "--format=%H %ct", "HEAD")
     if not shown:
         return Commit()
     name, _, committed = shown.partition(" ")
-    changed = _git(root, "status", "--porcelain", "--", ".")
+    changed = _git(root, "status", "--porcelain", "--", ".", f":(exclude){results}")
     return Commit(id=name, dirty=bool(changed), committed_s=float(committed))
 
 

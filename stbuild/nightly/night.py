@@ -81,7 +81,7 @@ def _begun(
     history: History, plan: Plan, root: Path, host: str, new: bool
 ) -> tuple[Night, dict[Cell, Result]]:
     """The night that was killed, if it is one of the same commit and plan, or a new one."""
-    commit = commit_of(root)
+    commit = commit_of(root, plan.results)
     nights = [night for night in history.nights() if night.host == host]
     last = nights[-1] if nights else None
     if (
