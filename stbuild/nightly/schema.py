@@ -74,17 +74,18 @@ CREATE TABLE quarantine (           -- devices that failed again after a reset
 
 def connect(path: Path) -> sqlite3.Connection:
     """The history at `path`, for one writer and any number of readers; it is made where it is not."""
-    new = not path.exists()
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
         connection = sqlite3.connect(path, timeout=BUSY_S, isolation_level=None)
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA foreign_keys = ON")
         connection.execute("PRAGMA synchronous = FULL")
+        if _is_empty(connection):
+            _make(connection)
     except sqlite3.Error as error:
+        if error.sqlite_errorcode == sqlite3.SQLITE_FULL:
+            raise
         raise _unreadable(path, error) from error
-    if new:
-        _make(connection)
     _check(connection, path)
     return connection
 
@@ -112,6 +113,12 @@ def check_clock(connection: sqlite3.Connection, path: Path) -> None:
             where=str(path),
             hint="set the clock (`timedatectl` shows it), or move the history away",
         )
+
+
+def _is_empty(connection: sqlite3.Connection) -> bool:
+    """Whether nobody has made a table, as where the first night was killed in that moment."""
+    count = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+    return bool(count == 0)
 
 
 def _make(connection: sqlite3.Connection) -> None:

@@ -1,5 +1,6 @@
 """A night: what it measures and leaves behind, how it goes on after a kill, and what its exit codes say."""
 
+import contextlib
 import json
 import os
 import signal
@@ -186,12 +187,24 @@ def test_a_full_disk_is_told_in_a_sentence(built: WorkspaceFolder, night: RunNig
     night()
     disk = built.root / "results-full"
     disk.mkdir()
-    argv = ["mount", "-t", "tmpfs", "-o", "size=140k,mode=0777", "tmpfs", str(disk)]
+    argv = ["mount", "-t", "tmpfs", "-o", "size=1m,mode=0777", "tmpfs", str(disk)]
     if subprocess.run(argv, capture_output=True, check=False).returncode:
         pytest.skip("no file system can be mounted here")
     try:
         built.write("full.yaml", f"{PLAN.replace('DEVICE', 'native')}results: results-full\n")
-        told = built.fails("nightly", "full.yaml", code=6)
-        assert "no room is left to write in" in told
+        built.ok("nightly", "full.yaml", timeout_s=120)
+        fill(disk / "filler")
+        assert "no room is left to write in" in built.fails("nightly", "full.yaml", code=6)
+        (disk / "filler").unlink()
+        assert built.ok("nightly", "full.yaml", timeout_s=120).out.startswith("night 2: good")
+        with Reader.open(disk / FILE) as history:
+            assert [each.outcome for each in history.nights()] == [Outcome.GOOD, Outcome.GOOD]
     finally:
         subprocess.run(["umount", "--lazy", str(disk)], check=True)
+
+
+def fill(path: Path) -> None:
+    """Write until there is no room."""
+    with path.open("wb", buffering=0) as stream, contextlib.suppress(OSError):
+        while True:
+            stream.write(b"x" * 4096)
