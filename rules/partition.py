@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from stbuild.api import Context, rule
 from stbuild.limits import CHUNK, OTHER_PORTS, default_channels
 from stbuild.providers import PartitionInfo, TraceInfo, WeightsInfo
+from stbuild.steps.partition import Partition as PartitionStep
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,20 +25,22 @@ def partition(ctx: Context[Partition]) -> PartitionInfo:
     """Fix the numerics and plan the dataflow."""
     attrs = ctx.attrs
     _check(ctx)
-    overrides = {
-        "channels": attrs.channels,
-        "lanes": attrs.lanes,
-        "chunk": attrs.chunk,
-        "token_lanes": attrs.token_lanes,
-    }
     graph, design, report = ctx.output("graph.json"), ctx.output("design.json"), ctx.output("report.txt")
-    params = ctx.params("params.json", {"platform": ctx.platform, "overrides": overrides})
-    ctx.stage(
-        "stbuild.stage.partition",
-        ("--graph", attrs.trace.graph, "--index", attrs.weights.index, "--params", params,
-         *attrs.trace.format_args,
-         "--out-graph", graph, "--out-design", design, "--report", report),
-    )  # fmt: skip
+    ctx.step(
+        PartitionStep(
+            traced=attrs.trace.graph,
+            index=attrs.weights.index,
+            formats=attrs.trace.formats,
+            platform=ctx.platform,
+            channels=attrs.channels,
+            lanes=attrs.lanes,
+            chunk=attrs.chunk,
+            token_lanes=attrs.token_lanes,
+            graph=graph,
+            design=design,
+            report=report,
+        )
+    )
     return PartitionInfo(graph=graph, design=design, report=report, trace=attrs.trace, weights=attrs.weights)
 
 

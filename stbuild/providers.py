@@ -23,11 +23,6 @@ class TraceInfo:
     formats: File | None = None
     merge_lora: bool = False
 
-    @property
-    def format_args(self) -> tuple[str | File, ...]:
-        """The argument of the steps that fix number formats."""
-        return ("--formats", self.formats) if self.formats else ()
-
 
 @dataclass(frozen=True, kw_only=True)
 class WeightsInfo:

@@ -283,6 +283,6 @@ def _check_executor(workspace: Workspace) -> None:
 def own_sources() -> list[Path]:
     """The files of stbuild that make a graph: an edit to one of them must be noticed."""
     root = layout.package_root()
-    folders = (root / name for name in ("engine", "toolchain"))
+    folders = (root / name for name in ("engine", "steps", "toolchain"))
     below = [path for folder in folders for path in folder.rglob("*.py")]
     return [*root.glob("*.py"), *below, *(root / "cli").glob("*.py")]

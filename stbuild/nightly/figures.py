@@ -60,24 +60,35 @@ def figures_of_design(made: Products, bundle: Path) -> Iterator[Figure]:
     size = sum(buffer.bytes for buffer in manifest.buffers)
     yield Figure(name="memory_bytes", value=size, unit="bytes", exact=True)
     yield Figure(name="clock_mhz", value=manifest.clock_mhz, unit="MHz", better=_HIGHER, exact=True)
-    cycles = made.file("cycles", "cycles.json")
-    if cycles is not None:
-        for step in json.loads(cycles.read_text())["steps"]:
-            name = f"cycles@{step['name'].replace(', ', '_').replace(' ', '_')}"
-            yield Figure(name=name, value=sum(step["cycles"]), unit="cycles", exact=True)
-    accuracy = made.file("accuracy", "accuracy.json")
-    if accuracy is not None:
-        found = json.loads(accuracy.read_text())
-        yield Figure(name="kl", value=found["kl"], unit="nats", exact=True)
-        yield Figure(name="top1", value=found["top1"], unit="of 1", better=_HIGHER, exact=True)
-        change = found["perplexity"] / found["float_perplexity"] - 1
-        yield Figure(name="perplexity_change", value=change, unit="of 1", exact=True)
-    link = made.file("link", "link.json")
-    if link is not None:
-        yield from _figures_of_link(schema.read(LinkReport, link))
+    for target, name, read in (
+        ("cycles", "cycles.json", figures_of_cycles),
+        ("accuracy", "accuracy.json", figures_of_accuracy),
+        ("link", "link.json", figures_of_link),
+    ):
+        path = made.file(target, name)
+        if path is not None:
+            yield from read(path)
 
 
-def _figures_of_link(link: LinkReport) -> Iterator[Figure]:
+def figures_of_cycles(path: Path) -> Iterator[Figure]:
+    """Those of a `CycleEstimate`."""
+    for step in json.loads(path.read_text())["steps"]:
+        name = f"cycles@{step['name'].replace(', ', '_').replace(' ', '_')}"
+        yield Figure(name=name, value=sum(step["cycles"]), unit="cycles", exact=True)
+
+
+def figures_of_accuracy(path: Path) -> Iterator[Figure]:
+    """Those of the rule `accuracy`."""
+    found = json.loads(path.read_text())
+    yield Figure(name="kl", value=found["kl"], unit="nats", exact=True)
+    yield Figure(name="top1", value=found["top1"], unit="of 1", better=_HIGHER, exact=True)
+    change = found["perplexity"] / found["float_perplexity"] - 1
+    yield Figure(name="perplexity_change", value=change, unit="of 1", exact=True)
+
+
+def figures_of_link(path: Path) -> Iterator[Figure]:
+    """Slack and area that a linker reported."""
+    link = schema.read(LinkReport, path)
     for name, slack in (("wns_ns", link.wns), ("whs_ns", link.whs)):
         if slack is not None:
             yield Figure(name=name, value=slack, unit="ns", better=_HIGHER, exact=True)

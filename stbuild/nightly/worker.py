@@ -9,7 +9,6 @@ import json
 import os
 import sys
 from collections.abc import Mapping, Sequence
-from hashlib import blake2b
 from importlib import import_module
 from pathlib import Path
 from time import perf_counter
@@ -18,6 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from stbuild.chain.record import digest
 from stbuild.errors import StbuildError
 from stbuild.nightly.outcome import Fault
 from stbuild.nightly.runs import Broken, Length, Request, Runs, read_request, to_json
@@ -163,7 +163,7 @@ def compare(device: Device, model: Model, expected: Path) -> int:
     for number in range(sum(1 for _ in expected.glob("prompt_*.json"))):
         record: dict[str, Any] = json.loads((expected / f"prompt_{number}.json").read_text())
         seen = run_prompt(device, model, record["prompt"], len(record["tokens"]))
-        logits = [_digest(row) for row in seen.logits]
+        logits = [digest(row) for row in seen.logits]
         for what, ours, theirs in (
             ("the logits of new token", logits, record["logits"]),
             ("new token", seen.tokens, record["tokens"]),
@@ -206,10 +206,6 @@ def _first_difference(ours: Sequence[object], theirs: Sequence[object]) -> int |
 def _opener(name: str) -> Any:
     module, _, function = name.partition(":")
     return getattr(import_module(module), function)
-
-
-def _digest(row: NDArray[np.int32]) -> str:
-    return blake2b(np.ascontiguousarray(row, "<i4").tobytes(), digest_size=8).hexdigest()
 
 
 if __name__ == "__main__":

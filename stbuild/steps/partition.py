@@ -1,0 +1,43 @@
+"""From a traced graph to a placed design: numerics, schedule, dataflow, FIFO depths, memory."""
+
+from pathlib import Path
+
+from stbuild.platform import Platform
+from stbuild.step import F, Step, arg, main, out
+
+
+class Partition(Step[F]):
+    """Bind a graph to engines, channels and memory; sizes of 0 are chosen by the platform's figures."""
+
+    traced: F = arg("the tensor graph as traced")
+    index: F = arg("the index of the weights")
+    formats: F | None = arg("the project's own fraction bits; the usual ones without", default=None)
+    platform: Platform = arg("the card")
+    channels: int = arg("weight channels", default=0)
+    lanes: int = arg("channels of a compute unit", default=0)
+    chunk: int = arg("tokens of a prompt in one launch", default=0)
+    token_lanes: int = arg("tokens at once", default=0)
+    graph: F = out("the graph in fixed point")
+    design: F = out("the design")
+    report: F = out("the design in words")
+
+    def run(self: "Partition[Path]") -> None:
+        from stbuild.chain.fixed_graph import fixed_graph
+        from stbuild.ir import serde
+        from stbuild.ir.weights import WeightIndex
+        from stbuild.passes.pipeline import plan
+        from stbuild.passes.report import design_report
+        from stbuild.passes.sizes import SizeOverrides
+
+        graph = fixed_graph(self.traced, self.formats)
+        overrides = SizeOverrides(
+            channels=self.channels, lanes=self.lanes, chunk=self.chunk, token_lanes=self.token_lanes
+        )
+        design = plan(graph, serde.read(WeightIndex, self.index), self.platform, overrides)
+        serde.write(self.graph, graph)
+        serde.write(self.design, design)
+        self.report.write_text(design_report(design, self.platform))
+
+
+if __name__ == "__main__":
+    main(Partition)
