@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from stbuild import __version__
-from stbuild.engine.execution.failure import Failure
 from stbuild.engine.keys.tools import cpu_model
 from stbuild.engine.load.configured import Configuration
 from stbuild.engine.load.workspace import Workspace
@@ -26,8 +25,8 @@ from stbuild.nightly.values import Cell, Figure, Result
 from stbuild.runtime.devices.opening import NATIVE
 from stbuild.runtime.devices.reset import reset_device
 
-BUILT = ("deploy", "xclbin", "cycles", "accuracy")
-"""The targets of a project that a night makes, as far as it has them."""
+ALONE, CHECKED = ("xclbin", "cycles", "accuracy"), ("deploy",)
+"""The targets of a project that a night makes, as far as it has them: without the device, and on it."""
 JUDGES = ("deploy", "check", "accuracy")
 """Targets that fail when a result is wrong."""
 ACCURACY = ("kl", "top1", "perplexity_change")
@@ -74,45 +73,32 @@ def log_of(cell: Cell) -> str:
 
 
 def _built(bench: Bench, cell: Cell, tries: int) -> Result:
-    configuration = Configuration(platform=cell.platform, target=cell.target)
-    made = build_products(
-        bench.workspace, cell.project, BUILT, configuration, command=f"nightly {cell}", origin="nightly",
+    made = _build(bench, cell, ALONE)
+    result = None if made.failures else _leased(bench, cell, made, tries)
+    made, measured = result or (made, _failed(cell, made))
+    bundle = _bundle(made)
+    figures = [*figures_of_build(made)]
+    if bundle is not None:
+        figures += figures_of_design(made, bundle)
+    known = replace(measured, figures=(*figures, *measured.figures), keys=made.keys, tools=_tools(made))
+    return _judged(bench.plan, known)
+
+
+def _build(bench: Bench, cell: Cell, names: tuple[str, ...]) -> Products:
+    return build_products(
+        bench.workspace,
+        cell.project,
+        names,
+        Configuration(platform=cell.platform, target=cell.target),
+        command=f"nightly {cell}",
+        origin="nightly",
         listeners=(bench.hear,),
-    )  # fmt: skip
-    result = _after_build(bench, cell, made, tries)
-    figures = (*figures_of_build(made), *result.figures)
-    return _judged(bench.plan, replace(result, figures=figures, keys=made.keys, tools=_tools(made)))
+    )
 
 
-def _after_build(bench: Bench, cell: Cell, made: Products, tries: int) -> Result:
-    """Why nothing can be measured, or what was."""
-    if made.report.failures:
-        outcome, message = _failure(made.report.failures)
-        return _result(cell, outcome, message=message)
-    bundle = next(iter(made.files.get("xclbin", ())), None)
-    expected = made.file("reference", "expected")
-    if bundle is None or expected is None:
-        message = f"//{cell.project} makes no bundle with a reference; a night needs an llm_accelerator"
-        return _result(cell, Outcome.BUILD_FAILED, message=message)
-    measured = _leased(bench, cell, bundle, expected, tries)
-    return replace(measured, figures=(*figures_of_design(made, bundle), *measured.figures))
+def _leased(bench: Bench, cell: Cell, made: Products, tries: int) -> tuple[Products, Result]:
+    """What uses the device: the check, which a build for a card does there, and the measurement."""
 
-
-def _tools(made: Products) -> dict[str, str]:
-    """The versions of what built and measured."""
-    own = {"stbuild": __version__, "python": platform.python_version(), "linux": platform.release()}
-    return {**own, "cpu": cpu_model().partition(" fpu ")[0], **made.tools}
-
-
-def _failure(failures: list[Failure]) -> tuple[Outcome, str]:
-    """What the failures of a build say; one that is no judge's comes first."""
-    ordered = sorted(failures, key=lambda each: each.label.rpartition(":")[2] in JUDGES)
-    first = ordered[0]
-    wrong = first.label.rpartition(":")[2] in JUDGES
-    return (Outcome.WRONG_RESULT if wrong else Outcome.BUILD_FAILED), "\n".join(first.sentences())
-
-
-def _leased(bench: Bench, cell: Cell, bundle: Path, expected: Path, tries: int) -> Result:
     def waiting(pid: str) -> None:
         bench.tell(f"{cell.device} is in use by process {pid}; waiting for it")
 
@@ -120,8 +106,33 @@ def _leased(bench: Bench, cell: Cell, bundle: Path, expected: Path, tries: int) 
     with leased(cell.device, wait_s, waiting) as held:
         if not held:
             message = f"another night has had {cell.device} for {wait_s:g} s"
-            return _result(cell, Outcome.NOT_MEASURED, fault=Fault.BUSY, message=message)
-        return _tried(bench, cell, _request(bench, cell, bundle, expected), tries)
+            return made, _result(cell, Outcome.NOT_MEASURED, fault=Fault.BUSY, message=message)
+        made = made.joined(_build(bench, cell, CHECKED))
+        bundle, expected = _bundle(made), made.file("reference", "expected")
+        if made.failures:
+            return made, _failed(cell, made)
+        if bundle is None or expected is None:
+            message = f"//{cell.project} makes no bundle with a reference; a night needs an llm_accelerator"
+            return made, _result(cell, Outcome.BUILD_FAILED, message=message)
+        return made, _tried(bench, cell, _request(bench, cell, bundle, expected), tries)
+
+
+def _bundle(made: Products) -> Path | None:
+    return next(iter(made.files.get("xclbin", ())), None)
+
+
+def _failed(cell: Cell, made: Products) -> Result:
+    """What the failures of a build say; one that is no judge's comes first."""
+    first = min(made.failures, key=lambda each: each.label.rpartition(":")[2] in JUDGES)
+    wrong = first.label.rpartition(":")[2] in JUDGES
+    outcome = Outcome.WRONG_RESULT if wrong else Outcome.BUILD_FAILED
+    return _result(cell, outcome, message="\n".join(first.sentences()))
+
+
+def _tools(made: Products) -> dict[str, str]:
+    """The versions of what built and measured."""
+    own = {"stbuild": __version__, "python": platform.python_version(), "linux": platform.release()}
+    return {**own, "cpu": cpu_model().partition(" fpu ")[0], **made.tools}
 
 
 def _request(bench: Bench, cell: Cell, bundle: Path, expected: Path) -> Request:

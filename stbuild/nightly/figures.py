@@ -47,10 +47,9 @@ _LOWER, _HIGHER, _NEITHER = Better.LOWER, Better.HIGHER, Better.NEITHER
 
 def figures_of_build(made: Products) -> Iterator[Figure]:
     """How the build went."""
-    report = made.report
-    yield Figure(name="build_s", value=report.seconds, unit="s")
-    yield Figure(name="actions_run", value=report.ran, unit="actions", better=_NEITHER)
-    cached = report.cached + report.clean
+    yield Figure(name="build_s", value=made.seconds, unit="s")
+    yield Figure(name="actions_run", value=made.ran, unit="actions", better=_NEITHER)
+    cached = len(made.keys) - made.ran
     yield Figure(name="actions_cached", value=cached, unit="actions", better=_NEITHER)
 
 

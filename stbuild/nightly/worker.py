@@ -4,9 +4,11 @@ It is a process of its own, so that a kernel that hangs can be killed and what a
 stays there. After each launch it writes a byte, by which the night knows that it lives.
 """
 
+import ctypes
 import errno
 import json
 import os
+import signal
 import sys
 from collections.abc import Mapping, Sequence
 from importlib import import_module
@@ -28,6 +30,7 @@ from stbuild.runtime.session import Session
 from stbuild.runtime.smoke import run_prompt
 
 ALIVE = b"."
+_PR_SET_PDEATHSIG = 1
 
 
 class Wrong(Exception):
@@ -100,7 +103,8 @@ class WatchedDevice:
 
 
 def main(request_file: str, answer_file: str, channel: int) -> None:
-    """Answer the request in a file; what goes wrong is an answer too."""
+    """Answer the request in a file; what goes wrong is an answer too. The process ends with its parent."""
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     request = read_request(Path(request_file).read_text())
     Path(answer_file).write_text(to_json(answer(request, channel)))
 

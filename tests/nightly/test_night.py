@@ -6,6 +6,8 @@ import os
 import signal
 import sqlite3
 import subprocess
+import sys
+import time
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -15,7 +17,8 @@ from stbuild.nightly.figures import KINDS
 from stbuild.nightly.history import FILE, Reader
 from stbuild.nightly.lease import leased
 from stbuild.nightly.outcome import EXIT_CODES, Outcome, worst
-from tests.conftest import WorkspaceFolder
+from tests.conftest import CHECKOUT, WorkspaceFolder
+from tests.engine.test_build import wait_for
 from tests.nightly.conftest import PLAN, SIZES, RunNight
 
 THREE = PLAN.replace("platform: u55c", "platform: [u55c, u280, vck5000]")
@@ -132,6 +135,41 @@ def test_a_killed_night_goes_on_where_it_was(night: RunNight, built: WorkspaceFo
         assert ended.outcome is Outcome.GOOD
         assert len(history.results(ended)) == 3
     assert "night 2: good" in built.ok("nightly", "killed.yaml", timeout_s=120).out
+
+
+def test_a_device_that_hangs_does_not_outlive_a_killed_night(
+    built: WorkspaceFolder, night: RunNight, tmp_path: Path
+) -> None:
+    night()
+    file = built.write("hangs.yaml", f"{PLAN.replace('DEVICE', 'native')}results: results-hangs\n")
+    program = (
+        "import sys\nfrom pathlib import Path\n"
+        "from stbuild.engine.load.workspace import find_workspace\n"
+        "from stbuild.nightly.night import run_night\nfrom stbuild.nightly.plan_file import read_plan\n"
+        "workspace = find_workspace(Path(sys.argv[1]))\n"
+        "plan = read_plan(Path(sys.argv[2]), workspace)\n"
+        "run_night(plan, workspace, tell=print, opener='tests.nightly.faulty:open_faulty')\n"
+    )
+    count = tmp_path / "opened"
+    faults = {"STBUILD_TEST_FAULT": "hung", "STBUILD_TEST_TIMES": "9", "STBUILD_TEST_COUNT": str(count)}
+    argv = [sys.executable, "-c", program, str(built.root), str(file)]
+    with subprocess.Popen(argv, cwd=CHECKOUT, env={**built.environment(), **faults}) as process:
+        wait_for(count)
+        (worker,) = workers_of(process.pid)
+        process.kill()
+        process.wait()
+    end = time.monotonic() + 10
+    while Path(f"/proc/{worker}").exists() and time.monotonic() < end:
+        time.sleep(0.05)
+    assert not Path(f"/proc/{worker}").exists()
+
+
+def workers_of(pid: int) -> list[int]:
+    """The processes that measure for another."""
+    found = subprocess.run(
+        ["pgrep", "-P", str(pid), "-f", "stbuild.nightly.worker"], capture_output=True, text=True, check=False
+    )
+    return [int(line) for line in found.stdout.split()]
 
 
 def test_an_interrupt_ends_with_130_and_leaves_no_process(built: WorkspaceFolder, night: RunNight) -> None:
