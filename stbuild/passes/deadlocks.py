@@ -33,7 +33,7 @@ class ProveFifos:
         for launch in launches(design):
             runner = Runner(network_of(design, launch))
             if not any(runner.same_but_for_depths(other) for other in run):
-                design = _without_hang(design, launch, runner)
+                design = without_hang(design, launch, runner)
                 run.append(runner)
         _check_room(design, self.platform)
         return design
@@ -48,8 +48,12 @@ def launches(design: Design) -> Iterator[Launch]:
                 yield Launch(tokens=tokens, position=position, head=head)
 
 
-def _without_hang(design: Design, launch: Launch, runner: Runner) -> Design:
-    """`design` with FIFOs so deep that `launch`, which `runner` runs, does not hang."""
+def without_hang(design: Design, launch: Launch, runner: Runner) -> Design:
+    """`design` with FIFOs so deep that `launch`, which `runner` runs, does not hang.
+
+    Raises StbuildError with the cycle if no FIFO of the design is full in it: what lies within a compute unit
+    has the depth that its C++ has.
+    """
     words = {stream.name: stream.words for stream in design.streams}
 
     def narrowest(cycle: tuple[Wait, ...]) -> str | None:
@@ -68,10 +72,9 @@ def _without_hang(design: Design, launch: Launch, runner: Runner) -> Design:
 
 def _sentence(design: Design, launch: Launch, hang: Hang) -> str:
     tokens = "1 token" if launch.tokens == 1 else f"{launch.tokens} tokens"
-    whom = "each other" if hang.cycle else "one that has ended"
     return (
         f"{design.name} hangs in a launch of {tokens} from position {launch.position}, and deeper "
-        f"FIFOs do not help: these processes wait for {whom}\n{hang}"
+        f"FIFOs do not help: these processes wait for each other\n{hang}"
     )
 
 

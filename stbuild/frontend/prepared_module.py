@@ -14,7 +14,7 @@ HALVES = (torch.float16, torch.bfloat16)
 
 
 @contextmanager
-def borrowed(module: nn.Module) -> Iterator[None]:
+def prepared_for_export(module: nn.Module) -> Iterator[None]:
     """`module` in evaluation mode, with buffers on the CPU, halves among them in float32.
 
     Tracing sets modes, attention and rotary buffers: the attributes of all modules and configurations come

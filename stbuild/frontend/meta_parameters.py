@@ -9,7 +9,7 @@ from torch import nn
 
 
 @contextmanager
-def hollow_parameters() -> Iterator[None]:
+def parameters_on_meta() -> Iterator[None]:
     """While this is open, parameters of new modules go to the meta device; buffers stay where they are."""
     register = nn.Module.register_parameter
 
@@ -26,7 +26,7 @@ def hollow_parameters() -> Iterator[None]:
 
 
 @contextmanager
-def without_storage(model: nn.Module) -> Iterator[dict[str, str]]:
+def without_parameter_memory(model: nn.Module) -> Iterator[dict[str, str]]:
     """`model` with float32 CPU parameters that all share one element each; the old ones come back at the end.
 
     So nothing is computed or allocated while tracing, and no operation mixes devices. Gives the
