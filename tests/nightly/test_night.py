@@ -155,7 +155,7 @@ def test_a_device_that_hangs_does_not_outlive_a_killed_night(
     argv = [sys.executable, "-c", program, str(built.root), str(file)]
     with subprocess.Popen(argv, cwd=CHECKOUT, env={**built.environment(), **faults}) as process:
         wait_for(count)
-        (worker,) = workers_of(process.pid)
+        (worker,) = processes_with("results-hangs/nights")
         process.kill()
         process.wait()
     end = time.monotonic() + 10
@@ -164,12 +164,14 @@ def test_a_device_that_hangs_does_not_outlive_a_killed_night(
     assert not Path(f"/proc/{worker}").exists()
 
 
-def workers_of(pid: int) -> list[int]:
-    """The processes that measure for another."""
-    found = subprocess.run(
-        ["pgrep", "-P", str(pid), "-f", "stbuild.nightly.worker"], capture_output=True, text=True, check=False
-    )
-    return [int(line) for line in found.stdout.split()]
+def processes_with(text: str) -> list[int]:
+    """The processes that have `text` in their command lines."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):
+            if text.encode() in path.read_bytes():
+                found.append(int(path.parent.name))
+    return found
 
 
 def test_an_interrupt_ends_with_130_and_leaves_no_process(built: WorkspaceFolder, night: RunNight) -> None:
@@ -180,8 +182,7 @@ def test_an_interrupt_ends_with_130_and_leaves_no_process(built: WorkspaceFolder
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=30)
     assert (process.returncode, "Traceback" in err) == (130, False)
-    left = subprocess.run(["pgrep", "-f", "results-interrupted"], capture_output=True, text=True, check=False)
-    assert left.stdout == ""
+    assert processes_with("results-interrupted/nights") == []
 
 
 def test_a_second_night_in_the_same_results_is_refused(built: WorkspaceFolder, night: RunNight) -> None:
