@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 import torch
 from torch import nn
@@ -32,7 +31,7 @@ def without_parameter_memory(model: nn.Module) -> Iterator[dict[str, str]]:
     So nothing is computed or allocated while tracing, and no operation mixes devices. Gives the
     canonical name of every parameter name: tied parameters share the first.
     """
-    own: list[tuple[dict[str, Any], str, nn.Parameter]] = []
+    own: list[tuple[dict[str, nn.Parameter | None], str, nn.Parameter]] = []
     names: dict[str, str] = {}
     swapped: dict[int, nn.Parameter] = {}
     first: dict[int, str] = {}
