@@ -22,6 +22,7 @@ from stbuild.nightly.outcome import EXIT_CODES, Outcome, worst
 from stbuild.nightly.plan import Plan
 from stbuild.nightly.reports import write_reports
 from stbuild.nightly.runs import Request
+from stbuild.nightly.schema import full_disk
 from stbuild.nightly.values import Cell, Night, Result
 
 RESUME_S = 24 * 3600.0
@@ -178,9 +179,10 @@ def _told_when_full(place: Path) -> Iterator[None]:
     try:
         yield
     except sqlite3.OperationalError as error:
-        if error.sqlite_errorcode != sqlite3.SQLITE_FULL:
+        full = full_disk(error, place)
+        if full is None:
             raise
-        raise NoRoomError(str(place), str(error), EXIT_CODES[Outcome.NOT_MEASURED]) from error
+        raise full from error
     except OSError as error:
         if error.errno not in FULL:
             raise
