@@ -85,8 +85,9 @@ def _built(bench: Bench, cell: Cell, tries: int) -> Result:
 
 
 def _build(bench: Bench, cell: Cell, names: tuple[str, ...]) -> Products:
+    """Build targets; a check for hardware is made on the cell's device."""
     return build_products(
-        bench.workspace,
+        replace(bench.workspace, device=cell.device),
         cell.project,
         names,
         Configuration(platform=cell.platform, target=cell.target),

@@ -47,6 +47,11 @@ class Context(Generic[A]):
         """What the workspace sets in `[tool.stbuild.vitis]`."""
         return self._scope.vitis
 
+    @property
+    def device(self) -> str:
+        """What the workspace sets as `device` in `[tool.stbuild]`; '' without."""
+        return self._scope.device
+
     def toolchain(self, target: str = "") -> Any:
         """The toolchain of `target`, or of the chosen target, a frozen value."""
         return self._scope.toolchain(target)

@@ -133,6 +133,11 @@ class CallResolver:
         """What the workspace sets in `[tool.stbuild.vitis]`."""
         return self._analysis.workspace.vitis
 
+    @property
+    def device(self) -> str:
+        """What the workspace sets as `device` in `[tool.stbuild]`; '' without."""
+        return self._analysis.workspace.device
+
     def toolchain(self, target: str) -> Any:
         """The toolchain of a target, by default of the chosen one."""
         return self._analysis.toolchain(target)

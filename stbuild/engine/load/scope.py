@@ -17,6 +17,10 @@ class Scope(Protocol):
     def vitis(self) -> Mapping[str, Any]:
         """What the workspace sets in `[tool.stbuild.vitis]`."""
 
+    @property
+    def device(self) -> str:
+        """What the workspace sets as `device` in `[tool.stbuild]`; '' without."""
+
     def toolchain(self, target: str) -> Any:
         """The toolchain of a target, by default of the chosen one."""
 
