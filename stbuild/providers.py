@@ -112,10 +112,14 @@ class ReferenceInfo:
 
 @dataclass(frozen=True, kw_only=True)
 class FloatCheckInfo:
-    """What the comparison with the model itself found, to read, and its closing line."""
+    """What the comparison with the model itself found, to read, and its closing line.
+
+    Both have figures in floats, whose last digits depend on the processor; `verdict` tells that it passed.
+    """
 
     report: File
     summary: File
+    verdict: File
 
 
 @dataclass(frozen=True, kw_only=True)

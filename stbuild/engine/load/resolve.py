@@ -124,6 +124,11 @@ class CallResolver:
         self._analysis = analysis
         self._call = call
 
+    @property
+    def cpu(self) -> str:
+        """The chosen processor of the host."""
+        return self._analysis.configuration.cpu
+
     def platform(self) -> Any:
         """The chosen platform."""
         return self._analysis.platform()

@@ -10,6 +10,10 @@ from stbuild.engine.graph.label import Label
 class Scope(Protocol):
     """The surroundings of one call of a rule."""
 
+    @property
+    def cpu(self) -> str:
+        """The chosen processor of the host."""
+
     def platform(self) -> Any:
         """The chosen platform."""
 

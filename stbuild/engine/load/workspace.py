@@ -46,9 +46,15 @@ class Workspace:
         return self.root / "pyproject.toml"
 
 
-def default_configuration(workspace: Workspace, platform: str | None, target: str | None) -> Configuration:
+def default_configuration(
+    workspace: Workspace, platform: str | None, target: str | None, cpu: str | None = None
+) -> Configuration:
     """The configuration that the command line or the workspace chooses."""
-    return Configuration(platform=platform or workspace.platform, target=target or workspace.target)
+    return Configuration(
+        platform=platform or workspace.platform,
+        target=target or workspace.target,
+        cpu=cpu or layout.NATIVE_CPU,
+    )
 
 
 def find_workspace(start: Path) -> Workspace:
