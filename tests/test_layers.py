@@ -42,7 +42,7 @@ ALLOWED: dict[str, set[str]] = {
     "report": {"nightly", "errors"},
     "library": {"engine", "console", "frontend", "runtime", "package", "errors", "layout"},
     "publish": {"library", "engine", "runtime", "package", "errors", "layout"},
-    "nightly": {"library", "engine", "runtime", "package", "errors", "layout"},
+    "nightly": {"library", "engine", "chain", "runtime", "package", "errors", "layout"},
     "cli": {
         "report",
         "nightly",

@@ -25,6 +25,7 @@ COMMANDS = {
     "bisect": "the commit since which a build fails or a figure is another",
     "report": "the nights as one HTML page: matrix, trends, alarms and commits",
     "log": "the last builds and the one that runs, what they cost and what the cache saved",
+    "nightly": "build and measure the matrix of nightly.yaml, and compare with the nights before",
     "cache": "the size of the cache, its health, and making it smaller",
     "init": "make a workspace with a project that builds; `--model` makes it for a model on disk",
     "completion": "what a shell needs to complete commands and labels",
