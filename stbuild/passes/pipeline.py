@@ -8,7 +8,8 @@ from stbuild.ir.weights import WeightIndex
 from stbuild.passes.deadlocks import ProveFifos
 from stbuild.passes.fifos import SizeFifos
 from stbuild.passes.network import build_network
-from stbuild.passes.place import PlaceKernels, PlaceMemory
+from stbuild.passes.place import PlaceMemory
+from stbuild.passes.place_kernels import PlaceKernels
 from stbuild.passes.segments import FormKernels
 from stbuild.passes.sizes import SizeOverrides, choose_engine, choose_sizes
 from stbuild.platform import Platform
