@@ -1,4 +1,4 @@
-"""What Yosys makes of the parts in rtl_lib/parts: counts for rtl_lib/parts/measured.json, which formulas must meet.
+"""What Yosys makes of the parts in rtl_lib/parts: counts that the formulas of stbuild/resources must meet.
 
 python -m benchmarks.part_costs [PART ...] prints them; --write keeps them.
 """
@@ -23,7 +23,7 @@ Parameters = Mapping[str, int | str]
 POINTS: Mapping[str, tuple[Parameters, ...]] = {
     "multiply": tuple(
         {"A": a, "B": b}
-        for a, b in ((16, 16), (27, 18), (24, 24), (32, 9), (32, 17), (32, 24), (32, 32), (32, 55), (41, 64))
+        for a, b in ((16, 16), (27, 18), (24, 24), (32, 9), (32, 17), (32, 24), (32, 32), (32, 55))
     ),
     "packed_dot": ({"COLUMNS": 8},),
     "add": tuple({"BITS": bits} for bits in (16, 33, 64)),
@@ -38,13 +38,15 @@ POINTS: Mapping[str, tuple[Parameters, ...]] = {
         for w, b, s in (
             (32, 512, "distributed"), (64, 512, "distributed"), (256, 64, "distributed"), (512, 512, "block"),
             (2752, 512, "block"), (2048, 16, "block"), (4096, 32, "block"), (4096, 512, "ultra"),
-            (16384, 32, "ultra"), (2752, 512, "ultra"),
+            (16384, 64, "ultra"), (2752, 512, "ultra"),
         )
     ),
     "fifo_shift": tuple({"DEPTH": d, "BITS": b} for d, b in ((32, 512), (64, 512), (128, 512), (16, 64))),
     "fifo_memory": tuple(
         {"DEPTH": d, "BITS": b, "STYLE": s}
-        for d, b, s in ((512, 512, "block"), (1024, 512, "block"), (4096, 512, "ultra"), (64, 512, "distributed"))
+        for d, b, s in (
+            (512, 512, "block"), (1024, 512, "block"), (4096, 512, "ultra"), (64, 512, "distributed"),
+        )
     ),
     "register_slice": tuple({"BITS": bits} for bits in (64, 512)),
     "read_master": ({"BITS": 512, "BURST": 64, "DEPTH": 512},),
@@ -87,7 +89,7 @@ def measure(part: str, parameters: Parameters) -> Counts:
         )
         done = subprocess.run((YOSYS, "-q", "-p", script), capture_output=True, text=True, check=False)
         if done.returncode:
-            raise SystemExit(f"{YOSYS} fails on {part} with {dict(parameters)}:\n{done.stderr or done.stdout}")
+            raise SystemExit(f"Yosys fails on {part} with {dict(parameters)}:\n{done.stderr or done.stdout}")
         return counts_of(json.loads((folder / "stat.json").read_text()))
 
 
@@ -116,7 +118,7 @@ def counts_of(stat: dict[str, Any]) -> Counts:
     )
 
 
-FREE = ("FD", "CARRY", "MUXF", "INV", "URAM288", "DSP48E2", "GND", "VCC")
+FREE = ("FD", "CARRY", "MUXF", "INV", "URAM288", "DSP48E2", "GND", "VCC", "$scopeinfo")
 """Cells that are counted elsewhere, or that a slice has beside its LUTs."""
 
 

@@ -10,7 +10,6 @@ module fifo_shift #(parameter int DEPTH = 32, parameter int BITS = 512) (
     output logic empty
 );
   localparam int kWidth = $clog2(DEPTH + 1);
-  logic [BITS-1:0] words[DEPTH];
   logic [kWidth-1:0] fill;
   logic [$clog2(DEPTH)-1:0] oldest;
   logic put, take;
@@ -19,12 +18,12 @@ module fifo_shift #(parameter int DEPTH = 32, parameter int BITS = 512) (
   assign put = write && !full;
   assign take = read && !empty;
   assign oldest = ($clog2(DEPTH))'(fill - 1'b1);
-  assign y = words[oldest];
+  for (genvar b = 0; b < BITS; b++) begin : g_bits
+    logic [DEPTH-1:0] bits;
+    always_ff @(posedge clk) if (put) bits <= {bits[DEPTH-2:0], x[b]};
+    assign y[b] = bits[oldest];
+  end
   always_ff @(posedge clk) begin
-    if (put) begin
-      words[0] <= x;
-      for (int i = 1; i < DEPTH; i++) words[i] <= words[i-1];
-    end
     if (reset) fill <= '0;
     else if (put != take) fill <= put ? fill + 1'b1 : fill - 1'b1;
   end

@@ -11,15 +11,15 @@ module packed_dot #(parameter int COLUMNS = 8) (
     output logic [35:0] sums
 );
   localparam logic [8:0] kProduct = 9'b00_000_01_01, kAdd = 9'b00_001_01_01;
-  logic [47:0] cascade[COLUMNS+1];
-  logic [47:0] p[COLUMNS];
+  logic [COLUMNS:0][47:0] cascade;
+  logic [COLUMNS-1:0][47:0] p;
   assign cascade[0] = '0;
   for (genvar c = 0; c < COLUMNS; c++) begin : g_columns
     localparam bit kLast = c == COLUMNS - 1;
     logic [8:0] mode;
     logic signed [8:0] x;
     assign x = activation[9*c+:9];
-    assign mode = c == 0 ? kProduct : kLast ? {first ? 2'b10 : 2'b01, 7'b001_01_01} : kAdd;
+    assign mode = c == 0 ? kProduct : kLast ? {first, ~first, 7'b001_01_01} : kAdd;
     DSP48E2 #(
         .ACASCREG(c == 0 ? 1 : 2), .BCASCREG(c == 0 ? 1 : 2), .AREG(c == 0 ? 1 : 2), .BREG(c == 0 ? 1 : 2),
         .ADREG(0), .DREG(0), .ALUMODEREG(0), .CARRYINREG(0), .CARRYINSELREG(0), .INMODEREG(0),

@@ -4,7 +4,7 @@ module table_rom #(parameter int WORDS = 256, parameter int BITS = 32) (
     input logic [$clog2(WORDS)-1:0] address,
     output logic [BITS-1:0] y
 );
-  (* rom_style = "distributed" *) logic [BITS-1:0] words[WORDS];
+  (* ram_style = "logic" *) logic [BITS-1:0] words[WORDS];
   logic [63:0] state;
   initial begin
     state = 64'h9e37_79b9_7f4a_7c15;

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from stbuild.ir.design import Design, Engine
 from stbuild.ir.graph import Graph
 from stbuild.ir.weights import WeightIndex
+from stbuild.passes.bind_fifos import BindFifos
 from stbuild.passes.deadlocks import ProveFifos
 from stbuild.passes.fifos import SizeFifos
 from stbuild.passes.network import build_network
@@ -23,6 +24,7 @@ def design_passes(platform: Platform) -> tuple[Pass, ...]:
         FormKernels(),
         SizeFifos(),
         ProveFifos(platform=platform),
+        BindFifos(platform=platform),
         PlaceMemory(platform=platform),
         PlaceKernels(platform=platform),
     )

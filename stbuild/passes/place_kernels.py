@@ -1,4 +1,4 @@
-"""Compute units to SLRs: within the platform's limits where that can be, with the fewest wires between them."""
+"""Compute units to SLRs: within the platform's limits where that can be, with the fewest wires."""
 
 from dataclasses import dataclass, replace
 from typing import ClassVar
@@ -38,7 +38,7 @@ class PlaceKernels:
 
 
 class _Seats:
-    """The constraint model: a unit is left of a boundary or right of it; both ends of a wire differ or not."""
+    """The constraint model: a unit is left of a boundary or right of it; a wire's ends differ or not."""
 
     def __init__(self, design: Design, platform: Platform) -> None:
         self._model = cp_model.CpModel()
@@ -101,8 +101,7 @@ class _Seats:
         """Wires across the boundary behind SLR `boundary`."""
         left = {u: sum(self._in[u, s] for s in self._slrs[: boundary + 1]) for u in self._units}
         crossing = [
-            wires * self._differ(left[a], left[b])
-            for (a, b), wires in wires_between(self._design).items()
+            wires * self._differ(left[a], left[b]) for (a, b), wires in wires_between(self._design).items()
         ]
         (control,) = control_of(self._design).units
         home = int(self._platform.memory.slr_of(0) <= boundary)

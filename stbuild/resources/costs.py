@@ -1,7 +1,7 @@
-"""What a part costs: formulas that Yosys's counts of rtl_lib/parts hold (tests/resources/test_calibration.py).
+"""What a part costs: formulas, which Yosys's counts of rtl_lib/parts confirm.
 
-A formula may say up to 1.4 times what Yosys counts for LUT and FF and never less, and the same within 15 % for
-blocks. Vivado shares LUTs that Yosys does not, so that what it places should be below.
+tests/resources/test_calibration.py holds them to 1.0 to 1.4 times what Yosys counts of LUT and FF, and to
+15 % of the blocks. Vivado shares LUTs that Yosys does not, so that what it places should be below.
 """
 
 from math import ceil
@@ -48,26 +48,33 @@ def logic_cost(part: Add | Clamp | Shift | Choose | Largest | Divide | Hold) -> 
         case Add(bits=bits, count=count):
             return Fabric(lut=bits, ff=bits) * count
         case Clamp(bits=bits, count=count):
-            return Fabric(lut=40 + ceil((bits - 31) / 3), ff=32) * count
+            return Fabric(lut=42 + ceil(0.62 * (bits - 33)), ff=32) * count
         case Shift():
             return shift_cost(part)
         case Choose(ways=ways, bits=bits, count=count):
-            return Fabric(lut=bits * choose_luts(ways), ff=bits) * count
+            return Fabric(lut=ceil(bits * choose_luts(ways)), ff=bits) * count
         case Largest(inputs=inputs, bits=bits, count=count):
-            return Fabric(lut=2 * bits, ff=bits) * ((inputs - 1) * count)
+            return Fabric(lut=ceil(1.8 * bits), ff=bits) * ((inputs - 1) * count)
         case Divide(bits=bits, count=count):
-            return Fabric(lut=4 * bits + 20, ff=3 * bits + 8) * count
+            return Fabric(lut=ceil(3.2 * bits) + 10, ff=3 * bits + 8) * count
         case Hold(bits=bits):
             return Fabric(lut=0, ff=bits)
 
 
 def multiply_cost(part: Multiply, dsp: DspKind) -> Fabric:
-    """As many DSP blocks as the factors have pieces; their sums go through the blocks' own adders."""
+    """As many DSP blocks as the factors have pieces.
+
+    Yosys adds the pieces in LUTs and registers; Vivado may take the blocks' cascade instead. Of more than
+    64 bits by 32 Yosys makes more pieces than there are (12 of 41 by 64 bits, where 8 will do).
+    """
     wide, narrow = PORTS[dsp]
     blocks = min(
         _pieces(part.a, wide) * _pieces(part.b, narrow), _pieces(part.a, narrow) * _pieces(part.b, wide)
     )
-    return Fabric(lut=0, ff=0, dsp=blocks) * part.count
+    if blocks == 1:
+        return Fabric(lut=0, ff=0, dsp=1) * part.count
+    sums = ceil(0.6 * blocks * (part.a + part.b - 17))
+    return Fabric(lut=sums, ff=2 * (part.a + part.b), dsp=blocks) * part.count
 
 
 def _pieces(bits: int, port: int) -> int:
@@ -76,16 +83,17 @@ def _pieces(bits: int, port: int) -> int:
 
 
 def shift_cost(part: Shift) -> Fabric:
-    """Two registers deep; a LUT chooses among four distances."""
-    stages = ceil((part.distances - 1).bit_length() / 2)
-    return Fabric(lut=part.bits * stages, ff=2 * part.bits) * part.count
+    """Two registers deep; a bit of the distance takes four fifths of a LUT a bit."""
+    stages = (part.distances - 1).bit_length()
+    return Fabric(lut=ceil(0.8 * part.bits * stages), ff=2 * part.bits + 4) * part.count
 
 
-def choose_luts(ways: int) -> int:
-    """LUTs for a bit of a choice: one chooses among four, MUXF7 and MUXF8 among four LUTs."""
-    return ceil(ways / 4) + (choose_luts(ceil(ways / 16)) if ways > 16 else 0)
+def choose_luts(ways: int) -> float:
+    """LUTs for a bit of a choice, as Yosys makes them: Vivado would take half for many ways (MUXF7)."""
+    return max(1.0, 0.59 * ways - 1.5)
 
 
 def table_cost(part: Table) -> Fabric:
-    """In LUTs: 64 words of a bit each; once for each read of a cycle."""
-    return Fabric(lut=part.bits * ceil(part.words / 64), ff=part.bits) * part.reads
+    """In LUTs: 64 words of a bit each, from 512 on a choice among them; once for each read of a cycle."""
+    rows = ceil(part.words / 64)
+    return Fabric(lut=ceil(part.bits * (rows + max(0, rows - 4) / 2)), ff=part.bits) * part.reads

@@ -49,7 +49,7 @@ class Sizes:
 
 @dataclass(frozen=True, kw_only=True)
 class Fit:
-    """The judgement of a design: what is used where; `nearest` are sizes that would fit, if any were found."""
+    """The judgement of a design: what is used where; `nearest` are sizes that would fit, if any do."""
 
     uses: tuple[Use, ...]
     nearest: Sizes | None = None

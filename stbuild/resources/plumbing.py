@@ -1,4 +1,4 @@
-"""The parts of the processes that are not streaming ops: those of `control`, of a router and of the engines."""
+"""The parts of the processes that are no streaming ops: those of `control`, a router and the engines."""
 
 from stbuild.ir.design import WORD_BYTES, Design, Engine
 from stbuild.ir.parts import Add, Choose, Clamp, Hold, Largest, Multiply, Part, Shift, Store

@@ -21,7 +21,7 @@ PROCESS = Fabric(lut=150, ff=200)
 """Modelled: the counters, the state machine and the handshakes of a process."""
 COMMAND_BITS = 64
 LANE_FIFOS = 3
-"""Inside a compute unit each lane has a FIFO of descriptors, of vectors and of results; the merger has one."""
+"""Inside a compute unit each lane has FIFOs of descriptors, vectors and results; the merger has one more."""
 
 
 class RowKind(Enum):
@@ -117,7 +117,9 @@ def _streams(design: Design, platform: Platform) -> Iterator[Row]:
         yield Row(kind=RowKind.FIFO, name=stream.name, unit=sink, cost=bound.cost)
         if source != sink:
             for unit in (source, sink):
-                yield Row(kind=RowKind.PORT, name=stream.name, unit=unit, cost=slice_cost(stream_bits(stream)))
+                yield Row(
+                    kind=RowKind.PORT, name=stream.name, unit=unit, cost=slice_cost(stream_bits(stream))
+                )
 
 
 def slice_cost(bits: int) -> Fabric:
