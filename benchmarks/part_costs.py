@@ -25,7 +25,6 @@ POINTS: Mapping[str, tuple[Parameters, ...]] = {
         {"A": a, "B": b}
         for a, b in ((16, 16), (27, 18), (24, 24), (32, 9), (32, 17), (32, 24), (32, 32), (32, 55))
     ),
-    "packed_dot": ({"COLUMNS": 8},),
     "add": tuple({"BITS": bits} for bits in (16, 33, 64)),
     "clamp": tuple({"BITS": bits} for bits in (33, 48, 64)),
     "shift": tuple({"BITS": b, "DISTANCES": d} for b, d in ((32, 32), (49, 64), (64, 32), (64, 64))),

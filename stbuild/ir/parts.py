@@ -16,14 +16,6 @@ class Multiply:
 
 
 @dataclass(frozen=True, kw_only=True)
-class PackedDot:
-    """Sums of `columns` products of 4-bit weights and 9-bit activations, two rows in one DSP block."""
-
-    columns: int
-    count: int = 1
-
-
-@dataclass(frozen=True, kw_only=True)
 class Add:
     """Sums or differences of two numbers, in a register."""
 
@@ -100,4 +92,4 @@ class Hold:
     bits: int
 
 
-Part = Multiply | PackedDot | Add | Clamp | Shift | Choose | Largest | Divide | Table | Store | Hold
+Part = Multiply | Add | Clamp | Shift | Choose | Largest | Divide | Table | Store | Hold

@@ -14,7 +14,6 @@ from stbuild.ir.parts import (
     Hold,
     Largest,
     Multiply,
-    PackedDot,
     Part,
     Shift,
     Store,
@@ -32,8 +31,6 @@ def cost_of(part: Part, dsp: DspKind, available: Fabric) -> Fabric:
     match part:
         case Multiply():
             return multiply_cost(part, dsp)
-        case PackedDot(columns=columns, count=count):
-            return Fabric(lut=0, ff=0, dsp=columns) * count
         case Store():
             return bind_array(part.words, part.bits, available).cost * part.banks
         case Table():
@@ -62,15 +59,13 @@ def logic_cost(part: Add | Clamp | Shift | Choose | Largest | Divide | Hold) -> 
 
 
 def multiply_cost(part: Multiply, dsp: DspKind) -> Fabric:
-    """As many DSP blocks as the factors have pieces.
+    """As many DSP blocks as the factors have pieces, the wider one at the wider port.
 
     Yosys adds the pieces in LUTs and registers; Vivado may take the blocks' cascade instead. Of more than
-    64 bits by 32 Yosys makes more pieces than there are (12 of 41 by 64 bits, where 8 will do).
+    64 bits by 32 Yosys makes more pieces than there are (12 of 41 by 64 bits, where 9 will do).
     """
     wide, narrow = PORTS[dsp]
-    blocks = min(
-        _pieces(part.a, wide) * _pieces(part.b, narrow), _pieces(part.a, narrow) * _pieces(part.b, wide)
-    )
+    blocks = _pieces(max(part.a, part.b), wide) * _pieces(min(part.a, part.b), narrow)
     if blocks == 1:
         return Fabric(lut=0, ff=0, dsp=1) * part.count
     sums = ceil(0.6 * blocks * (part.a + part.b - 17))

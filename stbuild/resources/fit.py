@@ -27,6 +27,11 @@ class Use:
         """Whether the limit is kept."""
         return self.used <= self.limit
 
+    @property
+    def share(self) -> float:
+        """How much of the limit is used."""
+        return self.used / max(self.limit, 1)
+
     def __str__(self) -> str:
         return f"{self.resource} of {self.place}: {self.used:,.0f} of {self.limit:,.0f}"
 
@@ -58,7 +63,7 @@ class Fit:
     def passed(self) -> tuple[Use, ...]:
         """The limits that are passed, the furthest first."""
         over = [use for use in self.uses if not use.fits]
-        return tuple(sorted(over, key=lambda use: -use.used / use.limit))
+        return tuple(sorted(over, key=lambda use: -use.share))
 
     @property
     def fits(self) -> bool:
@@ -69,7 +74,7 @@ class Fit:
     def sentence(self) -> str:
         """The judgement in one line: what is passed, by how much, and what would fit."""
         if self.fits:
-            fullest = max(self.uses, key=lambda use: use.used / use.limit)
+            fullest = max(self.uses, key=lambda use: use.share)
             return f"fits the card; the fullest is {fullest} (modelled)"
         worst = "; ".join(map(str, self.passed[:3]))
         more = f" and {len(self.passed) - 3} more" if len(self.passed) > 3 else ""

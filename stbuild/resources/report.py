@@ -58,7 +58,7 @@ def _without_tags(data: Any) -> Any:
 def _judgement(fit: Fit) -> Iterator[str]:
     yield f"judgement: {fit.sentence}"
     if not fit.fits:
-        yield from (f"  {use}, {100 * use.used / use.limit - 100:.0f} % too much" for use in fit.passed)
+        yield from (f"  {use}, {100 * use.share - 100:.0f} % too much" for use in fit.passed)
         yield f"  {fit.hint}"
 
 

@@ -6,11 +6,35 @@ from dataclasses import dataclass
 from stbuild.ir.storage import Storage
 from stbuild.platform import Fabric
 
-BRAM18 = ((36, 512), (18, 1024), (9, 2048), (4, 4096), (2, 8192), (1, 16384))
-"""Width and depth of half a block with a write and a read port (AMD UG573)."""
-BRAM36 = ((72, 512), (36, 1024), (18, 2048), (9, 4096), (4, 8192), (2, 16384), (1, 32768))
-URAM = (72, 4096)
-"""The one shape of UltraScale+ (AMD UG573): two narrow words in one, which Yosys makes, are not counted on."""
+
+@dataclass(frozen=True, kw_only=True)
+class Shape:
+    """Width and depth of a block with a write and a read port; `size` is what it counts for."""
+
+    width: int
+    depth: int
+    size: float = 1.0
+
+    def tiles(self, words: int, bits: int) -> float:
+        """How many an array needs, times their size."""
+        return self.size * -(-bits // self.width) * self._rows(words)
+
+    def choice_luts(self, words: int, bits: int) -> int:
+        """A choice among blocks one behind the other: a LUT takes four."""
+        rows = self._rows(words)
+        return bits * -(-(rows - 1) // 3) + rows if rows > 1 else 0
+
+    def _rows(self, words: int) -> int:
+        return -(-words // self.depth)
+
+
+BRAM_SHAPES = (
+    *(Shape(width=w, depth=d) for w, d in ((72, 512), (36, 1024), (18, 2048), (9, 4096), (4, 8192))),
+    *(Shape(width=w, depth=d, size=0.5) for w, d in ((36, 512), (18, 1024), (9, 2048), (4, 4096), (2, 8192))),
+)
+"""Tiles of 36 Kbit and their halves, in the shapes of more than a bit (AMD UG573)."""
+URAM = Shape(width=72, depth=4096)
+"""The one shape of UltraScale+ (AMD UG573): two narrow words in one, as Yosys makes, are not counted on."""
 LUTS_A_CELL = 8
 """A cell of LUT memory: 8 LUTs hold 14 bits of 32 words, or 7 of 64 (AMD UG574: RAM32M16, RAM64M8)."""
 MEMORY_LUTS = 0.46
@@ -43,9 +67,11 @@ def array_in(storage: Storage, words: int, bits: int) -> Fabric:
         case Storage.LUTRAM:
             return Fabric(lut=lutram_luts(words, bits), ff=bits)
         case Storage.BRAM:
-            return Fabric(lut=0, ff=0, bram36=bram_tiles(words, bits))
+            shape = min(BRAM_SHAPES, key=lambda s: (s.tiles(words, bits), s.choice_luts(words, bits)))
+            return Fabric(lut=shape.choice_luts(words, bits), ff=2, bram36=shape.tiles(words, bits))
         case Storage.URAM:
-            return Fabric(lut=0, ff=0, uram=uram_blocks(words, bits))
+            blocks = int(URAM.tiles(words, bits))
+            return Fabric(lut=URAM.choice_luts(words, bits), ff=2, uram=blocks)
         case Storage.SRL:
             raise ValueError("an array does not lie in shift registers")
 
@@ -71,22 +97,6 @@ def lutram_luts(words: int, bits: int) -> int:
     rows = -(-words // 64)
     chosen = bits * -(-(rows - 1) // 3) + 2 * (rows - 1)
     return rows * LUTS_A_CELL * -(-bits // 7) + chosen
-
-
-def bram_tiles(words: int, bits: int) -> float:
-    """Tiles of 36 Kbit in the shape that needs the fewest; half a tile is a block of its own."""
-    whole = min(_blocks(words, bits, shape) for shape in BRAM36)
-    return min(float(whole), min(_blocks(words, bits, shape) for shape in BRAM18) / 2)
-
-
-def uram_blocks(words: int, bits: int) -> int:
-    """Blocks of 72 bits by 4,096 words."""
-    return _blocks(words, bits, URAM)
-
-
-def _blocks(words: int, bits: int, shape: tuple[int, int]) -> int:
-    width, depth = shape
-    return -(-bits // width) * -(-words // depth)
 
 
 def _cheapest(bounds: Iterator[Bound], available: Fabric) -> Bound:

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from stbuild.ir.storage import Storage
 from stbuild.platform import Fabric
-from stbuild.resources.storage import bind_array, bind_fifo, bram_tiles, lutram_luts, srl_luts, uram_blocks
+from stbuild.resources.storage import array_in, bind_array, bind_fifo, lutram_luts, srl_luts
 from tests.accelerator import platform
 
 CARD = platform("u55c").available
@@ -14,7 +14,7 @@ CARD = platform("u55c").available
 
 @pytest.mark.parametrize(
     ("depth", "storage"),
-    [(2, Storage.SRL), (32, Storage.SRL), (64, Storage.SRL), (512, Storage.BRAM), (2048, Storage.URAM)],
+    [(2, Storage.LUTRAM), (64, Storage.LUTRAM), (512, Storage.BRAM), (2048, Storage.URAM)],
 )
 def test_a_fifo_of_words_by_its_depth(depth: int, storage: Storage) -> None:
     assert bind_fifo(depth, 512, CARD).storage is storage
@@ -36,6 +36,14 @@ def test_an_array_by_its_size(words: int, bits: int, storage: Storage) -> None:
 def test_a_card_without_uram_takes_bram() -> None:
     without = Fabric(lut=CARD.lut, ff=CARD.ff, bram36=CARD.bram36, uram=1, dsp=CARD.dsp)
     assert bind_array(524_288, 32, without).storage is Storage.BRAM
+
+
+def bram_tiles(words: int, bits: int) -> float:
+    return array_in(Storage.BRAM, words, bits).bram36
+
+
+def uram_blocks(words: int, bits: int) -> int:
+    return array_in(Storage.URAM, words, bits).uram
 
 
 def test_blocks_by_geometry() -> None:
