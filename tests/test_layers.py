@@ -20,7 +20,8 @@ ALLOWED: dict[str, set[str]] = {
     "frontend": {"ir", "ops", "errors", "limits"},
     "reference": {"ir", "ops", "errors"},
     "network": {"ir", "ops", "errors"},
-    "passes": {"ir", "ops", "network", "platform", "errors", "limits", "timing"},
+    "resources": {"ir", "ops", "platform", "errors"},
+    "passes": {"ir", "ops", "network", "platform", "errors", "limits", "timing", "resources"},
     "pack": {"ir", "ops", "errors"},
     "codegen": {"ir", "ops", "platform", "errors"},
     "timing": {"ir", "platform", "errors"},
@@ -28,7 +29,7 @@ ALLOWED: dict[str, set[str]] = {
     "runtime": {"package", "errors", "layout"},
     "engine": {"errors", "layout", "platform", "target"},
     "stage": {
-        *("frontend", "reference", "ir", "ops", "passes", "codegen", "timing", "pack"),
+        *("frontend", "reference", "ir", "ops", "passes", "resources", "codegen", "timing", "pack"),
         *("toolchain", "package", "runtime", "platform", "errors", "limits"),
     },
     "providers": {"platform", "errors", "engine"},  # of the engine only File and Tree, which rules hand on

@@ -1,6 +1,6 @@
 """The passes from a graph in fixed point to a placed design, in their order."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from stbuild.ir.design import Design, Engine
 from stbuild.ir.graph import Graph
@@ -12,18 +12,21 @@ from stbuild.passes.network import build_network
 from stbuild.passes.place import PlaceMemory
 from stbuild.passes.place_kernels import PlaceKernels
 from stbuild.passes.segments import FormKernels
-from stbuild.passes.sizes import SizeOverrides, choose_engine, choose_sizes
+from stbuild.passes.set_depths import SetDepths
+from stbuild.passes.sizes import NO_OVERRIDES, SizeOverrides, choose_engine, choose_sizes
 from stbuild.platform import Platform
 
 Pass = Callable[[Design], Design]
 
 
-def design_passes(platform: Platform) -> tuple[Pass, ...]:
-    """Every pass on a design, in order."""
+def design_passes(platform: Platform, depths: Mapping[str, int] | None = None) -> tuple[Pass, ...]:
+    """Every pass on a design, in order; `depths` are those that a project sets by hand."""
+    given = depths or {}
     return (
         FormKernels(),
         SizeFifos(),
-        ProveFifos(platform=platform),
+        SetDepths(depths=given),
+        ProveFifos(platform=platform, given=frozenset(given)),
         BindFifos(platform=platform),
         PlaceMemory(platform=platform),
         PlaceKernels(platform=platform),
@@ -35,13 +38,19 @@ def plan(graph: Graph, index: WeightIndex, platform: Platform, overrides: SizeOv
 
     Raises StbuildError when a weight is missing, or the model does not fit the card.
     """
-    return plan_engines(graph, index, platform, (choose_engine(platform, overrides),))
+    return plan_engines(graph, index, platform, (choose_engine(platform, overrides),), overrides)
 
 
-def plan_engines(graph: Graph, index: WeightIndex, platform: Platform, engines: tuple[Engine, ...]) -> Design:
+def plan_engines(
+    graph: Graph,
+    index: WeightIndex,
+    platform: Platform,
+    engines: tuple[Engine, ...],
+    overrides: SizeOverrides = NO_OVERRIDES,
+) -> Design:
     """The same on engines that are given."""
-    sizes = choose_sizes(graph, platform, engines)
+    sizes = choose_sizes(graph, platform, engines, overrides.clock_mhz)
     design = build_network(graph, index, sizes, engines, platform.name)
-    for step in design_passes(platform):
+    for step in design_passes(platform, overrides.depths):
         design = step(design)
     return design
