@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 
 from stbuild.errors import StbuildError
-from stbuild.ir.design import Design
+from stbuild.ir.design import Design, Engine
 from stbuild.ir.graph import Graph
 from stbuild.ir.weights import WeightIndex
 from stbuild.passes.nearest import NearestSizes
@@ -30,14 +30,13 @@ def judge_fit(graph: Graph, index: WeightIndex, platform: Platform, design: Desi
     fit = fit_of(design, platform, rows)
     if not fit.fits and len(design.engines) == 1:
         nearest = NearestSizes(graph=graph, index=index, platform=platform)(design.engines[0])
-        fit = replace(
-            fit,
-            nearest=nearest
-            and Sizes(
-                channels=nearest.channels, lanes=nearest.lanes, token_lanes=nearest.token_lanes,
-                chunk=nearest.chunk,
-            ),
-        )  # fmt: skip
+        fit = replace(fit, nearest=_sizes(nearest) if nearest else None)
     if REFUSED and not fit.fits:
         raise StbuildError(f"{design.name} {fit.sentence}", hint=fit.hint, exit_code=1)
     return Judged(rows=rows, fit=fit)
+
+
+def _sizes(engine: Engine) -> Sizes:
+    return Sizes(
+        channels=engine.channels, lanes=engine.lanes, token_lanes=engine.token_lanes, chunk=engine.chunk
+    )

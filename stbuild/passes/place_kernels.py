@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from ortools.sat.python import cp_model
+from ortools.sat.python.cp_model import LinearExpr
 
 from stbuild.errors import StbuildError
 from stbuild.ir.design import Design
@@ -57,7 +58,7 @@ class _Seats:
         """The SLR of each unit."""
         wires = [self._crossing(boundary) for boundary in self._slrs[:-1]]
         over = [*self._fabric(), *(self._over(w, self._sll) for w in wires)]
-        self._model.minimize(PENALTY * sum(over) + sum(wires))
+        self._model.minimize(PENALTY * LinearExpr.sum(over) + LinearExpr.sum(wires))
         solver = cp_model.CpSolver()
         solver.parameters.num_workers = 1
         solver.parameters.random_seed = 0
@@ -83,7 +84,10 @@ class _Seats:
         shell = shell_usage(self._design, self._platform)
         return [
             self._over(
-                sum(self._in[u, slr] * _halves(getattr(costs[u], field)) for u in self._units if u in costs)
+                LinearExpr.weighted_sum(
+                    [self._in[unit, slr] for unit in costs],
+                    [_halves(getattr(cost, field)) for cost in costs.values()],
+                )
                 + _halves(getattr(shell[slr], field)),
                 2 * limit_of(self._platform, slr, field),
             )
@@ -91,24 +95,24 @@ class _Seats:
             for field in RESOURCES
         ]
 
-    def _over(self, used: cp_model.LinearExprT, limit: int) -> cp_model.IntVar:
+    def _over(self, used: LinearExpr, limit: int) -> cp_model.IntVar:
         """Thousandths of `limit` by which `used` is over it, begun ones counted."""
         over = self._model.new_int_var(0, 1000 * SCALE, "over")
         self._model.add(SCALE * (used - limit) <= over * max(limit, 1))
         return over
 
-    def _crossing(self, boundary: int) -> cp_model.LinearExprT:
+    def _crossing(self, boundary: int) -> LinearExpr:
         """Wires across the boundary behind SLR `boundary`."""
-        left = {u: sum(self._in[u, s] for s in self._slrs[: boundary + 1]) for u in self._units}
+        left = {u: LinearExpr.sum([self._in[u, s] for s in self._slrs[: boundary + 1]]) for u in self._units}
         crossing = [
             wires * self._differ(left[a], left[b]) for (a, b), wires in wires_between(self._design).items()
         ]
         (control,) = control_of(self._design).units
         home = int(self._platform.memory.slr_of(0) <= boundary)
         crossing.append(memory_wires(self._design) * self._differ(left[control], home))
-        return sum(crossing)
+        return LinearExpr.sum(crossing)
 
-    def _differ(self, a: cp_model.LinearExprT, b: cp_model.LinearExprT) -> cp_model.IntVar:
+    def _differ(self, a: LinearExpr, b: LinearExpr | int) -> cp_model.IntVar:
         differ = self._model.new_bool_var("differ")
         self._model.add(differ >= a - b)
         self._model.add(differ >= b - a)
