@@ -18,8 +18,8 @@ class LlmAccelerator:
 
     `srcs` and `merge_lora` are those of torch_trace; `weights`, `group` and `seed` those of model_weights;
     `prompts`, `token_prompts` and `new_tokens` those of smoke_run; `system` is the message that conversations
-    begin with. `formats` is a file that `stbuild run PROJECT:formats` proposes. `depths` and the sizes are those
-    of partition; sizes of 0 are those of the platform.
+    begin with. `formats` is a file that `stbuild run PROJECT:formats` proposes. `depths` and the sizes are
+    those of partition; sizes of 0 are those of the platform.
     """
 
     model: str
