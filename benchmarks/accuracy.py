@@ -9,6 +9,7 @@ from argparse import ArgumentParser
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from stbuild.chain.english import english_tokens, exact_logits, filled, float_logits, report
 from stbuild.frontend.checkpoint import open_weights
 from stbuild.frontend.model_file import load_model, load_real_model
 from stbuild.frontend.model_graph import decode_graph
@@ -16,7 +17,6 @@ from stbuild.frontend.tokenizer_files import write_tokenizer
 from stbuild.passes.numerics import FixNumerics
 from stbuild.reference.accuracy import Accuracy, measure
 from stbuild.reference.interpreter import Reference
-from stbuild.stage.accuracy import english_tokens, exact_logits, filled, float_logits, report
 
 MODEL = Path(__file__).resolve().parents[1] / "projects/smollm2_135m/model.py"
 

@@ -21,8 +21,8 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from benchmarks.process_memory import PeakMemory
+from stbuild.chain.record import Measured
 from stbuild.ir import serde
-from stbuild.stage.record import Measured
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 PROJECT = "projects/llama2_7b"

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from stbuild.api import Context, FilesInfo, Resources, Tree, rule
 from stbuild.providers import TraceInfo, WeightsInfo
+from stbuild.steps.accuracy import Accuracy as AccuracyStep
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,18 +31,25 @@ def accuracy(ctx: Context[Accuracy]) -> FilesInfo:
         if getattr(attrs, name) < least:
             ctx.fail(f"{name} takes {least} or more, got {getattr(attrs, name)}", attribute=name)
     report, summary = ctx.output("report.txt"), ctx.output("summary.json")
-    merge = ("--merge-lora",) if attrs.trace.merge_lora else ()
-    source = ("--source", attrs.weights.source) if attrs.weights.source else ()
-    ctx.stage(
-        "stbuild.stage.accuracy",
-        ("--graph", attrs.trace.graph, "--tables", attrs.trace.tables, "--model", attrs.trace.model,
-         "--options", attrs.weights.options, "--tokenizer", attrs.weights.tokenizer, *source, *merge,
-         *attrs.trace.format_args,
-         "--tokens", attrs.tokens, "--window", attrs.window, "--report", report,
-         "--summary", summary),
-        inputs=attrs.trace.srcs,
+    trace, weights = attrs.trace, attrs.weights
+    ctx.step(
+        AccuracyStep(
+            graph=trace.graph,
+            tables=trace.tables,
+            model=trace.model,
+            merge_lora=trace.merge_lora,
+            formats=trace.formats,
+            source=weights.source,
+            options=weights.options,
+            tokenizer=weights.tokenizer,
+            tokens=attrs.tokens,
+            window=attrs.window,
+            report=report,
+            summary=summary,
+        ),
+        inputs=trace.srcs,
         resources=Resources(cpu=2, memory_mb=6000),
-    )  # fmt: skip
+    )
     ctx.runnable(("cat", report))
     ctx.summary(summary)
     return FilesInfo(files=(report,))

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from stbuild.api import Context, Resources, rule
 from stbuild.providers import BundleInfo, CyclesInfo, LinkInfo
+from stbuild.steps.cycles import Cycles
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,15 +24,19 @@ def cycle_estimate(ctx: Context[CycleEstimate]) -> CyclesInfo:
     if attrs.link.image is None:
         ctx.fail("cycles are counted by an emulated image, and this link makes none", attribute="link",
                  hint="give its targets `target: sw_emu`")  # fmt: skip
-    params = ctx.params("params.json", {"platform": ctx.platform})
     cycles, report, summary = ctx.output("cycles.json"), ctx.output("report.txt"), ctx.output("summary.json")
-    ctx.stage(
-        "stbuild.stage.cycles",
-        ("--bundle", attrs.bundle.bundle, "--image", attrs.link.image,
-         "--design", attrs.link.hls.partition.design, "--params", params,
-         "--cycles", cycles, "--report", report, "--summary", summary),
+    ctx.step(
+        Cycles(
+            bundle=attrs.bundle.bundle,
+            image=attrs.link.image,
+            design=attrs.link.hls.partition.design,
+            platform=ctx.platform,
+            cycles=cycles,
+            report=report,
+            summary=summary,
+        ),
         resources=Resources(cpu=1, memory_mb=8000),
-    )  # fmt: skip
+    )
     ctx.summary(summary)
     ctx.runnable(("cat", report))
     return CyclesInfo(cycles=cycles, report=report)

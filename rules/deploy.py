@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from stbuild.api import Context, rule
 from stbuild.providers import DeployInfo, FloatCheckInfo, ReferenceInfo
+from stbuild.steps.deploy import Deploy as DeployStep
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,13 +20,19 @@ def deploy(ctx: Context[Deploy]) -> DeployInfo:
     """Tokens, hidden states and logits must be equal to the bit."""
     smoke = ctx.attrs.reference.smoke
     report, summary = ctx.output("report.txt"), ctx.output("summary.json")
-    where = f"{ctx.label.package}:xclbin"
-    params = ctx.params("params.json", {"bundle": where})
-    index = smoke.bundle.link.hls.partition.weights.index
-    link = smoke.bundle.link.report
-    linked = ("--link-report", link) if link else ()
-    inputs = ("--index", index, "--run", smoke.run, "--expected", ctx.attrs.reference.expected,
-              "--floats", ctx.attrs.check.summary, *linked)  # fmt: skip
-    ctx.stage("stbuild.stage.deploy", (*inputs, "--params", params, "--report", report, "--summary", summary))
+    link = smoke.bundle.link
+    ctx.step(
+        DeployStep(
+            index=link.hls.partition.weights.index,
+            records=smoke.run,
+            expected=ctx.attrs.reference.expected,
+            floats=ctx.attrs.check.summary,
+            resources=link.hls.partition.resources,
+            link_report=link.report,
+            bundle=f"{ctx.label.package}:xclbin",
+            report=report,
+            summary=summary,
+        )
+    )
     ctx.summary(summary, smoke.measured)
     return DeployInfo(report=report, summary=summary)

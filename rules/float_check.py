@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 from stbuild.api import Context, Resources, Tree, rule
 from stbuild.providers import FloatCheckInfo, TraceInfo, WeightsInfo
+from stbuild.steps.float_check import FloatCheck as FloatCheckStep
+from stbuild.steps.not_compared import NotCompared
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,17 +24,23 @@ def float_check(ctx: Context[FloatCheck]) -> FloatCheckInfo:
     ctx.runnable(("cat", report))
     ctx.summary(summary)
     if isinstance(trace.model, Tree):
-        ctx.stage("stbuild.stage.not_compared", ("--report", report, "--summary", summary))
+        ctx.step(NotCompared(report=report, summary=summary))
         return FloatCheckInfo(report=report, summary=summary)
-    merge = ("--merge-lora",) if trace.merge_lora else ()
-    source = ("--source", weights.source) if weights.source else ()
-    ctx.stage(
-        "stbuild.stage.float_check",
-        ("--graph", trace.graph, "--tables", trace.tables, "--lines", trace.lines, "--model", trace.model,
-         "--options", weights.options, "--tokenizer", weights.tokenizer, *source, *merge,
-         *trace.format_args,
-         "--report", report, "--summary", summary),
+    ctx.step(
+        FloatCheckStep(
+            graph=trace.graph,
+            tables=trace.tables,
+            lines=trace.lines,
+            model=trace.model,
+            merge_lora=trace.merge_lora,
+            formats=trace.formats,
+            source=weights.source,
+            options=weights.options,
+            tokenizer=weights.tokenizer,
+            report=report,
+            summary=summary,
+        ),
         inputs=trace.srcs,
         resources=Resources(cpu=2, memory_mb=6000),
-    )  # fmt: skip
+    )
     return FloatCheckInfo(report=report, summary=summary)

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from stbuild.api import Context, FilesInfo, Resources, rule
 from stbuild.providers import TraceInfo, WeightsInfo
+from stbuild.steps.formats import Formats
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,16 +20,23 @@ def format_proposal(ctx: Context[FormatProposal]) -> FilesInfo:
     """Running the target prints the file for the attribute `formats`."""
     trace, weights = ctx.attrs.trace, ctx.attrs.weights
     out, report, summary = ctx.output("formats.json"), ctx.output("report.txt"), ctx.output("summary.json")
-    source = ("--source", weights.source) if weights.source else ()
-    merge = ("--merge-lora",) if trace.merge_lora else ()
-    ctx.stage(
-        "stbuild.stage.formats",
-        ("--graph", trace.graph, "--tables", trace.tables, "--lines", trace.lines, "--model", trace.model,
-         "--options", weights.options, "--tokenizer", weights.tokenizer, *source, *merge,
-         "--out", out, "--report", report, "--summary", summary),
+    ctx.step(
+        Formats(
+            graph=trace.graph,
+            tables=trace.tables,
+            lines=trace.lines,
+            model=trace.model,
+            merge_lora=trace.merge_lora,
+            source=weights.source,
+            options=weights.options,
+            tokenizer=weights.tokenizer,
+            formats=out,
+            report=report,
+            summary=summary,
+        ),
         inputs=trace.srcs,
         resources=Resources(cpu=2, memory_mb=6000),
-    )  # fmt: skip
+    )
     ctx.runnable(("cat", out))
     ctx.summary(summary)
     return FilesInfo(files=(out, report))

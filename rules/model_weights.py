@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from stbuild.api import Context, File, Tree, rule
 from stbuild.limits import GROUPS
 from stbuild.providers import TraceInfo, WeightsInfo
+from stbuild.steps.weights import Weights
 
 SUFFIXES = (".gguf", ".safetensors")
 """Of the files that weights are read from."""
@@ -34,12 +35,19 @@ def model_weights(ctx: Context[ModelWeights]) -> WeightsInfo:
         ctx.output("options.json"),
         ctx.output_tree("tokenizer"),
     )
-    wanted = ctx.params("wanted.json", {"group": attrs.group, "seed": attrs.seed})
-    source = ("--source", attrs.weights) if attrs.weights else ()
-    inputs = ("--graph", attrs.trace.graph, "--tables", attrs.trace.tables, "--wanted", wanted,
-              "--names", attrs.trace.names, *source)  # fmt: skip
-    outputs = ("--index", index, "--options", options, "--tokenizer", tokenizer)
-    ctx.stage("stbuild.stage.weights", (*inputs, *outputs))
+    ctx.step(
+        Weights(
+            graph=attrs.trace.graph,
+            tables=attrs.trace.tables,
+            names=attrs.trace.names,
+            source=attrs.weights,
+            group=attrs.group,
+            seed=attrs.seed,
+            index=index,
+            options=options,
+            tokenizer=tokenizer,
+        )
+    )
     return WeightsInfo(index=index, source=attrs.weights, options=options, tokenizer=tokenizer)
 
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from stbuild.api import Context, FilesInfo, Policy, Resources, rule
+from stbuild.steps.pypi_file import PypiFile as PypiFileStep
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,12 +27,15 @@ def pypi_file(ctx: Context[PypiFile]) -> FilesInfo:
         if len(value) != 64 or set(value) - set("0123456789abcdef"):
             ctx.fail(f"{name} takes 64 hexadecimal digits, got {value!r}", attribute=name)
     out = ctx.output(attrs.out or attrs.path.rpartition("/")[2])
-    ctx.stage(
-        "stbuild.stage.pypi_file",
-        [
-            *("--package", attrs.package, "--version", attrs.version, "--sha256", attrs.sha256),
-            *("--path", attrs.path, "--file-sha256", attrs.file_sha256, "--out", out),
-        ],
+    ctx.step(
+        PypiFileStep(
+            package=attrs.package,
+            version=attrs.version,
+            sha256=attrs.sha256,
+            path=attrs.path,
+            file_sha256=attrs.file_sha256,
+            file=out,
+        ),
         policy=Policy(
             network=True,
             retries=1,

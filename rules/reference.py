@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from stbuild.api import Context, Resources, rule
 from stbuild.providers import ReferenceInfo, SmokeInfo
+from stbuild.steps.reference import Reference as ReferenceStep
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,11 +21,15 @@ def reference(ctx: Context[Reference]) -> ReferenceInfo:
     plan = smoke.bundle.link.hls.partition
     weights = plan.weights
     expected = ctx.output_tree("expected")
-    source = ("--source", weights.source) if weights.source else ()
-    ctx.stage(
-        "stbuild.stage.reference",
-        ("--graph", plan.graph, "--tables", plan.trace.tables, "--options", weights.options, *source,
-         "--tokens", smoke.tokens, "--expected", expected),
+    ctx.step(
+        ReferenceStep(
+            graph=plan.graph,
+            tables=plan.trace.tables,
+            source=weights.source,
+            options=weights.options,
+            tokens=smoke.tokens,
+            expected=expected,
+        ),
         resources=Resources(cpu=2, memory_mb=8000),
-    )  # fmt: skip
+    )
     return ReferenceInfo(expected=expected, smoke=smoke)

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 from stbuild.api import Context, Resources, rule
 from stbuild.providers import BundleInfo, SmokeInfo
+from stbuild.steps.prompts import Prompts, SmokePrompts
+from stbuild.steps.smoke import Smoke
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,28 +27,28 @@ def smoke_run(ctx: Context[SmokeRun]) -> SmokeInfo:
     attrs = ctx.attrs
     _check(ctx)
     plan = attrs.bundle.link.hls.partition
-    wanted = ctx.params(
-        "wanted.json",
-        {
-            "texts": attrs.prompts,
-            "tokens": [_ids(ctx, text) for text in attrs.token_prompts],
-            "new_tokens": attrs.new_tokens,
-            "system": attrs.bundle.system,
-        },
+    wanted = SmokePrompts(
+        texts=attrs.prompts,
+        tokens=tuple(_ids(ctx, text) for text in attrs.token_prompts),
+        new_tokens=attrs.new_tokens,
+        system=attrs.bundle.system,
     )
     prompts, run = ctx.output("prompts.json"), ctx.output_tree("run")
     tokens, measured = ctx.output("tokens.json"), ctx.output("measured.json")
-    ctx.stage(
-        "stbuild.stage.prompts",
-        ("--graph", plan.trace.graph, "--tokenizer", plan.weights.tokenizer, "--wanted", wanted,
-         "--prompts", prompts),
-    )  # fmt: skip
-    ctx.stage(
-        "stbuild.stage.smoke",
-        ("--bundle", attrs.bundle.bundle, "--design", plan.design, "--prompts", prompts, "--run", run,
-         "--tokens", tokens, "--measured", measured),
+    ctx.step(
+        Prompts(graph=plan.trace.graph, tokenizer=plan.weights.tokenizer, wanted=wanted, prompts=prompts)
+    )
+    ctx.step(
+        Smoke(
+            bundle=attrs.bundle.bundle,
+            design=plan.design,
+            prompts=prompts,
+            records=run,
+            tokens=tokens,
+            measured=measured,
+        ),
         resources=Resources(cpu=1, memory_mb=8000),
-    )  # fmt: skip
+    )
     return SmokeInfo(run=run, tokens=tokens, measured=measured, bundle=attrs.bundle)
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from stbuild.api import Context, File, Resources, Tree, rule
 from stbuild.limits import MAX_CONTEXT
 from stbuild.providers import TraceInfo
+from stbuild.steps.trace import Trace
 
 EXPORTED = ".exported"
 """The ending of a folder with exported programs."""
@@ -35,14 +36,21 @@ def torch_trace(ctx: Context[TorchTrace]) -> TraceInfo:
     graph, tables = ctx.output("graph.json"), ctx.output("tables.safetensors")
     text, names, lines = ctx.output("graph.txt"), ctx.output("names.json"), ctx.output("lines.json")
     name = ctx.label.package.rpartition("/")[2]
-    ctx.stage(
-        "stbuild.stage.trace",
-        ("--model", attrs.model, "--context", attrs.context, "--name", name,
-         "--names", names, "--lines", lines, "--graph", graph, "--tables", tables, "--text", text,
-         *(("--merge-lora",) if attrs.merge_lora else ())),
+    ctx.step(
+        Trace(
+            model=attrs.model,
+            context=attrs.context,
+            name=name,
+            merge_lora=attrs.merge_lora,
+            graph=graph,
+            tables=tables,
+            names=names,
+            lines=lines,
+            text=text,
+        ),
         inputs=attrs.srcs,
         resources=Resources(cpu=2, memory_mb=2000),
-    )  # fmt: skip
+    )
     return TraceInfo(
         graph=graph, tables=tables, names=names, lines=lines, model=attrs.model, context=attrs.context,
         srcs=attrs.srcs, formats=attrs.formats, merge_lora=attrs.merge_lora,

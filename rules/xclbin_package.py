@@ -2,8 +2,10 @@
 
 from dataclasses import dataclass
 
-from stbuild.api import Context, File, Resources, rule
+from stbuild.api import Context, Resources, rule
 from stbuild.providers import BundleInfo, LinkInfo
+from stbuild.steps.pack import Pack
+from stbuild.steps.package import Package
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,25 +29,30 @@ def xclbin_package(ctx: Context[XclbinPackage]) -> BundleInfo:
             hint="give `weights` that have one, or leave `system` out",
         )
     memory, bundle = ctx.output_tree("memory"), ctx.output_tree("bundle")
-    settings = {"platform": ctx.platform, "target": ctx.target, "system": ctx.attrs.system}
-    params = ctx.params("params.json", settings)
-    source = ("--source", weights.source) if weights.source else ()
-    ctx.stage(
-        "stbuild.stage.pack",
-        ("--design", plan.design, "--tables", plan.trace.tables,
-         "--options", weights.options, *source, "--memory", memory),
+    ctx.step(
+        Pack(
+            design=plan.design,
+            tables=plan.trace.tables,
+            source=weights.source,
+            options=weights.options,
+            memory=memory,
+        ),
         resources=Resources(cpu=2, memory_mb=2500),
-    )  # fmt: skip
-    ctx.stage(
-        "stbuild.stage.package",
-        ("--design", plan.design, "--index", weights.index, "--params", params, *_linked(link),
-         "--memory", memory, "--tokenizer", weights.tokenizer, "--bundle", bundle),
-    )  # fmt: skip
+    )
+    ctx.step(
+        Package(
+            design=plan.design,
+            index=weights.index,
+            platform=ctx.platform,
+            target=ctx.toolchain().name,
+            system=ctx.attrs.system,
+            image=link.image,
+            xclbin=link.xclbin,
+            link_report=link.report,
+            beside=link.beside,
+            memory=memory,
+            tokenizer=weights.tokenizer,
+            bundle=bundle,
+        )
+    )
     return BundleInfo(bundle=bundle, link=link, system=ctx.attrs.system)
-
-
-def _linked(link: LinkInfo) -> list[str | File]:
-    """The arguments for what the linker gives."""
-    given = (("--image", link.image), ("--xclbin", link.xclbin), ("--link-report", link.report))
-    found = [*given, *(("--beside", file) for file in link.beside)]
-    return [each for option, file in found if file is not None for each in (option, file)]

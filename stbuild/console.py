@@ -71,6 +71,10 @@ class PlainDisplay:
         match event.kind:
             case "build_started":
                 self._total = event.fields["pending"]
+            case "template_expanded":
+                self._total += event.fields["actions"]
+            case "action_cached" | "action_clean" if self._total:
+                self._total -= 1
             case "action_started":
                 self._running[name] = run = run_of(event)
                 self._watch()
@@ -80,7 +84,6 @@ class PlainDisplay:
                 self._running.pop(name, None)
             case "action_finished" | "action_failed":
                 self._ended += 1
-                self._total = max(self._total, self._ended)
                 ran = self._running.pop(name, None)
                 line = f"[{self._ended}/{self._total}] {line.strip()}" if self._worth_it(event) else ""
                 line += _compared(event, ran) if line else ""
@@ -127,6 +130,7 @@ class LiveDisplay:
             get_renderable=self._table, console=self._console, transient=True, refresh_per_second=8
         )
         self._started = False
+        self._building = False
 
     def __call__(self, event: Event) -> None:
         """Take an event into the picture."""
@@ -162,9 +166,16 @@ class LiveDisplay:
     def _count(self, event: Event) -> None:
         match event.kind:
             case "build_started":
+                self._building = True
                 self._counts.update({key: event.fields[key] for key in ("pending", "clean", "cached")})
-            case "action_cached" if self._started:
+            case "template_expanded":
+                self._counts["pending"] += event.fields["actions"]
+            case "action_cached" if self._building:
                 self._counts["cached"] += 1
+                self._counts["pending"] -= 1
+            case "action_clean":
+                self._counts["clean"] += 1
+                self._counts["pending"] -= 1
             case "action_finished":
                 self._counts["ran"] += 1
             case "action_failed":
@@ -175,7 +186,8 @@ class LiveDisplay:
 
         counts = self._counts
         table = Table.grid(padding=(0, 1))
-        head = f"{counts['ran']} of {counts['pending']} run, {counts['cached'] + counts['clean']} cached"
+        ended = counts["ran"] + counts["failed"]
+        head = f"{ended} of {counts['pending']} run, {counts['cached'] + counts['clean']} cached"
         if counts["failed"]:
             head += f", [red]{counts['failed']} failed[/]"
         table.add_row("[bold]stbuild[/]", head)

@@ -23,11 +23,6 @@ class TraceInfo:
     formats: File | None = None
     merge_lora: bool = False
 
-    @property
-    def format_args(self) -> tuple[str | File, ...]:
-        """The argument of the steps that fix number formats."""
-        return ("--formats", self.formats) if self.formats else ()
-
 
 @dataclass(frozen=True, kw_only=True)
 class WeightsInfo:
@@ -41,11 +36,14 @@ class WeightsInfo:
 
 @dataclass(frozen=True, kw_only=True)
 class PartitionInfo:
-    """The graph in fixed point, the design for a platform, and the design in words."""
+    """The graph in fixed point, the design for a platform, and the design in words; what it takes of the
+    card with the judgement whether it fits (`resources`), and the same to read (`area`)."""
 
     graph: File
     design: File
     report: File
+    resources: File
+    area: File
     trace: TraceInfo
     weights: WeightsInfo
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 class Toolchain:
     """A way from C++ to an image; the file targets/NAME.py defines that of `--target NAME`.
 
-    `compile` and `link` declare their actions on the context of the rule that calls them: what those need
+    `compile` and `link` declare their steps on the context of the rule that calls them: what those need
     (memory, time, licences), the identity of their tools, and the actions that read and judge the reports.
     They refuse, by `ctx.fail`, a machine on which the tools are missing or do not fit the platform. The
     macros of C++ that both take are those of the emulator, such as `STB_TIMED=1`.

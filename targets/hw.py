@@ -1,6 +1,5 @@
 """A card: v++ makes a bitstream."""
 
-from stbuild.api import Toolchain
-from stbuild.toolchain.vitis.actions import compile_kernels, link_kernels
+from stbuild.toolchain.vitis.actions import vitis_toolchain
 
-HW = Toolchain(name="hw", compile=compile_kernels, link=link_kernels, on_card=True)
+HW = vitis_toolchain("hw", on_card=True)

@@ -1,19 +1,18 @@
 """A small model all the way to an emulated card, in process: for tests of what the chain computes."""
 
-import json
 import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from torch import nn
 
+from stbuild.chain.recording import HiddenStream, hidden_streams
 from stbuild.codegen.kernels import kernel_files
 from stbuild.codegen.system import system_file
 from stbuild.frontend.float_weights import weights_of
@@ -33,8 +32,7 @@ from stbuild.platform import Platform
 from stbuild.reference.interpreter import OUTPUTS, Outcome, Reference
 from stbuild.runtime.devices.native import NativeDevice
 from stbuild.runtime.session import Session
-from stbuild.stage import package
-from stbuild.stage.smoke import HiddenStream, hidden_streams
+from stbuild.steps.package import Package
 from stbuild.toolchain import emu
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -157,14 +155,24 @@ def accelerate_graph(graph: Graph, weights: Checkpoint, tables: Tables, folder: 
     serde.write(folder / "design.json", design)
     serde.write(folder / "index.json", index)
     (folder / "tokenizer").mkdir()
-    params = {"platform": serde.to_data(platform(card)), "target": "sw_emu", "system": ""}
-    (folder / "params.json").write_text(json.dumps(params))
-    names = {n: str(folder / f"{n}.json") for n in ("design", "index", "params")}
-    paths = {"image": str(image), "memory": str(memory), "tokenizer": str(folder / "tokenizer")}
-    linked: dict[str, object] = {"xclbin": None, "link_report": None, "beside": []}
-    package.main(SimpleNamespace(**names, **paths, **linked, bundle=str(folder / "bundle")))  # type: ignore[arg-type]  # duck-typed Namespace
+    bundled(folder, platform(card), image, folder / "bundle")
     reference = Reference(graph=graph, weights=weights, tables=tables)
     return Accelerator(graph=graph, design=design, reference=reference, bundle=folder / "bundle")
+
+
+def bundled(folder: Path, card: Platform, image: Path, bundle: Path) -> None:
+    """A bundle of another image with the design and the memory images in `folder`."""
+    Package[Path](
+        design=folder / "design.json",
+        index=folder / "index.json",
+        platform=card,
+        target="sw_emu",
+        system="",
+        image=image,
+        memory=folder / "memory",
+        tokenizer=folder / "tokenizer",
+        bundle=bundle,
+    ).run()
 
 
 def compile_design(design: Design, folder: Path, defines: Sequence[str] = ()) -> Path:

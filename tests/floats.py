@@ -2,14 +2,14 @@
 
 from torch import nn
 
+from stbuild.chain.float_report import checked
+from stbuild.chain.float_run import FloatRun, Outcome, float_run
 from stbuild.frontend.float_weights import weights_of
 from stbuild.frontend.model_graph import ModelGraph, decode_graph
 from stbuild.ir.formats import USUAL, Formats
 from stbuild.passes.numerics import FixNumerics
 from stbuild.reference.agreement import Agreement
-from stbuild.stage.float_report import checked
-from stbuild.stage.float_run import FloatRun, Outcome, float_run
-from stbuild.stage.trace import source_lines
+from stbuild.steps.trace import source_lines
 
 
 def run_of(

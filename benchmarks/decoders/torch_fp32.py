@@ -13,11 +13,11 @@ import transformers
 from transformers import DynamicCache, StaticCache
 
 from benchmarks.decoders.serve import serve
+from stbuild.chain.english import filled
 from stbuild.frontend.checkpoint import open_weights
 from stbuild.frontend.model_file import load_real_model
 from stbuild.ir.graph import Graph
 from stbuild.ops.files import read_graph
-from stbuild.stage.accuracy import filled
 
 CONTEXT = 2048
 

@@ -10,7 +10,7 @@ from typing import Any
 from stbuild import layout
 from stbuild.cli.request import open_workspace
 from stbuild.console import seconds
-from stbuild.engine.record.history import BuildFiles, builds, noops
+from stbuild.engine.record.history import BuildFiles, builds, noops, runs
 from stbuild.errors import StbuildError
 
 _ARGV = 160
@@ -20,6 +20,7 @@ _ARGV = 160
 def declare(parser: argparse.ArgumentParser) -> None:
     """The arguments of this command."""
     parser.add_argument("number", nargs="?", type=int, help="a build, for its actions (-1 is the last)")
+    parser.add_argument("--last", type=_number, default=20, metavar="N", help="so many builds (20; 0: all)")
     parser.add_argument("--json", action="store_true", help="machine-readable")
     parser.add_argument("--verbose", "-v", action="store_true", help="tell more")
 
@@ -29,8 +30,9 @@ def execute(options: argparse.Namespace) -> int:
     state = layout.state_dir(open_workspace().root)
     known = builds(state)
     if options.number is None:
-        rows = [summary(each) for each in known]
-        _count_noops(rows, noops(state))
+        rows = [summary(each) for each in known[-options.last :]]
+        _count(rows, "noops", noops(state))
+        _count(rows, "runs", runs(state))
         print(json.dumps(rows, indent=2) if options.json else "\n".join(map(_row, rows)) or "no build yet")
         return 0
     chosen = pick(known, options.number)
@@ -44,11 +46,17 @@ def execute(options: argparse.Namespace) -> int:
     return 0
 
 
-def _count_noops(rows: list[dict[str, Any]], times: list[float]) -> None:
-    """Put into each row how often, before the next build, a command found nothing to do."""
+def _number(text: str) -> int:
+    if text.isdecimal():
+        return int(text)
+    raise argparse.ArgumentTypeError(f"takes a number of builds, got {text!r}")
+
+
+def _count(rows: list[dict[str, Any]], name: str, times: list[float]) -> None:
+    """Put into each row how many of `times` lie before the next build."""
     began = [row.get("time", 0.0) for row in rows]
     for row, since, until in zip(rows, began, (*began, math.inf)[1:], strict=True):
-        row["noops"] = sum(since <= time < until for time in times)
+        row[name] = sum(since <= time < until for time in times)
 
 
 def costs(events: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -95,32 +103,45 @@ def summary(build: BuildFiles) -> dict[str, Any]:
     row: dict[str, Any] = {
         "number": build.number,
         "argv": "",
-        "ended": "cut off",
+        "ended": "running" if build.is_running else "killed",
         "saved_s": 0.0,
         "spent_s": 0.0,
     }
+    ran, cached = 0, 0
     for event in build.read():
         row.setdefault("time", event["time"])
         match event["event"]:
             case "command":
-                row["argv"] = event["argv"]
+                row.update({key: event[key] for key in ("argv", "origin", "pid") if key in event})
             case "action_cached":
                 row["saved_s"] += event["saved_s"]
+                cached += 1
             case "action_finished":
                 row["spent_s"] += event["seconds"]
+                ran += 1
             case "build_finished":
                 row.update({key: event[key] for key in ("ran", "cached", "clean", "failed", "seconds")})
                 row["ended"] = "failed" if event["failed"] else "done"
             case "build_refused":
                 row["ended"] = "refused"
+            case "build_stopped":
+                row["ended"] = "interrupted" if event["reason"] == "interrupted" else "broken"
+                row["reason"] = event["reason"]
+    row.setdefault("ran", ran)
+    row.setdefault("cached", cached)
+    if row["ended"] == "running":
+        row["seconds"] = round(time.time() - row.get("time", time.time()), 3)
     return row
 
 
 def _row(row: dict[str, Any]) -> str:
-    when = time.strftime("%Y-%m-%d %H:%M", time.localtime(row.get("time", 0)))
-    counts = f"{row.get('ran', 0)} run, {row.get('cached', 0) + row.get('clean', 0)} cached"
-    took = f"in {seconds(row['seconds'])}" if "seconds" in row else ""
+    began = row.get("time")
+    when = time.strftime("%Y-%m-%d %H:%M", time.localtime(began)) if began else "          begins"
+    counts = f"{row['ran']} run, {row['cached'] + row.get('clean', 0)} cached"
+    verb = "for" if row["ended"] == "running" else "in"
+    took = f"{verb} {seconds(row['seconds'])}" if "seconds" in row else ""
     command = shorten(f"stbuild {row['argv']}", _ARGV, placeholder=" …")
     saved = f", {seconds(row['saved_s'])} saved" if row["saved_s"] >= 0.1 else ""
     noops = f"\n       then {row['noops']} times nothing to do" if row.get("noops") else ""
-    return f"{row['number']:5}  {when}  {row['ended']:7} {counts} {took}{saved}  {command}{noops}"
+    noops += f"\n       then {row['runs']} runs with nothing to build" if row.get("runs") else ""
+    return f"{row['number']:5}  {when}  {row['ended']:11} {counts} {took}{saved}  {command}{noops}"

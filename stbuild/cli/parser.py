@@ -19,7 +19,7 @@ COMMANDS = {
     "explain": "why a target would run, or did run",
     "explain-log": "the first real error of a v++ log, what it means, what to do; reports too",
     "diff": "which keys differ between two builds, and why",
-    "log": "the last builds, what they cost and what the cache saved",
+    "log": "the last builds and the one that runs, what they cost and what the cache saved",
     "cache": "the size of the cache, its health, and making it smaller",
     "init": "make a workspace with a project that builds; `--model` makes it for a model on disk",
     "completion": "what a shell needs to complete commands and labels",
@@ -71,6 +71,9 @@ def add_build_options(parser: argparse.ArgumentParser) -> None:
         help="what an action sees: landlock: what it declares; staged: a folder with its inputs; off: all",
     )
     parser.add_argument("--plain", action="store_true", help="lines instead of a live display")
+    parser.add_argument(
+        "--events", metavar="FILE", help="write each event to FILE as it happens, as a line of JSON"
+    )
 
 
 def add_graph_options(parser: argparse.ArgumentParser) -> None:

@@ -2,7 +2,8 @@
 
 import argparse
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from stbuild.engine.execution.build import Options
 from stbuild.engine.graph.label import Label, Pattern, default_name, parse_label, parse_pattern
 from stbuild.engine.graph.names import path_problem
 from stbuild.engine.load.workspace import Workspace, default_configuration, find_workspace
+from stbuild.engine.record.events import EventLog, Events, Listener
 from stbuild.engine.session import Request
 from stbuild.errors import StbuildError
 
@@ -51,6 +53,19 @@ def build_options(workspace: Workspace, options: argparse.Namespace) -> Options:
 def display_of(options: argparse.Namespace) -> Display:
     """The display that the options and the terminal call for."""
     return make_display(plain=options.plain, verbose=options.verbose)
+
+
+@contextmanager
+def listened_to(options: argparse.Namespace, *listeners: Listener) -> Iterator[Events]:
+    """Events for these listeners, and for the file of `--events`."""
+    if not options.events:
+        yield Events(*listeners)
+        return
+    path = Path(options.events).absolute()
+    if not path.parent.is_dir():
+        raise StbuildError(f"--events: the folder {path.parent} does not exist")
+    with closing(EventLog(path)) as log:
+        yield Events(log, *listeners)
 
 
 def cache_dir(options: argparse.Namespace) -> Path | None:

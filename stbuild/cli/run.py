@@ -11,10 +11,9 @@ from types import ModuleType
 
 from stbuild.cli.build import build_and_tell, close
 from stbuild.cli.parser import add_build_options
-from stbuild.cli.request import cache_dir, display_of, make_request, open_workspace
+from stbuild.cli.request import cache_dir, display_of, listened_to, make_request, open_workspace
 from stbuild.engine.graph.artifact import File
 from stbuild.engine.graph.label import Label, default_name
-from stbuild.engine.record.events import Events
 from stbuild.engine.session import Session, session
 from stbuild.errors import StbuildError
 from stbuild.library.building import BUNDLE, bundle_of
@@ -36,9 +35,10 @@ def execute(options: argparse.Namespace) -> int:
     choose = partial(_runnable, rest=options.rest)
     with (
         closing(display),
-        session(workspace, request, Events(display), cache_dir(options), choose=choose) as opened,
+        listened_to(options, display) as events,
+        session(workspace, request, events, cache_dir(options), choose=choose) as opened,
     ):
-        report = build_and_tell(opened, workspace, options)
+        report = build_and_tell(opened, workspace, options, origin="run")
         display.close()
         if report.failures or report.ran:
             close(opened, report, sys.stderr)

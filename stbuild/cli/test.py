@@ -13,12 +13,12 @@ from stbuild import layout
 from stbuild.cli.build import build_and_tell
 from stbuild.cli.junit import PASSED, Attempt, Case, cases_in, has_failed, write_junit
 from stbuild.cli.parser import add_build_options
-from stbuild.cli.request import cache_dir, display_of, make_request, open_workspace
+from stbuild.cli.request import cache_dir, display_of, listened_to, make_request, open_workspace
 from stbuild.cli.watch import Seen, files_of, watch
 from stbuild.console import seconds, status_line
 from stbuild.engine.execution.build import Report
 from stbuild.engine.graph.action import Action, Node
-from stbuild.engine.record.events import Event, Events
+from stbuild.engine.record.events import Event
 from stbuild.engine.session import Session, session
 from stbuild.errors import StbuildError
 
@@ -84,10 +84,14 @@ def _once(options: argparse.Namespace) -> tuple[int, Seen]:
     request = make_request(workspace, options, options.labels, tests=True)
     display = display_of(options)
     notes = Notes()
-    with closing(display), session(workspace, request, Events(display, notes), cache_dir(options)) as opened:
+    with (
+        closing(display),
+        listened_to(options, display, notes) as events,
+        session(workspace, request, events, cache_dir(options)) as opened,
+    ):
         if not opened.roots():
             raise StbuildError("no test among these targets", hint="stbuild query 'kind(test, //...)'")
-        report = build_and_tell(opened, workspace, options)
+        report = build_and_tell(opened, workspace, options, origin="test")
         display.close()
         cases = cases_of(opened, report, notes)
         seen = files_of(opened) if options.watch else {}

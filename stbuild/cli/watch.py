@@ -4,12 +4,13 @@ import gc
 import os
 import sys
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 
 from stbuild import layout
 from stbuild.engine.graph.artifact import Origin
 from stbuild.engine.keys.tracker import Signature, signature
+from stbuild.engine.load.steps import PLUGIN_MODULES
 from stbuild.engine.session import Session, own_sources
 from stbuild.errors import StbuildError
 
@@ -42,7 +43,7 @@ def watch(root: Path, once: Callable[[], Seen]) -> int:
         sys.stdout.flush()
         print(f"watching {len(seen)} files and folders; Ctrl-C ends", file=sys.stderr, flush=True)
         changed = wait_for_change(seen)
-        if not set(changed).isdisjoint(map(str, own_sources())):
+        if not set(changed).isdisjoint((*map(str, own_sources()), *imported_sources())):
             os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
         print(f"changed: {_shown(changed, root)}", file=sys.stderr, flush=True)
 
@@ -56,6 +57,13 @@ def files_of(opened: Session) -> Seen:
             if path and path not in seen:
                 seen[path] = signature(path)
     return seen
+
+
+def imported_sources() -> Iterator[str]:
+    """The modules of this process that analysis does not load anew, such as the steps of a plugin."""
+    for name, module in list(sys.modules.items()):
+        if not name.startswith(PLUGIN_MODULES) and (path := getattr(module, "__file__", None)):
+            yield path
 
 
 def signed(paths: Iterable[str]) -> Seen:

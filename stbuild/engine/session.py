@@ -24,7 +24,8 @@ from stbuild.engine.local.executor import Executor, LocalExecutor
 from stbuild.engine.local.orphans import end_orphans
 from stbuild.engine.local.processes import writer_of
 from stbuild.engine.record.events import Events
-from stbuild.engine.record.history import Recorder
+from stbuild.engine.record.recorder import Recorder
+from stbuild.engine.record.retention import Retention
 from stbuild.engine.repeat import noop
 from stbuild.engine.repeat.delta import Delta, Finished, keep
 from stbuild.engine.store.disk import told_when_full
@@ -229,7 +230,7 @@ def session(
     with (
         told_when_full(str(state)),
         _alone(workspace.root, state, events),
-        _recorded(state, events, log) as keys,
+        _recorded(workspace, state, events, log) as keys,
     ):
         opened = Session(workspace, request, events, cache, choose, delta)
         try:
@@ -252,14 +253,14 @@ def _alone(root: Path, state: Path, events: Events) -> Iterator[None]:
 
 
 @contextmanager
-def _recorded(state: Path, events: Events, log: bool) -> Iterator[dict[str, str]]:
+def _recorded(workspace: Workspace, state: Path, events: Events, log: bool) -> Iterator[dict[str, str]]:
     """Write down what happens until the end, and then the keys that were put into the dictionary."""
     keys: dict[str, str] = {}
     if not log:
         yield keys
         return
     end_orphans(str(state / "work"))
-    recorder = Recorder(state)
+    recorder = Recorder(state, Retention(days=workspace.log_days, megabytes=workspace.log_mb))
     events.add(recorder)
     try:
         yield keys
@@ -282,6 +283,6 @@ def _check_executor(workspace: Workspace) -> None:
 def own_sources() -> list[Path]:
     """The files of stbuild that make a graph: an edit to one of them must be noticed."""
     root = layout.package_root()
-    folders = (root / name for name in ("engine", "toolchain"))
+    folders = (root / name for name in ("engine", "steps", "toolchain"))
     below = [path for folder in folders for path in folder.rglob("*.py")]
     return [*root.glob("*.py"), *below, *(root / "cli").glob("*.py")]

@@ -50,12 +50,12 @@ def open_weights(
 
 
 def open_checkpoint(
-    model: Graph | Design, source: str | None, options: Path, tables: Mapping[str, Table] | None = None
+    model: Graph | Design, source: Path | None, options: Path, tables: Mapping[str, Table] | None = None
 ) -> Checkpoint:
     """As `open_weights`; the JSON file `options` has group, seed and perhaps names."""
     chosen = json.loads(options.read_text())
     return open_weights(
-        Path(source) if source else None,
+        source,
         model,
         group=int(chosen["group"]),
         seed=int(chosen["seed"]),

@@ -3,17 +3,24 @@
 import json
 import os
 import time
+from contextlib import suppress
 from pathlib import Path
+from typing import Literal
 
 from stbuild.engine.execution.build import Options, Report
 from stbuild.engine.graph.artifact import Tree
 from stbuild.engine.graph.graph import TargetNode
 from stbuild.engine.load.workspace import Workspace
+from stbuild.engine.record.events import SCHEMA
 from stbuild.engine.session import Session
 from stbuild.errors import StbuildError
 
 BUNDLE = "xclbin"
 """The target of a package that makes its bundle."""
+CLOSING = ("bundle", "check", "floats", "area", "speed")
+"""What a build says at its end, in this order, where it has it."""
+Origin = Literal["build", "run", "test", "library", "nightly"]
+"""Who asks for a build."""
 
 
 def default_options(workspace: Workspace, *, jobs: int | None = None) -> Options:
@@ -25,13 +32,21 @@ def default_options(workspace: Workspace, *, jobs: int | None = None) -> Options
     )
 
 
-def build(opened: Session, options: Options, *, command: str, began: float) -> Report:
+def build(
+    opened: Session, options: Options, *, command: str, began: float, origin: Origin = "library"
+) -> Report:
     """Build, and note in the log how it ended; `began` is when the command did, by the monotonic clock."""
-    opened.events.emit("command", argv=command, configuration=opened.graph.configuration)
+    configuration = opened.graph.configuration
+    told = {"argv": command, "origin": origin, "pid": os.getpid(), "configuration": configuration}
+    opened.events.emit("command", **told, schema=SCHEMA)
     try:
         report = opened.build(options)
     except StbuildError as error:
         opened.events.emit("build_refused", message=str(error))
+        raise
+    except BaseException as error:
+        with suppress(OSError):  # The disk may be full.
+            opened.events.emit("build_stopped", reason=_why_stopped(error))
         raise
     report.seconds = time.monotonic() - began
     opened.events.emit(
@@ -45,12 +60,16 @@ def build(opened: Session, options: Options, *, command: str, began: float) -> R
     return report
 
 
+def _why_stopped(error: BaseException) -> str:
+    return "interrupted" if isinstance(error, KeyboardInterrupt) else f"{type(error).__name__}: {error}"
+
+
 def summary_of(opened: Session, label: str) -> dict[str, str]:
-    """What a target's summary says of its `bundle`, its `check`, its `floats` and its `speed`."""
+    """What a target's summary says, in the order of `CLOSING`."""
     summary: dict[str, str] = {}
     for file in opened.graph.targets[label].summary:
         summary.update(json.loads(opened.path(file).read_text()))
-    return {name: summary[name] for name in ("bundle", "check", "floats", "speed") if summary.get(name)}
+    return {name: summary[name] for name in CLOSING if summary.get(name)}
 
 
 def bundle_of(opened: Session, target: TargetNode) -> Path:

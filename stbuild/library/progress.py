@@ -19,6 +19,8 @@ class Progress:
         return f"[{self.done}/{self.total}] {self.text}" if self.total else self.text
 
 
+_ENDS = ("action_finished", "action_failed", "action_cached", "action_clean")
+
 Listener = Callable[[Progress], object]
 
 
@@ -34,9 +36,10 @@ class ProgressEvents:
         """Tell of an event, if it is worth a line."""
         if event.kind == "build_started":
             self._total = event.fields["pending"]
-        if event.kind in ("action_finished", "action_failed", "action_cached") and self._total:
+        if event.kind == "template_expanded":
+            self._total += event.fields["actions"]
+        if event.kind in _ENDS and self._total:
             self._done += 1
-            self._total = max(self._total, self._done)
         line = line_of(event, verbose=event.kind == "action_cached").strip()
         if line:
             self._listener(Progress(text=" ".join(line.split()), done=self._done, total=self._total))

@@ -14,7 +14,7 @@ def compile_kernels(ctx: Context[Any], hls: HlsInfo, defines: tuple[str, ...]) -
         "VppCompile",
         over=hls.kernels,
         pattern="*.cpp",
-        argv=lambda item, out: emu.compile_argv(item, out, include, defines),
+        command=lambda item, out: emu.compile_argv(item, out, include, defines),
         out_tree=objects,
         out_suffix=".o",
         include_dirs=(include,),

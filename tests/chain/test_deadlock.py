@@ -6,7 +6,6 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -20,8 +19,7 @@ from stbuild.ops.fork import Fork
 from stbuild.package.bundle import load_bundle
 from stbuild.runtime.devices.native import NativeDevice
 from stbuild.runtime.session import Session
-from stbuild.stage import package
-from tests.accelerator import Accelerator, accelerate, compile_one, runtime_objects
+from tests.accelerator import Accelerator, accelerate, bundled, compile_one, platform, runtime_objects
 from tests.models import tiny_llama
 
 CHUNK = 8
@@ -94,11 +92,8 @@ def built_with_depth(card: Accelerator, stream: Stream, depth: int, folder: Path
     image = folder / "kernels.so"
     objects = [compile_one(source, folder, ()), *others, *runtime_objects(())]
     subprocess.run(["g++", "-shared", *objects, "-o", image], check=True)
-    files = {name: str(own / f"{name}.json") for name in ("design", "index", "params")}
-    paths = {"memory": str(own / "memory"), "tokenizer": str(own / "tokenizer")}
     bundle = folder / "bundle"
-    linked: dict[str, object] = {"image": str(image), "xclbin": None, "link_report": None, "beside": []}
-    package.main(SimpleNamespace(**files, **paths, **linked, bundle=str(bundle)))  # type: ignore[arg-type]  # duck-typed Namespace
+    bundled(own, platform("u55c"), image, bundle)
     return bundle
 
 

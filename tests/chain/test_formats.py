@@ -8,8 +8,8 @@ import torch
 from stbuild.errors import StbuildError
 from stbuild.ir.formats import Formats
 from tests.accelerator import accelerate
+from tests.chain.test_float_check import LayerScale, with_ffn
 from tests.floats import float_check
-from tests.stage.test_float_check import LayerScale, with_ffn
 
 TOKENS = (3, 5, 7, 9, 11, 2, 1, 4, 60, 33, 21, 8, 40)
 FORMATS = Formats(

@@ -202,7 +202,8 @@ def test_a_killed_build_leaves_a_trace(workspace: WorkspaceFolder) -> None:
             whole = whole[: whole.rindex(",\n")]
     assert "//p:a Genrule" in {row.get("name") for row in rows}
     (killed,) = json.loads(workspace.ok("log", "--json").out)
-    assert killed["ended"] == "cut off"
+    assert (killed["ended"], killed["argv"], killed["origin"]) == ("killed", "p:b --sandbox=off", "build")
+    assert killed["time"] > 1e9
 
 
 def test_a_request_that_is_refused_is_no_build(two: WorkspaceFolder) -> None:

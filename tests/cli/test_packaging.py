@@ -83,7 +83,7 @@ def test_a_plugin_package_brings_a_rule_and_a_platform(
     workspace.build_file("p", "datasheet: {name: sheet, title: Our card, notes: [notes.txt]}")
     workspace.write("p/notes.txt", "Bring your own cable.\n")
     assert stbuild(python, workspace, "p:sheet", "--platform", "lab_u55c").startswith("done: 1 run")
-    sheet = "Our card\ncard: Alveo U55C in our lab\nclock_mhz: 200\npart: xcu55c-fsvh2892-2L-e\n"
+    sheet = "Our card\ncard: Alveo U55C in our lab\nclock_mhz: 200\n"
     text = f"{sheet}\nBring your own cable.\n"
     assert workspace.output("p/sheet/datasheet.txt", "lab_u55c-sw_emu").read_text() == text
     assert stbuild(python, workspace, "run", "p:sheet", "--platform", "lab_u55c") == text
@@ -103,11 +103,11 @@ def test_an_edit_to_an_installed_plugin_is_noticed(
     assert stbuild(python, workspace, *command).startswith("done: 0 run")
     card = plugin / "src/lab_cards/platforms/lab_u55c.py"
     card.write_text(card.read_text().replace("target_mhz=200", "target_mhz=180"))
-    assert "figures clock_mhz: 200 -> 180" in stbuild(python, workspace, "explain", *command)
+    assert "--clock-mhz: 200 -> 180" in stbuild(python, workspace, "explain", *command)
     assert stbuild(python, workspace, *command).startswith("done: 1 run")
-    stage = plugin / "src/lab_cards/stages/datasheet.py"
-    stage.write_text(stage.read_text().replace("{name}: {value}", "{name} = {value}"))
-    assert "code lab_cards/stages/datasheet.py: " in stbuild(python, workspace, "explain", *command)
+    step = plugin / "src/lab_cards/steps/datasheet.py"
+    step.write_text(step.read_text().replace("clock_mhz: {", "clock_mhz = {"))
+    assert "code lab_cards/steps/datasheet.py: " in stbuild(python, workspace, "explain", *command)
     stbuild(python, workspace, *command)
     assert "clock_mhz = 180\n" in workspace.output("p/sheet/datasheet.txt", "lab_u55c-sw_emu").read_text()
 
@@ -118,7 +118,7 @@ def test_the_guide_shows_the_package_as_it_is() -> None:
     assert set(shown) == {
         "pyproject.toml",
         "src/lab_cards/rules/datasheet.py",
-        "src/lab_cards/stages/datasheet.py",
+        "src/lab_cards/steps/datasheet.py",
         "src/lab_cards/platforms/lab_u55c.py",
     }
     for name, code in shown.items():

@@ -10,23 +10,39 @@ from tests.conftest import WorkspaceFolder
 from tests.engine.test_build import wait_for
 
 SLOW = "echo x >> {began}; while [ ! -e {go} ]; do sleep 0.02; done; cat $(SRCS) > $@"
-STAGE = '''"""A step whose code is edited while it runs."""
+STEP = '''"""A step whose code is edited while it runs."""
 
 import pathlib
-import sys
 import time
 
+from stbuild.step import F, Step, arg, main, out
+
 WORD = "one"
-pathlib.Path(sys.argv[2]).touch()
-while not pathlib.Path(sys.argv[3]).exists():
-    time.sleep(0.02)
-pathlib.Path(sys.argv[1]).write_text(WORD)
+
+
+class Write(Step[F]):
+    """Write a word."""
+
+    began: str = arg("made at once")
+    go: str = arg("waited for")
+    made: F = out("the word")
+
+    def run(self):
+        pathlib.Path(self.began).touch()
+        while not pathlib.Path(self.go).exists():
+            time.sleep(0.02)
+        self.made.write_text(WORD)
+
+
+if __name__ == "__main__":
+    main(Write)
 '''
 RULE = '''"""Runs a module of the workspace."""
 
 from dataclasses import dataclass
 
 from stbuild.api import Context, FilesInfo, rule
+from steps.word import Write
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,7 +57,7 @@ class Word:
 def word(ctx: Context[Word]) -> FilesInfo:
     """Write a word."""
     made = ctx.output("word.txt")
-    ctx.stage("steps.word", (made, ctx.attrs.began, ctx.attrs.go))
+    ctx.step(Write(began=ctx.attrs.began, go=ctx.attrs.go, made=made))
     return FilesInfo(files=(made,))
 '''
 
@@ -92,14 +108,14 @@ def test_code_that_is_edited_while_it_runs(workspace: WorkspaceFolder, paths: tu
     workspace.env["PYTHONPATH"] = f"{workspace.root}:{workspace.environment()['PYTHONPATH']}"
     workspace.write("rules/word.py", RULE)
     workspace.write("steps/__init__.py", "")
-    workspace.write("steps/word.py", STAGE)
+    workspace.write("steps/word.py", STEP)
     workspace.build_file("p", f"word: {{name: w, began: {paths[0]}, go: {paths[1]}}}")
-    edit = STAGE.replace('"one"', '"two"')
+    edit = STEP.replace('"one"', '"two"')
     code, err = build_with_edit(workspace, paths, lambda: workspace.write("steps/word.py", edit))
     assert code == 0
     assert "steps/word.py changed while //p:w read it; running it again" in err
     assert workspace.output("p/w/word.txt").read_text() == "two"
-    for text, word in ((STAGE, "one"), (edit, "two")):
+    for text, word in ((STEP, "one"), (edit, "two")):
         workspace.write("steps/word.py", text)
         workspace.ok("p/...", "--sandbox=off")
         assert workspace.output("p/w/word.txt").read_text() == word

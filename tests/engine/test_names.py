@@ -159,12 +159,12 @@ def free(ctx: Context[Free]) -> FilesInfo:
             tree = ctx.output_tree("t")
             ctx.run("Grow", ("/bin/true", tree))
             ctx.run_each("E", over=tree, pattern="*", out_tree=ctx.output_tree("u"), out_suffix=path,
-                         argv=lambda item, made: ("/bin/true", item, made))
+                         command=lambda item, made: ("/bin/true", item, made))
         case "each":
             tree = ctx.output_tree("t")
             ctx.run("Grow", ("/bin/true", tree))
             ctx.run_each("E", over=tree, pattern="*", out_tree=ctx.output_tree("u"), out_suffix=".o",
-                         argv=lambda item, made: ("bash", "-c", "true", item, made), env={path: "x"})
+                         command=lambda item, made: ("bash", "-c", "true", item, made), env={path: "x"})
         case "params":
             ctx.params(path, {})
         case method:

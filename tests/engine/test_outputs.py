@@ -181,7 +181,7 @@ def spread(ctx: Context[Spread]) -> FilesInfo:
     ctx.run("Grow", ("/bin/bash", "-euc", f"mkdir out/t; {ctx.attrs.cmd}"), outputs=[tree])
     ctx.run_each(
         "Copy", over=tree, pattern="**", out_tree=copies, out_suffix=".o",
-        argv=lambda item, out: ("/bin/cp", item, out),
+        command=lambda item, out: ("/bin/cp", item, out),
     )
     return FilesInfo(files=(copies,))
 '''

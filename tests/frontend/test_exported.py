@@ -1,7 +1,6 @@
 """A module that is exported in its process: the graph is that of its file, and the module stays as it was."""
 
 import zipfile
-from argparse import Namespace
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,7 @@ from stbuild.errors import StbuildError
 from stbuild.frontend.exported import export_model, read_exported, unwrapped, write_exported
 from stbuild.frontend.model_graph import check_prefill, decode_graph, prefill_ops
 from stbuild.frontend.parameter_file import digest_of, parameters_of, write_parameters
-from stbuild.stage import trace as stage
+from stbuild.steps.trace import Trace
 from tests.models import decoder, tiny_llama
 
 CONTEXT = 16
@@ -176,6 +175,6 @@ def test_damaged_folders(tmp_path: Path) -> None:
 
 def test_a_context_that_is_not_the_exported_one(tmp_path: Path) -> None:
     folder = written(decoder(), tmp_path / "x.exported")
-    args = Namespace(model=str(folder), context="32", name="m")
+    made: dict[str, Any] = {n: tmp_path / n for n in ("graph", "tables", "names", "lines", "text")}
     with pytest.raises(StbuildError, match="the model was exported for a context of 16, not of 32"):
-        stage.main(args)
+        Trace[Path](model=folder, context=32, name="m", **made).run()

@@ -6,6 +6,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from stbuild.chain.float_report import checked
+from stbuild.chain.float_run import float_run
 from stbuild.errors import StbuildError
 from stbuild.frontend.checkpoint import open_weights
 from stbuild.frontend.float_weights import weights_of
@@ -14,8 +16,6 @@ from stbuild.frontend.model_graph import ModelGraph, decode_graph
 from stbuild.frontend.side_by_side import with_merged
 from stbuild.ops.linear import Linear
 from stbuild.passes.numerics import FixNumerics
-from stbuild.stage.float_report import checked
-from stbuild.stage.float_run import float_run
 from tests.floats import float_check
 from tests.lora import KINDS, lora_decoder, merged_by_hand
 from tests.models import Decoder, decoder

@@ -63,13 +63,13 @@ def test_not_a_text(tmp_path: Path) -> None:
         check_source(tmp_path / "model.py")
 
 
-def test_the_stage_does_not_import_torch_for_it(tmp_path: Path) -> None:
+def test_the_step_does_not_import_torch_for_it(tmp_path: Path) -> None:
     """A syntax error is told though torch cannot even be imported."""
     (tmp_path / "model.py").write_text("def model(:\n")
     block = "import sys; sys.modules['torch'] = None; sys.modules['transformers'] = None\n"
     options = ("graph", "tables", "names", "lines", "text")
     argv = ["trace", "--model", "model.py", "--context", "8", "--name", "x", *(f"--{o}={o}" for o in options)]
-    run = f"import runpy; sys.argv = {argv!r}; runpy.run_module('stbuild.stage.trace', run_name='__main__')"
+    run = f"import runpy; sys.argv = {argv!r}; runpy.run_module('stbuild.steps.trace', run_name='__main__')"
     root = str(Path(__file__).resolve().parents[2])
     done = subprocess.run(
         [sys.executable, "-c", f"{block}sys.path.insert(0, {root!r})\n{run}"],

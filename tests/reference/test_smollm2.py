@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from stbuild.chain.english import english_tokens, exact_logits
 from stbuild.frontend.checkpoint import open_weights
 from stbuild.frontend.model_file import load_model
 from stbuild.frontend.model_graph import decode_graph
@@ -14,7 +15,6 @@ from stbuild.reference.accuracy import measure
 from stbuild.reference.floats import FloatReference
 from stbuild.reference.generate import generate
 from stbuild.reference.interpreter import Reference
-from stbuild.stage.accuracy import english_tokens, exact_logits
 from tests.reference.conftest import PROJECT
 from tests.reference.smollm2 import GgufTensors, rope_table, smollm2_graph
 

@@ -6,12 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from stbuild.ir import serde
-from stbuild.ir.plumbing import ReadWeights
-from stbuild.ir.program import Launch
-from stbuild.runtime.devices.native import NativeDevice
-from stbuild.runtime.session import COUNT, HEAD, POSITION, TOKENS
-from stbuild.stage.cycles import (
+from stbuild.chain.simulation import (
     DECODE,
     FIRST,
     LAST,
@@ -22,6 +17,11 @@ from stbuild.stage.cycles import (
     set_latency,
     simulate,
 )
+from stbuild.ir import serde
+from stbuild.ir.plumbing import ReadWeights
+from stbuild.ir.program import Launch
+from stbuild.runtime.devices.native import NativeDevice
+from stbuild.runtime.session import COUNT, HEAD, POSITION, TOKENS
 from stbuild.timing.bandwidth import supply_of
 from stbuild.timing.bounds import engine_bound, launches, memory_bound
 from stbuild.timing.estimate import CycleEstimate

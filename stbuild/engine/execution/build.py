@@ -68,6 +68,7 @@ class Build:
         self._reasons: dict[str, Any] = {}
         self._waiting: set[str] = set()
         self._counted: set[str] = set()
+        self._begun = False
         self._children: dict[str, list[Action]] = {}
         self._elsewhere: list[Action] = []
         self.keys: dict[str, str] = {}
@@ -78,7 +79,9 @@ class Build:
         """Make the results of these nodes, which come producers first."""
         pending = self._settle_ahead(nodes)
         report = self.report
-        self._events.emit("build_started", pending=len(pending), clean=report.clean, cached=report.cached)
+        actions = sum(isinstance(node, Action) for node in pending)
+        self._events.emit("build_started", pending=actions, clean=report.clean, cached=report.cached)
+        self._begun = True
         try:
             if pending:
                 self._require_tools(pending)
@@ -112,14 +115,21 @@ class Build:
         self.keys[node.id] = verdict.key.digest
         match verdict.standing:
             case Standing.CLEAN:
-                self.report.clean += node.id not in self._counted
-                self._counted.add(node.id)
+                self._count_clean(node)
                 return True
             case Standing.HIT if self._take_hit(node, verdict):
                 return True
         self._keys[node.id] = verdict.key
         self._reasons[node.id] = why(self._graph, self._evaluator, node, verdict.key)
         return False
+
+    def _count_clean(self, action: Action) -> None:
+        if action.id in self._counted:
+            return
+        self._counted.add(action.id)
+        self.report.clean += 1
+        if self._begun:
+            self._events.emit("action_clean", **naming(action))
 
     def _take_hit(self, node: Action, verdict: Verdict) -> bool:
         """Put a cached result in place; False when a sweep took it in this very moment."""
@@ -141,6 +151,13 @@ class Build:
         self._evaluator.make_room(template)
         self._children[template.id] = self._evaluator.expand(template)
         return self._children[template.id]
+
+    def expand_now(self, template: Template) -> list[Action]:
+        """`expand` in the midst of the build, told to those who count actions."""
+        actions = self.expand(template)
+        new = sum(action.id not in self._counted for action in actions)
+        self._events.emit("template_expanded", id=template.id, label=template.label, actions=new)
+        return actions
 
     def start(self, action: Action) -> Start:
         """Begin an action, if there is room for it and nobody else makes the same result now."""

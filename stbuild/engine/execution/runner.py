@@ -173,7 +173,7 @@ def run_dirty(
 
     def children(node: Template) -> Iterator[Task]:
         made = []
-        for action in build.expand(node):
+        for action in build.expand_now(node):
             made.append(str(next(serial)))
             nodes[made[-1]] = action
             yield ActionTask(made[-1], [])

@@ -3,7 +3,7 @@
 from enum import Enum
 from pathlib import PurePosixPath
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 
 class Origin(Enum):
@@ -54,6 +54,10 @@ class File(Struct, frozen=True, kw_only=True):
     def made(self) -> str:
         """The path of this file as an output, relative to the action's folder."""
         return f"out/{self.path[len(self.prefix) + 1 :] if self.prefix else self.path}"
+
+    def with_suffix(self, suffix: str) -> "File":
+        """The file beside this one whose name has another last suffix."""
+        return structs.replace(self, path=f"{self.path.removesuffix(self.suffix)}{suffix}")
 
     def __str__(self) -> str:
         return self.path

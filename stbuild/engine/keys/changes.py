@@ -40,10 +40,26 @@ def changes(
         if name == "inputs":
             found += _files(before or {}, after or {}, recall, maker)
         elif name == "argv" and before and after:
-            found += [(word, *_cut(" ".join(before), " ".join(after)))]
+            found += _words(word, before, after)
         else:
             found += _values(word, before, after)
     return found
+
+
+def _words(what: str, old: list[str], new: list[str]) -> Iterator[Change]:
+    """Two commands; where they differ in the options of a step alone, option by option."""
+    (names, before), (others, after) = _options(old), _options(new)
+    once = len(before) + len(names) == len(old) and len(after) + len(others) == len(new)
+    if names == others and once:
+        yield from _values(what, before, after)
+    else:
+        yield (what, *_cut(" ".join(old), " ".join(new)))
+
+
+def _options(argv: list[str]) -> tuple[list[str], dict[str, str]]:
+    """The words that are no `--name=value`, and the others by their names."""
+    options = dict(word.split("=", 1) for word in argv if word.startswith("--") and "=" in word)
+    return [word for word in argv if not (word.startswith("--") and "=" in word)], options
 
 
 def _files(old: Mapping[str, str], new: Mapping[str, str], recall: Recall, maker: Any) -> Iterator[Change]:

@@ -13,11 +13,13 @@ from stbuild.engine.keys.digest import hash_bytes
 from stbuild.errors import StbuildError, did_you_mean
 
 _TESTING = "TYPE_CHECKING"
+_OWN = layout.package_root().name
 
 
 @dataclass(frozen=True, kw_only=True)
 class Closure:
-    """Files of the module's own package by relative path, and versions of the distributions it imports."""
+    """Files of the module's own package and of stbuild by relative path, and the distributions that they
+    import with their versions."""
 
     files: dict[str, str]
     distributions: dict[str, str]
@@ -55,7 +57,8 @@ class ClosureFinder:
         root = self._root(top)
         if root is None or _file(root, module) is None:
             raise StbuildError(f"no Python module {module!r}", where=where, hint=self._near(root, module))
-        names: dict[str, Path] = {}
+        roots = {top: root, _OWN: layout.package_root()}
+        files: dict[str, Path] = {}
         foreign: set[str] = set()
         seen: set[str] = set()
         pending = [module]
@@ -66,18 +69,22 @@ class ClosureFinder:
             seen.add(name)
             if "." in name:
                 pending.append(name.rpartition(".")[0])
-            path = _file(root, name)
+            home = roots[name.partition(".")[0]]
+            path = _file(home, name)
             if path is None:
                 continue
-            names[name] = path
+            for each in (path, *_data_files(path)):
+                files[each.relative_to(home.parent).as_posix()] = each
             for found in self._imports(name, path):
-                if found.partition(".")[0] == top:
+                if found.partition(".")[0] in roots:
                     pending += [found, found.rpartition(".")[0]] if "." in found else [found]
                 else:
                     foreign.add(found.partition(".")[0])
-        paths = sorted({path for name in names.values() for path in (name, *_data_files(name))})
-        files = {path.relative_to(root.parent).as_posix(): self._digest_of(str(path)) for path in paths}
-        return Closure(files=files, distributions=self._distributions(foreign), paths=tuple(map(str, paths)))
+        return Closure(
+            files={place: self._digest_of(str(path)) for place, path in sorted(files.items())},
+            distributions=self._distributions(foreign),
+            paths=tuple(sorted(map(str, files.values()))),
+        )
 
     def _imports(self, name: str, path: Path) -> list[str]:
         memory = f"imports:{name}:{self._digest_of(str(path))}"

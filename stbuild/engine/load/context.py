@@ -15,7 +15,9 @@ from stbuild.engine.load.normal import items_of, policy_of
 from stbuild.engine.load.render import Argument, render
 from stbuild.engine.load.scope import Scope
 from stbuild.engine.load.shell import SHELLS, Unknown, among, expand, is_idle
+from stbuild.engine.load.steps import step_argv, step_problem
 from stbuild.errors import StbuildError
+from stbuild.step import Step
 
 A = TypeVar("A")
 
@@ -39,11 +41,6 @@ class Context(Generic[A]):
     def platform(self) -> Any:
         """The chosen platform, a frozen value; reading it is what loads the platform's file."""
         return self._scope.platform()
-
-    @property
-    def target(self) -> str:
-        """`sw_emu`, `hw_emu` or `hw`."""
-        return self._scope.target
 
     @property
     def vitis(self) -> Mapping[str, Any]:
@@ -120,26 +117,26 @@ class Context(Generic[A]):
         """What `stbuild run` of this target executes after it is built."""
         self.run_argv = tuple(argv)
 
-    def stage(
+    def step(
         self,
-        module: str,
-        args: Sequence[Argument],
+        step: Step[File],
         *,
         inputs: Sequence[File] = (),
-        outputs: Sequence[File] = (),
-        mnemonic: str | None = None,
         env: Mapping[str, str] | None = None,
         tools: Sequence[str] = (),
-        cxx_sources: Sequence[File] = (),
-        include_dirs: Sequence[Folder | Tree] = (),
         policy: Policy | None = None,
         resources: Resources | None = None,
     ) -> None:
-        """Run `python -m module args`; the key holds the module's import closure, found by reading it."""
-        name = mnemonic or "".join(part.capitalize() for part in module.rpartition(".")[2].split("_"))
-        argv = ("python", "-m", module, *args)
-        scan = CxxScan(sources=tuple(cxx_sources), folders=tuple(include_dirs))
-        self._add(name, argv, inputs, outputs, env, module, tools, scan, policy_of(policy, resources))
+        """Run a step: its fields say what the action reads and makes; the class is its mnemonic.
+
+        `inputs` are files that it reads beside them. The key holds the import closure of the step's module,
+        found by reading it.
+        """
+        if problem := step_problem(step, self._outputs.unclaimed()):
+            self.fail(problem)
+        kind, policy = type(step), policy_of(policy, resources)
+        argv = step_argv(step, self._record)
+        self._add(kind.__name__, argv, inputs, (), env, kind.__module__, tools, CxxScan(), policy)
 
     def run(
         self,
@@ -171,11 +168,9 @@ class Context(Generic[A]):
         *,
         over: Tree,
         pattern: str,
-        argv: Callable[[File, File], Sequence[Argument]],
+        command: Callable[[File, File], Sequence[Argument] | Step[File]],
         out_tree: Tree,
         out_suffix: str,
-        beside: Sequence[str] = (),
-        module: str | None = None,
         inputs: Sequence[File] = (),
         env: Mapping[str, str] | None = None,
         tools: Sequence[str] = (),
@@ -185,20 +180,20 @@ class Context(Generic[A]):
     ) -> None:
         """Run one action for each file of `over` that matches `pattern`; results lie in `out_tree`.
 
-        `a/b.cpp` becomes `a/b<out_suffix>`, with a file for each suffix in `beside` next to it. Each file is
-        searched for headers in `include_dirs`. With `module`, argv are the arguments of `python -m module`.
+        `a/b.cpp` becomes `a/b<out_suffix>`; `command` gets both and gives an argv or a step. It may name
+        more outputs beside the second, by its `with_suffix`. Each file is searched for headers in
+        `include_dirs`.
         """
-        for suffix in (out_suffix, *beside):
-            self._path(f"x{suffix}", "suffix of outputs")
+        self._path(f"x{out_suffix}", "suffix of outputs")
         each = Each(
             id=self._id(mnemonic), label=str(self.label), mnemonic=mnemonic, where=self.where, over=over,
-            argv=argv, beside=tuple(beside), out_suffix=out_suffix, module=module, inputs=tuple(inputs),
-            mentioned=self._mentioned, env=items_of(env), tools=tuple(tools), folders=tuple(include_dirs),
-            policy=policy_of(policy, resources),
+            command=command, record=self._record, out_tree=out_tree, out_suffix=out_suffix,
+            inputs=tuple(inputs), mentioned=self._mentioned, env=items_of(env), tools=tuple(tools),
+            folders=tuple(include_dirs), policy=policy_of(policy, resources),
         )  # fmt: skip
         self._check(each.problem())
         self._claim((out_tree,))
-        self.nodes.append(each.template(pattern, out_tree))
+        self.nodes.append(each.template(pattern))
 
     def shell(
         self,
@@ -259,6 +254,10 @@ class Context(Generic[A]):
                 where=self.where,
             )
         )
+
+    def _record(self, name: str, value: object) -> File:
+        """The JSON file of a step's field that holds a dataclass."""
+        return self.params(f"{name}.json", value)
 
     def _check(self, problem: Problem | None) -> None:
         if problem:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from stbuild import layout
 from stbuild.engine.keys.tracker import Tracker
 from stbuild.engine.load.rule import Macro, Rule
+from stbuild.engine.load.steps import PLUGIN_MODULES
 from stbuild.errors import StbuildError, did_you_mean
 
 if TYPE_CHECKING:
@@ -102,7 +103,7 @@ class PluginIndex:
         if (kind, name) in self._loaded:
             return self._loaded[kind, name]
         plugin = self.find(kind, name, where)
-        module = load_file(plugin.path, f"stbuild_plugins.{kind}.{name}")
+        module = load_file(plugin.path, f"{PLUGIN_MODULES}{kind}.{name}")
         if not hasattr(module, attribute):
             hint = f"the file is named {plugin.path.name}, so it defines {attribute!r}"
             raise StbuildError(f"{plugin.path} does not define {attribute!r}", where=where, hint=hint)

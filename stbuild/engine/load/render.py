@@ -1,6 +1,6 @@
 """From the arguments of a command, files among them, to its text and to the files that it reads and makes."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from typing import Any
 
 from msgspec import Struct
@@ -20,7 +20,10 @@ class Rendered(Struct, frozen=True, kw_only=True):
 
 
 def render(
-    argv: Sequence[Argument], free: set[str], inputs: Sequence[File], mentioned: Mapping[str, Sequence[File]]
+    argv: Sequence[Argument],
+    free: Container[str],
+    inputs: Sequence[File],
+    mentioned: Mapping[str, Sequence[File]],
 ) -> Rendered:
     """Files with a path in `free` are outputs; `mentioned` gives the files that an input names."""
     read: dict[File, None] = {}
@@ -32,7 +35,7 @@ def render(
     return Rendered(command=command, read=tuple(read), written=tuple(written))
 
 
-def _text(item: Argument, free: set[str], read: dict[File, None], written: dict[File, None]) -> str:
+def _text(item: Argument, free: Container[str], read: dict[File, None], written: dict[File, None]) -> str:
     match item:
         case tuple():
             return "".join(_text(part, free, read, written) for part in item)

@@ -124,11 +124,6 @@ class CallResolver:
         self._analysis = analysis
         self._call = call
 
-    @property
-    def target(self) -> str:
-        """The chosen build target."""
-        return self._analysis.configuration.target
-
     def platform(self) -> Any:
         """The chosen platform."""
         return self._analysis.platform()

@@ -10,10 +10,6 @@ from stbuild.engine.graph.label import Label
 class Scope(Protocol):
     """The surroundings of one call of a rule."""
 
-    @property
-    def target(self) -> str:
-        """The chosen build target."""
-
     def platform(self) -> Any:
         """The chosen platform."""
 

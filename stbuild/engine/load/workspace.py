@@ -1,5 +1,6 @@
 """The workspace: the folder whose pyproject.toml has `[tool.stbuild]`, with its defaults."""
 
+import math
 import re
 import tomllib
 from dataclasses import dataclass, field
@@ -11,7 +12,10 @@ from stbuild.engine.load.configured import Configuration
 from stbuild.errors import StbuildError, did_you_mean
 
 _RESOURCE = re.compile(r"[A-Za-z0-9_-]{1,64}")
-_KNOWN = ("builtin", "platform", "target", "cache", "jobs", "sandbox", "resources", "executor", "vitis")
+_KNOWN = (
+    *("builtin", "platform", "target", "cache", "jobs", "sandbox", "resources", "executor", "vitis"),
+    *("log_days", "log_mb"),
+)
 _LICENCES = {"vitis": 1, "vitis_hls": 4}
 """Links and compilations of kernels that may run at once, unless `resources` says otherwise."""
 
@@ -28,6 +32,9 @@ class Workspace:
     sandbox: str = "auto"
     executor: str = "local"
     resources: dict[str, int] = field(default_factory=dict)
+    log_days: float = 90
+    log_mb: float = 500
+    """How long builds are kept for `stbuild log`, and in how much room."""
     vitis: dict[str, Any] = field(default_factory=dict)
     """`[tool.stbuild.vitis]`, which the toolchain checks when it is used."""
 
@@ -86,6 +93,8 @@ def _workspace(root: Path, table: dict[str, Any]) -> Workspace:
         sandbox=_typed(table, "sandbox", str, "auto", where),
         executor=_typed(table, "executor", str, "local", where),
         resources={**_LICENCES, **_resources(table, where)},
+        log_days=_positive(table, "log_days", 90, where),
+        log_mb=_positive(table, "log_mb", 500, where),
         vitis=_typed(table, "vitis", dict, {}, where),
     )
 
@@ -95,6 +104,14 @@ def _jobs(table: dict[str, Any], where: str) -> int | None:
     if jobs is not None and (isinstance(jobs, bool) or jobs < 1):
         raise StbuildError(f"[tool.stbuild] jobs takes a number from 1 on, got {jobs}", where=where)
     return jobs
+
+
+def _positive(table: dict[str, Any], name: str, default: float, where: str) -> float:
+    value = table.get(name, default)
+    if not isinstance(value, int | float) or isinstance(value, bool) or not 0 < value < math.inf:
+        message = f"[tool.stbuild] {name} takes a number above 0, got {value!r}"
+        raise StbuildError(message, where=where, hint=f"for example `{name} = {default:g}`")
+    return float(value)
 
 
 def _resources(table: dict[str, Any], where: str) -> dict[str, int]:

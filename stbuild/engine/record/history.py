@@ -1,4 +1,4 @@
-"""The last builds of a workspace: what happened, under which keys, and how the time was spent."""
+"""The builds of a workspace that are kept: what happened, under which keys, and how the time was spent."""
 
 import json
 import os
@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from stbuild.engine.record.events import Event, EventLog
-from stbuild.engine.record.trace import TraceWriter
-from stbuild.engine.repeat.noop import NOTES
+from stbuild.engine.record.events import is_written
+from stbuild.engine.repeat.noop import NOTES, OLD_NOTES
 
-_KEPT = 20
+RUNS = "runs.ndjson"
+"""`stbuild run` without anything to build: a line each."""
+_LOOKED_AT = 200
+"""In so many builds is looked for an action's last run."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,6 +38,16 @@ class BuildFiles:
         """The actions over time, for chrome://tracing or https://ui.perfetto.dev."""
         return self.folder / f"{self.number:05}.trace.json"
 
+    @property
+    def paths(self) -> tuple[Path, Path, Path]:
+        """All three."""
+        return self.events, self.keys, self.trace
+
+    @property
+    def is_running(self) -> bool:
+        """Whether the process that builds lives."""
+        return is_written(self.events)
+
     def read(self, only: str = "") -> list[dict[str, Any]]:
         """The events, or those of one kind; a line that a killed build left torn is not one."""
         found = []
@@ -56,11 +68,25 @@ class BuildFiles:
             return {}
         return keys
 
+    def remove(self) -> None:
+        """Forget the build."""
+        for path in self.paths:
+            path.unlink(missing_ok=True)
+
 
 def noops(state: Path) -> list[float]:
     """When a command found nothing to do, in seconds since 1970, the latest last."""
+    return [*_times(state / OLD_NOTES), *_times(state / NOTES)]
+
+
+def runs(state: Path) -> list[float]:
+    """When `stbuild run` found nothing to build, in seconds since 1970, the latest last."""
+    return _times(state / RUNS)
+
+
+def _times(notes: Path) -> list[float]:
     try:
-        lines = (state / NOTES).read_bytes().split(b"\n")
+        lines = notes.read_bytes().split(b"\n")
     except OSError:
         return []
     found = []
@@ -73,56 +99,19 @@ def noops(state: Path) -> list[float]:
 def builds(state: Path) -> list[BuildFiles]:
     """The builds that are remembered, the newest last."""
     folder = state / "builds"
-    numbers = sorted(int(path.stem) for path in folder.glob("*.ndjson")) if folder.is_dir() else []
-    return [BuildFiles(number=number, folder=folder) for number in numbers]
+    try:
+        names = os.listdir(folder)
+    except FileNotFoundError:
+        return []
+    stems = (name.removesuffix(".ndjson") for name in names if name.endswith(".ndjson"))
+    return [BuildFiles(number=number, folder=folder) for number in sorted(map(int, stems))]
 
 
 def last_runs(state: Path, labels: set[str]) -> list[dict[str, Any]]:
     """How each action of these targets was last started, with the number of the build; the newest first."""
     found: dict[str, dict[str, Any]] = {}
-    for build in reversed(builds(state)):
+    for build in reversed(builds(state)[-_LOOKED_AT:]):
         for event in build.read(only="action_started"):
             if event["label"] in labels and event["id"] not in found:
                 found[event["id"]] = {**event, "build": build.number}
     return list(found.values())
-
-
-class Recorder:
-    """Writes down one build as it happens."""
-
-    def __init__(self, state: Path) -> None:
-        known = builds(state)
-        folder = state / "builds"
-        folder.mkdir(parents=True, exist_ok=True)
-        self.files = BuildFiles(number=known[-1].number + 1 if known else 1, folder=folder)
-        self._log = EventLog(self.files.events)
-        self._trace = TraceWriter(self.files.trace)
-        self._state = state
-        self._heard = False
-        for old in known[: max(0, len(known) - _KEPT + 1)]:
-            for path in (old.events, old.keys, old.trace):
-                path.unlink(missing_ok=True)
-
-    def __call__(self, event: Event) -> None:
-        """Take down an event."""
-        if not self._heard:
-            self._heard = True
-            _point(self._state / "events.ndjson", self.files.events)
-            _point(self._state / "trace.json", self.files.trace)
-        self._log(event)
-        self._trace(event)
-
-    def close(self, keys: dict[str, str]) -> None:
-        """Write the keys, and let go of log and trace; a request that was refused is no build."""
-        self._log.close()
-        self._trace.close()
-        if not self._heard:
-            self.files.events.unlink(missing_ok=True)
-            self.files.trace.unlink(missing_ok=True)
-            return
-        self.files.keys.write_text(json.dumps(keys, separators=(",", ":")))
-
-
-def _point(link: Path, target: Path) -> None:
-    link.unlink(missing_ok=True)
-    os.symlink(os.path.relpath(target, link.parent), link)

@@ -13,9 +13,9 @@ _ENVIRONMENT = (
     *("XILINX_VITIS", "PLATFORM_REPO_PATHS"),
 )
 
-NOTES = "noops.ndjson"
-_NOTES_BYTES = 1 << 17
-"""Some thousand lines; after them the file begins anew."""
+NOTES, OLD_NOTES = "noops.ndjson", "noops.old.ndjson"
+_NOTES_BYTES = 1 << 19
+"""Some thousand lines; then the file becomes the old one, of which there is one."""
 
 Saved = dict[str, Any]
 
@@ -49,9 +49,10 @@ def note(argv: list[str], count: int) -> None:
     )
     try:
         with open(f"{state}/{NOTES}", "a") as stream:
-            if stream.tell() > _NOTES_BYTES:
-                stream.truncate(0)
             stream.write(line)
+            full = stream.tell() > _NOTES_BYTES
+        if full:
+            os.replace(f"{state}/{NOTES}", f"{state}/{OLD_NOTES}")
     except OSError:
         return
 

@@ -4,14 +4,19 @@ import os
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
-from stbuild.api import Context, File, Policy, Resources, StbuildError
+from stbuild.api import Context, File, Policy, Resources, StbuildError, Toolchain, Tree
 from stbuild.platform import DspKind, Platform
 from stbuild.providers import HlsInfo, KernelsInfo, LinkInfo
 from stbuild.toolchain.vitis.find import Vitis, find_platform, find_vitis, refused_version
 from stbuild.toolchain.vitis.settings import Settings, settings_of
+from stbuild.toolchain.vitis.steps.emconfig import Emconfig
+from stbuild.toolchain.vitis.steps.judge_kernels import JudgeKernels
+from stbuild.toolchain.vitis.steps.judge_link import JudgeLink
+from stbuild.toolchain.vitis.steps.vpp_compile import VppCompile
+from stbuild.toolchain.vitis.steps.vpp_link import VppLink
+from stbuild.toolchain.vitis.steps.vpp_package import VppPackage
 from stbuild.toolchain.vitis.vpp import form_of
 
-RUN = "stbuild.toolchain.vitis.run"
 EXPLAIN = "stbuild.toolchain.vitis.failure"
 _PASSED = ("LM_LICENSE_FILE", "XILINXD_LICENSE_FILE")
 
@@ -44,25 +49,46 @@ class Installed:
         )
 
 
-def compile_kernels(ctx: Context[Any], hls: HlsInfo, defines: tuple[str, ...]) -> KernelsInfo:
+def vitis_toolchain(name: str, *, on_card: bool) -> Toolchain:
+    """The toolchain of one of v++'s targets."""
+
+    def compile_(ctx: Context[Any], hls: HlsInfo, defines: tuple[str, ...]) -> KernelsInfo:
+        return _compile(ctx, name, hls, defines)
+
+    def link(ctx: Context[Any], kernels: KernelsInfo, defines: tuple[str, ...]) -> LinkInfo:
+        return _link(ctx, name, kernels, defines, on_card=on_card)
+
+    return Toolchain(name=name, compile=compile_, link=link, on_card=on_card)
+
+
+def _compile(ctx: Context[Any], target: str, hls: HlsInfo, defines: tuple[str, ...]) -> KernelsInfo:
     """One action per kernel; another reads what HLS reports of all of them."""
     _refuse_defines(ctx, defines)
-    found = installed(ctx)
+    found = installed(ctx, target)
     objects, include = ctx.output_tree("objects"), ctx.builtin("hls_lib/include")
     settings = found.settings
+
+    def compiled(source: File, xo: File) -> VppCompile[File]:
+        return VppCompile(
+            source=source,
+            include=include.staged,
+            target=target,
+            platform=found.platform.vitis_platform,
+            form=form_of(found.vitis.version),
+            clock_mhz=found.platform.clocks.target_mhz,
+            xo=xo,
+            csynth_xml=xo.with_suffix(".csynth.xml"),
+            csynth_rpt=xo.with_suffix(".csynth.rpt"),
+            log=xo.with_suffix(".log"),
+        )
+
     ctx.run_each(
         "VppCompile",
         over=hls.kernels,
         pattern="*.cpp",
-        module=RUN,
-        argv=lambda item, out: (
-            *("compile", "--target", ctx.target, "--platform", found.platform.vitis_platform),
-            *("--form", form_of(found.vitis.version).value, "--clock-mhz", found.platform.clocks.target_mhz),
-            *("--include", include, "--source", item, "--out", out),
-        ),
+        command=compiled,
         out_tree=objects,
         out_suffix=".xo",
-        beside=(".csynth.xml", ".csynth.rpt", ".log"),
         include_dirs=(include,),
         tools=("v++",),
         policy=found.policy(
@@ -72,44 +98,78 @@ def compile_kernels(ctx: Context[Any], hls: HlsInfo, defines: tuple[str, ...]) -
             licence="vitis_hls",
         ),
     )
+    return KernelsInfo(objects=objects, hls=hls, report=_judge_kernels(ctx, found, objects, hls))
+
+
+def _judge_kernels(ctx: Context[Any], found: Installed, objects: Tree, hls: HlsInfo) -> File:
     report, text, summary = ctx.output("kernels.json"), ctx.output("kernels.txt"), ctx.output("summary.json")
-    strict = ("--strict",) if settings.strict_ii else ()
-    ctx.stage(
-        "stbuild.stage.judge_kernels",
-        ("--objects", objects, "--kernels", hls.kernels, "--report", report, "--text", text,
-         "--summary", summary, *strict),
-    )  # fmt: skip
+    ctx.step(
+        JudgeKernels(
+            objects=objects,
+            kernels=hls.kernels,
+            strict=found.settings.strict_ii,
+            report=report,
+            text=text,
+            summary=summary,
+        )
+    )
     ctx.summary(summary)
-    return KernelsInfo(objects=objects, hls=hls, report=report)
+    return report
 
 
-def link_kernels(ctx: Context[Any], kernels: KernelsInfo, defines: tuple[str, ...]) -> LinkInfo:
+def _link(
+    ctx: Context[Any], target: str, kernels: KernelsInfo, defines: tuple[str, ...], *, on_card: bool
+) -> LinkInfo:
     """The link is one action; another judges its reports, so that a new reading never links again."""
     _refuse_defines(ctx, defines)
-    found = installed(ctx)
+    found = installed(ctx, target)
     settings, platform = found.settings, found.platform
     versal = platform.dsp.type is DspKind.DSP58
     linked, reports = ctx.output("linked.xsa" if versal else "linked.xclbin"), ctx.output_tree("reports")
-    policy = found.policy(
-        hours=settings.hours, memory_mb=settings.memory_mb, cpu=settings.jobs, licence="vitis"
-    )
-    ctx.stage(
-        RUN,
-        ("link", "--target", ctx.target, "--platform", platform.vitis_platform, "--objects", kernels.objects,
-         "--config", kernels.hls.cfg, "--threads", settings.threads, "--jobs", settings.jobs,
-         "--out", linked, "--reports", reports),
-        mnemonic="VppLink",
+    ctx.step(
+        VppLink(
+            objects=kernels.objects,
+            config=kernels.hls.cfg,
+            target=target,
+            platform=platform.vitis_platform,
+            threads=settings.threads,
+            jobs=settings.jobs,
+            linked=linked,
+            reports=reports,
+        ),
         tools=("v++",),
-        policy=policy,
-    )  # fmt: skip
-    report, summary = _judge(ctx, found, kernels, reports)
-    xclbin = _package(ctx, found, linked) if versal else linked
-    beside = () if ctx.toolchain().on_card else (_emconfig(ctx, found),)
-    ctx.summary(summary)
+        policy=found.policy(
+            hours=settings.hours, memory_mb=settings.memory_mb, cpu=settings.jobs, licence="vitis"
+        ),
+    )
+    report = _judge_link(ctx, target, found, kernels, reports, timed=on_card)
+    xclbin = _package(ctx, target, found, linked) if versal else linked
+    beside = () if on_card else (_emconfig(ctx, found),)
     return LinkInfo(hls=kernels.hls, xclbin=xclbin, report=report, beside=beside)
 
 
-def installed(ctx: Context[Any]) -> Installed:
+def _judge_link(
+    ctx: Context[Any], target: str, found: Installed, kernels: KernelsInfo, reports: Tree, *, timed: bool
+) -> File:
+    report, text, summary = ctx.output("link.json"), ctx.output("link.txt"), ctx.output("summary.json")
+    ctx.step(
+        JudgeLink(
+            reports=reports,
+            cfg=kernels.hls.cfg,
+            kernels=kernels.report,
+            target=target,
+            slack_ns=found.settings.slack_ns,
+            timed=timed,
+            report=report,
+            text=text,
+            summary=summary,
+        )
+    )
+    ctx.summary(summary)
+    return report
+
+
+def installed(ctx: Context[Any], target: str) -> Installed:
     """Vitis and the platform on this machine; without them, or if they do not fit, the call is refused."""
     try:
         settings = settings_of(ctx.vitis)
@@ -118,7 +178,7 @@ def installed(ctx: Context[Any]) -> Installed:
         ctx.fail(error.message, hint=error.hint)
     platform: Platform = ctx.platform
     if vitis is None:
-        _fail_without_vitis(ctx, platform)
+        _fail_without_vitis(ctx, target, platform)
     refused = refused_version(vitis, platform, ctx.look)
     if refused is not None:
         ctx.fail(refused.message, hint=refused.hint)
@@ -131,13 +191,13 @@ def installed(ctx: Context[Any]) -> Installed:
     return Installed(vitis=vitis, platform=platform, platforms=folder, settings=settings)
 
 
-def _fail_without_vitis(ctx: Context[Any], platform: Platform) -> NoReturn:
+def _fail_without_vitis(ctx: Context[Any], target: str, platform: Platform) -> NoReturn:
     package = ctx.label.package
     versions = f"{platform.vitis_versions[0]} to {platform.vitis_versions[-1]}"
     ctx.fail(
-        f"--target {ctx.target} needs Vitis ({versions} for {platform.name}), and v++ is not on this machine",
+        f"--target {target} needs Vitis ({versions} for {platform.name}), and v++ is not on this machine",
         hint=f"set XILINX_VITIS or PATH, or `path` in [tool.stbuild.vitis]; without it "
-        f"`stbuild {package}:hls --target {ctx.target}` writes the C++ and link.cfg, "
+        f"`stbuild {package}:hls --target {target}` writes the C++ and link.cfg, "
         f"and `stbuild {package}` runs them on an emulated card",
     )
 
@@ -151,44 +211,22 @@ def _refuse_defines(ctx: Context[Any], defines: tuple[str, ...]) -> None:
         )
 
 
-def _judge(ctx: Context[Any], found: Installed, kernels: KernelsInfo, reports: File) -> tuple[File, File]:
-    report, text, summary = ctx.output("link.json"), ctx.output("link.txt"), ctx.output("summary.json")
-    settings = {
-        "target": ctx.target,
-        "slack_ns": found.settings.slack_ns,
-        "timed": ctx.toolchain().on_card,
-    }
-    params = ctx.params("judge.json", settings)
-    of_kernels = ("--kernels", kernels.report) if kernels.report else ()
-    ctx.stage(
-        "stbuild.stage.judge_link",
-        ("--reports", reports, "--cfg", kernels.hls.cfg, "--params", params, *of_kernels,
-         "--report", report, "--text", text, "--summary", summary),
-    )  # fmt: skip
-    return report, summary
-
-
-def _package(ctx: Context[Any], found: Installed, linked: File) -> File:
+def _package(ctx: Context[Any], target: str, found: Installed, linked: File) -> File:
     """The last step on Versal."""
     xclbin = ctx.output("packaged.xclbin")
-    ctx.stage(
-        RUN,
-        ("package", "--target", ctx.target, "--platform", found.platform.vitis_platform, "--linked", linked,
-         "--out", xclbin),
-        mnemonic="VppPackage",
+    ctx.step(
+        VppPackage(linked=linked, target=target, platform=found.platform.vitis_platform, xclbin=xclbin),
         tools=("v++",),
         policy=found.policy(hours=4, memory_mb=8_000, cpu=1, licence="vitis_hls"),
-    )  # fmt: skip
+    )
     return xclbin
 
 
 def _emconfig(ctx: Context[Any], found: Installed) -> File:
-    out = ctx.output("emconfig.json")
-    ctx.stage(
-        RUN,
-        ("emconfig", "--platform", found.platform.vitis_platform, "--out", out),
-        mnemonic="Emconfig",
+    config = ctx.output("emconfig.json")
+    ctx.step(
+        Emconfig(platform=found.platform.vitis_platform, config=config),
         tools=("emconfigutil",),
         policy=found.policy(hours=1, memory_mb=2_000, cpu=1, licence="vitis_hls"),
     )
-    return out
+    return config

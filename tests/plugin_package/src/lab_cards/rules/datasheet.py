@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from lab_cards.steps import datasheet as step
+
 from stbuild.api import Context, File, FilesInfo, rule
 
 
@@ -16,11 +18,11 @@ class Datasheet:
 @rule
 def datasheet(ctx: Context[Datasheet]) -> FilesInfo:
     """Write `<name>/datasheet.txt`; `stbuild run` prints it."""
-    if not ctx.attrs.title:
+    title, notes = ctx.attrs.title, ctx.attrs.notes
+    if not title:
         ctx.fail("a datasheet needs a title", attribute="title")
     sheet, card = ctx.output("datasheet.txt"), ctx.platform
-    figures = {"card": card.title, "part": card.part, "clock_mhz": card.clocks.target_mhz}
-    params = ctx.params("params.json", {"title": ctx.attrs.title, "figures": figures})
-    ctx.stage("lab_cards.stages.datasheet", ("--params", params, "--out", sheet, *ctx.attrs.notes))
+    clock_mhz = card.clocks.target_mhz
+    ctx.step(step.Datasheet(title=title, card=card.title, clock_mhz=clock_mhz, notes=notes, sheet=sheet))
     ctx.runnable(("cat", sheet))
     return FilesInfo(files=(sheet,))

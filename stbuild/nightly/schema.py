@@ -1,0 +1,144 @@
+"""The tables of the history, and how its file is opened, checked and made."""
+
+import sqlite3
+import time
+from pathlib import Path
+
+from stbuild.errors import StbuildError
+
+VERSION = 1
+"""`PRAGMA user_version` of the files that this stbuild reads and writes."""
+APPLICATION = 0x7374626E
+"""`PRAGMA application_id`: `stbn`."""
+BUSY_S = 30.0
+"""How long a writer waits for another one; readers never wait."""
+
+TABLES = """
+CREATE TABLE night (
+    id INTEGER PRIMARY KEY,
+    began_s REAL NOT NULL,          -- seconds since 1970, as all that ends in _s and is no duration
+    ended_s REAL,                   -- NULL while it goes on, or where it was killed
+    host TEXT NOT NULL,
+    "commit" TEXT NOT NULL,         -- '' where the workspace is no git repository
+    dirty INTEGER NOT NULL,         -- 1 where files differed from the commit
+    committed_s REAL,               -- when the commit was made
+    plan TEXT NOT NULL,             -- digest of nightly.yaml
+    stbuild TEXT NOT NULL,          -- version
+    outcome TEXT                    -- as in stbuild.nightly.outcome; NULL while it goes on
+);
+CREATE TABLE series (               -- one figure of one place of the matrix on one host
+    id INTEGER PRIMARY KEY,
+    project TEXT NOT NULL, platform TEXT NOT NULL, target TEXT NOT NULL, device TEXT NOT NULL,
+    host TEXT NOT NULL,
+    figure TEXT NOT NULL,           -- such as tokens_per_s@64: behind @ the tokens of the prompt, or the SLR
+    unit TEXT NOT NULL,
+    exact INTEGER NOT NULL,         -- 1: the same inputs give the same value, so that any change counts
+    better TEXT NOT NULL,           -- 'higher', 'lower' or 'neither'
+    UNIQUE (project, platform, target, device, host, figure)
+);
+CREATE TABLE context (              -- what many rows share, each text once
+    id INTEGER PRIMARY KEY,
+    digest BLOB NOT NULL UNIQUE,
+    text BLOB NOT NULL              -- JSON, zlib
+);
+CREATE TABLE cell (                 -- one place of the matrix in one night
+    id INTEGER PRIMARY KEY,
+    night INTEGER NOT NULL REFERENCES night (id),
+    project TEXT NOT NULL, platform TEXT NOT NULL, target TEXT NOT NULL, device TEXT NOT NULL,
+    outcome TEXT NOT NULL,          -- as in stbuild.nightly.outcome
+    fault TEXT NOT NULL,            -- of the device, '' for none
+    message TEXT NOT NULL,          -- why, for a person
+    began_s REAL NOT NULL,
+    seconds REAL NOT NULL,
+    tries INTEGER NOT NULL,
+    described TEXT NOT NULL,        -- what the device says that it is
+    log TEXT NOT NULL,              -- path of its log below the results' folder
+    tools INTEGER REFERENCES context (id),  -- {tool: version}
+    keys INTEGER REFERENCES context (id),   -- {action: key}
+    UNIQUE (night, project, platform, target, device)
+);
+CREATE TABLE value (
+    series INTEGER NOT NULL REFERENCES series (id),
+    cell INTEGER NOT NULL REFERENCES cell (id),
+    value REAL NOT NULL,
+    PRIMARY KEY (series, cell)
+) WITHOUT ROWID;
+CREATE TABLE quarantine (           -- devices that failed again after a reset
+    host TEXT NOT NULL, device TEXT NOT NULL,
+    night INTEGER NOT NULL REFERENCES night (id),
+    reason TEXT NOT NULL,
+    PRIMARY KEY (host, device)
+) WITHOUT ROWID;
+"""
+
+
+def connect(path: Path) -> sqlite3.Connection:
+    """The history at `path`, for one writer and any number of readers; it is made where it is not."""
+    new = not path.exists()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        connection = sqlite3.connect(path, timeout=BUSY_S, isolation_level=None)
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA foreign_keys = ON")
+        connection.execute("PRAGMA synchronous = FULL")
+    except sqlite3.Error as error:
+        raise _unreadable(path, error) from error
+    if new:
+        _make(connection)
+    _check(connection, path)
+    return connection
+
+
+def connect_to_read(path: Path) -> sqlite3.Connection:
+    """The history at `path`, which is not changed; a writer does not hold it up."""
+    if not path.is_file():
+        raise StbuildError(f"there is no history at {path}", hint="`stbuild nightly` makes one")
+    try:
+        connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=BUSY_S)
+        _check(connection, path)
+    except sqlite3.Error as error:
+        raise _unreadable(path, error) from error
+    return connection
+
+
+def check_clock(connection: sqlite3.Connection, path: Path) -> None:
+    """Refuse to write where the clock stands before the last night."""
+    times_s = connection.execute("SELECT max(began_s), max(ended_s) FROM night").fetchone()
+    last_s = max((each for each in times_s if each is not None), default=0.0)
+    if last_s > time.time() + 1:
+        raise StbuildError(
+            f"the clock was set back: the last night in the history is of {_shown(last_s)}, now it is "
+            f"{_shown(time.time())}",
+            where=str(path),
+            hint="set the clock (`timedatectl` shows it), or move the history away",
+        )
+
+
+def _make(connection: sqlite3.Connection) -> None:
+    connection.executescript(
+        f"BEGIN; {TABLES} PRAGMA application_id = {APPLICATION}; PRAGMA user_version = {VERSION}; COMMIT;"
+    )
+
+
+def _check(connection: sqlite3.Connection, path: Path) -> None:
+    try:
+        (application,) = connection.execute("PRAGMA application_id").fetchone()
+        (version,) = connection.execute("PRAGMA user_version").fetchone()
+    except sqlite3.Error as error:
+        raise _unreadable(path, error) from error
+    if application != APPLICATION:
+        raise StbuildError("this is no history of stbuild nightly", where=str(path), hint="move it away")
+    if version != VERSION:
+        raise StbuildError(
+            f"the history has version {version}, this stbuild reads {VERSION}",
+            where=str(path),
+            hint="use the stbuild that wrote it or a newer one, or name another folder with `results:`",
+        )
+
+
+def _unreadable(path: Path, error: sqlite3.Error) -> StbuildError:
+    return StbuildError(f"the history cannot be opened: {error}", where=str(path), hint="move it away")
+
+
+def _shown(time_s: float) -> str:
+    return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(time_s))
