@@ -9,10 +9,11 @@ from argparse import ArgumentParser
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from stbuild.chain.english import english_tokens, exact_logits, filled, float_logits, report
+from stbuild.chain.english import english_tokens, exact_logits, float_logits, report
 from stbuild.frontend.checkpoint import open_weights
-from stbuild.frontend.model_file import load_model, load_real_model
+from stbuild.frontend.model_file import load_model
 from stbuild.frontend.model_graph import decode_graph
+from stbuild.frontend.module_run import ModuleRun
 from stbuild.frontend.tokenizer_files import write_tokenizer
 from stbuild.passes.numerics import FixNumerics
 from stbuild.reference.accuracy import Accuracy, measure
@@ -23,14 +24,15 @@ MODEL = Path(__file__).resolve().parents[1] / "projects/smollm2_135m/model.py"
 
 def accuracy(gguf: Path, count: int, window: int) -> Accuracy:
     """Trace, read, and score `count` tokens."""
-    traced = decode_graph(load_model(MODEL).module, name="smollm2", context=window)
+    module = load_model(MODEL).module
+    traced = decode_graph(module, name="smollm2", context=window)
     weights = open_weights(gguf, traced.graph)
     exact = Reference(graph=FixNumerics()(traced.graph), weights=weights, tables=traced.tables)
     with TemporaryDirectory() as folder:
         write_tokenizer(gguf, Path(folder))
         tokens = english_tokens(Path(folder), count)
-    floats = filled(load_real_model(MODEL), traced.graph, weights)
-    return measure(exact_logits(exact), float_logits(floats), tokens, window)
+    floats = float_logits(ModuleRun(module=module, context=window), traced.graph, weights)
+    return measure(exact_logits(exact), floats, tokens, window)
 
 
 if __name__ == "__main__":

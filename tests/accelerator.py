@@ -15,7 +15,6 @@ from torch import nn
 from stbuild.chain.recording import HiddenStream, hidden_streams
 from stbuild.codegen.kernels import kernel_files
 from stbuild.codegen.system import system_file
-from stbuild.frontend.float_weights import weights_of
 from stbuild.frontend.model_graph import decode_graph
 from stbuild.frontend.weights import Checkpoint, index_of
 from stbuild.ir import serde
@@ -34,6 +33,7 @@ from stbuild.runtime.devices.native import NativeDevice
 from stbuild.runtime.session import Session
 from stbuild.steps.package import Package
 from stbuild.toolchain import emu
+from tests.module_weights import weights_of
 
 ROOT = Path(__file__).resolve().parents[1]
 INCLUDE = ROOT / "hls_lib/include"
@@ -42,6 +42,7 @@ FLAGS = ("-std=c++17", "-O1", "-march=native", "-fPIC", "-Wall", "-Wextra", "-We
 
 DEFAULT = SizeOverrides()
 TRACED = ("STB_TRACE=1",)
+STRICT = (*TRACED, "STB_STRICT=1")
 Compiler = Callable[[Design, Path], Path]
 """Makes the kernel image of a design in a folder."""
 Tables = Mapping[str, NDArray[np.float32]]
@@ -188,13 +189,16 @@ def compile_design(design: Design, folder: Path, defines: Sequence[str] = ()) ->
     return image
 
 
-def traced_image(design: Design, folder: Path) -> Path:
-    """The kernel image of `design` that keeps traces: one file without optimisation, quickest to compile."""
-    source = folder / "design.cpp"
+def traced_image(design: Design, folder: Path, *, strict: bool = False) -> Path:
+    """The kernel image of `design` that keeps traces: one file without optimisation, quickest to compile.
+
+    In the `strict` mode pipelines that stall hold back their last outputs.
+    """
+    source, defines = folder / "design.cpp", STRICT if strict else TRACED
     source.write_text("\n".join((*kernel_files(design).values(), system_file(design))))
-    compiled = compile_one(source, folder, TRACED, "-O0")
+    compiled = compile_one(source, folder, defines, "-O0")
     image = folder / "kernels.so"
-    subprocess.run(["g++", "-shared", compiled, *runtime_objects(TRACED), "-o", image], check=True)
+    subprocess.run(["g++", "-shared", compiled, *runtime_objects(defines), "-o", image], check=True)
     return image
 
 

@@ -4,22 +4,24 @@ from torch import nn
 
 from stbuild.chain.float_report import checked
 from stbuild.chain.float_run import FloatRun, Outcome, float_run
-from stbuild.frontend.float_weights import weights_of
 from stbuild.frontend.model_graph import ModelGraph, decode_graph
+from stbuild.frontend.module_run import ModuleRun
 from stbuild.ir.formats import USUAL, Formats
 from stbuild.passes.numerics import FixNumerics
 from stbuild.reference.agreement import Agreement
 from stbuild.steps.trace import source_lines
+from tests.module_weights import weights_of
 
 
 def run_of(
     model: nn.Module, traced: ModelGraph | None = None, *, context: int = 32, formats: Formats = USUAL,
-    apart: bool = False,
+    forked: bool = False,
 ) -> FloatRun:  # fmt: skip
     """The run of `model` with its own weights, rounded for the card in groups of 32."""
     traced = traced or decode_graph(model, name="tiny", context=context)
     graph = FixNumerics(formats=formats)(traced.graph)
-    return float_run(lambda: model, graph, weights_of(model, graph, 32), traced.tables, apart=apart)
+    own = ModuleRun(module=model, context=context)
+    return float_run(lambda: own, graph, weights_of(model, graph, 32), traced.tables, forked=forked)
 
 
 def float_check(

@@ -2,11 +2,15 @@
 
 import copy
 import math
+from dataclasses import replace
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from stbuild.frontend.checked_graph import with_merged
+from stbuild.frontend.lora import merge_lora
+from stbuild.frontend.model_graph import ModelGraph, decode_graph
 from tests.models import Decoder, decoder
 
 
@@ -109,3 +113,11 @@ def merged_by_hand(model: Decoder) -> Decoder:
         owner, _, leaf = path.rpartition(".")
         setattr(plain.get_submodule(owner), leaf, linear.requires_grad_(False))
     return plain
+
+
+def merged_graph(model: Decoder, context: int = 32) -> tuple[Decoder, ModelGraph]:
+    """A copy of `model` with its LoRA modules merged, and its graph."""
+    plain = copy.deepcopy(model)
+    derived = merge_lora(plain)
+    traced = decode_graph(plain, name="tiny", context=context)
+    return plain, replace(traced, graph=with_merged(traced.graph, derived))

@@ -10,13 +10,16 @@ from typing import Any
 
 import torch
 import transformers
+from torch import nn
 from transformers import DynamicCache, StaticCache
 
 from benchmarks.decoders.serve import serve
-from stbuild.chain.english import filled
 from stbuild.frontend.checkpoint import open_weights
-from stbuild.frontend.model_file import load_real_model
+from stbuild.frontend.derived_weights import known_uses
+from stbuild.frontend.model_file import load_model
+from stbuild.frontend.weights import Checkpoint, uses_of
 from stbuild.ir.graph import Graph
+from stbuild.ops.embed import Embed
 from stbuild.ops.files import read_graph
 
 CONTEXT = 2048
@@ -26,7 +29,7 @@ class TorchFloat:
     """The project's module as it is run everywhere else: eager, with a cache of transformers."""
 
     def __init__(self, model: Path, graph: Graph, gguf: Path, cache: str) -> None:
-        self._model: Any = filled(load_real_model(model), graph, open_weights(gguf, graph))
+        self._model: Any = filled(load_model(model).module, graph, open_weights(gguf, graph))
         self._kind = cache
         self._cache: Any = None
 
@@ -52,6 +55,23 @@ class TorchFloat:
         return (
             f"torch {torch.__version__}, transformers {transformers.__version__}, {self._kind} cache, eager"
         )
+
+
+def filled(module: nn.Module, graph: Graph, weights: Checkpoint) -> nn.Module:
+    """`module`, whose parameters have no memory, with the numbers that the card has."""
+    uses = known_uses(uses_of(graph), graph.derived).matrices
+    gathered = {name for block in graph.blocks for op in block.ops if isinstance(op, Embed)
+                for name in op.table.names}  # fmt: skip
+    made: dict[int, nn.Parameter] = {}
+    for name, parameter in list(module.named_parameters(remove_duplicate=False)):
+        if id(parameter) not in made:
+            packed = name in uses and name not in gathered
+            values = weights.matrix(name).dequantise() if packed else weights.array(name)
+            values = values.T if packed and uses[name].transposed else values
+            made[id(parameter)] = nn.Parameter(torch.from_numpy(values.copy()), requires_grad=False)
+        owner, _, leaf = name.rpartition(".")
+        setattr(module.get_submodule(owner), leaf, made[id(parameter)])
+    return module.eval()
 
 
 if __name__ == "__main__":

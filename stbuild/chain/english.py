@@ -1,18 +1,18 @@
 """English text, and what the reference and the model itself in float32 make of it."""
 
-from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 from pydoc_data.topics import topics
 
 import torch
 from tokenizers import Tokenizer
-from torch import Tensor, nn
 
+from stbuild.chain.float_run import GivenParameters
 from stbuild.errors import StbuildError
 from stbuild.frontend.derived_weights import known_uses
+from stbuild.frontend.runnable import Runnable
 from stbuild.frontend.weights import Checkpoint, uses_of
 from stbuild.ir.graph import Graph
-from stbuild.ops.embed import Embed
 from stbuild.reference.accuracy import Accuracy, Logits
 from stbuild.reference.interpreter import Reference
 
@@ -29,37 +29,17 @@ def english_tokens(folder: Path, count: int) -> tuple[int, ...]:
     return tuple(ids[:count])
 
 
-def filled(module: nn.Module, graph: Graph, weights: Checkpoint) -> nn.Module:
-    """`module` with the numbers that the card has: matrices as they are once packed."""
-    uses = known_uses(uses_of(graph), graph.derived).matrices
-    gathered = {name for block in graph.blocks for op in block.ops if isinstance(op, Embed)
-                for name in op.table.names}  # fmt: skip
-    with torch.no_grad():
-        for name, parameter in module.named_parameters():
-            if name in uses and name not in gathered:
-                values = weights.matrix(name).dequantise()
-                values = values.T if uses[name].transposed else values
-            else:
-                values = weights.array(name)
-            parameter.copy_(torch.from_numpy(values))
-    return module
-
-
 def exact_logits(reference: Reference) -> Logits:
     """The reference's logits as floats."""
     return lambda tokens: reference.run(tokens, all_logits=True).logits.double() / 2**16
 
 
-def float_logits(module: nn.Module) -> Logits:
-    """The model's logits."""
-
-    def logits(tokens: Sequence[int]) -> Tensor:
-        with torch.no_grad():
-            result = module(torch.tensor([tokens]))
-        found: Tensor = getattr(result, "logits", result)[0]
-        return found
-
-    return logits
+def float_logits(model: Runnable, graph: Graph, weights: Checkpoint) -> Logits:
+    """The model's logits, with the numbers that the card has: matrices as they are once packed."""
+    uses = known_uses(uses_of(graph), graph.derived)
+    dense = cache(lambda name: torch.from_numpy(weights.matrix(name).dequantise()))
+    parameters = GivenParameters(weights=weights, uses=uses, dense=dense)
+    return lambda tokens: model.logits(parameters, tokens)
 
 
 def report(found: Accuracy, source: str) -> str:

@@ -6,14 +6,15 @@ from typing import Protocol
 
 from tokenizers import Tokenizer
 
-from stbuild.chain.float_run import FloatRun, Outcome, float_run, loaded_once
+from stbuild.chain.float_run import FloatRun, Outcome, float_run, lazy_model
 from stbuild.chain.float_verdict import MAX_ERROR, Verdict
 from stbuild.frontend.checkpoint import open_checkpoint
+from stbuild.frontend.runnable import LAST_TOKENS, PREFILL_TOKENS
 from stbuild.frontend.tables import read_tables
 from stbuild.frontend.tokenizer_files import TOKENIZER_FILE
 from stbuild.ir.graph import Graph
 from stbuild.reference.agreement import MAX_SATURATED, MAX_VANISHED, MIN_COSINE, Agreement
-from stbuild.reference.departure import relative_error
+from stbuild.reference.first_difference import relative_error
 
 TEXT = (
     "The capital of France is Paris, and the capital of Italy is Rome. Both cities lie on a river and are"
@@ -42,9 +43,9 @@ def load_run(files: RunFiles, graph: Graph) -> FloatRun:
     """A run of `graph` with the model, the weights and the tables in `files`."""
     weights = open_checkpoint(graph, files.source, files.options)
     tables, text = read_tables(files.tables), text_ids(files.tokenizer)
-    return float_run(
-        loaded_once(files.model, lora_merged=files.merge_lora), graph, weights, tables, text, apart=True
-    )
+    model = lazy_model(files.model, graph.context, lora_merged=files.merge_lora)
+    last = PREFILL_TOKENS if files.model.is_dir() else LAST_TOKENS
+    return float_run(model, graph, weights, tables, text, last_tokens=last, forked=True)
 
 
 def text_ids(folder: Path) -> tuple[int, ...]:
@@ -54,7 +55,7 @@ def text_ids(folder: Path) -> tuple[int, ...]:
 
 
 def checked(run: FloatRun, lines: dict[str, str]) -> tuple[Agreement, Outcome]:
-    """What was found; raises StbuildError with the first op that departs when a gate is missed."""
+    """What was found; raises StbuildError with the first op that differs when a gate is missed."""
     agreement = Agreement()
     outcome = run.run(agreement)
     Verdict(run=run, lines=lines).judge(agreement, outcome)
@@ -69,7 +70,7 @@ def closing_line(run: FloatRun, agreement: Agreement, outcome: Outcome) -> str:
     eps = max(agreement.eps.values(), default=0.0)
     return (
         f"the graph is the model within {error:.0e} ({len(long.ids)} tokens from position 0, {len(short.ids)}"
-        f" from {short.start}), its integers are near at cosine {agreement.nearest.cosine:.4f} or more;"
+        f" from {short.start}), its integers are near at cosine {agreement.least_similar.cosine:.4f} or more;"
         f" of {total.values:,} values {total.saturated:,} saturate, {total.vanished:,} vanish"
         + (f"; eps of {len(agreement.eps)} norms replaced, {eps:.2%} away" if agreement.eps else "")
     )

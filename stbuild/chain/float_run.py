@@ -1,6 +1,5 @@
 """Runs a model, its graph in floats and its graph in integers side by side, on the same weights."""
 
-import copy
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -11,21 +10,22 @@ from typing import Any, Protocol
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
 from stbuild.frontend.derived_weights import known_uses
+from stbuild.frontend.runnable import LAST_TOKENS, Runnable
 from stbuild.frontend.weights import Checkpoint, Uses, uses_of
 from stbuild.ir.graph import Graph
-from stbuild.reference.apart import Apart, SharedMatrices
 from stbuild.reference.dual_run import DualRun, Matrix, Sample, matrix_of
 from stbuild.reference.floats import Tokens
+from stbuild.reference.forked import ForkedProcess, SharedMatrices
 from stbuild.reference.lockstep import Lockstep
 from stbuild.step import uncollected
 
 LARGE = 2 * 10**9
 """Weights from which on the longer prompt is shorter, so that a model of 7 billion is checked in a minute."""
-LONG, LONG_OF_LARGE, SHORT, EXACT = 21, 9, 2, 4
-"""Tokens of the prompt at position 0, of that at the context's end, and of those computed in integers too."""
+LONG, LONG_OF_LARGE, EXACT = 21, 9, 4
+"""Tokens of the prompt at position 0, and of those computed in integers too."""
 CAPACITY = 2**30
 """Bytes of matrices in float32 that are kept: more than one layer's or than the head."""
 
@@ -50,17 +50,19 @@ class Outcome:
 class FloatRun:
     """A model (without parameters' memory), its graph after the numerics pass, and their numbers.
 
-    `text` is what to say to a model that has learnt a language; without it, any ids. With `apart`, a model
-    whose matrices fit into memory is made, with all that it imports, while another process runs the graph.
+    `last_tokens` is the length of the prompt at the context's end. `text` is what to say to a model that has
+    learnt a language; without it, any ids. If `forked`, a process of its own runs the graph while this one
+    makes the model, with all that it imports; its matrices must fit into memory.
     """
 
-    module: Callable[[], nn.Module]
+    model: Callable[[], Runnable]
+    last_tokens: int
     graph: Graph
     weights: Checkpoint
     uses: Uses
     tables: Mapping[str, NDArray[np.float32]]
     text: tuple[int, ...] = ()
-    apart: bool = False
+    forked: bool = False
 
     @cached_property
     def prompts(self) -> tuple[Tokens, Tokens]:
@@ -69,7 +71,7 @@ class FloatRun:
         graph, most = self.graph, LONG_OF_LARGE if size > LARGE else LONG
         any_ids = tuple((7919 * i + 3) % graph.vocab_size for i in range(most))
         ids = (self.text or any_ids)[: min(most, graph.context)]
-        short = ids[: min(SHORT, graph.context)]
+        short = ids[: min(self.last_tokens, graph.context)]
         return Tokens(ids=ids), Tokens(ids=short, start=graph.context - len(short))
 
     @property
@@ -81,8 +83,8 @@ class FloatRun:
         self, watcher: Watcher, seen: Callable[[Tensor], None] | None = None, *, shown: int = 0,
     ) -> Outcome:  # fmt: skip
         """All prompts by module and graph; `seen` gets what the module makes of prompt `shown`."""
-        if self.apart and 4 * self._matrix_elements() <= CAPACITY:
-            return self._run_apart(watcher, seen, shown)
+        if self.forked and 4 * self._matrix_elements() <= CAPACITY:
+            return self._run_forked(watcher, seen, shown)
         step: Lockstep[Matrix] = Lockstep(
             lambda name: matrix_of(self.weights.matrix(name)), lambda matrix: matrix.bytes, CAPACITY
         )
@@ -90,7 +92,7 @@ class FloatRun:
         first, second, graph = step.run((*models, lambda: self._twin(step.get, watcher)))
         return Outcome(module=torch.cat((first, second)), graph=graph)
 
-    def _run_apart(self, watcher: Watcher, seen: Any, shown: int) -> Outcome:
+    def _run_forked(self, watcher: Watcher, seen: Any, shown: int) -> Outcome:
         matrices = SharedMatrices({name: self.uses.shapes[name] for name in self.uses.matrices})
 
         def graph() -> tuple[Any, Any]:
@@ -100,7 +102,7 @@ class FloatRun:
                 matrices.done()
             return self._twin(made.__getitem__, watcher).numpy(), watcher
 
-        with Apart(graph) as there, ThreadPoolExecutor(2) as pool:
+        with ForkedProcess(graph) as there, ThreadPoolExecutor(2) as pool:
             models = self._models(lambda name: matrices.get(name, there), seen, shown)
             first, second = pool.map(lambda job: job(), models)
             logits, back = there.result()
@@ -114,17 +116,15 @@ class FloatRun:
     def _models(
         self, dense: Callable[[str], Tensor], seen: Any, shown: int
     ) -> tuple[Callable[[], Tensor], Callable[[], Tensor]]:
-        """What runs each prompt on a module of its own."""
-        model = self.module()
-        from stbuild.frontend.module_run import module_logits  # late: it imports transformers
+        """What runs each prompt in a thread of its own."""
+        model = self.model()
+        other = model.for_another_thread()
+        parameters = GivenParameters(weights=self.weights, uses=self.uses, dense=dense)
 
-        parameters = _Parameters(weights=self.weights, uses=self.uses, dense=dense)
-
-        def logits(model: nn.Module, number: int) -> Tensor:
+        def logits(model: Runnable, number: int) -> Tensor:
             prompt, watch = self.prompts[number], seen if shown == number else None
-            return module_logits(model, parameters, prompt.ids, prompt.start, self.graph.context, watch)
+            return model.logits(parameters, prompt.ids, prompt.start, watch)
 
-        other = copy.deepcopy(model)
         return lambda: logits(model, 0), lambda: logits(other, 1)
 
     def _matrix_elements(self) -> int:
@@ -132,7 +132,7 @@ class FloatRun:
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Parameters:
+class GivenParameters:
     """The module's parameters as the card has them: matrices dequantised, gathered rows as stored."""
 
     weights: Checkpoint
@@ -159,24 +159,33 @@ def _noise(shape: torch.Size) -> Tensor:
     return torch.empty(shape).uniform_(0.5, 1.5, generator=torch.Generator().manual_seed(0))
 
 
-def loaded_once(path: Path, *, lora_merged: bool = False) -> Callable[[], nn.Module]:
-    """Makes the model of a file when it is asked for; most of the time goes into what the file imports."""
+def lazy_model(path: Path, context: int, *, lora_merged: bool = False) -> Callable[[], Runnable]:
+    """Makes the model of a file, or of a folder with exported programs, when it is asked for.
+
+    Most of the time goes into what the file imports.
+    """
 
     @cache
-    def module() -> nn.Module:
+    def model() -> Runnable:
         with uncollected():
-            from stbuild.frontend.model_file import load_model  # late, as above
+            if path.is_dir():
+                from stbuild.frontend.exported import read_exported  # late: these import transformers
+                from stbuild.frontend.exported_run import ExportedRun
 
-            return load_model(path, lora_merged=lora_merged).module
+                return ExportedRun(model=read_exported(path))
+            from stbuild.frontend.model_file import load_model
+            from stbuild.frontend.module_run import ModuleRun
 
-    return module
+            return ModuleRun(module=load_model(path, lora_merged=lora_merged).module, context=context)
+
+    return model
 
 
 def float_run(
-    module: Callable[[], nn.Module], graph: Graph, weights: Checkpoint, tables: Any,
-    text: tuple[int, ...] = (), *, apart: bool = False,
+    model: Callable[[], Runnable], graph: Graph, weights: Checkpoint, tables: Any,
+    text: tuple[int, ...] = (), *, last_tokens: int = LAST_TOKENS, forked: bool = False,
 ) -> FloatRun:  # fmt: skip
-    """A run of `graph`, which the numerics pass has fixed, beside the module that `module` makes."""
+    """A run of `graph`, which the numerics pass has fixed, beside what `model` makes."""
     uses = known_uses(uses_of(graph), graph.derived)
-    return FloatRun(module=module, graph=graph, weights=weights, uses=uses, tables=tables,
-                    text=text, apart=apart)  # fmt: skip
+    return FloatRun(model=model, graph=graph, weights=weights, uses=uses, tables=tables, text=text,
+                    last_tokens=last_tokens, forked=forked)  # fmt: skip

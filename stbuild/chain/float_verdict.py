@@ -1,4 +1,4 @@
-"""Judges a float run: when a gate is missed, runs it again to name the first op that departs."""
+"""Judges a float run: when a gate is missed, runs it again to name the first op that differs."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -7,7 +7,13 @@ from stbuild.chain.float_run import FloatRun, Outcome
 from stbuild.errors import StbuildError
 from stbuild.ir.op import Op
 from stbuild.reference.agreement import MAX_OWN_ERROR, MIN_COSINE, Agreement, OwnError
-from stbuild.reference.departure import GraphValues, ModelValues, errors_by_prompt, relative_error
+from stbuild.reference.first_difference import (
+    GraphValues,
+    ModelValues,
+    OpValue,
+    errors_by_prompt,
+    relative_error,
+)
 
 MAX_ERROR = 1e-4
 """Of a token's logits: the graph in float32 against the model in float32."""
@@ -19,15 +25,15 @@ _MODEL_HINT = (
 _FORMATS_HINT = (
     "the values do not suit the number formats; `stbuild run PROJECT:formats` proposes other fraction bits"
 )
-_SUM_HINT = "no number format is to blame: this model does not bear activations of 8 bits"
+_SUM_HINT = "no number format is at fault: this model does not bear activations of 8 bits"
 _TOP = "the model's own forward"
 
 
-def _own(blame: OwnError) -> str:
-    if blame.error > MAX_OWN_ERROR:
-        return f"from exact operands its integers are {blame.error:.0%} away from its floats"
+def _own(wrong: OwnError) -> str:
+    if wrong.error > MAX_OWN_ERROR:
+        return f"from exact operands its integers are {wrong.error:.0%} away from its floats"
     return (
-        f"its integers are {blame.inherited:.0%} away from its floats, of which {blame.error:.0%} come from"
+        f"its integers are {wrong.inherited:.0%} away from its floats, of which {wrong.error:.0%} come from"
         " itself and the rest from the values that it reads"
     )
 
@@ -48,47 +54,53 @@ class Verdict:
                 raise self._stream(
                     place, f"its eps stands for another formula, {share:.1%} away", _MODEL_HINT
                 )
-        if agreement.nearest.cosine < MIN_COSINE:
+        if agreement.least_similar.cosine < MIN_COSINE:
             raise self._other_integers(agreement)
-        blame = agreement.to_blame
-        if blame.error > MAX_OWN_ERROR:
-            raise self._stream((blame.block, blame.op.name), _own(blame), _FORMATS_HINT)
+        wrong = agreement.first_wrong
+        if wrong.error > MAX_OWN_ERROR:
+            raise self._stream((wrong.block, wrong.op.name), _own(wrong), _FORMATS_HINT)
         for place, sentence in agreement.overruns():
             raise self._stream(place, sentence, _FORMATS_HINT)
 
     def _another_model(self, outcome: Outcome) -> StbuildError:
         sizes = tuple(len(prompt.ids) for prompt in self.run.prompts)
         errors = errors_by_prompt(outcome.graph, outcome.module, sizes)
-        number = next(i for i, error in enumerate(errors) if not error <= MAX_ERROR)
-        graph, model = GraphValues(prompt=number, sizes=sizes), self._model_values(sizes[number])
-        self.run.run(graph, model.add, shown=number)
+        wrong = [i for i, error in enumerate(errors) if not error <= MAX_ERROR]
+        shown = [i for i in wrong if self.run.model().takes_at_once(sizes[i])]
+        number = (shown or wrong)[0]
         what = (
             f"the graph is not the model: the logits of {sizes[number]} tokens from position"
             f" {self.run.prompts[number].start} on differ by {errors[number]:.2g} of their size in floats"
             f" ({MAX_ERROR:g} is allowed)"
         )
-        strange = graph.first_strange(model)
-        if strange is None:
+        differing = self._first_difference(number, sizes) if shown else None
+        if differing is None:
             return StbuildError(what, hint=_MODEL_HINT, exit_code=1)
-        return self._at_op(what, strange.block, strange.op, strange.run, _MODEL_HINT)
+        return self._at_op(what, differing.block, differing.op, differing.run, _MODEL_HINT)
+
+    def _first_difference(self, number: int, sizes: tuple[int, ...]) -> OpValue | None:
+        """The first op of prompt `number` whose value no operator of the model makes."""
+        graph, model = GraphValues(prompt=number, sizes=sizes), self._model_values(sizes[number])
+        self.run.run(graph, model.add, shown=number)
+        return graph.first_difference(model)
 
     def _model_values(self, tokens: int) -> ModelValues:
         widths = frozenset(op.width for block in self.run.graph.blocks for op in block.ops)
         return ModelValues(tokens=tokens, widths=widths)
 
     def _other_integers(self, agreement: Agreement) -> StbuildError:
-        worst, blame = agreement.nearest, agreement.to_blame
+        worst, wrong = agreement.least_similar, agreement.first_wrong
         what = (
             f"the card's integers are not near the floats: cosine {worst.cosine:.3f} of {worst.value!r}"
             f" in run {worst.run} of block {worst.block!r} ({MIN_COSINE:g} is wanted)"
         )
-        hint = _FORMATS_HINT if blame.error > MAX_OWN_ERROR else _SUM_HINT
-        return self._at_op(what, blame.block, blame.op, blame.run, hint, f": {_own(blame)}")
+        hint = _FORMATS_HINT if wrong.error > MAX_OWN_ERROR else _SUM_HINT
+        return self._at_op(what, wrong.block, wrong.op, wrong.run, hint, f": {_own(wrong)}")
 
     def _at_op(self, what: str, block: str, op: Op, number: int, hint: str, how: str = "") -> StbuildError:
         module = op.origin.replace("*", str(number)) or _TOP
         return StbuildError(
-            f"{what}; the first op that departs is {type(op).__name__} {op.name!r} in {module}{how}",
+            f"{what}; the first op that differs is {type(op).__name__} {op.name!r} in {module}{how}",
             where=self.lines.get(f"{block}/{op.name}"),
             hint=hint,
             exit_code=1,

@@ -37,7 +37,7 @@ def proposed(graph: Graph, run: FloatRun) -> Formats:
 
 def _run_of(files: RunFiles, graph: Graph) -> FloatRun:
     """A run in this process: OpenMP has threads here after the first, and a fork does not survive that."""
-    return replace(load_run(files, graph), apart=False)
+    return replace(load_run(files, graph), forked=False)
 
 
 def said(formats: Formats) -> Iterator[str]:

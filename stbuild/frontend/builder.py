@@ -10,6 +10,7 @@ from stbuild.frontend.derivations import Derivations, rows_of
 from stbuild.frontend.function_ops import function_vec
 from stbuild.frontend.parameters import is_per_element
 from stbuild.frontend.rows import with_rows
+from stbuild.frontend.source_location import SourceLocation
 from stbuild.frontend.values import (
     WORDS,
     Centered,
@@ -42,15 +43,6 @@ class NoLowering(StbuildError):
 
 
 @dataclass(kw_only=True)
-class SourceLocation:
-    """Where in the model the operator that is being lowered stands."""
-
-    operator: str = ""
-    module: str = ""
-    line: str | None = None
-
-
-@dataclass(kw_only=True)
 class Builder:
     """Collects ops; values get provisional names and `places` the module path they come from."""
 
@@ -65,8 +57,7 @@ class Builder:
 
     def error(self, why: str, hint: str | None = None) -> StbuildError:
         """A refusal that names the operator, the module and the model's source line."""
-        at = f" in {self.place.module}" if self.place.module else ""
-        return StbuildError(f"{self.place.operator}{at}: {why}", where=self.place.line, hint=hint)
+        return self.place.error(why, hint)
 
     def emit(self, kind: type[Op], width: int, shape: tuple[int, ...] | None = None, **fields: Any) -> Vec:
         """Append an op, unless its module has made it already; its value of `shape`, token after token."""
@@ -103,7 +94,7 @@ class Builder:
 
     def note_origin(self, value: Any) -> None:
         """Remember that `value`, should it become an op, comes from the place at hand."""
-        self._origins.setdefault(id(value), (value, replace(self.place)))
+        self._origins.setdefault(id(value), (value, self.place))
 
     def _materialise(self, value: Value | Any) -> Vec:
         match value:

@@ -9,13 +9,30 @@ from stbuild.errors import StbuildError
 from stbuild.frontend import static
 from stbuild.frontend.builder import Builder, describe
 from stbuild.frontend.masks import MaskForm, form_of
+from stbuild.frontend.source_location import SourceLocation
 from stbuild.frontend.static import Statics
 from stbuild.frontend.values import Cached, CacheMemory, Index, Scores, Static, Tokens, Value, Vec, Weight
 
-TableRows = dict[str, tuple[tuple[Static, Static], ...]]
-"""Position tables by name: their rows, each cos and sin."""
-Masks = tuple[tuple[Static, MaskForm], ...]
-"""Attention masks with their forms."""
+TableRows = dict[str, tuple["TableRow", ...]]
+"""Position tables by name."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TableRow:
+    """A row of a position table, and the operator that reads it first."""
+
+    cos: Static
+    sin: Static
+    place: SourceLocation = field(compare=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class UsedMask:
+    """An attention mask with its form, and the operator that reads it first."""
+
+    mask: Static
+    form: MaskForm
+    place: SourceLocation
 
 
 @dataclass(kw_only=True)
@@ -26,8 +43,8 @@ class Lowering:
     statics: Statics
     context: int
     names: dict[str, str]
-    tables: dict[int, list[tuple[Static, Static]]] = field(default_factory=dict)
-    masks: list[tuple[Static, MaskForm]] = field(default_factory=list)
+    tables: dict[int, list[TableRow]] = field(default_factory=dict)
+    masks: list[UsedMask] = field(default_factory=list)
     cached_views: dict[Any, Index] = field(default_factory=dict)
 
     def tensor(self, value: Any) -> Vec:
@@ -40,10 +57,10 @@ class Lowering:
 
     def table(self, cos: Static, sin: Static, width: int) -> tuple[str, int]:
         """The name of the position table of rows of `width` cosines, and the row of these values in it."""
-        rows = self.tables.setdefault(width, [])
-        if (cos, sin) not in rows:
-            rows.append((cos, sin))
-        return self._table_name(width), rows.index((cos, sin))
+        rows, row = self.tables.setdefault(width, []), TableRow(cos=cos, sin=sin, place=self.builder.place)
+        if row not in rows:
+            rows.append(row)
+        return self._table_name(width), rows.index(row)
 
     def table_rows(self) -> TableRows:
         """All position tables."""
@@ -55,12 +72,12 @@ class Lowering:
 
     def mask_form(self, mask: Static) -> MaskForm:
         """The form of an attention mask, which must prove right at every position."""
-        for known, form in self.masks:
-            if known.key == mask.key:
-                return form
-        start = self.context - self.builder.tokens
-        form = form_of(static.evaluated_at(mask, start, self.builder.tokens), self.context - 1)
-        self.masks.append((mask, form))
+        for known in self.masks:
+            if known.mask.key == mask.key:
+                return known.form
+        start, place = self.context - self.builder.tokens, self.builder.place
+        form = form_of(static.evaluated_at(mask, start, self.builder.tokens), self.context - 1, place)
+        self.masks.append(UsedMask(mask=mask, form=form, place=place))
         return form
 
     def number(self, value: Any) -> Any:

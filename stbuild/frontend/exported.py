@@ -6,30 +6,22 @@ programs hold buffers, but no weights: equal modules give equal bytes, whatever 
 
 import json
 import re
-import threading
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from torch import nn
 from torch.export import ExportedProgram
-from transformers import PreTrainedModel
 
 from stbuild.errors import StbuildError
-from stbuild.frontend.borrowed import borrowed
 from stbuild.frontend.model_code import is_model_file
-from stbuild.frontend.trace import PREFILL_TOKENS, TracedModel, trace
+from stbuild.frontend.trace import TracedModel
 
 DECODE, PREFILL, ABOUT = "decode.pt2", "prefill.pt2", "about.json"
-CONTEXT = 2048
-"""Positions of the KV cache where nobody says how many."""
 _FRAME = re.compile(r'File "([^"]+)", line (\d+), in (\S+)\n *([^\n]*)')
 _CELL = re.compile(r".*/ipykernel_\d+/(\d+)\.py")
 CELLS = "notebook"
 """The folder that cells of a notebook seem to lie in: their own has the number of a process in its name."""
-ALONE = threading.Lock()
-"""torch.export works for one thread at a time, and a module that is traced has no values meanwhile."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,25 +34,6 @@ class ExportedModel:
     def traced(self, tokens: int) -> TracedModel:
         """The step that takes `tokens` tokens."""
         return self.decode if tokens == self.decode.tokens else self.prefill
-
-
-def export_model(module: nn.Module, context: int | None = None) -> ExportedModel:
-    """Trace `module`, which stays as it is, with a KV cache of `context` positions."""
-    positions = _positions(module, context)
-    with ALONE, borrowed(module):
-        decode = trace(module, context=positions)
-        prefill = trace(module, context=positions, tokens=min(PREFILL_TOKENS, positions))
-    return ExportedModel(decode=decode, prefill=prefill)
-
-
-def unwrapped(module: object) -> nn.Module:
-    """The module itself, of one that torch.compile wrapped."""
-    inner = getattr(module, "_orig_mod", module)
-    if isinstance(inner, nn.Module):
-        return inner
-    hint = "call it first" if isinstance(inner, type) else None
-    name = f"the class {inner.__name__}" if isinstance(inner, type) else type(inner).__name__
-    raise StbuildError(f"a model is a torch.nn.Module or a path, got {name}", hint=hint)
 
 
 def write_exported(model: ExportedModel, folder: Path) -> None:
@@ -101,18 +74,6 @@ def _program(path: Path) -> ExportedProgram:
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         hint = "export the model again, with the PyTorch that is installed now"
         raise StbuildError(f"not an exported program: {reason}", where=str(path), hint=hint) from error
-
-
-def _positions(module: nn.Module, context: int | None) -> int:
-    most = 0
-    if isinstance(module, PreTrainedModel):
-        most = getattr(module.config.get_text_config(), "max_position_embeddings", None) or 0
-    if context is None:
-        return min(most or CONTEXT, CONTEXT)
-    if 0 < most < context:
-        message = f"a context of {context:,} is more than the model's max_position_embeddings of {most:,}"
-        raise StbuildError(message, hint=f"give a context of {most} or less")
-    return context
 
 
 def _canonical(program: ExportedProgram) -> None:

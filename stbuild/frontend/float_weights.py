@@ -1,4 +1,4 @@
-"""Weights in floating point, from a module or from safetensors files; matrices are rounded on reading."""
+"""Weights in floating point from safetensors files; matrices are rounded on reading."""
 
 import json
 from abc import abstractmethod
@@ -13,9 +13,7 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 
 from stbuild.errors import StbuildError
-from stbuild.frontend.derived_weights import source_uses, with_derived
-from stbuild.frontend.weights import Checkpoint, Uses, finite, rounded, uses_of
-from stbuild.ir.graph import Graph
+from stbuild.frontend.weights import Checkpoint, Uses, finite, rounded
 from stbuild.ir.packed import PackedMatrix
 
 INDEX_FILE, SINGLE_FILE = "model.safetensors.index.json", "model.safetensors"
@@ -55,37 +53,6 @@ class FloatCheckpoint(Checkpoint):
             return rounded(transposed, bits=use.bits, group=use.group)
         except StbuildError as error:
             raise StbuildError(f"the tensor {name!r}: {error.message}", hint=error.hint) from error
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class ModuleWeights(FloatCheckpoint):
-    """The parameters of a module in memory, by name; tied ones under their first name."""
-
-    state: Mapping[str, torch.Tensor]
-    uses: Uses
-
-    @staticmethod
-    def of(module: torch.nn.Module, uses: Uses) -> "ModuleWeights":
-        """The parameters of `module`."""
-        state = {name: p.detach() for name, p in module.named_parameters()}
-        return ModuleWeights(state=state, uses=uses)
-
-    @property
-    def source(self) -> str:
-        """What the weights are."""
-        return "a module in memory"
-
-    def names(self) -> tuple[str, ...]:
-        """All names, sorted."""
-        return tuple(sorted(self.state))
-
-    def shape(self, name: str) -> tuple[int, ...]:
-        """The shape as stored."""
-        return tuple(self.state[name].shape)
-
-    def tensor(self, name: str) -> torch.Tensor:
-        """One parameter."""
-        return self.state[name]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -141,13 +108,6 @@ class SafetensorsWeights(FloatCheckpoint):
         with _opened(self.files[name]) as file:
             part: torch.Tensor = file.get_slice(name)[start:stop]
         return finite(part.to(torch.float32).numpy(), name)
-
-
-def weights_of(module: torch.nn.Module, graph: Graph, group: int = 128) -> Checkpoint:
-    """The parameters of `module` for `graph`."""
-    uses = uses_of(graph, group)
-    stored = ModuleWeights.of(module, source_uses(uses, graph.derived))
-    return with_derived(stored, graph.derived, uses)
 
 
 def _files(path: Path) -> dict[Path, frozenset[str] | None]:

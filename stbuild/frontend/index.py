@@ -11,7 +11,7 @@ Index = NDArray[np.int64]
 _aten = torch.ops.aten
 
 
-def view(index: Index, *args: Any, shape: tuple[int, ...]) -> Index:
+def view(index: Index, *args: object, shape: tuple[int, ...]) -> Index:
     """Any reshape: the graph knows the result's `shape`."""
     return index.reshape(shape)
 
@@ -26,17 +26,17 @@ def swap(index: Index, a: int, b: int, *, shape: tuple[int, ...]) -> Index:
     return index.swapaxes(a, b)
 
 
-def turn(index: Index, *, shape: tuple[int, ...]) -> Index:
+def transpose_2d(index: Index, *, shape: tuple[int, ...]) -> Index:
     """`aten.t`."""
     return index.T
 
 
-def expand(index: Index, *args: Any, shape: tuple[int, ...], **kwargs: Any) -> Index:
+def expand(index: Index, *args: object, shape: tuple[int, ...], **kwargs: object) -> Index:
     """`aten.expand`."""
     return np.broadcast_to(index, shape)
 
 
-def cut(
+def slice_dim(
     index: Index, dim: int = 0, start: int | None = None, end: int | None = None, step: int = 1,
     *, shape: tuple[int, ...],
 ) -> Index:  # fmt: skip
@@ -51,24 +51,24 @@ def select(index: Index, dim: int, at: int, *, shape: tuple[int, ...]) -> Index:
     return np.asarray(index.take(at, axis=dim))
 
 
-def same(index: Index, *args: Any, shape: tuple[int, ...], **kwargs: Any) -> Index:
+def same(index: Index, *args: object, shape: tuple[int, ...], **kwargs: object) -> Index:
     """An operator that moves nothing."""
     return index
 
 
-def chunks(index: Index, sizes: Any, dim: int = 0, **_: Any) -> tuple[Index, ...]:
+def chunks(index: Index, sizes: int | list[int], dim: int = 0, **_: object) -> tuple[Index, ...]:
     """`aten.split` and `aten.split_with_sizes`."""
     length = index.shape[dim]
     steps = [sizes] * -(-length // sizes) if isinstance(sizes, int) else list(sizes)
     return tuple(np.split(index, np.cumsum(steps)[:-1], axis=dim))
 
 
-def equal_chunks(index: Index, count: int, dim: int = 0, **_: Any) -> tuple[Index, ...]:
+def equal_chunks(index: Index, count: int, dim: int = 0, **_: object) -> tuple[Index, ...]:
     """`aten.chunk`."""
     return chunks(index, -(-index.shape[dim] // count), dim)
 
 
-def unbind(index: Index, dim: int = 0, **_: Any) -> tuple[Index, ...]:
+def unbind(index: Index, dim: int = 0, **_: object) -> tuple[Index, ...]:
     """`aten.unbind`."""
     return tuple(np.asarray(index.take(i, axis=dim)) for i in range(index.shape[dim]))
 
@@ -79,7 +79,7 @@ def repeat(index: Index, times: list[int], *, shape: tuple[int, ...]) -> Index:
 
 
 def repeat_interleave(
-    index: Index, times: int, dim: int | None = None, *, shape: tuple[int, ...], **_: Any
+    index: Index, times: int, dim: int | None = None, *, shape: tuple[int, ...], **_: object
 ) -> Index:
     """`aten.repeat_interleave.self_int`."""
     return np.repeat(index, times, axis=dim)
@@ -95,11 +95,11 @@ LAYOUT: dict[Any, Callable[..., Any]] = {
     _aten.squeeze.dims: view,
     _aten.permute.default: permute,
     _aten.transpose.int: swap,
-    _aten.t.default: turn,
-    _aten.numpy_T.default: turn,
+    _aten.t.default: transpose_2d,
+    _aten.numpy_T.default: transpose_2d,
     _aten.expand.default: expand,
     _aten.expand_as.default: expand,
-    _aten.slice.Tensor: cut,
+    _aten.slice.Tensor: slice_dim,
     _aten.select.int: select,
     _aten.clone.default: same,
     _aten.alias.default: same,

@@ -7,7 +7,7 @@ gives a value. What depends on the position alone is left to `static`.
 import operator
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import BuiltinFunctionType
 from typing import Any
 
@@ -18,18 +18,19 @@ from torch.export.graph_signature import InputKind, InputSpec, OutputKind
 from stbuild.errors import StbuildError
 from stbuild.frontend import (
     lower_attention,
-    lower_extremes,
     lower_layout,
     lower_linear,
+    lower_minmax,
     lower_norm,
     lower_parameters,
     lower_pointwise,
     lower_scores,
 )
 from stbuild.frontend.arguments import check_arguments, check_shape
-from stbuild.frontend.builder import Builder, NoLowering, SourceLocation
-from stbuild.frontend.call import Call, Lowering, Masks, TableRows
+from stbuild.frontend.builder import Builder, NoLowering
+from stbuild.frontend.call import Call, Lowering, TableRows, UsedMask
 from stbuild.frontend.model_code import model_line
+from stbuild.frontend.source_location import SourceLocation
 from stbuild.frontend.static import Statics
 from stbuild.frontend.trace import TracedModel
 from stbuild.frontend.values import CacheMemory, Static, Tokens, Value, Weight
@@ -43,7 +44,7 @@ LOWERED = (
 """What exists, for the message about what does not."""
 TABLE: dict[Any, Callable[[Call], Any]] = {
     **lower_layout.TABLE, **lower_linear.TABLE, **lower_norm.TABLE, **lower_attention.TABLE,
-    **lower_pointwise.TABLE, **lower_scores.TABLE, **lower_extremes.TABLE,
+    **lower_pointwise.TABLE, **lower_scores.TABLE, **lower_minmax.TABLE,
 }  # fmt: skip
 _NO_PARAMETERS = (lower_layout.filled, lower_linear.embedding)
 """What takes from a parameter its shape alone, or its rows."""
@@ -55,14 +56,15 @@ _FRAME = re.compile(r'File "([^"]+)", line (\d+)')
 class FlatModel:
     """All ops of one token in order, with provisional names, and what depends on the position.
 
-    `tables` maps a table's name to its rows (cos, sin); `masks` are the attention masks in use; `derived`
-    the tensors that are computed from parameters.
+    `tables` maps a table's name to its rows (cos, sin); `masks` are the attention masks in use; `tokens` is
+    how many the traced call had; `derived` are the tensors that are computed from parameters.
     """
 
     ops: tuple[Op, ...]
     logits: str
     tables: TableRows
-    masks: Masks
+    masks: tuple[UsedMask, ...]
+    tokens: int
     derived: tuple[Derived, ...] = ()
 
 
@@ -190,10 +192,11 @@ def _first_result(traced: TracedModel, output: torch.fx.Node) -> torch.fx.Node:
 
 
 def _finished(low: Lowering, logits: Any) -> FlatModel:
-    low.builder.place.operator = "the logits"
+    low.builder.place = replace(low.builder.place, operator="the logits")
     vec = low.builder.ordered(low.tensor(logits))
     return FlatModel(
         ops=tuple(low.builder.ops), logits=vec.source, tables=low.table_rows(), masks=tuple(low.masks),
+        tokens=low.builder.tokens,
         derived=tuple(low.builder.derivations.made.values()),
     )  # fmt: skip
 

@@ -48,5 +48,5 @@ def tensor(value: object) -> Tensor:
     """`value`, which must be a tensor: the logits."""
     if isinstance(value, Tensor):
         return value
-    found = "None" if value is None else f"a {type(value).__name__}"
+    found = "None" if value is None else f"an object of type {type(value).__name__}"
     raise StbuildError(f"the model's forward returns {found}, not the logits")

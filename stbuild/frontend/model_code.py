@@ -1,5 +1,6 @@
 """Runs the user's own model code: what it raises is told in one sentence with the line it came from."""
 
+import sysconfig
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,6 +8,8 @@ from pathlib import Path
 
 from stbuild.errors import StbuildError
 
+_INSTALLED = tuple({sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")})
+"""The folders of Python's own modules and of installed packages."""
 _TRACEABLE = "branch on shapes, or use torch.where"
 
 
@@ -46,15 +49,16 @@ def is_model_file(file: str) -> bool:
 
 
 def reason_of(error: BaseException) -> str:
-    """The kind of an exception and the first line of what it says."""
+    """The kind of an exception and the first line of what it says; two if the first ends with a colon."""
     if isinstance(error, SystemExit):
         return f"it ends the program (sys.exit({'' if error.code is None else error.code}))"
-    lines = str(error).strip().splitlines()
-    return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
+    lines = [line.strip() for line in str(error).strip().splitlines()]
+    said = " ".join(lines[: 2 if lines and lines[0].endswith(":") else 1])
+    return f"{type(error).__name__}: {said}" if said else type(error).__name__
 
 
 def place_of(error: BaseException) -> str | None:
-    """The innermost line of code, neither PyTorch's nor ours, that `error` came through."""
-    frames = traceback.extract_tb(error.__traceback__)
-    own = [f for f in frames if is_model_file(f.filename)]
+    """The innermost line that `error` came through: of the user's own code, else of an installed model's."""
+    frames = [f for f in traceback.extract_tb(error.__traceback__) if is_model_file(f.filename)]
+    own = [f for f in frames if not f.filename.startswith(_INSTALLED)] or frames
     return model_line(own[-1].filename, own[-1].lineno) if own else None

@@ -15,8 +15,8 @@ from typing import Any
 from torch import nn
 
 from stbuild.errors import StbuildError
-from stbuild.frontend.hollow import hollow_parameters
 from stbuild.frontend.lora import merge_lora
+from stbuild.frontend.meta_parameters import parameters_on_meta
 from stbuild.frontend.model_code import model_code, model_line, place_of, reason_of
 from stbuild.frontend.model_source import DECLARE, FUNCTION, check_source, not_python
 from stbuild.ir.derived import Derived
@@ -38,7 +38,7 @@ def load_model(path: Path, *, lora_merged: bool = False) -> LoadedModel:
     """Run `model()` of the file at `path` without giving its parameters memory; merge LoRA if asked to."""
     check_source(path)
     source = _imported(path)
-    with hollow_parameters():
+    with parameters_on_meta():
         module = _called(source, "model", path)
     _check_result(module, "model", nn.Module, "a torch.nn.Module", source, path)
     names = _called(source, "weight_names", path) if hasattr(source, "weight_names") else {}
@@ -48,18 +48,6 @@ def load_model(path: Path, *, lora_merged: bool = False) -> LoadedModel:
         raise StbuildError("weight_names() returns a dict that holds more than texts", where=where)
     merged = merge_lora(module) if lora_merged else ()
     return LoadedModel(module=module.eval(), weight_names=names, merged=merged)
-
-
-def load_real_model(path: Path, *, lora_merged: bool = False) -> nn.Module:
-    """Run `model()` of the file at `path` with parameters in memory, for a run in float32."""
-    module = _called(_imported(path), "model", path)
-    assert isinstance(module, nn.Module)
-    if lora_merged:
-        merge_lora(module)
-        for owner in module.modules():
-            if any(p.is_meta for p in owner.parameters(recurse=False)):
-                owner.to_empty(device="cpu", recurse=False)
-    return module.eval()
 
 
 def _imported(path: Path) -> ModuleType:
@@ -93,7 +81,11 @@ def _check_result(value: Any, name: str, kind: type, wanted: str, source: Module
     if value is None:
         found = "None"
     else:
-        found = f"the class {value.__name__}" if isinstance(value, type) else f"a {type(value).__name__}"
+        found = (
+            f"the class {value.__name__}"
+            if isinstance(value, type)
+            else f"an object of type {type(value).__name__}"
+        )
     where = _line(getattr(source, name), path)
     raise StbuildError(f"{name}() returns {found}, not {wanted}", where=where)
 

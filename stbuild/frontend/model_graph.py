@@ -12,9 +12,10 @@ from stbuild.frontend.exported import ExportedModel
 from stbuild.frontend.lower import FlatModel, lower
 from stbuild.frontend.masks import check_mask
 from stbuild.frontend.positions import tabulate
+from stbuild.frontend.runnable import PREFILL_TOKENS
 from stbuild.frontend.static import evaluate
 from stbuild.frontend.tables import Table
-from stbuild.frontend.trace import PREFILL_TOKENS, TracedModel, decomposed, trace
+from stbuild.frontend.trace import TracedModel, decomposed, trace
 from stbuild.ir.graph import Graph
 from stbuild.ir.op import Op
 from stbuild.ir.param import PositionTable
@@ -39,14 +40,14 @@ def decode_graph(model: nn.Module | ExportedModel, *, name: str, context: int) -
     return ModelGraph(graph=graph, tables=values)
 
 
-def prefill_ops(model: nn.Module | ExportedModel, *, context: int) -> FlatModel:
+def prefill_ops(model: nn.Module | ExportedModel, *, context: int, tokens: int = PREFILL_TOKENS) -> FlatModel:
     """The flat ops of `model`, lowered from a prefill; its masks are checked at some positions."""
-    tokens = min(PREFILL_TOKENS, context)
+    tokens = min(tokens, context)
     flat = _lowered(_traced(model, context, tokens))
-    masks = tuple(mask for mask, _ in flat.masks)
+    masks = tuple(used.mask for used in flat.masks)
     for position, values in enumerate(evaluate(masks, min(context, tokens + 7), tokens)):
-        for mask, (_, form) in zip(values, flat.masks, strict=True):
-            check_mask(mask, form, position)
+        for mask, used in zip(values, flat.masks, strict=True):
+            check_mask(mask, used.form, position, used.place)
     return flat
 
 
@@ -74,8 +75,8 @@ def check_prefill(decode: Graph, flat: FlatModel) -> None:
         op = _first_other(graph, decode)
         what = f": the first op that differs is {type(op).__name__} {op.name!r}" if op else ""
         raise StbuildError(
-            f"the model computes something else in a prefill than in a decode step{what}"
-            + (f" in {op.origin}" if op and op.origin else ""),
+            f"the model computes something else in a prefill of {flat.tokens} tokens than in a decode step"
+            f"{what}" + (f" in {op.origin}" if op and op.origin else ""),
             where=op.line or None if op else None,
             hint="what is done to a token must not depend on how many tokens come with it",
         )

@@ -20,16 +20,13 @@ from transformers import PreTrainedModel
 from transformers.cache_utils import CacheLayerMixin
 
 from stbuild.errors import StbuildError
-from stbuild.frontend.hollow import without_storage
 from stbuild.frontend.kvcache import GrowingProbes, Probe, TracedLayer, cache_of
+from stbuild.frontend.meta_parameters import without_parameter_memory
 from stbuild.frontend.model_call import call, tensor, use_sdpa
 from stbuild.frontend.model_code import model_code
 from stbuild.frontend.rope import fix_frequencies
 from stbuild.frontend.unsupported import refuse_model
 from stbuild.limits import MAX_CONTEXT
-
-PREFILL_TOKENS = 3
-"""Tokens of the traced prefill: any number above one shows how tokens are laid out."""
 
 _aten = torch.ops.aten
 KEPT_OPS = (
@@ -67,7 +64,7 @@ def trace(model: nn.Module, *, context: int, tokens: int = 1) -> TracedModel:
     model.eval()
     if isinstance(model, PreTrainedModel):
         use_sdpa(model)
-    with without_storage(model) as names, torch.no_grad(), warnings.catch_warnings():
+    with without_parameter_memory(model) as names, torch.no_grad(), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         shapes = _cache_shapes(model, context, tokens)
         wrapper = _Step(model)

@@ -27,7 +27,8 @@ def file_module(
     folder: Path | None,
 ) -> Path:
     """The folder of the project, named by a digest of all that is in it, unless it is to be `folder`."""
-    from stbuild.frontend.exported import ALONE, export_model, unwrapped, write_exported
+    from stbuild.frontend.export import ALONE, export_model, unwrapped
+    from stbuild.frontend.exported import write_exported
     from stbuild.frontend.parameter_file import digest_of, parameters_of, write_parameters
 
     plain = unwrapped(module)

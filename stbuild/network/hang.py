@@ -23,14 +23,15 @@ class Wait:
 class Hang:
     """A network in which nobody can go on: all who wait, and those of them who wait for each other.
 
-    `cycle` is empty if they wait for a process that has ended.
+    There is always a cycle: as many words are written to a stream as are read, so nobody waits for a process
+    that has ended.
     """
 
     waits: tuple[Wait, ...]
     cycle: tuple[Wait, ...]
 
     def __str__(self) -> str:
-        return "\n".join(f"  {wait}" for wait in self.cycle or self.waits)
+        return "\n".join(f"  {wait}" for wait in self.cycle)
 
 
 Deepen = Callable[[tuple[Wait, ...]], str | None]

@@ -105,7 +105,7 @@ class Runner:
             if self._ended():
                 return None
             cycle = self._cycle()
-            stream = deepen(cycle) if cycle else None
+            stream = deepen(cycle)
             if stream is None:
                 return Hang(waits=tuple(self._waits().values()), cycle=cycle)
             self._add_word(self._streams.index(stream))

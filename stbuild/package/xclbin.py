@@ -102,13 +102,6 @@ def memory_topology(data: bytes) -> tuple[MemoryBank, ...]:
     )  # fmt: skip
 
 
-def unit_names(data: bytes) -> tuple[str, ...]:
-    """The `kernel:unit` names of an IP_LAYOUT section."""
-    (count,) = struct.unpack_from("<i", data)
-    names = (_IP.unpack_from(data, 8 + i * _IP.size)[3] for i in range(count))
-    return tuple(name.rstrip(b"\0").decode() for name in names)
-
-
 def _axlf(xclbin: Xclbin) -> Axlf:
     parts = (
         (SectionKind.BITSTREAM, xclbin.image),

@@ -35,7 +35,7 @@ class ProveFifos:
         for launch in launches(design):
             runner = Runner(network_of(design, launch))
             if not any(runner.same_but_for_depths(other) for other in run):
-                design = _without_hang(design, launch, runner, self.given)
+                design = without_hang(design, launch, runner, self.given)
                 run.append(runner)
         _check_room(design, self.platform)
         return design
@@ -50,8 +50,14 @@ def launches(design: Design) -> Iterator[Launch]:
                 yield Launch(tokens=tokens, position=position, head=head)
 
 
-def _without_hang(design: Design, launch: Launch, runner: Runner, given: frozenset[str]) -> Design:
-    """`design` with FIFOs, those given apart, so deep that `launch`, which `runner` runs, does not hang."""
+def without_hang(
+    design: Design, launch: Launch, runner: Runner, given: frozenset[str] = frozenset()
+) -> Design:
+    """`design` with FIFOs, those given apart, so deep that `launch`, which `runner` runs, does not hang.
+
+    Raises StbuildError with the cycle if no FIFO of the design is full in it: what lies within a compute unit
+    has the depth that its C++ has.
+    """
     words = {stream.name: stream.words for stream in design.streams}
 
     def narrowest(cycle: tuple[Wait, ...]) -> str | None:
@@ -70,26 +76,16 @@ def _without_hang(design: Design, launch: Launch, runner: Runner, given: frozens
 
 def _refused(design: Design, launch: Launch, hang: Hang, given: frozenset[str]) -> StbuildError:
     """What hangs, and which depth set by hand is the reason."""
+    tokens = "1 token" if launch.tokens == 1 else f"{launch.tokens} tokens"
+    when = f"{design.name} hangs in a launch of {tokens} from position {launch.position}"
+    waits = f"these processes wait for each other\n{hang}"
     by_hand = [wait for wait in hang.cycle if wait.write and wait.stream in given]
     if not by_hand:
-        return StbuildError(_sentence(design, launch, hang), exit_code=1)
-    wait = by_hand[0]
+        return StbuildError(f"{when}, and deeper FIFOs do not help: {waits}", exit_code=1)
+    stream, depth = by_hand[0].stream, by_hand[0].depth
     return StbuildError(
-        f"depths: with {wait.depth} words in {wait.stream} {design.name} hangs in a launch of "
-        f"{_tokens(launch)} from position {launch.position}: these processes wait for each other\n{hang}",
-        hint=f"give {wait.stream} more words, or leave it to the compiler",
-    )
-
-
-def _tokens(launch: Launch) -> str:
-    return "1 token" if launch.tokens == 1 else f"{launch.tokens} tokens"
-
-
-def _sentence(design: Design, launch: Launch, hang: Hang) -> str:
-    whom = "each other" if hang.cycle else "one that has ended"
-    return (
-        f"{design.name} hangs in a launch of {_tokens(launch)} from position {launch.position}, and deeper "
-        f"FIFOs do not help: these processes wait for {whom}\n{hang}"
+        f"depths: with {'1 word' if depth == 1 else f'{depth} words'} in {stream} {when}: {waits}",
+        hint=f"give {stream} more words, or leave it to the compiler",
     )
 
 

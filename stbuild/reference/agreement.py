@@ -87,12 +87,12 @@ class Agreement:
             self.near.append(Similarity(cosine=cosine, value=op.name, block=block.name, run=sample.run))
 
     @property
-    def nearest(self) -> Similarity:
+    def least_similar(self) -> Similarity:
         """The block run whose integers are furthest from their floats."""
         return min(self.near, key=lambda n: n.cosine)
 
     @property
-    def to_blame(self) -> OwnError:
+    def first_wrong(self) -> OwnError:
         """The first op whose own error is too large, else the first that has inherited such a one."""
         largest = max(self.own, key=lambda each: each.error)
         inherits = next((each for each in self.own if each.inherited > MAX_OWN_ERROR), largest)

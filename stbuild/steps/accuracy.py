@@ -13,7 +13,7 @@ class Accuracy(Step[F]):
 
     graph: F = arg("the tensor graph as traced")
     tables: F = arg("position tables")
-    model: F = arg("file that defines model()")
+    model: F = arg("file that defines model(), or folder of an exported model")
     merge_lora: bool = arg("merge the matrices of LoRA modules", default=False)
     formats: F | None = arg("the project's own fraction bits; the usual ones without", default=None)
     source: F | None = arg("GGUF file or Hugging Face folder; synthetic weights without", default=None)
@@ -25,10 +25,10 @@ class Accuracy(Step[F]):
     summary: F = out("closing line")
 
     def run(self: "Accuracy[Path]") -> None:
-        from stbuild.chain.english import english_tokens, exact_logits, filled, float_logits, report
+        from stbuild.chain.english import english_tokens, exact_logits, float_logits, report
         from stbuild.chain.fixed_graph import fixed_graph
+        from stbuild.chain.float_run import lazy_model
         from stbuild.frontend.checkpoint import open_checkpoint
-        from stbuild.frontend.model_file import load_real_model
         from stbuild.frontend.tables import read_tables
         from stbuild.ops.files import read_graph
         from stbuild.reference.accuracy import measure
@@ -43,10 +43,11 @@ class Accuracy(Step[F]):
             )
         fixed = fixed_graph(self.graph, self.formats)
         exact = Reference(graph=fixed, weights=weights, tables=read_tables(self.tables))
-        module = filled(load_real_model(self.model, lora_merged=self.merge_lora), graph, weights)
         tokens = english_tokens(self.tokenizer, self.tokens)
         window = min(self.window, graph.context)
-        found = measure(exact_logits(exact), float_logits(module), tokens, window)
+        model = lazy_model(self.model, window, lora_merged=self.merge_lora)()
+        floats = float_logits(model, graph, weights)
+        found = measure(exact_logits(exact), floats, tokens, window)
         text = report(found, weights.source)
         self.report.write_text(text)
         self.summary.write_text(json.dumps({"check": found.line()}, indent=1) + "\n")

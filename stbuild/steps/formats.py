@@ -12,7 +12,7 @@ class Formats(Step[F]):
     graph: F = arg("the tensor graph as traced")
     tables: F = arg("position tables")
     lines: F = arg("source lines of the graph's ops")
-    model: F = arg("file that defines model()")
+    model: F = arg("file that defines model(), or folder of an exported model")
     merge_lora: bool = arg("merge the matrices of LoRA modules", default=False)
     source: F | None = arg("GGUF file or Hugging Face folder; synthetic weights without", default=None)
     options: F = arg("quantisation, seed and checkpoint names")

@@ -31,9 +31,9 @@ class Trace(Step[F]):
         from stbuild.frontend.model_source import check_source
 
         check_source(self.model)
+        from stbuild.frontend.checked_graph import checked_graph
         from stbuild.frontend.context import check_context  # these import torch, which takes seconds
         from stbuild.frontend.model_file import load_model
-        from stbuild.frontend.side_by_side import checked_graph
 
         loaded = load_model(self.model, lora_merged=self.merge_lora)
         try:
@@ -48,8 +48,8 @@ class Trace(Step[F]):
 
 def _exported(step: Trace[Path]) -> None:
     """The same of a model that was exported before."""
+    from stbuild.frontend.checked_graph import checked_graph
     from stbuild.frontend.exported import read_exported
-    from stbuild.frontend.side_by_side import checked_graph
 
     model = read_exported(step.model)
     if model.decode.context != step.context:

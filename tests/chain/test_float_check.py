@@ -1,17 +1,27 @@
 """A model that its graph or the card's integers do not hold fails the build, with the op by name."""
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 from torch import Tensor, nn
 
+from stbuild.chain.english import float_logits
 from stbuild.chain.float_report import checked, closing_line
+from stbuild.chain.float_run import FloatRun, float_run, lazy_model
 from stbuild.errors import StbuildError
+from stbuild.frontend.export import export_model
+from stbuild.frontend.exported import write_exported
+from stbuild.frontend.model_graph import ModelGraph, decode_graph
+from stbuild.frontend.module_run import ModuleRun
+from stbuild.frontend.runnable import PREFILL_TOKENS
+from stbuild.passes.numerics import FixNumerics
 from stbuild.reference.agreement import Agreement
 from tests.floats import float_check, run_of
 from tests.models import decoder, tiny_llama
+from tests.module_weights import weights_of
 
 
 class Ffn(nn.Module):
@@ -49,8 +59,8 @@ def test_a_sound_model_passes_with_its_figures_in_one_line() -> None:
 
 def test_a_process_of_its_own_finds_the_same() -> None:
     found = []
-    for apart in (False, True):
-        run, agreement = run_of(tiny_llama(), apart=apart), Agreement()
+    for forked in (False, True):
+        run, agreement = run_of(tiny_llama(), forked=forked), Agreement()
         outcome = run.run(agreement)
         found.append((outcome.graph, outcome.module, agreement))
     (graph, module, here), (other_graph, other_module, there) = found
@@ -61,20 +71,20 @@ def test_a_process_of_its_own_finds_the_same() -> None:
 
 def test_what_fails_in_a_process_of_its_own_is_told() -> None:
     with pytest.raises(StbuildError, match=r"Map 'silu' in layers\.0\.mlp") as found:
-        checked(run_of(with_ffn(BRANCHES["longer than the trace"][0]), apart=True), {})
+        checked(run_of(with_ffn(BRANCHES["longer than the trace"][0]), forked=True), {})
     assert found.value.exit_code == 1
     with pytest.raises(RuntimeError, match="running the graph failed: KeyError: 'rotary'"):
-        checked(replace(run_of(tiny_llama(), apart=True), tables={}), {})
+        checked(replace(run_of(tiny_llama(), forked=True), tables={}), {})
 
 
 BRANCHES: dict[str, tuple[Any, str]] = {
     "longer than the trace": (
         lambda x: torch.relu(x) if x.shape[1] > 3 else torch.nn.functional.silu(x),
-        "21 tokens from position 0 on differ by .*; the first op that departs is Map 'silu' in layers.0.mlp",
+        "21 tokens from position 0 on differ by .*; the first op that differs is Map 'silu' in layers.0.mlp",
     ),
     "two tokens": (
         lambda x: torch.nn.functional.silu(x) * (1.01 if x.shape[1] == 2 else 1.0),
-        "2 tokens from position 30 on differ by .*; the first op that departs is Linear 'down' in layers",
+        "2 tokens from position 30 on differ by .*; the first op that differs is Linear 'down' in layers",
     ),
 }
 
@@ -98,7 +108,7 @@ def test_integers_that_do_not_hold_a_function_are_found(case: str) -> None:
     change, op = FINE[case]
     with pytest.raises(StbuildError, match="integers are not near the floats: cosine") as found:
         float_check(with_ffn(change))
-    assert f"the first op that departs is {op}: from exact operands" in found.value.message
+    assert f"the first op that differs is {op}: from exact operands" in found.value.message
     assert found.value.where is not None and "test_float_check.py:" in found.value.where
 
 
@@ -130,7 +140,7 @@ def test_a_residual_below_its_grid_is_found() -> None:
         layer.mlp.down.weight.mul_(2e-4)
         layer.attn.o_proj.weight.mul_(2e-4)
     with pytest.raises(
-        StbuildError, match="the first op that departs is Embed 'embed' in embed: from exact operands"
+        StbuildError, match="the first op that differs is Embed 'embed' in embed: from exact operands"
     ):
         float_check(model)
 
@@ -173,3 +183,43 @@ def test_a_function_whose_inputs_share_a_segment_of_its_table_is_found() -> None
         layer.mlp.up.weight.mul_(0.01)
     with pytest.raises(StbuildError, match=r"Map 'sub' in layers\.\*\.mlp: from exact operands its integers"):
         float_check(model)
+
+
+def exported_run(module: nn.Module, traced: ModelGraph, folder: Path) -> FloatRun:
+    """The run of `traced` with the programs of `module` in the place of a module."""
+    write_exported(export_model(module, 32), folder)
+    graph = FixNumerics()(traced.graph)
+    weights = weights_of(module, graph, 32)
+    model = lazy_model(folder, 32)
+    return float_run(model, graph, weights, traced.tables, last_tokens=PREFILL_TOKENS)
+
+
+def test_exported_programs_are_compared_as_a_module_is(tmp_path: Path) -> None:
+    module = tiny_llama()
+    run = exported_run(module, decode_graph(module, name="tiny", context=32), tmp_path)
+    line = closing_line(run, *checked(run, {}))
+    assert line.startswith("the graph is the model within ")
+    assert "21 tokens from position 0, 3 from 29" in line
+
+
+def test_a_program_that_the_graph_is_not_is_found_with_its_op(tmp_path: Path) -> None:
+    traced = decode_graph(with_ffn(torch.relu), name="tiny", context=32)
+    run = exported_run(with_ffn(torch.nn.functional.silu), traced, tmp_path)
+    with pytest.raises(
+        StbuildError,
+        match=r"the logits of 3 tokens from position 29 on .* differs is Map 'relu' in layers\.0\.mlp",
+    ):
+        checked(run, {})
+
+
+def test_the_measure_of_accuracy_runs_programs_as_it_runs_a_module(tmp_path: Path) -> None:
+    module = tiny_llama()
+    traced = decode_graph(module, name="tiny", context=32)
+    run = exported_run(module, traced, tmp_path)
+    own = ModuleRun(module=module, context=16)
+    tokens = tuple(range(1, 14))
+    by_programs, by_module = (
+        float_logits(model, traced.graph, run.weights)(tokens) for model in (run.model(), own)
+    )
+    assert by_module.shape == (13, 64)
+    torch.testing.assert_close(by_programs, by_module, rtol=1e-4, atol=1e-4)

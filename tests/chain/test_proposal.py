@@ -10,7 +10,6 @@ from stbuild.chain.proposal import proposed, said
 from stbuild.codegen.kernels import kernel_files
 from stbuild.codegen.system import system_file
 from stbuild.errors import StbuildError
-from stbuild.frontend.float_weights import ModuleWeights
 from stbuild.frontend.model_graph import decode_graph
 from stbuild.frontend.weights import index_of, uses_of
 from stbuild.ir.formats import USUAL, Formats
@@ -21,6 +20,7 @@ from tests.accelerator import platform
 from tests.chain.test_float_check import LayerScale, with_ffn
 from tests.floats import float_check, run_of
 from tests.models import decoder, tiny_llama
+from tests.module_weights import ModuleWeights
 
 
 def small_layer_scale() -> Any:
@@ -67,7 +67,7 @@ def test_a_model_that_the_usual_bits_do_not_hold_becomes_right(case: str) -> Non
     formats = proposed(traced.graph, run_of(model, traced))
     assert formats == expected
     agreement, _ = float_check(model, traced, formats=formats)
-    assert agreement.nearest.cosine > 0.999
+    assert agreement.least_similar.cosine > 0.999
 
 
 @pytest.mark.parametrize("model", [tiny_llama(), decoder(norm="layer", bias=True)], ids=["llama", "decoder"])

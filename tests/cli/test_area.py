@@ -62,7 +62,7 @@ def test_a_depth_by_hand(tiny: WorkspaceFolder) -> None:
     assert design.sizes.clock_mhz == 200
     with_attributes(tiny, f", depths: {{{stream}: 1}}")
     told = tiny.fails("tiny:partition", code=1)
-    assert f"depths: with 1 words in {stream} tiny hangs in a launch of " in told
+    assert f"depths: with 1 word in {stream} tiny hangs in a launch of " in told
     assert f"waits to write {stream} (depth 1, fill 1, full)" in told
     assert f"give {stream} more words, or leave it to the compiler" in told
     with_attributes(tiny, f", depths: {{{stream}x: 64}}")

@@ -8,6 +8,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
+from tests.cli.model_texts import model_text
 from tests.conftest import WorkspaceFolder
 from tests.frontend.test_weights import write_gguf
 from tests.models import tiny_llama
@@ -27,46 +28,15 @@ def model() -> nn.Module:
     heads = {{"num_attention_heads": 4, "num_key_value_heads": 2}}
     return LlamaForCausalLM(LlamaConfig({SIZES}, **heads))
 '''
-CUMULATIVE = '''
-"""A model with an operator that has no lowering."""
-
-import torch
-from torch import Tensor, nn
-
-
+CUMULATIVE = model_text("A model with an operator that has no lowering.", '''
 class Mixer(nn.Module):
     """Sums along the features."""
 
     def forward(self, x: Tensor) -> Tensor:
         """The running sum."""
         return torch.cumsum(x, dim=-1)
-
-
-class Model(nn.Module):
-    """Embedding, mixer, head."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.embed, self.mixer, self.head = nn.Embedding(64, 64), Mixer(), nn.Linear(64, 64, bias=False)
-
-    def forward(
-        self, input_ids: Tensor, position_ids: Tensor, cache: object, attention_mask: Tensor
-    ) -> Tensor:
-        """Logits."""
-        return self.head(self.mixer(self.embed(input_ids)))
-
-
-def model() -> nn.Module:
-    """Random weights."""
-    return Model()
-'''
-BRANCH = '''
-"""A model that is another one for long prompts."""
-
-import torch
-from torch import Tensor, nn
-
-
+''')  # fmt: skip
+BRANCH = model_text("A model that is another one for long prompts.", '''
 class Mixer(nn.Module):
     """A linear layer and an activation."""
 
@@ -80,26 +50,7 @@ class Mixer(nn.Module):
         if x.shape[1] > 3:
             return torch.relu(y)
         return nn.functional.silu(y)
-
-
-class Model(nn.Module):
-    """Embedding, mixer, head."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.embed, self.mixer, self.head = nn.Embedding(64, 64), Mixer(), nn.Linear(64, 64, bias=False)
-
-    def forward(
-        self, input_ids: Tensor, position_ids: Tensor, cache: object, attention_mask: Tensor
-    ) -> Tensor:
-        """Logits."""
-        return self.head(self.mixer(self.embed(input_ids)))
-
-
-def model() -> nn.Module:
-    """Random weights."""
-    return Model()
-'''
+''')  # fmt: skip
 CARD = '''
 """A U55C with very little memory."""
 
@@ -159,7 +110,7 @@ def test_a_model_that_is_another_one_for_long_prompts(models: WorkspaceFolder) -
     """The build of the whole chain fails, at the line that the traced graph has wrong."""
     told = refusal(models, "branch")
     assert told.startswith("error: branch/model.py:19: the graph is not the model: the logits of 21 tokens")
-    assert "the first op that departs is Map 'silu' in mixer" in told
+    assert "the first op that differs is Map 'silu' in mixer" in told
 
 
 def without(state: State) -> State:

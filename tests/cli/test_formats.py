@@ -2,16 +2,11 @@
 
 import json
 
+from tests.cli.model_texts import model_text
 from tests.conftest import WorkspaceFolder
 
 LONG_S = 600
-GROWING = '''
-"""A model whose activations go beyond 32,768."""
-
-import torch
-from torch import Tensor, nn
-
-
+GROWING = model_text("A model whose activations go beyond 32,768.", '''
 class Mixer(nn.Module):
     """Two linear layers around a square of what is large."""
 
@@ -23,26 +18,7 @@ class Mixer(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """The norm of it."""
         return self.norm(self.down(torch.relu(self.up(x) * 300) ** 2))
-
-
-class Model(nn.Module):
-    """Embedding, mixer, head."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.embed, self.mixer, self.head = nn.Embedding(64, 64), Mixer(), nn.Linear(64, 64, bias=False)
-
-    def forward(
-        self, input_ids: Tensor, position_ids: Tensor, cache: object, attention_mask: Tensor
-    ) -> Tensor:
-        """Logits."""
-        return self.head(self.mixer(self.embed(input_ids)))
-
-
-def model() -> nn.Module:
-    """Synthetic weights."""
-    return Model()
-'''
+''')  # fmt: skip
 
 
 def test_formats_are_proposed_named_and_checked(workspace: WorkspaceFolder) -> None:
@@ -50,7 +26,7 @@ def test_formats_are_proposed_named_and_checked(workspace: WorkspaceFolder) -> N
     workspace.build_file("p", "llm_accelerator: {model: model.py, context: 16, group: 32, new_tokens: 2}")
     done = workspace.run("p:check", timeout_s=LONG_S)
     assert done.code == 1
-    assert "error: p/model.py:18: the card's integers are not near the floats" in done.err
+    assert "error: p/model.py:17: the card's integers are not near the floats" in done.err
     assert "`stbuild run PROJECT:formats` proposes other fraction bits" in done.err
     proposal = workspace.ok("run", "p:formats", timeout_s=LONG_S).out
     assert json.loads(proposal)["values"]["body/mul"] < 10

@@ -11,7 +11,8 @@ from safetensors import safe_open
 from torch import nn
 
 from stbuild.errors import StbuildError
-from stbuild.frontend.exported import export_model, read_exported, unwrapped, write_exported
+from stbuild.frontend.export import export_model, unwrapped
+from stbuild.frontend.exported import read_exported, write_exported
 from stbuild.frontend.model_graph import check_prefill, decode_graph, prefill_ops
 from stbuild.frontend.parameter_file import digest_of, parameters_of, write_parameters
 from stbuild.steps.trace import Trace

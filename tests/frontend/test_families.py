@@ -8,17 +8,17 @@ import torch
 from torch.nn.functional import cosine_similarity
 
 from stbuild.errors import StbuildError
-from stbuild.frontend.float_weights import ModuleWeights
 from stbuild.frontend.model_graph import ModelGraph, check_prefill, decode_graph, prefill_ops
 from stbuild.frontend.weights import uses_of
 from stbuild.ops.attention import Attention
 from stbuild.ops.rotary import Rotary
 from stbuild.passes.numerics import FixNumerics
-from stbuild.reference.floats import FloatReference
 from stbuild.reference.interpreter import Reference
 from tests.families import FAMILIES, family_model
 from tests.floats import float_check
 from tests.frontend.test_lowering import Rounded
+from tests.module_weights import ModuleWeights
+from tests.reference.float_reference import FloatReference
 
 TOKENS = (3, 1, 4, 1, 5, 9, 2, 6, 53, 58, 9, 7, 9, 32, 38, 46, 26, 43, 38, 32, 7, 9, 50)
 ROPES: dict[str, dict[str, Any]] = {

@@ -1,8 +1,5 @@
 """LoRA: ranks that are multiples of 32 are two linear layers; others are refused, or merged when asked."""
 
-import copy
-from dataclasses import replace
-
 import numpy as np
 import pytest
 
@@ -10,23 +7,15 @@ from stbuild.chain.float_report import checked
 from stbuild.chain.float_run import float_run
 from stbuild.errors import StbuildError
 from stbuild.frontend.checkpoint import open_weights
-from stbuild.frontend.float_weights import weights_of
 from stbuild.frontend.lora import merge_lora
-from stbuild.frontend.model_graph import ModelGraph, decode_graph
-from stbuild.frontend.side_by_side import with_merged
+from stbuild.frontend.model_graph import decode_graph
+from stbuild.frontend.module_run import ModuleRun
 from stbuild.ops.linear import Linear
 from stbuild.passes.numerics import FixNumerics
 from tests.floats import float_check
-from tests.lora import KINDS, lora_decoder, merged_by_hand
-from tests.models import Decoder, decoder
-
-
-def merged_graph(model: Decoder, context: int = 32) -> tuple[Decoder, ModelGraph]:
-    """A copy of `model` with its LoRA modules merged, and its graph."""
-    plain = copy.deepcopy(model)
-    derived = merge_lora(plain)
-    traced = decode_graph(plain, name="tiny", context=context)
-    return plain, replace(traced, graph=with_merged(traced.graph, derived))
+from tests.lora import KINDS, lora_decoder, merged_by_hand, merged_graph
+from tests.models import decoder
+from tests.module_weights import weights_of
 
 
 @pytest.mark.parametrize("kind", ["peft", "loralib"])
@@ -57,7 +46,8 @@ def test_merged_weights_compute_what_the_modules_compute(kind: str, bias: bool) 
         name = "layers.0.mlp.down_proj.bias"
         np.testing.assert_allclose(weights.array(name), by_hand[name], rtol=1e-5, atol=1e-6)
     fixed = FixNumerics()(traced.graph)
-    checked(float_run(lambda: plain, fixed, weights, traced.tables), {})
+    run = ModuleRun(module=plain, context=32)
+    checked(float_run(lambda: run, fixed, weights, traced.tables), {})
 
 
 def test_synthetic_weights_of_a_merged_model_are_those_of_its_parts() -> None:

@@ -9,13 +9,13 @@ import torch
 from torch import Tensor, nn
 
 from stbuild.errors import StbuildError
-from stbuild.frontend.float_weights import weights_of
 from stbuild.frontend.kvcache import TracedLayer, cache_of
 from stbuild.frontend.model_call import call
 from stbuild.frontend.model_graph import check_prefill, decode_graph, prefill_ops
-from stbuild.reference.floats import FloatReference
 from tests.floats import float_check
 from tests.models import ATTENTION_FORMS, decoder, tiny_llama
+from tests.module_weights import weights_of
+from tests.reference.float_reference import FloatReference
 
 CONTEXT = 32
 VARIANTS: dict[str, dict[str, Any]] = {
@@ -198,10 +198,40 @@ def test_a_mask_that_is_no_window_is_refused() -> None:
             result: Tensor = self.inner(input_ids, position_ids, cache, attention_mask & near)
             return result
 
-    with pytest.raises(
-        StbuildError, match="at position 8 attention does not look at just the positions 1 to 8"
-    ):
+    with pytest.raises(StbuildError) as found:
         decode_graph(Chunks(None), name="odd", context=CONTEXT)
+    assert found.value.message == (
+        "aten.scaled_dot_product_attention.default in inner.layers.0.attn:"
+        " at position 8 attention does not look at just the positions 1 to 8"
+    )
+    assert str(found.value.where).startswith("tests/models.py:")
+
+
+def test_a_mask_that_is_wrong_in_a_prefill_only_is_refused_at_its_attention() -> None:
+    class Blind(Odd):
+        def forward(
+            self, input_ids: Tensor, position_ids: Tensor, cache: Any, attention_mask: Tensor
+        ) -> Tensor:
+            own = torch.arange(CONTEXT) == position_ids[:, -1:]
+            result: Tensor = self.inner(input_ids, position_ids, cache, attention_mask | own)
+            return result
+
+    decode_graph(Blind(None), name="odd", context=CONTEXT)
+    with pytest.raises(
+        StbuildError, match=r"aten\.scaled_dot_\S+ in inner\.layers\.0\.attn: at position 0 "
+    ) as e:
+        prefill_ops(Blind(None), context=CONTEXT)
+    assert str(e.value.where).startswith("tests/models.py:")
+
+
+def test_a_rotary_embedding_of_each_head_s_own_is_refused_at_its_operator() -> None:
+    model = decoder()
+    model.frequency = nn.Buffer(model.frequency * torch.tensor([1.0, 2.0])[:, None, None])
+    with pytest.raises(
+        StbuildError, match=r"aten\.add\.Tensor in layers\.0\.attn: the rotary embedding differs between"
+    ) as e:
+        decode_graph(model, name="odd", context=CONTEXT)
+    assert str(e.value.where).startswith("tests/models.py:")
 
 
 def test_the_module_s_weights_fit_its_graph() -> None:

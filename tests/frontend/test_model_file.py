@@ -28,8 +28,17 @@ CASES = {
         "def model():\n    raise SystemExit\n",
         r"model.py:2: model\(\) failed: it ends the program \(sys.exit\(\)\)",
     ),
-    "number": ("def model():\n    return 3\n", r"model.py:1: model\(\) returns a int, not a torch.nn.Module"),
+    "number": (
+        "def model():\n    return 3\n",
+        r"model.py:1: model\(\) returns an object of type int, not a torch.nn.Module",
+    ),
     "none": ("\n\ndef model():\n    pass\n", r"model.py:3: model\(\) returns None, not a torch.nn.Module"),
+    "installed": (
+        "from transformers import MptConfig\n"
+        "def model():\n    return MptConfig(attn_config={'clip_qkv': 8})\n",
+        r"model.py:3: model\(\) failed: StrictDataclassFieldValidationError: Validation error for field"
+        r" 'clip_qkv': TypeError: Field 'clip_qkv' with value 8 doesn't match",
+    ),
     "class": (
         "from torch import nn\ndef model():\n    return nn.Linear\n",
         r"model.py:2: model\(\) returns the class Linear, not a torch.nn.Module",
@@ -41,7 +50,7 @@ CASES = {
     "not a function": ("model = 3\n", r"model.py: model\(\) failed: TypeError: 'int' object is not callable"),
     "names": (
         "from torch import nn\ndef model():\n    return nn.Linear(1, 1)\ndef weight_names():\n    return 3\n",
-        r"model.py:4: weight_names\(\) returns a int, not a dict of texts",
+        r"model.py:4: weight_names\(\) returns an object of type int, not a dict of texts",
     ),
     "names of numbers": (
         "from torch import nn\ndef model():\n    return nn.Linear(1, 1)\n"

@@ -13,7 +13,6 @@ from transformers import GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausa
 from stbuild.errors import StbuildError
 from stbuild.frontend.builder import describe
 from stbuild.frontend.context import check_context
-from stbuild.frontend.float_weights import weights_of
 from stbuild.frontend.lower import _operator
 from stbuild.frontend.model_graph import decode_graph
 from stbuild.frontend.values import BASE, Expr, PositionProduct, Statistic, Vec
@@ -23,6 +22,7 @@ from stbuild.passes.numerics import FixNumerics
 from stbuild.passes.pipeline import plan
 from stbuild.passes.sizes import SizeOverrides
 from tests.accelerator import platform
+from tests.module_weights import weights_of
 
 CONTEXT = 64
 

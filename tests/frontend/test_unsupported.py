@@ -13,7 +13,7 @@ from torch import nn
 
 from stbuild.errors import StbuildError
 from stbuild.frontend.checkpoint import open_weights
-from stbuild.frontend.hollow import hollow_parameters
+from stbuild.frontend.meta_parameters import parameters_on_meta
 from stbuild.frontend.model_graph import decode_graph
 from stbuild.frontend.unsupported import refuse_model
 from stbuild.ir.graph import Graph
@@ -48,7 +48,7 @@ def graph() -> Graph:
 @pytest.mark.parametrize("name", MODELS)
 def test_a_kind_of_model_is_refused_before_it_is_traced(name: str) -> None:
     config, sizes, sentence = MODELS[name]
-    with hollow_parameters():
+    with parameters_on_meta():
         model = getattr(transformers, name)(getattr(transformers, config)(**sizes))
     with pytest.raises(StbuildError, match=re.escape(f"{name} is {sentence}")):
         refuse_model(model)

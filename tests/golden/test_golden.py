@@ -4,7 +4,6 @@ from pathlib import Path
 
 import pytest
 
-from stbuild.frontend.float_weights import ModuleWeights
 from stbuild.frontend.weights import index_of, uses_of
 from stbuild.ir.graph import Graph
 from stbuild.ir.printer import graph_text
@@ -15,6 +14,7 @@ from tests.accelerator import platform
 from tests.golden.designs import Planned, project_graph, traced
 from tests.golden_fixture import Golden
 from tests.models import decoder, tiny_llama
+from tests.module_weights import ModuleWeights
 from tests.toolchain.installation import card_data
 from tests.toolchain.mock_vitis.connectivity import check
 from tests.toolchain.mock_vitis.kernels import described

@@ -1,5 +1,6 @@
 """Random graphs with seeded numbers: planned for a card, or all the way to an emulated one."""
 
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -21,12 +22,11 @@ def planned(graph: Graph, card: str = "u55c", overrides: SizeOverrides = DEFAULT
     return plan(fixed, index_of(fixed, _weights(fixed)), platform(card), overrides)
 
 
-def emulated(graph: Graph, folder: Path, overrides: SizeOverrides = DEFAULT) -> Accelerator:
-    """The graph on an emulated card that keeps traces."""
+def emulated(graph: Graph, folder: Path, *, strict: bool = False) -> Accelerator:
+    """The graph on an emulated card that keeps traces, perhaps in the strict mode."""
     fixed = FixNumerics()(graph)
-    return accelerate_graph(
-        fixed, _weights(fixed), _tables(graph), folder, compiler=traced_image, overrides=overrides
-    )
+    compiler = partial(traced_image, strict=strict)
+    return accelerate_graph(fixed, _weights(fixed), _tables(graph), folder, compiler=compiler)
 
 
 def _weights(fixed: Graph) -> SyntheticWeights:

@@ -66,23 +66,23 @@ def random_graph(seed: int, sizes: Sizes = ANY) -> Graph:
     parts = range(random.choice((1, 1, 2, 3)))
     blocks += [_layers(random, f"part_{number}", width, carried, sizes) for number in parts]
     blocks.append(_head(random, width, carried))
-    rotary = random.choice((8, 16))
-    tables = (PositionTable(name="rotary", width=2 * rotary),) if _rotates(blocks, rotary) else ()
-    return Graph(name="drawn", vocab_size=VOCABULARY, context=CONTEXT, blocks=tuple(blocks), tables=tables)
+    rotary, rows = random.choice((8, 16)), random.choice((1, 2))
+    rotates = any(isinstance(op, Rotary) for block in blocks for op in block.ops)
+    tables = (PositionTable(name="rotary", width=2 * rotary * rows),) if rotates else ()
+    shared = tuple(_sharing_a_table(block, random, rotary, rows) for block in blocks)
+    return Graph(name="drawn", vocab_size=VOCABULARY, context=CONTEXT, blocks=shared, tables=tables)
 
 
-def _rotates(blocks: list[Block], rotary_dim: int) -> bool:
-    """Whether any op rotates; all then rotate `rotary_dim` elements, since they share a table."""
-    found = False
-    for number, block in enumerate(blocks):
-        ops = tuple(_with_dim(op, rotary_dim) for op in block.ops)
-        found = found or any(isinstance(op, Rotary) for op in ops)
-        blocks[number] = replace(block, ops=ops)
-    return found
+def _sharing_a_table(block: Block, random: Random, rotary_dim: int, rows: int) -> Block:
+    """All ops that rotate share a table for `rotary_dim` elements; of several rows each run has its own."""
 
+    def shared(op: Op) -> Op:
+        if not isinstance(op, Rotary):
+            return op
+        chosen = tuple(random.randrange(rows) for _ in range(block.count)) if rows > 1 else ()
+        return replace(op, rotary_dim=rotary_dim, rows=chosen)
 
-def _with_dim(op: Op, rotary_dim: int) -> Op:
-    return replace(op, rotary_dim=rotary_dim) if isinstance(op, Rotary) else op
+    return replace(block, ops=tuple(map(shared, block.ops)))
 
 
 @dataclass(kw_only=True)

@@ -1,14 +1,17 @@
 """FIFOs that are too shallow are deepened as far as somebody needs it; what hangs anyway is refused."""
 
+import re
 from dataclasses import replace
 
 import pytest
 
 from stbuild.errors import StbuildError
 from stbuild.ir.design import Design, Sizes, Stream, StreamKind
-from stbuild.ir.program import Launch, Words, words_of_program
+from stbuild.ir.program import Launch, Repeat, Words, Write, reads, words_of_program
+from stbuild.network.network import Network
 from stbuild.network.network import network_of as processes_of
-from stbuild.passes.deadlocks import ProveFifos, launches
+from stbuild.network.runner import Runner
+from stbuild.passes.deadlocks import ProveFifos, launches, without_hang
 from stbuild.passes.pipeline import plan_engines
 from tests.accelerator import platform
 from tests.passes.designs import design_of, graph_of, index_of
@@ -51,9 +54,43 @@ def test_processes_that_wait_for_each_other_whatever_the_fifos_hold_are_named() 
     (loop,) = (s for s in design.streams if s.kind is StreamKind.LOOP)
     head = design.process(loop.sink)
     swapped = tuple(replace(p, reads=p.reads[::-1]) if p.name == head.name else p for p in design.processes)
-    with pytest.raises(StbuildError, match="hangs in a launch of 4 tokens from position 0") as caught:
+    with pytest.raises(StbuildError) as caught:
         PROVE(replace(design, processes=swapped))
-    assert f"{head.name} waits to read {loop.name}" in caught.value.message
+    sentence, *cycle = caught.value.message.splitlines()
+    assert sentence == (
+        "small hangs in a launch of 4 tokens from position 0, and deeper FIFOs do not help: these processes"
+        " wait for each other"
+    )
+    assert f"  {head.name} waits to read {loop.name} (depth {loop.depth}, fill 0, empty)" in cycle
+    source = {s.name: s.source for s in design.streams}
+    waits = [
+        re.fullmatch(r"  ([\w.]+) waits to read ([\w.]+) \(depth \d+, fill 0, empty\)", line)
+        for line in cycle
+    ]
+    for wait, following in zip(waits, (*waits[1:], waits[0]), strict=True):
+        assert wait is not None and following is not None, cycle
+        giver, _, _ = following[1].partition(".")  # a process of a compute unit has the unit's name in front
+        assert source.get(wait[2], wait[2].partition(".")[0]) == giver, wait[0]
+
+
+def test_a_full_fifo_that_is_none_of_the_design_s_is_not_deepened_but_named() -> None:
+    """What lies within a compute unit is fixed by its C++."""
+    early = Network(
+        programs={
+            "fork": (Repeat(10, (Write(("early", "late")),)),),
+            "join": (reads("late", 10), reads("early", 10)),
+        },
+        depths={"early": 4, "late": 2},
+        loops={},
+    )
+    launch = Launch(tokens=1, position=3, head=True)
+    with pytest.raises(StbuildError, match="small hangs in a launch of 1 token from position 3, ") as caught:
+        without_hang(design_of(Variant()), launch, Runner(early))
+    assert caught.value.exit_code == 1
+    assert caught.value.message.splitlines()[1:] == [
+        "  fork waits to write early (depth 4, fill 4, full)",
+        "  join waits to read late (depth 2, fill 0, empty)",
+    ]
 
 
 def test_fifos_beyond_the_card_are_refused_by_the_deepest() -> None:

@@ -42,7 +42,7 @@ def test_a_depth_that_hangs_is_named_with_the_cycle() -> None:
         planned({residual(): 1})
     assert refused.value.exit_code == 2
     assert refused.value.message.startswith(
-        f"depths: with 1 words in {residual()} small hangs in a launch of 4 "
+        f"depths: with 1 word in {residual()} small hangs in a launch of 4 "
     )
     assert f"waits to write {residual()} (depth 1, fill 1, full)" in refused.value.message
     assert refused.value.hint == f"give {residual()} more words, or leave it to the compiler"

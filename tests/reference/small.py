@@ -26,8 +26,8 @@ from stbuild.ops.position_embed import PositionEmbed
 from stbuild.ops.rotary import Rotary
 from stbuild.ops.slice import Slice
 from stbuild.passes.numerics import FixNumerics
-from stbuild.reference.floats import FloatReference
 from stbuild.reference.interpreter import Reference
+from tests.reference.float_reference import FloatReference
 
 VOCAB, CONTEXT, LAYERS = 48, 32, 2
 

@@ -12,10 +12,10 @@ from stbuild.frontend.model_graph import decode_graph
 from stbuild.frontend.tokenizer_files import write_tokenizer
 from stbuild.passes.numerics import FixNumerics
 from stbuild.reference.accuracy import measure
-from stbuild.reference.floats import FloatReference
 from stbuild.reference.generate import generate
 from stbuild.reference.interpreter import Reference
 from tests.reference.conftest import PROJECT
+from tests.reference.float_reference import FloatReference
 from tests.reference.smollm2 import GgufTensors, rope_table, smollm2_graph
 
 CONTEXT = 256

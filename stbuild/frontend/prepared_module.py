@@ -1,8 +1,7 @@
 """A module of somebody else, made fit to be traced for a while; afterwards it is as it was."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -14,7 +13,7 @@ HALVES = (torch.float16, torch.bfloat16)
 
 
 @contextmanager
-def borrowed(module: nn.Module) -> Iterator[None]:
+def prepared_for_export(module: nn.Module) -> Iterator[None]:
     """`module` in evaluation mode, with buffers on the CPU, halves among them in float32.
 
     Tracing sets modes, attention and rotary buffers: the attributes of all modules and configurations come
@@ -41,7 +40,7 @@ def borrowed(module: nn.Module) -> Iterator[None]:
             config.__dict__.update(own)
 
 
-def _configs(attributes: dict[str, Any]) -> Iterator[PreTrainedConfig]:
+def _configs(attributes: Mapping[str, object]) -> Iterator[PreTrainedConfig]:
     """The configurations among the attributes, and those within them."""
     for value in attributes.values():
         if isinstance(value, PreTrainedConfig):

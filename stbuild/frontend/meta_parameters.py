@@ -2,14 +2,13 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 import torch
 from torch import nn
 
 
 @contextmanager
-def hollow_parameters() -> Iterator[None]:
+def parameters_on_meta() -> Iterator[None]:
     """While this is open, parameters of new modules go to the meta device; buffers stay where they are."""
     register = nn.Module.register_parameter
 
@@ -26,13 +25,13 @@ def hollow_parameters() -> Iterator[None]:
 
 
 @contextmanager
-def without_storage(model: nn.Module) -> Iterator[dict[str, str]]:
+def without_parameter_memory(model: nn.Module) -> Iterator[dict[str, str]]:
     """`model` with float32 CPU parameters that all share one element each; the old ones come back at the end.
 
     So nothing is computed or allocated while tracing, and no operation mixes devices. Gives the
     canonical name of every parameter name: tied parameters share the first.
     """
-    own: list[tuple[dict[str, Any], str, nn.Parameter]] = []
+    own: list[tuple[dict[str, nn.Parameter | None], str, nn.Parameter]] = []
     names: dict[str, str] = {}
     swapped: dict[int, nn.Parameter] = {}
     first: dict[int, str] = {}

@@ -42,7 +42,7 @@ class SharedMatrices:
         """All are there, or none will come any more."""
         self._done.set()
 
-    def get(self, name: str, maker: "Apart[Any]") -> Tensor:
+    def get(self, name: str, maker: "ForkedProcess[Any]") -> Tensor:
         """A matrix, once all are there."""
         while not self._done.wait(POLL_S):
             if not maker.is_alive:
@@ -50,7 +50,7 @@ class SharedMatrices:
         return self._places[name]
 
 
-class Apart(Generic[Result]):
+class ForkedProcess(Generic[Result]):
     """While it is open, a forked process computes `job`, with one thread: OpenMP's do not survive a fork."""
 
     def __init__(self, job: Callable[[], Result]) -> None:
@@ -59,7 +59,7 @@ class Apart(Generic[Result]):
         self._process.start()
         there.close()
 
-    def __enter__(self) -> "Apart[Result]":
+    def __enter__(self) -> "ForkedProcess[Result]":
         return self
 
     def __exit__(

@@ -12,7 +12,7 @@ from stbuild.ir.op import Op
 from stbuild.reference.dual_run import Sample
 
 SAME = 1e-4
-"""Fingerprints this near, relative to the vector's length, are those of one value."""
+"""Fingerprints that differ by less, relative to the vector's length, are those of one value."""
 
 Fingerprint = tuple[float, ...]
 """A tensor's length and its products with random vectors."""
@@ -20,7 +20,7 @@ PRODUCTS = 4
 
 
 @dataclass(frozen=True, kw_only=True)
-class Made:
+class OpValue:
     """One op of one run and what tells its value from others."""
 
     block: str
@@ -28,7 +28,7 @@ class Made:
     op: Op
     reads: tuple[int, ...]
     elements: int
-    print: Fingerprint
+    fingerprint: Fingerprint
 
 
 @dataclass(kw_only=True)
@@ -51,9 +51,9 @@ class ModelValues:
                 if all(map(math.isfinite, found)):
                     self.known.setdefault(tensor.numel(), []).append(found)
 
-    def has(self, made: Made) -> bool:
-        """True if one of the tensors has the elements of `made`."""
-        return any(_same(made.print, other) for other in self.known.get(made.elements, ()))
+    def has(self, value: OpValue) -> bool:
+        """True if one of the tensors has its elements."""
+        return any(_same(value.fingerprint, other) for other in self.known.get(value.elements, ()))
 
 
 @dataclass(kw_only=True)
@@ -62,7 +62,7 @@ class GraphValues:
 
     prompt: int
     sizes: tuple[int, ...]
-    made: list[Made] = field(default_factory=list)
+    made: list[OpValue] = field(default_factory=list)
     _at: dict[str, int] = field(default_factory=dict)
     _flow: tuple[int, ...] = ()
     _place: tuple[str, int] = ("", 0)
@@ -76,12 +76,12 @@ class GraphValues:
         self._at[sample.op.name] = len(self.made)
         value = torch.split(sample.floats, list(self.sizes))[self.prompt]
         reads = tuple(self._at[name] for name in sample.op.operands)
-        self.made.append(Made(block=sample.block.name, run=sample.run, op=sample.op, reads=reads,
-                              elements=value.numel(), print=fingerprint(value)))  # fmt: skip
+        self.made.append(OpValue(block=sample.block.name, run=sample.run, op=sample.op, reads=reads,
+                              elements=value.numel(), fingerprint=fingerprint(value)))  # fmt: skip
         if all(name in self._at for name in sample.block.outputs):
             self._flow = tuple(self._at[name] for name in sample.block.outputs)
 
-    def first_strange(self, model: ModelValues) -> Made | None:
+    def first_difference(self, model: ModelValues) -> OpValue | None:
         """The first op whose value the model does not have, nor any value that is made from it.
 
         A graph may split what the model does in one step: a value in between is known by what follows.
