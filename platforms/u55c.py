@@ -24,8 +24,8 @@ ROUTED = (
 )
 BUILD = "U55C build artefacts, github.com/omsheladia/attention_score_u55c@b3e00e4 (Vitis 2022.2)"
 ADAPTER = (
-    "half of a whole routed kernel with two 512-bit ports (causal_mask: 3,407 LUT, 5,341 FF, 16.5 BRAM), an upper "
-    "bound; HLS's own estimate was 8,001 LUT a port; github.com/omsheladia/attention_score_u55c@b3e00e4"
+    "half of a whole routed kernel with two 512-bit ports (causal_mask: 3,407 LUT, 5,341 FF, 16.5 BRAM), so "
+    "an upper bound; HLS's own estimate was 8,001 LUT; github.com/omsheladia/attention_score_u55c@b3e00e4"
 )
 UG1393 = "AMD UG1393 2023.1, HBM Configuration and Use"
 PG276 = "AMD PG276, as quoted in public material: 128 clocks of 900 MHz across the switch, page closed"
