@@ -68,6 +68,7 @@ def _limits(platform: Platform, fit: Fit) -> Iterator[str]:
         f"used of what may be ({100 * limits.share:.0f} % of what the shell leaves, "
         f"{100 * limits.dsp_share:.0f} % of DSP)"
     )
+    yield f"  what it leaves: {platform.slrs[0].source_of('available').text}"
     for place in dict.fromkeys(use.place for use in fit.uses):
         uses = [use for use in fit.uses if use.place == place]
         yield f"  {place:8} " + "  ".join(

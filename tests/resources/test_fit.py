@@ -155,6 +155,7 @@ def test_the_report_says_what_and_how_sure() -> None:
     over = replace(fit, uses=(*fit.uses, Use(place="SLR1", resource="URAM", used=300, limit=200)))
     text = resource_report(design.name, U55C, over, rows)
     assert "modelled" in text
+    assert U55C.slrs[0].source_of("available").text in text
     assert "would not fit the card: URAM of SLR1: 300 of 200 (modelled)" in text
     assert "50 % too much" in text
     data = resource_data(over, rows)
@@ -170,3 +171,7 @@ def test_a_design_that_is_refused_says_what_would_fit(monkeypatch: pytest.Monkey
     with pytest.raises(Exception, match=r"would not fit the card: LUT of SLR0") as refused:
         judge_fit(graph, index_of(graph), with_limits(0.001, 0.88), design)
     assert str(getattr(refused.value, "hint", "")).startswith("no choice of channels, lanes")
+
+
+def test_the_figures_of_a_u280_are_said_to_be_those_of_an_older_shell() -> None:
+    assert "OLDER shell" in platform("u280").slrs[0].source_of("available").text
