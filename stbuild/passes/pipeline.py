@@ -13,7 +13,7 @@ from stbuild.passes.place import PlaceMemory
 from stbuild.passes.place_kernels import PlaceKernels
 from stbuild.passes.segments import FormKernels
 from stbuild.passes.set_depths import SetDepths
-from stbuild.passes.sizes import NO_OVERRIDES, SizeOverrides, choose_engine, choose_sizes
+from stbuild.passes.sizes import SizeOverrides, choose_engine, choose_sizes
 from stbuild.platform import Platform
 
 Pass = Callable[[Design], Design]
@@ -33,12 +33,20 @@ def design_passes(platform: Platform, depths: Mapping[str, int] | None = None) -
     )
 
 
-def plan(graph: Graph, index: WeightIndex, platform: Platform, overrides: SizeOverrides) -> Design:
+def plan(
+    graph: Graph,
+    index: WeightIndex,
+    platform: Platform,
+    overrides: SizeOverrides,
+    depths: Mapping[str, int] | None = None,
+) -> Design:
     """The design of `graph` (after the numerics pass) with the weights of `index` on `platform`.
 
-    Raises StbuildError when a weight is missing, or the model does not fit the card.
+    `depths` are words of FIFOs by the names of their streams. Raises StbuildError when a weight is missing, or
+    the model does not fit the card's memory.
     """
-    return plan_engines(graph, index, platform, (choose_engine(platform, overrides),), overrides)
+    engine = choose_engine(platform, overrides)
+    return plan_engines(graph, index, platform, (engine,), clock_mhz=overrides.clock_mhz, depths=depths)
 
 
 def plan_engines(
@@ -46,11 +54,13 @@ def plan_engines(
     index: WeightIndex,
     platform: Platform,
     engines: tuple[Engine, ...],
-    overrides: SizeOverrides = NO_OVERRIDES,
+    *,
+    clock_mhz: int = 0,
+    depths: Mapping[str, int] | None = None,
 ) -> Design:
     """The same on engines that are given."""
-    sizes = choose_sizes(graph, platform, engines, overrides.clock_mhz)
+    sizes = choose_sizes(graph, platform, engines, clock_mhz)
     design = build_network(graph, index, sizes, engines, platform.name)
-    for step in design_passes(platform, overrides.depths):
+    for step in design_passes(platform, depths):
         design = step(design)
     return design

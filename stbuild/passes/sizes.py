@@ -1,7 +1,6 @@
 """The sizes of the machine: channels, lanes, tokens at once, from what the card has."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from stbuild.errors import StbuildError
 from stbuild.ir.design import Engine, Sizes
@@ -24,11 +23,6 @@ class SizeOverrides:
     chunk: int = 0
     token_lanes: int = 0
     clock_mhz: int = 0
-    depths: Mapping[str, int] = field(default_factory=dict)
-    """Words of FIFOs by the names of their streams."""
-
-
-NO_OVERRIDES = SizeOverrides()
 
 
 def choose_engine(platform: Platform, overrides: SizeOverrides) -> Engine:

@@ -98,7 +98,7 @@ def _largest(rows: tuple[Row, ...], platform: Platform) -> dict[str, Fabric]:
     available = platform.available
 
     def share(row: Row) -> float:
-        return max(getattr(row.cost, f) / max(getattr(available, f), 1) for f in RESOURCES)
+        return max(float(getattr(row.cost, f)) / max(getattr(available, f), 1) for f in RESOURCES)
 
     processes = [row for row in rows if row.kind is RowKind.PROCESS]
     largest = sorted(processes, key=share, reverse=True)[:LARGEST]

@@ -43,10 +43,10 @@ class Partition(Step[F]):
             chunk=self.chunk,
             token_lanes=self.token_lanes,
             clock_mhz=self.clock_mhz,
-            depths={stream: int(words) for stream, _, words in (d.rpartition("=") for d in self.depths)},
         )
         index = serde.read(WeightIndex, self.index)
-        design = plan(graph, index, self.platform, overrides)
+        depths = {stream: int(words) for stream, _, words in (d.rpartition("=") for d in self.depths)}
+        design = plan(graph, index, self.platform, overrides, depths)
         judged = judge_fit(graph, index, self.platform, design)
         serde.write(self.graph, graph)
         serde.write(self.design, design)

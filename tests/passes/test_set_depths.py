@@ -18,8 +18,8 @@ USUAL = design_of(Variant())
 
 def planned(depths: dict[str, int], clock_mhz: int = 0) -> Design:
     """The small design with these depths."""
-    sizes = SizeOverrides(channels=4, lanes=2, chunk=4, depths=depths, clock_mhz=clock_mhz)
-    return plan(GRAPH, index_of(GRAPH), platform("u55c"), sizes)
+    sizes = SizeOverrides(channels=4, lanes=2, chunk=4, clock_mhz=clock_mhz)
+    return plan(GRAPH, index_of(GRAPH), platform("u55c"), sizes, depths)
 
 
 def residual() -> str:
