@@ -42,8 +42,8 @@ def plan(
 ) -> Design:
     """The design of `graph` (after the numerics pass) with the weights of `index` on `platform`.
 
-    `depths` are words of FIFOs by the names of their streams. Raises StbuildError when a weight is missing, or
-    the model does not fit the card's memory.
+    `depths` are words of FIFOs by the names of their streams. Raises StbuildError when a weight is missing,
+    or the model does not fit the card's memory.
     """
     engine = choose_engine(platform, overrides)
     return plan_engines(graph, index, platform, (engine,), clock_mhz=overrides.clock_mhz, depths=depths)
