@@ -26,13 +26,12 @@ def deploy(ctx: Context[Deploy]) -> DeployInfo:
             index=link.hls.partition.weights.index,
             records=smoke.run,
             expected=ctx.attrs.reference.expected,
-            floats=ctx.attrs.check.summary,
-            resources=link.hls.partition.resources,
+            verdict=ctx.attrs.check.verdict,
             link_report=link.report,
             bundle=f"{ctx.label.package}:xclbin",
             report=report,
             summary=summary,
         )
     )
-    ctx.summary(summary, smoke.measured)
+    ctx.summary(summary, ctx.attrs.check.summary, link.hls.partition.summary, smoke.measured)
     return DeployInfo(report=report, summary=summary)

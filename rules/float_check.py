@@ -20,6 +20,7 @@ def float_check(ctx: Context[FloatCheck]) -> FloatCheckInfo:
     """Fails with the first op that differs when the graph is not the model, or the integers not the graph."""
     trace, weights = ctx.attrs.trace, ctx.attrs.weights
     report, summary = ctx.output("report.txt"), ctx.output("summary.json")
+    verdict = ctx.output("verdict.txt")
     ctx.runnable(("cat", report))
     ctx.summary(summary)
     ctx.step(
@@ -35,8 +36,9 @@ def float_check(ctx: Context[FloatCheck]) -> FloatCheckInfo:
             tokenizer=weights.tokenizer,
             report=report,
             summary=summary,
+            verdict=verdict,
         ),
         inputs=trace.srcs,
         resources=Resources(cpu=2, memory_mb=6000),
     )
-    return FloatCheckInfo(report=report, summary=summary)
+    return FloatCheckInfo(report=report, summary=summary, verdict=verdict)

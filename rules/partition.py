@@ -32,6 +32,7 @@ def partition(ctx: Context[Partition]) -> PartitionInfo:
     _check(ctx)
     graph, design, report = ctx.output("graph.json"), ctx.output("design.json"), ctx.output("report.txt")
     resources, area = ctx.output("resources.json"), ctx.output("resources.txt")
+    summary = ctx.output("summary.json")
     ctx.step(
         PartitionStep(
             traced=attrs.trace.graph,
@@ -49,14 +50,17 @@ def partition(ctx: Context[Partition]) -> PartitionInfo:
             report=report,
             resources=resources,
             area=area,
+            summary=summary,
         )
     )
+    ctx.summary(summary)
     return PartitionInfo(
         graph=graph,
         design=design,
         report=report,
         resources=resources,
         area=area,
+        summary=summary,
         trace=attrs.trace,
         weights=attrs.weights,
     )

@@ -2,10 +2,14 @@
 
 from dataclasses import dataclass
 
-from stbuild.api import Context, Resources, rule
+from stbuild.api import Context, Policy, Resources, rule
 from stbuild.providers import BundleInfo, SmokeInfo
 from stbuild.steps.prompts import Prompts, SmokePrompts
 from stbuild.steps.smoke import Smoke
+
+XRT_VARIABLES = ("XILINX_XRT", "XILINX_VITIS", "LD_LIBRARY_PATH")
+XRT_FOLDERS = ("/opt/xilinx", "/sys")
+"""Where AMD's packages put XRT, and where the kernel's driver shows its cards."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,9 +27,11 @@ class SmokeRun:
 
 @rule
 def smoke_run(ctx: Context[SmokeRun]) -> SmokeInfo:
-    """The device is the emulated card, whatever the target, so the answer is cached like any other."""
+    """The target's toolchain says what it runs on: the emulated card, or a card, which is asked each time."""
     attrs = ctx.attrs
     _check(ctx)
+    toolchain, device = ctx.toolchain(), _device(ctx)
+    emulated = toolchain.device_model if device != "native" else None
     plan = attrs.bundle.link.hls.partition
     wanted = SmokePrompts(
         texts=attrs.prompts,
@@ -46,10 +52,39 @@ def smoke_run(ctx: Context[SmokeRun]) -> SmokeInfo:
             records=run,
             tokens=tokens,
             measured=measured,
+            device=device,
+            model=emulated(ctx) if emulated else None,
         ),
-        resources=Resources(cpu=1, memory_mb=8000),
+        policy=_policy(device, on_card=toolchain.on_card),
     )
     return SmokeInfo(run=run, tokens=tokens, measured=measured, bundle=attrs.bundle)
+
+
+def _device(ctx: Context[SmokeRun]) -> str:
+    """What the target's image runs on: a card that is there as the workspace or the build chooses it."""
+    toolchain = ctx.toolchain()
+    if not toolchain.on_card:
+        return "xrt:0" if toolchain.device == "xrt" else "native"
+    if ctx.device and ctx.device != "native" and not ctx.device.startswith("xrt:"):
+        ctx.fail(
+            f"[tool.stbuild] device takes native or a card, got {ctx.device!r}",
+            hint="`stbuild devices` lists what there is, such as xrt:0",
+        )
+    return ctx.device or "xrt"
+
+
+def _policy(device: str, *, on_card: bool) -> Policy:
+    """An emulated card's answer is cached; a card is asked each time, by one action at a time."""
+    if device == "native":
+        return Policy(resources=Resources(cpu=1, memory_mb=8000))
+    return Policy(
+        resources=Resources(cpu=1, memory_mb=8000, named=(("card", 1),) if on_card else ()),
+        cacheable=not on_card,
+        network=True,
+        pass_env=XRT_VARIABLES,
+        reads=XRT_FOLDERS,
+        writes=("/tmp",),
+    )
 
 
 def _check(ctx: Context[SmokeRun]) -> None:

@@ -46,6 +46,7 @@ def xclbin_package(ctx: Context[XclbinPackage]) -> BundleInfo:
             platform=ctx.platform,
             target=ctx.toolchain().name,
             system=ctx.attrs.system,
+            cpu=ctx.cpu,
             image=link.image,
             xclbin=link.xclbin,
             link_report=link.report,

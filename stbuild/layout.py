@@ -10,6 +10,8 @@ STATE_DIR = ".stbuild"
 PLUGIN_KINDS = ("rules", "platforms", "targets")
 DEFAULT_PLATFORM = "u55c"
 DEFAULT_TARGET = "sw_emu"
+NATIVE_CPU = "native"
+"""Code of the host is made for the processor that builds it."""
 
 
 def package_root() -> Path:
@@ -50,6 +52,6 @@ def state_dir(root: Path) -> Path:
     return out_dir(root) / STATE_DIR
 
 
-def configuration_dir(platform: str, target: str) -> str:
+def configuration_dir(platform: str, target: str, cpu: str = NATIVE_CPU) -> str:
     """The name, below `stbuild-out`, of one configuration's folder."""
-    return f"{platform}-{target}"
+    return f"{platform}-{target}" if cpu == NATIVE_CPU else f"{platform}-{target}-{cpu}"

@@ -37,13 +37,15 @@ class WeightsInfo:
 @dataclass(frozen=True, kw_only=True)
 class PartitionInfo:
     """The graph in fixed point, the design for a platform, and the design in words; what it takes of the
-    card with the judgement whether it fits (`resources`), and the same to read (`area`)."""
+    card with the judgement whether it fits (`resources`), and the same to read (`area`) and in
+    a line (`summary`)."""
 
     graph: File
     design: File
     report: File
     resources: File
     area: File
+    summary: File
     trace: TraceInfo
     weights: WeightsInfo
 
@@ -115,10 +117,14 @@ class ReferenceInfo:
 
 @dataclass(frozen=True, kw_only=True)
 class FloatCheckInfo:
-    """What the comparison with the model itself found, to read, and its closing line."""
+    """What the comparison with the model itself found, to read, and its closing line.
+
+    Both have figures in floats, whose last digits depend on the processor; `verdict` tells that it passed.
+    """
 
     report: File
     summary: File
+    verdict: File
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,9 +8,11 @@ from stbuild.errors import StbuildError
 
 if TYPE_CHECKING:
     from stbuild.api import Context
+    from stbuild.engine.graph.artifact import File
     from stbuild.providers import HlsInfo, KernelsInfo, LinkInfo
 
     Compile = Callable[[Context[Any], HlsInfo, tuple[str, ...]], KernelsInfo]
+    Program = Callable[[Context[Any]], File]
     Link = Callable[[Context[Any], KernelsInfo, tuple[str, ...]], LinkInfo]
 
 
@@ -22,13 +24,22 @@ class Toolchain:
     (memory, time, licences), the identity of their tools, and the actions that read and judge the reports.
     They refuse, by `ctx.fail`, a machine on which the tools are missing or do not fit the platform. The
     macros of C++ that both take are those of the emulator, such as `STB_TIMED=1`.
-    `on_card` tells whether the image is for hardware, of which there is a timing report.
+    `device` is what an image runs on: `native`, in the process that opens it, or `xrt`, through the Xilinx
+    Runtime. `on_card` tells whether the image is for hardware, of which there is a timing report, and which
+    is asked each time; the answers of others are cached. `device_model` compiles the program that serves XRT
+    where the image is emulated.
     """
 
     name: str
     compile: "Compile"
     link: "Link"
     on_card: bool = False
+    device: str = "native"
+    device_model: "Program | None" = None
+
+    def __post_init__(self) -> None:
+        if self.device not in ("native", "xrt"):
+            raise ValueError(f"device takes native or xrt, got {self.device!r}")
 
 
 def check_toolchain(value: Any, name: str) -> Toolchain:

@@ -26,7 +26,7 @@ ALLOWED: dict[str, set[str]] = {
     "pack": {"ir", "ops", "errors"},
     "codegen": {"ir", "ops", "platform", "errors"},
     "timing": {"ir", "platform", "errors"},
-    "toolchain": {"platform", "errors", "api", "providers", "package", "step"},
+    "toolchain": {"platform", "errors", "layout", "api", "providers", "package", "step"},
     "runtime": {"package", "errors", "layout"},
     "engine": {"errors", "layout", "platform", "target", "step"},
     "chain": {
@@ -41,8 +41,20 @@ ALLOWED: dict[str, set[str]] = {
     "api": {"engine", "platform", "target", "providers", "errors"},
     "console": {"errors", "engine"},
     "library": {"engine", "console", "frontend", "runtime", "package", "errors", "layout"},
+    "publish": {"library", "engine", "runtime", "package", "errors", "layout"},
     "nightly": {"library", "engine", "runtime", "package", "errors", "layout"},
-    "cli": {"nightly", "library", "engine", "console", "api", "errors", "layout", "runtime", "toolchain"},
+    "cli": {
+        "nightly",
+        "publish",
+        "library",
+        "engine",
+        "console",
+        "api",
+        "errors",
+        "layout",
+        "runtime",
+        "toolchain",
+    },
     "__main__": {"engine", "cli"},
 }
 """What each part of stbuild may import of the others."""

@@ -29,8 +29,8 @@ SCALAR_BYTES = 4
 
 
 def manifest_of(
-    design: Design, index: WeightIndex, platform: Platform, *, target: str, system: str, clock_mhz: float,
-    memory: Path, tokenizer: Path,
+    design: Design, index: WeightIndex, platform: Platform, *, target: str, system: str, cpu: str,
+    clock_mhz: float, memory: Path, tokenizer: Path,
 ) -> Manifest:  # fmt: skip
     """What the bundle says of itself; `memory` and `tokenizer` are the folders of its files."""
     return Manifest(
@@ -41,7 +41,7 @@ def manifest_of(
         xclbin=f"{design.name}.xclbin",
         model=_model(design, index, tokenizer, system),
         arguments=tuple(_arguments(design, memory)),
-        cpu_flags=cpu_flags(),
+        cpu_flags=cpu_flags(cpu),
         clock_mhz=clock_mhz,
     )
 

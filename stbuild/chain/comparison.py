@@ -44,7 +44,7 @@ def report_lines(seen: Sequence[Record], check: str, link: LinkReport | None) ->
     if link is None:
         yield "Nothing here has met Vitis or a card."
     else:
-        yield f"The image was linked by {link.tool}; it ran in this process, not on a card."
+        yield f"The image was linked by {link.tool}; it ran on: {seen[0].device}."
         yield from (each.place_line for each in link.places)
         yield from link.missed
     for number, record in enumerate(seen):

@@ -19,6 +19,8 @@ class Record:
     hidden: dict[str, tuple[tuple[str, ...], ...]]
     logits: tuple[str, ...]
     text: str = ""
+    device: str = ""
+    """What made it, for a person; of the reference it is empty."""
 
 
 @dataclass(frozen=True, kw_only=True)

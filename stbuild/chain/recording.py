@@ -37,10 +37,10 @@ def records_of(
     recorder = Recorder(device.taps, [tap.stream for tap in taps]) if device.taps else None
     for prompt in prompts:
         run = run_prompt(device, bundle.manifest.model, prompt, new_tokens, recorder)
-        yield run, _record(run, taps, design, bundle)
+        yield run, _record(run, taps, design, bundle, device.description)
 
 
-def measured(runs: Sequence[SmokeRun], platform: str) -> Measured:
+def measured(runs: Sequence[SmokeRun], description: str) -> Measured:
     """What the clock said to these runs."""
     times = tuple(
         PromptTime(
@@ -52,8 +52,9 @@ def measured(runs: Sequence[SmokeRun], platform: str) -> Measured:
     )
     seconds = sum(time.decode_seconds for time in times)
     rate = sum(time.decode_steps for time in times) / seconds if seconds else 0.0
-    where = f"the emulated {platform} when it last ran (this host, g++)"
-    return Measured(speed=f"{rate:.1f} tok/s decode, measured on {where}", prompts=times)
+    return Measured(
+        speed=f"{rate:.1f} tok/s decode, measured on the {description} when it last ran", prompts=times
+    )
 
 
 def hidden_streams(design: Design) -> Iterator[HiddenStream]:
@@ -67,7 +68,9 @@ def hidden_streams(design: Design) -> Iterator[HiddenStream]:
             )
 
 
-def _record(run: SmokeRun, taps: tuple[HiddenStream, ...], design: Design, bundle: Bundle) -> Record:
+def _record(
+    run: SmokeRun, taps: tuple[HiddenStream, ...], design: Design, bundle: Bundle, description: str
+) -> Record:
     text = ""
     if bundle.text_file(TOKENIZER) is not None:
         text = load_text_side(bundle).tokenizer.decode(run.tokens)
@@ -79,6 +82,7 @@ def _record(run: SmokeRun, taps: tuple[HiddenStream, ...], design: Design, bundl
         },
         logits=tuple(digest(row) for row in run.logits),
         text=text,
+        device=description,
     )
 
 

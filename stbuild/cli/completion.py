@@ -24,6 +24,8 @@ _FISH = """complete -c stbuild -f -a '(stbuild completion words 2>/dev/null)'
 _OPTIONS = (
     "--platform",
     "--target",
+    "--cpu",
+    "--key",
     "--jobs",
     "--keep-going",
     "--keep-dirs",

@@ -12,6 +12,9 @@ COMMANDS = {
     "build": "make targets (the default: `stbuild LABEL` is `stbuild build LABEL`)",
     "run": "make a target and run it: stbuild run projects/x --prompt … (`-- --help` tells its options)",
     "test": "run test targets",
+    "publish": "build a project and store its bundle, signed, in a registry or a folder",
+    "fetch": "get a published bundle, once its signatures and digests hold",
+    "verify": "whether what is published, or was fetched, is what its publisher signed",
     "clean": "remove what was built; the cache stays",
     "query": "what depends on what, and which attributes targets have",
     "aquery": "the exact command, inputs and key of each action",
@@ -80,6 +83,9 @@ def add_graph_options(parser: argparse.ArgumentParser) -> None:
     """The options of every command that reads BUILD files."""
     parser.add_argument("--platform", help="the card, see `stbuild platforms`")
     parser.add_argument("--target", help="sw_emu (an emulated card, needs g++ only), hw_emu or hw")
+    parser.add_argument(
+        "--cpu", help="make host code for native (default) or for a baseline such as x86-64-v3"
+    )
     parser.add_argument(
         "--cache-dir", help="the cache of results (default: $STBUILD_CACHE, ~/.cache/stbuild)"
     )

@@ -28,7 +28,7 @@ def make_request(
 ) -> Request:
     """The request that the options and labels stand for."""
     patterns = tuple(pattern_of(workspace, text) for text in labels) or (_here(workspace),)
-    configuration = default_configuration(workspace, options.platform, options.target)
+    configuration = default_configuration(workspace, options.platform, options.target, options.cpu)
     overrides = [_override(text) for text in options.set]
     if options.weights:
         overrides += _weights(workspace, configuration, patterns, options.weights)

@@ -10,6 +10,7 @@ from importlib import import_module
 from types import ModuleType
 
 from stbuild.cli.build import build_and_tell, close
+from stbuild.cli.fetch import fetched
 from stbuild.cli.parser import add_build_options
 from stbuild.cli.request import cache_dir, display_of, listened_to, make_request, open_workspace
 from stbuild.engine.graph.artifact import File
@@ -17,18 +18,26 @@ from stbuild.engine.graph.label import Label, default_name
 from stbuild.engine.session import Session, session
 from stbuild.errors import StbuildError
 from stbuild.library.building import BUNDLE, bundle_of
+from stbuild.publish.reference import is_reference
 
 
 def declare(parser: argparse.ArgumentParser) -> None:
     """The arguments of this command; all others belong to the program."""
     parser.add_argument(
-        "label", nargs="?", metavar="LABEL", help="a project's folder, or a target that can run"
+        "label",
+        nargs="?",
+        metavar="LABEL",
+        help="a project's folder, a target that can run, or a publication: oci://…",
     )
+    parser.add_argument("--key", metavar="FILE", help="with oci://…: the publisher's public key")
     add_build_options(parser)
 
 
 def execute(options: argparse.Namespace) -> int:
-    """Build, let go of the workspace, run."""
+    """Build, let go of the workspace, run; or fetch, verify, run."""
+    if options.label and is_reference(options.label):
+        _commands().parse(list(options.rest))
+        return int(_commands().run(fetched(options.label, options.key).bundle, list(options.rest)))
     workspace = open_workspace()
     request = make_request(workspace, options, [options.label] if options.label else [])
     display = display_of(options)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from stbuild.engine.execution.build import Options, Report
+from stbuild.engine.execution.failure import Failure
 from stbuild.engine.graph.artifact import Tree
 from stbuild.engine.graph.graph import TargetNode
 from stbuild.engine.load.workspace import Workspace
@@ -58,6 +59,14 @@ def build(
         seconds=round(report.seconds, 3),
     )
     return report
+
+
+def failed(failure: Failure, workspace: Workspace) -> StbuildError:
+    """The sentence for a build that ended with this failure."""
+    line = failure.line.removeprefix("error: ")
+    what = f"{failure.label}: {failure.mnemonic} {failure.reason}"
+    hint = f"log: {workspace.root / failure.log}" if failure.log else failure.hint
+    return StbuildError(line or what, hint=hint, exit_code=1)
 
 
 def _why_stopped(error: BaseException) -> str:

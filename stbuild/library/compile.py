@@ -8,14 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Union
 
 from stbuild import layout
-from stbuild.engine.execution.failure import Failure
 from stbuild.engine.graph.label import Label, Pattern, default_name
 from stbuild.engine.graph.names import path_problem
 from stbuild.engine.load.workspace import Workspace, default_configuration, find_workspace
 from stbuild.engine.record.events import Events
 from stbuild.engine.session import Request, Session, session
 from stbuild.errors import StbuildError
-from stbuild.library.building import BUNDLE, build, bundle_of, default_options, summary_of
+from stbuild.library.building import BUNDLE, build, bundle_of, default_options, failed, summary_of
 from stbuild.library.cells import told_by_cell
 from stbuild.library.module_project import file_module
 from stbuild.library.progress import Listener, Progress, ProgressEvents
@@ -114,7 +113,7 @@ def _built(workspace: Workspace, request: Request, events: ProgressEvents, began
         command = f"compile_model {request.patterns[0]}"
         report = build(opened, default_options(workspace), command=command, began=began)
         if report.failures:
-            raise _failed(report.failures[0], workspace)
+            raise failed(report.failures[0], workspace)
         bundle = load_bundle(bundle_of(opened, opened.graph.targets[f"//{package}:{BUNDLE}"]))
         known = summary_of(opened, str(opened.labels[0]))
         made = replace(
@@ -128,13 +127,6 @@ def _built(workspace: Workspace, request: Request, events: ProgressEvents, began
             seconds=report.seconds,
         )
     return Accelerator(bundle, made)
-
-
-def _failed(failure: Failure, workspace: Workspace) -> StbuildError:
-    line = failure.line.removeprefix("error: ")
-    what = f"{failure.label}: {failure.mnemonic} {failure.reason}"
-    hint = f"log: {workspace.root / failure.log}" if failure.log else failure.hint
-    return StbuildError(line or what, hint=hint, exit_code=1)
 
 
 def _design(opened: Session, package: str) -> str:

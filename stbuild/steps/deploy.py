@@ -12,8 +12,7 @@ class Deploy(Step[F]):
     index: F = arg("the index of the weights")
     records: F = arg("records of the device")
     expected: F = arg("records of the reference")
-    floats: F = arg("closing line of the float check")
-    resources: F = arg("what the design takes of the card")
+    verdict: F = arg("that the float check has passed")
     link_report: F | None = arg("what the linker achieved", default=None)
     bundle: str = arg("the bundle's label")
     report: F = out("what was compared, and the answers")
@@ -34,8 +33,7 @@ class Deploy(Step[F]):
         link = schema.read(LinkReport, self.link_report) if self.link_report else None
         linked = f"; {link.line}" if link else ""
         check = check_line(seen, serde.read(WeightIndex, self.index)) + linked
-        area = json.loads(self.resources.read_text())["judgement"]
-        summary = {"bundle": self.bundle, "check": check, **json.loads(self.floats.read_text()), "area": area}
+        summary = {"bundle": self.bundle, "check": check}
         self.summary.write_text(json.dumps(summary, indent=1) + "\n")
         self.report.write_text("\n".join(report_lines(seen, check, link)) + "\n")
 

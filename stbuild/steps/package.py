@@ -19,6 +19,7 @@ class Package(Step[F]):
     platform: Platform = arg("the card")
     target: str = arg("the target that it was built for")
     system: str = arg("the message that conversations begin with")
+    cpu: str = arg("the processor that the image is made for: native, or a baseline")
     image: F | None = arg("the kernel image, which an xclbin is made around", default=None)
     xclbin: F | None = arg("a linker's xclbin, which is taken as it is", default=None)
     link_report: F | None = arg("what the linker achieved", default=None)
@@ -49,6 +50,7 @@ class Package(Step[F]):
             self.platform,
             target=self.target,
             system=self.system,
+            cpu=self.cpu,
             clock_mhz=linked.clock_mhz if linked else float(design.sizes.clock_mhz),
             memory=self.memory,
             tokenizer=self.tokenizer,

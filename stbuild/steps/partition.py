@@ -25,6 +25,7 @@ class Partition(Step[F]):
     report: F = out("the design in words")
     resources: F = out("what it takes of the card, and whether it fits")
     area: F = out("the same to read")
+    summary: F = out("closing line")
 
     def run(self: "Partition[Path]") -> None:
         from stbuild.chain.fixed_graph import fixed_graph
@@ -52,6 +53,7 @@ class Partition(Step[F]):
         serde.write(self.design, design)
         self.report.write_text(design_report(design, self.platform))
         self.resources.write_text(json.dumps(resource_data(judged.fit, judged.rows), indent=1) + "\n")
+        self.summary.write_text(json.dumps({"area": judged.fit.sentence}) + "\n")
         self.area.write_text(resource_report(design.name, self.platform, judged.fit, judged.rows))
 
 

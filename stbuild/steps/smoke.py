@@ -1,6 +1,7 @@
 """Runs the smoke prompts on the device of a bundle and records what it says, and apart from that how fast."""
 
 import json
+import os
 from pathlib import Path
 
 from stbuild.step import F, Step, arg, main, out, out_tree
@@ -15,6 +16,8 @@ class Smoke(Step[F]):
     records: F = out_tree("one record per prompt")
     tokens: F = out("prompts and tokens")
     measured: F = out("measured times")
+    device: str = arg("what to run on: native, a card by name, or xrt, the card of the resource `card`")
+    model: F | None = arg("the program of the device model behind XRT", default=None)
 
     def run(self: "Smoke[Path]") -> None:
         from stbuild.chain.record import PromptTokens, SmokeTokens, record_path
@@ -27,8 +30,9 @@ class Smoke(Step[F]):
         bundle, design = load_bundle(self.bundle), read_design(self.design)
         wanted = json.loads(self.prompts.read_text())
         self.records.mkdir(parents=True, exist_ok=True)
-        device = open_device(bundle)
-        runs = []
+        name = f"xrt:{os.environ['STBUILD_CARD']}" if self.device == "xrt" else self.device
+        device = open_device(bundle, name, model=self.model)
+        description, runs = device.description, []
         found = records_of(device, design, bundle, wanted["prompts"], wanted["new_tokens"])
         for number, (run, record) in enumerate(found):
             serde.write(record_path(self.records, number), record)
@@ -36,7 +40,7 @@ class Smoke(Step[F]):
         device.close()
         tokens = tuple(PromptTokens(prompt=run.prompt, tokens=run.tokens) for run in runs)
         serde.write(self.tokens, SmokeTokens(prompts=tokens))
-        serde.write(self.measured, measured(runs, bundle.manifest.platform))
+        serde.write(self.measured, measured(runs, description))
 
 
 if __name__ == "__main__":

@@ -3,12 +3,14 @@
 from collections.abc import Sequence
 from typing import TypeVar
 
+from stbuild import layout
+from stbuild.package.cpu import check_baseline
+
 A = TypeVar("A")
 COMPILER = "g++"
 FLAGS = (
     "-std=c++17",
     "-O3",
-    "-march=native",
     "-fPIC",
     "-Wall",
     "-Wextra",
@@ -21,11 +23,12 @@ SIM_SOURCES = ("abi", "fiber", "report", "runtime", "scheduler", "strict")
 
 
 def compile_argv(
-    source: A, out: A, include: A, defines: Sequence[str] = ()
+    source: A, out: A, include: A, defines: Sequence[str] = (), cpu: str = layout.NATIVE_CPU
 ) -> tuple[str | A | tuple[str | A, ...], ...]:
-    """Compile one C++ file against hls_lib."""
+    """Compile one C++ file against hls_lib for a processor: this host's, or a baseline."""
+    machine = f"-march={cpu if cpu == layout.NATIVE_CPU else check_baseline(cpu)}"
     macros = tuple(f"-D{define}" for define in defines)
-    return (COMPILER, *FLAGS, PREFIX_MAP, *macros, "-I", include, "-c", source, "-o", out)
+    return (COMPILER, *FLAGS, machine, PREFIX_MAP, *macros, "-I", include, "-c", source, "-o", out)
 
 
 def link_argv(objects: A, runtime: Sequence[A], image: A) -> tuple[str | A | tuple[str | A, ...], ...]:

@@ -14,7 +14,7 @@ def compile_kernels(ctx: Context[Any], hls: HlsInfo, defines: tuple[str, ...]) -
         "VppCompile",
         over=hls.kernels,
         pattern="*.cpp",
-        command=lambda item, out: emu.compile_argv(item, out, include, defines),
+        command=lambda item, out: emu.compile_argv(item, out, include, defines, ctx.cpu),
         out_tree=objects,
         out_suffix=".o",
         include_dirs=(include,),
@@ -32,7 +32,7 @@ def link_kernels(ctx: Context[Any], kernels: KernelsInfo, defines: tuple[str, ..
         runtime.append(ctx.output(f"runtime/{name}.o"))
         ctx.run(
             "SimCompile",
-            emu.compile_argv(source, runtime[-1], include, defines),
+            emu.compile_argv(source, runtime[-1], include, defines, ctx.cpu),
             subject=f"{name}.cpp",
             cxx_sources=(source,),
             include_dirs=(include,),

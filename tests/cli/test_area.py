@@ -48,6 +48,7 @@ def test_the_table_and_the_data(tiny: WorkspaceFolder) -> None:
     assert data["fits"] is True
     assert data["judgement"] in table
     assert {use["place"] for use in data["uses"]} >= {"SLR0", "SLR1", "SLR2", "SLR0-1", "SLR1-2"}
+    assert f"area: {data['judgement']}" in tiny.ok("tiny:partition", timeout_s=LONG_S).out
     assert data["judgement"] in tiny.output("tiny/partition/report.txt").read_text()
 
 
@@ -63,8 +64,9 @@ def test_a_depth_by_hand(tiny: WorkspaceFolder) -> None:
     with_attributes(tiny, f", depths: {{{stream}: 1}}")
     told = tiny.fails("tiny:partition", code=1)
     assert f"depths: with 1 word in {stream} tiny hangs in a launch of " in told
-    assert f"waits to write {stream} (depth 1, fill 1, full)" in told
-    assert f"give {stream} more words, or leave it to the compiler" in told
+    with_attributes(tiny, f", depths: {{{stream}: 0}}")
+    told = tiny.fails("tiny:partition")
+    assert f"tiny/BUILD.yaml:2: llm_accelerator 'tiny': depths: {stream} takes 1 word or more, got 0" in told
     with_attributes(tiny, f", depths: {{{stream}x: 64}}")
     assert f"depths: tiny has no stream '{stream}x' (did you mean '{stream}'?)" in tiny.fails(
         "tiny:partition", code=1

@@ -97,4 +97,5 @@ def _environment(programs: Path, cache: Path) -> dict[str, str]:
     wrapper.chmod(0o755)
     path = f"{programs}:{os.environ['PATH']}"
     own = {"PATH": path, "STBUILD_CACHE": str(cache), "COLUMNS": "100", "NO_COLOR": "1"}
+    own["XDG_STATE_HOME"] = str(cache / "state")
     return {k: v for k, v in os.environ.items() if k != "CI"} | own

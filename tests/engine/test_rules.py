@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from stbuild.engine.local import landlock
 from tests.conftest import WorkspaceFolder
 from tests.engine.test_build import counts
 from tests.events import check_events
@@ -257,6 +258,30 @@ def test_params_hold_the_values_of_the_api(workspace: WorkspaceFolder) -> None:
     attrs, resources = json.loads(workspace.output("p/t/out.json").read_text())
     assert attrs == {"about": {"package": "q", "name": "b"}, "src": "in/p/a.txt"}
     assert resources == {"cpu": 2, "memory_mb": 0, "named": [], "semantic": []}
+
+
+def test_an_action_changes_the_folders_of_the_machine_that_it_declares(
+    workspace: WorkspaceFolder, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """As the runtime of a card keeps its sockets in /tmp; without `writes` the wall is in between."""
+    folder = tmp_path_factory.mktemp("machine")
+    for name, policy in (("open", f"Policy(writes=('{folder}',))"), ("shut", "Policy()")):
+        workspace.write(
+            f"rules/{name}_folder.py",
+            "from dataclasses import dataclass\n"
+            "from stbuild.api import Context, FilesInfo, Policy, rule\n\n"
+            f"@dataclass(frozen=True, kw_only=True)\nclass {name.title()}Folder:\n    pass\n\n"
+            f"@rule\ndef {name}_folder(ctx: Context[{name.title()}Folder]) -> FilesInfo:\n"
+            "    out = ctx.output('out.txt')\n"
+            f"    argv = ('tee', '{folder}/{name}.txt', out)\n"
+            f"    ctx.run('Tee', argv, policy={policy})\n"
+            "    return FilesInfo(files=(out,))\n",
+        )
+    workspace.build_file("p", "open_folder: {name: o}", "shut_folder: {name: s}")
+    workspace.ok("p:o")
+    assert (folder / "open.txt").exists()
+    if landlock.version():
+        assert "shut.txt: Permission denied" in workspace.fails("p:s", code=1)
 
 
 def test_a_macro_makes_targets_that_can_be_built_alone(workspace: WorkspaceFolder) -> None:

@@ -3,7 +3,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { kVocab = 272, kFails = 271, kHangs = 270 };
+enum { kVocab = 272, kFails = 271, kHangs = 270, kSlow = 269, kSlowMicroseconds = 400000 };
 
 static const char* message = "";
 static uint64_t cycles;
@@ -29,6 +29,7 @@ int stb_run(void* const* buffers, const uint64_t* scalars) {
   cycles = 100 + (uint64_t)n;
   for (int i = 0; i < n; ++i) {
     while (tokens[i] == kHangs) sleep(1);
+    if (tokens[i] == kSlow) usleep(kSlowMicroseconds);
     if (tokens[i] == kFails) {
       message = "deadlock: a waits to read f (depth 2), b waits to write f";
       return 1;

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from stbuild.errors import StbuildError
+from stbuild.package.axlf import Mode
 from stbuild.package.bundle import Argument, BufferArgument, Bundle, Manifest, load_bundle
 from stbuild.runtime.devices.device import Device
 from stbuild.runtime.devices.opening import open_device
@@ -124,6 +125,16 @@ def test_a_device_may_be_closed_twice(device: Device) -> None:
 
 def test_a_session_through_xrt_equals_a_native_one(bundle: Bundle) -> None:
     need_xrt()
+    seen = [answer(bundle, name) for name in ("native", "xrt:0")]
+    assert seen[0][0] == seen[1][0]
+    assert np.array_equal(seen[0][1], seen[1][1])
+
+
+@pytest.mark.parametrize("mode", [Mode.FLAT, Mode.HW_EMU])
+def test_an_image_for_this_host_is_emulated(make_bundle: MakeBundle, mode: Mode) -> None:
+    """Whatever it was linked for, as by the mock of v++."""
+    need_xrt()
+    bundle = load_bundle(make_bundle(mode=mode))
     seen = [answer(bundle, name) for name in ("native", "xrt:0")]
     assert seen[0][0] == seen[1][0]
     assert np.array_equal(seen[0][1], seen[1][1])

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from stbuild.errors import StbuildError
+from stbuild.package.bundle import Bundle
 from stbuild.runtime.devices.xrt.cards import check_card, find_cards
-from stbuild.runtime.devices.xrt.folder import hardware_environment
+from stbuild.runtime.devices.xrt.folder import EMCONFIG, card_environment, simulation_environment
 from stbuild.runtime.devices.xrt.install import (
     EMULATION,
     LIBRARY,
@@ -119,10 +120,20 @@ def test_the_environment_of_a_card_has_nothing_of_emulation(tmp_path: Path) -> N
     need_xrt()
     xrt = find_xrt()
     set_elsewhere = {"XCL_EMULATION_MODE": "hw_emu", "XILINX_XRT": "/x", "EMCONFIG_PATH": "/x", "HOME": "/h"}
-    environment = hardware_environment(tmp_path, xrt, set_elsewhere)
+    environment = card_environment(tmp_path, xrt, set_elsewhere)
     assert environment == {"HOME": "/h", "XILINX_XRT": str(tmp_path / "xrt")}
     assert (tmp_path / "xrt/lib" / LIBRARY).samefile(xrt.library)
     assert (tmp_path / "xrt/lib/xrt/module").is_dir()
+
+
+def test_the_environment_of_hardware_emulation(tmp_path: Path, bundle: Bundle) -> None:
+    need_xrt()
+    (bundle.path / EMCONFIG).write_text("{}")
+    given = {"XILINX_VITIS": "/tools/Vitis/2022.2", "XCL_EMULATION_MODE": "sw_emu"}
+    environment = simulation_environment(tmp_path, find_xrt(), bundle, given)
+    assert environment["XCL_EMULATION_MODE"] == "hw_emu"
+    assert environment["EMCONFIG_PATH"] == str(bundle.path)
+    assert environment["XILINX_VITIS"] == "/tools/Vitis/2022.2"
 
 
 def test_no_card(tmp_path: Path) -> None:

@@ -107,6 +107,19 @@ def test_a_bundle_for_a_card_on_a_machine_without_one(make_bundle: MakeBundle) -
     assert refusal(bundle).startswith("this machine has no card that XRT's driver knows (is the module xocl")
 
 
+def test_a_bundle_for_hardware_emulation(
+    make_bundle: MakeBundle, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Its simulator and its description of the card are no part of XRT."""
+    need_xrt()
+    bundle = load_bundle(make_bundle(mode=Mode.HW_EMU, binary=b"simulation"))
+    monkeypatch.delenv("XILINX_VITIS", raising=False)
+    assert "hardware emulation runs in Vitis's simulator, and XILINX_VITIS is not set" in refusal(bundle)
+    monkeypatch.setenv("XILINX_VITIS", str(tmp_path))
+    assert "emconfig.json is missing, which describes the simulated card" in refusal(bundle)
+    assert "which is xrt:0 and not card 1" in refusal(bundle, "xrt:1")
+
+
 @pytest.mark.parametrize("card", ["1", "0000:65:00.1"])
 def test_a_bundle_for_the_emulated_card_on_another(bundle: Bundle, card: str) -> None:
     need_xrt()

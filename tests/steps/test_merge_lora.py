@@ -44,6 +44,7 @@ def made(tmp_path: Path) -> Made:
         "options",
         "report",
         "summary",
+        "verdict",
         "tokenizer",
     )
     return {name: tmp_path / name for name in names} | {
@@ -65,7 +66,7 @@ def test_a_merged_model_is_traced_read_and_checked(made: Made) -> None:
     }
     Weights[Path](**read, group=32, seed=0).run()
     compared = {name: made[name] for name in ("graph", "tables", "lines", "model", "source", "options",
-                                              "tokenizer", "report", "summary")}  # fmt: skip
+                                              "tokenizer", "report", "summary", "verdict")}  # fmt: skip
     FloatCheck[Path](**compared, merge_lora=True).run()
     assert "the graph is the model within" in json.loads(made["summary"].read_text())["floats"]
     graph = read_graph(made["graph"])

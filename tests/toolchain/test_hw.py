@@ -9,6 +9,7 @@ import pytest
 
 from tests.accelerator import runtime_objects
 from tests.conftest import WorkspaceFolder
+from tests.runtime.xrt import need_xrt
 from tests.toolchain.installation import Installation, install
 
 LONG_S = 600
@@ -33,7 +34,8 @@ def vitis(tmp_path_factory: pytest.TempPathFactory) -> Installation:
 
 @pytest.fixture(scope="module")
 def mine(tmp_path_factory: pytest.TempPathFactory, vitis: Installation) -> WorkspaceFolder:
-    """A small Llama, built for a card."""
+    """A small Llama, built for a card and run through XRT."""
+    need_xrt()
     folder = tmp_path_factory.mktemp("hw")
     (folder / "ws").mkdir()
     workspace = WorkspaceFolder(root=folder / "ws", cache=folder / "cache", env=vitis.env)
@@ -64,6 +66,33 @@ def test_a_model_becomes_tokens_through_the_whole_flow(mine: WorkspaceFolder) ->
     assert "mock of the tests" in mine.output("mine/link/link.txt", "u55c-hw").read_text()
     answer = mine.ok("run", "mine:xclbin", "--target", "hw", "--tokens", "1 2", "--max-tokens", "2")
     assert len(answer.out.split()) == 2
+
+
+def test_a_card_is_asked_each_time(mine: WorkspaceFolder) -> None:
+    """Through XRT; what follows an answer that is equal is up to date."""
+    done = mine.ok("mine", "--target", "hw")
+    report = mine.output("mine/deploy/report.txt", "u55c-hw").read_text()
+    assert ran(mine) == ["Smoke"]
+    assert re.search(r"tok/s decode, measured on the emulated u55c through XRT \d", done.out)
+    assert re.search(r"it ran on: emulated u55c through XRT \d", report)
+
+
+def test_the_workspace_names_the_device(mine: WorkspaceFolder) -> None:
+    """`native` gives the same bits, and is cached."""
+    mine.write("pyproject.toml", SETTINGS.replace("[tool.stbuild]", "[tool.stbuild]\ndevice = 'native'", 1))
+    mine.ok("mine", "--target", "hw")
+    again = mine.ok("mine", "--target", "hw")
+    mine.write("pyproject.toml", SETTINGS.replace("[tool.stbuild]", "[tool.stbuild]\ndevice = 'card 1'", 1))
+    told = mine.fails("mine", "--target", "hw")
+    mine.write("pyproject.toml", SETTINGS)
+    assert "done: 0 run" in again.out + again.err
+    assert "[tool.stbuild] device takes native or a card, got 'card 1'" in told
+
+
+def test_the_linked_xclbin_runs_through_xrt(mine: WorkspaceFolder) -> None:
+    """Its banks, groups, kernels and arguments are those that XRT asks for."""
+    run = ("run", "mine:xclbin", "--target", "hw", "--tokens", "1 2 3 4 5 6", "--max-tokens", "4")
+    assert mine.ok(*run, "--device", "xrt:0").out == mine.ok(*run).out
 
 
 def test_a_new_demand_judges_again_and_links_no_more(mine: WorkspaceFolder) -> None:

@@ -65,7 +65,7 @@ class Sandbox:
             lists += [str(layout.package_root()), *python_paths(action.module), *_own_package(action)]
             for path in self._closures.closure(action.module, action.where).paths:
                 read += [path, _compiled(path)]
-        write = [place.folder]
+        write = [place.folder, *action.policy.writes]
         if action.policy.network:
             write.append(str(layout.downloads_dir()))
             os.makedirs(write[-1], exist_ok=True)

@@ -61,6 +61,8 @@ class Policy:
     """Where declared tools lie that are not on PATH, by their names."""
     reads: tuple[str, ...] = ()
     """Folders of the machine, beside the tools' own, that the tools read, such as other parts of Vitis."""
+    writes: tuple[str, ...] = ()
+    """Folders of the machine that the action may change, as `/tmp` for the sockets of a card's runtime."""
     given: Text = ()
     """Variables that the action sees and that do not change its result."""
     explain: str = ""

@@ -13,15 +13,16 @@ Glob = Callable[[list[str], list[str]], list[str]]
 
 @dataclass(frozen=True, kw_only=True)
 class Configuration:
-    """What a build is for: the card, and how it is reached."""
+    """What a build is for: the card, how it is reached, and the processor of the hosts that run it."""
 
     platform: str
     target: str
+    cpu: str = layout.NATIVE_CPU
 
     @property
     def folder(self) -> str:
         """The configuration's folder below stbuild-out."""
-        return layout.configuration_dir(self.platform, self.target)
+        return layout.configuration_dir(self.platform, self.target, self.cpu)
 
 
 def is_plain(value: Any) -> bool:
@@ -73,7 +74,8 @@ class Chooser:
     def _arm(self, arms: Mapping[str, Any]) -> Any:
         chosen = self.configuration
         self._refuse_unknown(arms)
-        for name in (chosen.folder, chosen.platform, chosen.target, "default"):
+        pair = layout.configuration_dir(chosen.platform, chosen.target)
+        for name in (pair, chosen.platform, chosen.target, "default"):
             if name in arms:
                 return arms[name]
         raise StbuildError(

@@ -43,9 +43,19 @@ class Context(Generic[A]):
         return self._scope.platform()
 
     @property
+    def cpu(self) -> str:
+        """What host code is made for: `native`, or a processor that every host which runs it must have."""
+        return self._scope.cpu
+
+    @property
     def vitis(self) -> Mapping[str, Any]:
         """What the workspace sets in `[tool.stbuild.vitis]`."""
         return self._scope.vitis
+
+    @property
+    def device(self) -> str:
+        """What the workspace sets as `device` in `[tool.stbuild]`; '' without."""
+        return self._scope.device
 
     def toolchain(self, target: str = "") -> Any:
         """The toolchain of `target`, or of the chosen target, a frozen value."""

@@ -124,6 +124,11 @@ class CallResolver:
         self._analysis = analysis
         self._call = call
 
+    @property
+    def cpu(self) -> str:
+        """The chosen processor of the host."""
+        return self._analysis.configuration.cpu
+
     def platform(self) -> Any:
         """The chosen platform."""
         return self._analysis.platform()
@@ -132,6 +137,11 @@ class CallResolver:
     def vitis(self) -> Mapping[str, Any]:
         """What the workspace sets in `[tool.stbuild.vitis]`."""
         return self._analysis.workspace.vitis
+
+    @property
+    def device(self) -> str:
+        """What the workspace sets as `device` in `[tool.stbuild]`; '' without."""
+        return self._analysis.workspace.device
 
     def toolchain(self, target: str) -> Any:
         """The toolchain of a target, by default of the chosen one."""

@@ -10,12 +10,20 @@ from stbuild.engine.graph.label import Label
 class Scope(Protocol):
     """The surroundings of one call of a rule."""
 
+    @property
+    def cpu(self) -> str:
+        """The chosen processor of the host."""
+
     def platform(self) -> Any:
         """The chosen platform."""
 
     @property
     def vitis(self) -> Mapping[str, Any]:
         """What the workspace sets in `[tool.stbuild.vitis]`."""
+
+    @property
+    def device(self) -> str:
+        """What the workspace sets as `device` in `[tool.stbuild]`; '' without."""
 
     def toolchain(self, target: str) -> Any:
         """The toolchain of a target, by default of the chosen one."""

@@ -13,11 +13,11 @@ from stbuild.errors import StbuildError, did_you_mean
 
 _RESOURCE = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _KNOWN = (
-    *("builtin", "platform", "target", "cache", "jobs", "sandbox", "resources", "executor", "vitis"),
-    *("log_days", "log_mb"),
+    *("builtin", "platform", "target", "cache", "jobs", "sandbox", "resources", "executor"),
+    *("vitis", "device", "log_days", "log_mb"),
 )
-_LICENCES = {"vitis": 1, "vitis_hls": 4}
-"""Links and compilations of kernels that may run at once, unless `resources` says otherwise."""
+_UNITS = {"vitis": 1, "vitis_hls": 4, "card": 1}
+"""Links and compilations of kernels that may run at once, and cards, unless `resources` says otherwise."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,6 +31,8 @@ class Workspace:
     jobs: int | None = None
     sandbox: str = "auto"
     executor: str = "local"
+    device: str = ""
+    """What images for a card run on; '' leaves it to the resource `card`."""
     resources: dict[str, int] = field(default_factory=dict)
     log_days: float = 90
     log_mb: float = 500
@@ -44,9 +46,15 @@ class Workspace:
         return self.root / "pyproject.toml"
 
 
-def default_configuration(workspace: Workspace, platform: str | None, target: str | None) -> Configuration:
+def default_configuration(
+    workspace: Workspace, platform: str | None, target: str | None, cpu: str | None = None
+) -> Configuration:
     """The configuration that the command line or the workspace chooses."""
-    return Configuration(platform=platform or workspace.platform, target=target or workspace.target)
+    return Configuration(
+        platform=platform or workspace.platform,
+        target=target or workspace.target,
+        cpu=cpu or layout.NATIVE_CPU,
+    )
 
 
 def find_workspace(start: Path) -> Workspace:
@@ -92,7 +100,8 @@ def _workspace(root: Path, table: dict[str, Any]) -> Workspace:
         jobs=_jobs(table, where),
         sandbox=_typed(table, "sandbox", str, "auto", where),
         executor=_typed(table, "executor", str, "local", where),
-        resources={**_LICENCES, **_resources(table, where)},
+        device=_typed(table, "device", str, "", where),
+        resources={**_UNITS, **_resources(table, where)},
         log_days=_positive(table, "log_days", 90, where),
         log_mb=_positive(table, "log_mb", 500, where),
         vitis=_typed(table, "vitis", dict, {}, where),

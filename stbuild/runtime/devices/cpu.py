@@ -2,7 +2,9 @@
 
 from pathlib import Path
 
+from stbuild import layout
 from stbuild.errors import StbuildError
+from stbuild.package.cpu import BASELINES
 
 CPUINFO = Path("/proc/cpuinfo")
 VECTOR_FLAGS = (
@@ -14,8 +16,10 @@ VECTOR_FLAGS = (
 """Flags, as /proc/cpuinfo spells them, for what `g++ -march=native` uses: x86-64, then aarch64."""
 
 
-def cpu_flags() -> tuple[str, ...]:
-    """Those of `VECTOR_FLAGS` that this host has."""
+def cpu_flags(cpu: str = layout.NATIVE_CPU) -> tuple[str, ...]:
+    """What an image for `cpu` needs: a baseline's flags, or those of `VECTOR_FLAGS` that this host has."""
+    if cpu != layout.NATIVE_CPU:
+        return BASELINES[cpu]
     known = _known_flags()
     return tuple(flag for flag in VECTOR_FLAGS if flag in known)
 

@@ -7,6 +7,7 @@ from typing import Any, NoReturn
 from stbuild.api import Context, File, Policy, Resources, StbuildError, Toolchain, Tree
 from stbuild.platform import DspKind, Platform
 from stbuild.providers import HlsInfo, KernelsInfo, LinkInfo
+from stbuild.toolchain.device_model import compile_device_model
 from stbuild.toolchain.vitis.find import Vitis, find_platform, find_vitis, refused_version
 from stbuild.toolchain.vitis.settings import Settings, settings_of
 from stbuild.toolchain.vitis.steps.emconfig import Emconfig
@@ -58,7 +59,14 @@ def vitis_toolchain(name: str, *, on_card: bool) -> Toolchain:
     def link(ctx: Context[Any], kernels: KernelsInfo, defines: tuple[str, ...]) -> LinkInfo:
         return _link(ctx, name, kernels, defines, on_card=on_card)
 
-    return Toolchain(name=name, compile=compile_, link=link, on_card=on_card)
+    return Toolchain(
+        name=name,
+        compile=compile_,
+        link=link,
+        on_card=on_card,
+        device="xrt",
+        device_model=compile_device_model,
+    )
 
 
 def _compile(ctx: Context[Any], target: str, hls: HlsInfo, defines: tuple[str, ...]) -> KernelsInfo:

@@ -41,7 +41,11 @@ def network(system: System, kernels: dict[str, Any]) -> str:
         f'const Unit unit("{hosted}");',
         f"::{system.units[hosted]}({', '.join(_host(hosted, system, kernels))});",
     ]
-    return "\n".join([*lines, "}", "}", "}", ""])
+    places = ", ".join(str(place) for _, place in _buffers(kernels[system.units[hosted]]))
+    table = (
+        f'extern "C" const int* stb_pointers() {{ static const int places[] = {{{places}}}; return places; }}'
+    )
+    return "\n".join([*lines, "}", "}", "}", table, ""])
 
 
 def wrap(
@@ -56,16 +60,43 @@ def wrap(
             shell=card["name"],
             mode=Mode.FLAT if hardware else Mode.HW_EMU,
             clock_mhz=int(system.clock_mhz),
-            memories=(
-                xclbin.MemoryBank(tag="BANK", type=xclbin.MemType.DRAM, bytes=1 << 30, base_address=0),
-            ),
-            kernels=tuple(
-                xclbin.KernelIp(name=n, units=tuple(u for u, k in system.units.items() if k == n))
-                for n in names
-            ),
+            memories=tuple(_memories(system, card)),
+            kernels=tuple(_kernel(name, system, kernels[name]) for name in names),
             image=image,
         )
     )
+
+
+def _memories(system: System, card: dict[str, Any]) -> Iterator[xclbin.MemoryBank]:
+    """The banks of the card, of which the link configuration uses some."""
+    used = {bank for _, low, high in system.banks.values() for bank in range(low, high + 1)}
+    kind = xclbin.MemType.HBM if card["tags"][0].startswith("HBM") else xclbin.MemType.DDR4
+    for bank, tag in enumerate(card["tags"]):
+        address = card["base_address"] + bank * card["bank_bytes"]
+        yield xclbin.MemoryBank(
+            tag=tag, type=kind, bytes=card["bank_bytes"], base_address=address, used=bank in used
+        )
+
+
+def _kernel(name: str, system: System, kernel: dict[str, Any]) -> xclbin.KernelIp:
+    """A kernel with pointers is started by the host; the others have no register map."""
+    units = tuple(unit for unit, of in system.units.items() if of == name)
+    if not kernel["pointers"]:
+        return xclbin.KernelIp(name=name, units=units)
+    arguments = tuple(
+        _argument(argument, units[0], system, kernel)
+        for argument, kind in kernel["order"]
+        if kind != "stream"
+    )
+    return xclbin.KernelIp(name=name, units=units, arguments=arguments)
+
+
+def _argument(name: str, unit: str, system: System, kernel: dict[str, Any]) -> xclbin.KernelArgument:
+    if name not in kernel["pointers"]:
+        return xclbin.KernelArgument(name=name, bytes=4)
+    _, low, high = system.banks[unit, name]
+    banks = tuple(range(low, high + 1))
+    return xclbin.KernelArgument(name=name, bytes=8, banks=banks, port=kernel["pointers"][name])
 
 
 def _units(each: Connection) -> tuple[str, str]:
@@ -103,12 +134,9 @@ def _at(unit: str, port: str, system: System) -> str:
 
 
 def _host(unit: str, system: System, kernels: dict[str, Any]) -> Iterator[str]:
-    """The arguments of the host-started kernel: two pointers in a row to one port share a buffer.
-
-    They are the way in and the way out of one memory; nothing else has a writer behind a reader on its port.
-    """
+    """The arguments of the host-started kernel."""
     kernel = kernels[system.units[unit]]
-    buffer, scalar, before = -1, -1, ("", "")
+    places, scalar = dict(_buffers(kernel)), -1
     for name, kind in kernel["order"]:
         if kind == "stream":
             yield _at(unit, name, system)
@@ -116,12 +144,22 @@ def _host(unit: str, system: System, kernels: dict[str, Any]) -> Iterator[str]:
             scalar += 1
             yield f"static_cast<int>(scalars[{scalar}])"
         else:
-            port = kernel["pointers"][name]
-            both = before == ("const pointer", port) and kind == "pointer"
-            buffer += 0 if both else 1
-            before = (kind, port)
             const = "const " if kind.startswith("const") else ""
-            yield f"static_cast<{const}stb::Word*>(buffers[{buffer}])"
+            yield f"static_cast<{const}stb::Word*>(buffers[{places[name]}])"
+
+
+def _buffers(kernel: dict[str, Any]) -> Iterator[tuple[str, int]]:
+    """Each pointer and the number of its buffer: two in a row to one port share one.
+
+    They are the way in and the way out of one memory; nothing else has a writer behind a reader on its port.
+    """
+    buffer, before = -1, ("", "")
+    for name, kind in kernel["order"]:
+        if kind not in ("stream", "scalar"):
+            port = kernel["pointers"][name]
+            buffer += 0 if before == ("const pointer", port) and kind == "pointer" else 1
+            before = (kind, port)
+            yield name, buffer
 
 
 def _object(source: Path, folder: Path) -> Path:

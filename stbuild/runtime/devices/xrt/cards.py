@@ -37,7 +37,7 @@ def check_card(name: str, shell: str, root: Path = Path("/")) -> None:
     if not cards:
         raise StbuildError(
             "this machine has no card that XRT's driver knows",
-            hint="is the module xocl loaded? --target sw_emu needs no card",
+            hint="is the module xocl loaded? PROJECT:xclbin builds without one, --target sw_emu runs so",
         )
     card = _chosen(name, cards)
     if card.node is not None and not os.access(card.node, os.R_OK | os.W_OK):

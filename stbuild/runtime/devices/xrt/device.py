@@ -4,6 +4,7 @@ import os
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,14 +17,20 @@ from stbuild.package.host_kernel import host_kernel
 from stbuild.package.xclbin import MemoryBank
 from stbuild.runtime.devices.cpu import check_cpu
 from stbuild.runtime.devices.device import CacheOwner
-from stbuild.runtime.devices.image import check_image
+from stbuild.runtime.devices.image import check_image, is_image
 from stbuild.runtime.devices.native import in_order, is_shared, known, map_buffer
 from stbuild.runtime.devices.xrt import job as messages
 from stbuild.runtime.devices.xrt.arena import Arena, make_file
 from stbuild.runtime.devices.xrt.cards import check_card
-from stbuild.runtime.devices.xrt.folder import emulation_environment, hardware_environment, make_folder
+from stbuild.runtime.devices.xrt.folder import (
+    card_environment,
+    emulation_environment,
+    make_folder,
+    simulation_environment,
+)
 from stbuild.runtime.devices.xrt.install import Xrt, find_xrt
 from stbuild.runtime.devices.xrt.job import Job, JobBuffer
+from stbuild.runtime.devices.xrt.model import model_program
 from stbuild.runtime.devices.xrt.process import GRACE_S, Lost, Refused, Worker
 from stbuild.runtime.devices.xrt.sentences import Subject, explain, explain_loss
 
@@ -37,11 +44,13 @@ LAUNCH_LIMIT_S = {Mode.SW_EMU: 600.0, Mode.HW_EMU: 86400.0, Mode.FLAT: 30.0}
 class XrtDevice:
     """A card with an XRT process of its own: number or PCIe address `card`."""
 
-    def __init__(self, bundle: Bundle, card: str, *, launch_limit_s: float | None = None) -> None:
+    def __init__(
+        self, bundle: Bundle, card: str, *, launch_limit_s: float | None = None, model: Path | None = None
+    ) -> None:
         file = axlf.read(bundle.xclbin)
         self._xrt = find_xrt()
-        _check(bundle, file, card)
-        self._mode = Mode(file.mode)
+        self._mode = mode_of(file)
+        _check(bundle, file, self._mode, card)
         self._manifest = bundle.manifest
         self._limit_s = launch_limit_s or LAUNCH_LIMIT_S[self._mode]
         self._scalars = tuple(argument.scalar for argument in self._manifest.scalars)
@@ -56,7 +65,7 @@ class XrtDevice:
         memory = make_file(job.shared)
         try:
             arena = Arena(memory, job.shared)
-            self._worker = self._start(bundle, job, memory)
+            self._worker = self._start(bundle, job, memory, model)
         finally:
             os.close(memory)
         self._host = {
@@ -65,7 +74,7 @@ class XrtDevice:
             else np.frombuffer(arena.view(b.buffer), np.uint8)
             for b in self._manifest.buffers
         }
-        self._explained(lambda: self._worker.await_opening(OPEN_LIMIT_S))
+        self._explained(lambda: self._worker.wait(OPEN_LIMIT_S))
 
     @property
     def description(self) -> str:
@@ -92,7 +101,8 @@ class XrtDevice:
         if not data.size or is_shared(self._arguments[name]):
             return
         if len(data) <= messages.WRITE_BYTES:
-            self._tell(messages.write_request(self._numbers[name], data.tobytes()))
+            request = messages.write_request(self._numbers[name], data.tobytes())
+            self._explained(lambda: self._worker.tell(request))
         else:
             self._ask(messages.sync_request(messages.SYNC_TO, self._numbers[name], len(data)), SYNC_LIMIT_S)
 
@@ -103,11 +113,11 @@ class XrtDevice:
             self._ask(messages.sync_request(messages.SYNC_FROM, self._numbers[name], length), SYNC_LIMIT_S)
 
     def start(self, scalars: Mapping[str, int]) -> None:
-        """Told to the worker; a failure comes out in `wait`."""
+        """Asked of the worker; a failure comes out in `wait`. A sync before that waits for the launch."""
         values = in_order(scalars, self._scalars)
         if self._started:
             raise ValueError("a launch was started and not waited for")
-        self._tell(messages.start_request(values))
+        self._explained(lambda: self._worker.ask(messages.launch_request(values)))
         self._started = True
 
     def wait(self) -> None:
@@ -115,29 +125,36 @@ class XrtDevice:
         if not self._started:
             raise ValueError("no launch was started")
         self._started = False
-        self._ask(messages.WAIT, self._limit_s + GRACE_S)
+        self._explained(lambda: self._worker.wait(self._limit_s + GRACE_S))
 
     def close(self) -> None:
         """End the worker, and with it the emulated card."""
         self._worker.close()
 
-    def _start(self, bundle: Bundle, job: Job, memory: int) -> Worker:
+    def _start(self, bundle: Bundle, job: Job, memory: int, model: Path | None) -> Worker:
         folder = make_folder()
         try:
-            if self._mode is Mode.SW_EMU:
-                environment = emulation_environment(folder, self._xrt, bundle, os.environ)
-            else:
-                environment = hardware_environment(folder, self._xrt, os.environ)
+            environment = self._environment(folder, bundle, model)
             return Worker(replace(job, folder=str(folder)), environment, memory)
         except BaseException:
             shutil.rmtree(folder, ignore_errors=True)
             raise
 
-    def _tell(self, request: bytes) -> None:
-        self._explained(lambda: self._worker.tell(request))
+    def _environment(self, folder: Path, bundle: Bundle, model: Path | None) -> dict[str, str]:
+        match self._mode:
+            case Mode.SW_EMU:
+                return emulation_environment(folder, self._xrt, bundle, os.environ, model or model_program())
+            case Mode.HW_EMU:
+                return simulation_environment(folder, self._xrt, bundle, os.environ)
+            case Mode.FLAT:
+                return card_environment(folder, self._xrt, os.environ)
 
     def _ask(self, request: bytes, limit_s: float) -> None:
-        self._explained(lambda: self._worker.ask(request, limit_s))
+        def ask() -> None:
+            self._worker.ask(request)
+            self._worker.wait(limit_s)
+
+        self._explained(ask)
 
     def _explained(self, action: Callable[[], None]) -> None:
         """Do `action`; when XRT refuses or the worker is gone, close and say why."""
@@ -151,18 +168,28 @@ class XrtDevice:
             raise explain_loss(lost, self._limit_s, self._subject) from None
 
 
-def _check(bundle: Bundle, file: axlf.Axlf, card: str) -> None:
+def mode_of(file: axlf.Axlf) -> Mode:
+    """What XRT is to run: a kernel image for this host is emulated, whatever the file says that it is for.
+
+    Such a file is what a stand-in for v++ links, so that all behind the link can be tried without a card.
+    """
+    if any(each.kind == SectionKind.BITSTREAM and is_image(each.data) for each in file.sections):
+        return Mode.SW_EMU
+    return Mode(file.mode)
+
+
+def _check(bundle: Bundle, file: axlf.Axlf, mode: Mode, card: str) -> None:
     """Refuse what can be seen to go wrong before XRT is asked."""
-    if file.mode == Mode.SW_EMU:
-        if card != "0":
-            raise StbuildError(
-                f"the bundle is for an emulated card, which is xrt:0 and not card {card}",
-                where=str(bundle.path),
-                hint="--target hw builds for a card",
-            )
+    if mode is not Mode.FLAT and card != "0":
+        raise StbuildError(
+            f"the bundle is for an emulated card, which is xrt:0 and not card {card}",
+            where=str(bundle.path),
+            hint="--target hw builds for a card",
+        )
+    if mode is Mode.SW_EMU:
         check_cpu(bundle.manifest.cpu_flags)
         check_image(file.section(SectionKind.BITSTREAM), bundle.xclbin)
-    elif file.mode == Mode.FLAT:
+    elif mode is Mode.FLAT:
         check_card(card, bundle.manifest.shell)
     banks = xclbin.memory_topology(file.section(SectionKind.MEM_TOPOLOGY))
     for buffer in bundle.manifest.buffers:

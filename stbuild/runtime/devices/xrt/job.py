@@ -5,15 +5,14 @@ import struct
 from dataclasses import asdict, dataclass
 from typing import Any
 
-SYNC_TO, SYNC_FROM, WRITE, START, WAIT, NOTHING, CLOSE = b"t", b"f", b"p", b"s", b"w", b"n", b"c"
-"""How a request begins, behind its number. `WRITE` and `START` have no answer: what fails is told at the
-next one. `NOTHING` is asked for its answer only."""
+SYNC_TO, SYNC_FROM, WRITE, LAUNCH, NOTHING, CLOSE = b"t", b"f", b"p", b"s", b"n", b"c"
+"""How a request begins, behind its number. `WRITE` has no answer: what fails is told at the next one.
+`LAUNCH` is answered at the launch's end, `NOTHING` is asked for its answer only."""
 WRITE_BYTES = 4096
 """A sync of so many bytes or fewer carries them in the request, which saves waiting for an answer."""
 
 _NUMBER = struct.Struct("<Q")
 _SYNC = struct.Struct("<cIQ")
-MESSAGE_BYTES = 65536
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,12 +101,12 @@ def read_write(request: bytes) -> tuple[int, bytes]:
     return read_sync(request[: _SYNC.size])[0], request[_SYNC.size :]
 
 
-def start_request(scalars: list[int]) -> bytes:
-    """A request to start a launch."""
-    return START + struct.pack(f"<{len(scalars)}Q", *scalars)
+def launch_request(scalars: list[int]) -> bytes:
+    """A request to launch the kernel and to answer when it has ended."""
+    return LAUNCH + struct.pack(f"<{len(scalars)}Q", *scalars)
 
 
-def read_start(request: bytes) -> tuple[int, ...]:
+def read_launch(request: bytes) -> tuple[int, ...]:
     """The scalars."""
     return struct.unpack(f"<{(len(request) - 1) // 8}Q", request[1:])
 

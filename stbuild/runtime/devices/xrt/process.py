@@ -14,6 +14,8 @@ from pathlib import Path
 
 from stbuild import layout
 from stbuild.runtime.devices.xrt import job as messages
+from stbuild.runtime.devices.xrt import worker
+from stbuild.runtime.devices.xrt.channel import Receiver
 from stbuild.runtime.devices.xrt.folder import LOG
 from stbuild.runtime.devices.xrt.job import Failure, Job
 
@@ -27,9 +29,9 @@ CLOSE_S = 5.0
 GRACE_S = 1.0
 """For what a launch takes on its way to the worker and back."""
 
-_PROGRAM = """import sys
+_PROGRAM = f"""import sys
 sys.path.insert(0, sys.argv[1])
-from stbuild.runtime.devices.xrt.worker import main
+from {worker.__name__} import main
 main(sys.argv[2], int(sys.argv[3]), int(sys.argv[4]))
 """
 
@@ -72,6 +74,7 @@ class Worker:
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
             )  # fmt: skip
         self._channel = ours
+        self._receiver = Receiver(ours)
         self._owner = os.getpid()
         self._launch_limit_s = job.limit_ms / 1000 + GRACE_S
         self._asked, self._answered = 0, -1
@@ -89,14 +92,22 @@ class Worker:
         self._settle(self._launch_limit_s)
         self._send(request)
 
-    def ask(self, request: bytes, limit_s: float) -> None:
-        """Send a request and await its answer."""
+    def ask(self, request: bytes) -> None:
+        """Send a request whose answer `wait` awaits."""
         self._settle(self._launch_limit_s)
-        self._send_and_receive(request, limit_s)
+        self._asked += 1
+        self._send(request)
 
-    def await_opening(self, limit_s: float) -> None:
-        """Await that the device is open; the answer to no request."""
-        self._receive(limit_s)
+    def wait(self, limit_s: float) -> None:
+        """Await the answer to the last request, or, before any, that the device is open.
+
+        Refused or Lost when it is not a good one.
+        """
+        while self._answered != self._asked:
+            self._answered, text = messages.read_number(self._next_answer(limit_s))
+            failure = messages.read_answer(text)
+            if failure is not None:
+                raise Refused(failure)
 
     def close(self) -> None:
         """Let the worker close the device, and end it and all that it started."""
@@ -105,21 +116,21 @@ class Worker:
         try:
             with suppress(Lost, Refused):
                 self._settle(CLOSE_S)
-                self._send_and_receive(messages.CLOSE, CLOSE_S)
+                self._send_and_wait(messages.CLOSE, CLOSE_S)
         finally:
             self._end()
 
     def _settle(self, limit_s: float) -> None:
-        """If somebody stopped waiting for an answer, as with Ctrl-C: wait until the worker is idle again."""
+        """If an answer is still to come, as after Ctrl-C: wait until the worker is idle again."""
         if not self._end.alive:
             raise Lost(closed=True)
         if self._answered != self._asked:
-            self._send_and_receive(messages.NOTHING, limit_s)
+            self._send_and_wait(messages.NOTHING, limit_s)
 
-    def _send_and_receive(self, request: bytes, limit_s: float) -> None:
+    def _send_and_wait(self, request: bytes, limit_s: float) -> None:
         self._asked += 1
         self._send(request)
-        self._receive(limit_s)
+        self.wait(limit_s)
 
     def _send(self, request: bytes) -> None:
         try:
@@ -127,15 +138,20 @@ class Worker:
         except OSError:
             raise self._lost() from None
 
-    def _receive(self, limit_s: float) -> None:
-        """Await the answer to the last request; Refused or Lost when it is not a good one."""
-        while self._answered != self._asked:
-            self._answered, text = messages.read_number(self._next_answer(limit_s))
-            failure = messages.read_answer(text)
-            if failure is not None:
-                raise Refused(failure)
-
     def _next_answer(self, limit_s: float) -> bytes:
+        try:
+            answer = self._receiver.receive_soon()
+            if answer is None:
+                self._sleep(limit_s)
+                answer = self._receiver.receive()
+        except OSError:
+            answer = b""
+        if not answer:
+            raise self._lost()
+        return answer
+
+    def _sleep(self, limit_s: float) -> None:
+        """Until an answer is there; Lost when it is late, or when the log says that none will come."""
         deadline = time.monotonic() + limit_s
         poll = select.poll()
         poll.register(self._channel, select.POLLIN)
@@ -143,13 +159,6 @@ class Worker:
             late = time.monotonic() > deadline
             if late or self._told():
                 raise self._lost(late=late)
-        try:
-            answer = self._channel.recv(messages.MESSAGE_BYTES)
-        except OSError:
-            answer = b""
-        if not answer:
-            raise self._lost()
-        return answer
 
     def _told(self) -> str:
         for line in self.log.splitlines():

@@ -17,8 +17,10 @@ from pathlib import Path
 
 from stbuild.runtime.devices.xrt import job as messages
 from stbuild.runtime.devices.xrt.arena import Arena
-from stbuild.runtime.devices.xrt.job import CLOSE, START, WRITE, Failure, Job, JobBuffer
+from stbuild.runtime.devices.xrt.channel import Receiver
+from stbuild.runtime.devices.xrt.job import CLOSE, WRITE, Failure, Job, JobBuffer
 from stbuild.runtime.devices.xrt.library import FROM_DEVICE, TO_DEVICE, Buffer, Kernel, Library, XrtError
+from stbuild.runtime.devices.xrt.scheduler import Scheduler, threads
 
 LOADED_AT_ONCE = 16 << 20
 """Bytes of a weights file that are in this process's memory at a time."""
@@ -76,6 +78,7 @@ class Card:
 
     def __init__(self, job: Job, arena: Arena) -> None:
         self._job = job
+        before = threads()
         self._kernel = Kernel(Library(job.library), job.card, job.xclbin, job.kernel)
         self._buffers: list[Buffer] = []
         self._host: list[tuple[memoryview, memoryview] | None] = []
@@ -88,6 +91,7 @@ class Card:
             argument += each.pointers
         self._first_scalar = argument
         self._passed: tuple[int, ...] = (-1,) * len(job.scalars)
+        self._scheduler = Scheduler(threads() - before if "XCL_EMULATION_MODE" in os.environ else frozenset())
 
     def to_device(self, index: int, size: int) -> None:
         """Copy to XRT's host side and sync."""
@@ -112,17 +116,15 @@ class Card:
             self._buffers[index].sync(FROM_DEVICE, size)
             shared[:size] = mapped[:size]
 
-    def start(self, scalars: tuple[int, ...]) -> None:
-        """Start a launch; XRT keeps arguments that do not change."""
+    def launch(self, scalars: tuple[int, ...]) -> None:
+        """Start a launch and wait for its end; XRT keeps arguments that do not change."""
         for number, (value, old) in enumerate(zip(scalars, self._passed, strict=True)):
             if value != old:
                 size = self._job.scalars[number]
                 self._kernel.pass_scalar(self._first_scalar + number, value, size)
         self._passed = scalars
+        self._scheduler.await_sleep()
         self._kernel.start()
-
-    def wait(self) -> None:
-        """Wait for the launch."""
         self._kernel.wait(self._job.limit_ms)
 
     def close(self) -> None:
@@ -168,8 +170,9 @@ class Card:
 def serve(card: Card, parent: socket.socket) -> bool:
     """Answer requests; False when the parent is gone, True when it has closed the device."""
     failure: Failure | None = None
+    receiver = Receiver(parent)
     while True:
-        message = parent.recv(messages.MESSAGE_BYTES)
+        message = receiver.receive()
         if not message:
             return False
         number, request = messages.read_number(message)
@@ -178,7 +181,7 @@ def serve(card: Card, parent: socket.socket) -> bool:
                 carry_out(card, request)
             except XrtError as error:
                 failure = error.failure
-        if request[:1] in (WRITE, START):
+        if request.startswith(WRITE):
             continue
         parent.send(messages.numbered(number, messages.answer_text(failure)))
         failure = None
@@ -195,10 +198,8 @@ def carry_out(card: Card, request: bytes) -> None:
             card.write(*messages.read_write(request))
         case messages.SYNC_FROM:
             card.from_device(*messages.read_sync(request))
-        case messages.START:
-            card.start(messages.read_start(request))
-        case messages.WAIT:
-            card.wait()
+        case messages.LAUNCH:
+            card.launch(messages.read_launch(request))
         case messages.CLOSE:
             card.close()
 
