@@ -98,7 +98,8 @@ def _largest(rows: tuple[Row, ...], platform: Platform) -> dict[str, Fabric]:
     available = platform.available
 
     def share(row: Row) -> float:
-        return max(float(getattr(row.cost, f)) / max(getattr(available, f), 1) for f in RESOURCES)
+        shares: list[float] = [getattr(row.cost, f) / max(getattr(available, f), 1) for f in RESOURCES]
+        return max(shares)
 
     processes = [row for row in rows if row.kind is RowKind.PROCESS]
     largest = sorted(processes, key=share, reverse=True)[:LARGEST]
