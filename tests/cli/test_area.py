@@ -66,7 +66,7 @@ def test_a_depth_by_hand(tiny: WorkspaceFolder) -> None:
     assert f"depths: with 1 word in {stream} tiny hangs in a launch of " in told
     with_attributes(tiny, f", depths: {{{stream}: 0}}")
     told = tiny.fails("tiny:partition")
-    assert f"llm_accelerator 'tiny': depths: {stream} takes 1 word or more, got 0" in told
+    assert f"tiny/BUILD.yaml:2: //tiny:partition: depths: {stream} takes 1 word or more, got 0" in told
     with_attributes(tiny, f", depths: {{{stream}x: 64}}")
     assert f"depths: tiny has no stream '{stream}x' (did you mean '{stream}'?)" in tiny.fails(
         "tiny:partition", code=1
