@@ -19,8 +19,8 @@ from stbuild.ir.types import GROUP
 WORD = 8 * WORD_BYTES
 ROWS, COLUMNS, QUAD = 16, 8, 4
 """Rows of a tile and columns in a word; words that a lane takes together."""
-SUM, SCALE, ELEMENT = 64, 25, 32
-"""Bits of a row's sum, of a weight group's integer scale, of a result."""
+PAIR, SUM, SCALE, ELEMENT = 23, 64, 25, 32
+"""Bits of two weights for one multiplier, of a row's sum, of a weight group's integer scale, of a result."""
 ACTIVATION = 8 * GROUP + 3 * ELEMENT
 """Bits of a stored activation word that are read: the values, their scale, their sum, the exponent."""
 ADDRESS = 64
@@ -46,26 +46,30 @@ def columns_of(design: Design, engine: int) -> int:
 
 def unit_hardware(engine: Engine, columns: int) -> tuple[Part, ...]:
     """A compute unit: its lanes, and a choice among their results."""
-    lane = lane_hardware(engine.token_lanes, columns // GROUP * engine.chunk, engine.chunk)
+    lane = lane_hardware(engine.token_lanes, columns // GROUP, engine.chunk)
     return *(lane * engine.lanes), Choose(ways=engine.lanes, bits=WORD)
 
 
-def lane_hardware(token_lanes: int, activations: int, chunk: int) -> tuple[Part, ...]:
-    """`stb::mac_lane` as it is written: a multiplier for each of 128 weights and token lane, none packed.
-
-    Scales and minima are multiplied for every 32 columns, 16 rows in four cycles; headers and results are
-    taken at one a cycle.
-    """
-    rows = ROWS // QUAD * token_lanes
+def lane_hardware(token_lanes: int, groups: int, chunk: int) -> tuple[Part, ...]:
+    """`stb::mac_lane` as it is written: two rows' weights in one multiplier, summed over 8 columns; a scale
+    and a shift for each row; D and M once a weight group, four rows in a cycle. Headers are taken at one a
+    cycle, results four rows at once."""
+    passes = -(-chunk // token_lanes)
+    pairs, rows = ROWS // 2 * token_lanes, ROWS * token_lanes
+    at_once = ROWS // QUAD * token_lanes
     return (
-        Store(name="acts", words=activations, bits=ACTIVATION),
-        Store(name="sums", words=chunk, bits=SUM, banks=ROWS),
-        Multiply(a=8, b=5, count=ROWS * COLUMNS * token_lanes),
-        Add(bits=16, count=ROWS * COLUMNS * token_lanes),
-        Multiply(a=17, b=9, count=rows),
-        Multiply(a=ELEMENT, b=SCALE, count=2 * rows),
-        Add(bits=SUM, count=2 * rows),
+        Store(name="acts", words=groups * passes, bits=ACTIVATION, banks=token_lanes),
+        Multiply(a=PAIR, b=8, count=COLUMNS * pairs),
+        Add(bits=PAIR + 11, count=(COLUMNS - 1) * pairs),
+        Add(bits=18, count=pairs + rows),
+        Multiply(a=18, b=9, count=rows),
         Shift(bits=SUM, distances=32, count=rows),
+        Add(bits=SUM, count=rows),
+        Store(name="x", words=passes, bits=SUM, banks=rows),
+        Hold(bits=rows * SUM),
+        Multiply(a=SUM, b=SCALE, count=2 * at_once),
+        Add(bits=SUM, count=2 * at_once),
+        Store(name="rows", words=QUAD * passes, bits=SUM, banks=at_once),
         *_headers(),
         *_results(),
     )
@@ -81,12 +85,13 @@ def _headers() -> tuple[Part, ...]:
 
 
 def _results() -> tuple[Part, ...]:
-    """A word of results: rounded shifts to either side, saturated."""
+    """Four rows of a result: rounded shifts to either side, saturated."""
+    rows = ROWS // QUAD
     return (
-        Add(bits=SUM, count=ROWS),
-        Shift(bits=SUM, distances=64, count=ROWS),
-        Shift(bits=SUM, distances=32, count=ROWS),
-        Clamp(bits=SUM, count=2 * ROWS),
+        Add(bits=SUM, count=rows),
+        Shift(bits=SUM, distances=64, count=rows),
+        Shift(bits=SUM, distances=32, count=rows),
+        Clamp(bits=SUM, count=2 * rows),
     )
 
 

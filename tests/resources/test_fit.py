@@ -49,8 +49,7 @@ def test_todays_llama_does_not_fit_a_u55c(llama: Graph) -> None:
     worst = fit.passed[0]
     assert worst.resource == "DSP"
     assert worst.place in ("SLR0", "SLR1", "SLR2")
-    assert worst.used > 2 * worst.limit
-    assert {use.resource for use in fit.passed} == {"DSP", "LUT"}
+    assert worst.used > 1.3 * worst.limit
     assert f"would not fit the card: {worst}" in fit.sentence
     assert fit.sentence.endswith("(modelled)")
     assert fit.nearest is not None
