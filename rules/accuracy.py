@@ -29,6 +29,7 @@ def accuracy(ctx: Context[Accuracy]) -> FilesInfo:
         if getattr(attrs, name) < least:
             ctx.fail(f"{name} takes {least} or more, got {getattr(attrs, name)}", attribute=name)
     report, summary = ctx.output("report.txt"), ctx.output("summary.json")
+    figures = ctx.output("accuracy.json")
     trace, weights = attrs.trace, attrs.weights
     ctx.step(
         AccuracyStep(
@@ -43,6 +44,7 @@ def accuracy(ctx: Context[Accuracy]) -> FilesInfo:
             tokens=attrs.tokens,
             window=attrs.window,
             report=report,
+            figures=figures,
             summary=summary,
         ),
         inputs=trace.srcs,
@@ -50,4 +52,4 @@ def accuracy(ctx: Context[Accuracy]) -> FilesInfo:
     )
     ctx.runnable(("cat", report))
     ctx.summary(summary)
-    return FilesInfo(files=(report,))
+    return FilesInfo(files=(report, figures))

@@ -28,6 +28,17 @@ class StbuildError(Exception):
         return f"{place}{self.message}{hint}"
 
 
+class NoRoomError(StbuildError):
+    """A write that failed since the disk, or the user's share of it, is full."""
+
+    def __init__(self, place: str, reason: str, exit_code: int = 1) -> None:
+        super().__init__(
+            f"no room is left to write in {place} ({reason})",
+            hint="what finished is kept; make room, and do it again",
+            exit_code=exit_code,
+        )
+
+
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """A hint that names the nearest of `known`, or lists the first of them when none is near."""
     names = sorted(set(known))

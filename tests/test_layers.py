@@ -42,7 +42,7 @@ ALLOWED: dict[str, set[str]] = {
     "console": {"errors", "engine"},
     "library": {"engine", "console", "frontend", "runtime", "package", "errors", "layout"},
     "publish": {"library", "engine", "runtime", "package", "errors", "layout"},
-    "nightly": {"library", "engine", "runtime", "package", "errors", "layout"},
+    "nightly": {"library", "engine", "chain", "runtime", "package", "errors", "layout"},
     "cli": {
         "nightly",
         "publish",

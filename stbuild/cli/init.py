@@ -5,9 +5,14 @@ import os
 from pathlib import Path
 
 from stbuild.engine.graph.names import path_problem
-from stbuild.engine.load.workspace import find_workspace
+from stbuild.engine.load.analysis import Analysis
+from stbuild.engine.load.workspace import default_configuration, find_workspace
 from stbuild.errors import StbuildError
+from stbuild.library.building import BUNDLE
 from stbuild.library.project import make_project, write_project
+from stbuild.nightly.example import example_plan
+from stbuild.nightly.plan import Plan
+from stbuild.nightly.plan_file import FILE
 
 _WORKSPACE = """[tool.stbuild]
 platform = "u55c"
@@ -40,6 +45,9 @@ def declare(parser: argparse.ArgumentParser) -> None:
         metavar="DIR|FILE.gguf",
         help="make a project for this Hugging Face folder or GGUF file; in a workspace, add it there",
     )
+    parser.add_argument(
+        "--nightly", action="store_true", help="write a nightly.yaml for the projects there are"
+    )
     parser.add_argument("--name", help="with --model: the project's name (default: the model's)")
     parser.add_argument("--verbose", "-v", action="store_true", help="tell more")
 
@@ -47,6 +55,8 @@ def declare(parser: argparse.ArgumentParser) -> None:
 def execute(options: argparse.Namespace) -> int:
     """Write what is not there; refuse to change what is."""
     root = Path(options.folder)
+    if options.nightly:
+        return _nightly(root)
     if options.model is not None:
         return _of_model(root, Path(options.model), options.name)
     if options.name is not None:
@@ -61,6 +71,27 @@ def execute(options: argparse.Namespace) -> int:
     (package / "BUILD.yaml").write_text(_BUILD)
     (package / "name.txt").write_text("world\n")
     print(f"made {root / 'pyproject.toml'}, {package}/BUILD.yaml; now: stbuild hello, stbuild test //...")
+    return 0
+
+
+def _nightly(root: Path) -> int:
+    """A nightly.yaml with every llm_accelerator of the workspace, and its results out of git's sight."""
+    workspace = find_workspace(root.absolute())
+    path = workspace.root / FILE
+    if path.exists():
+        raise StbuildError(f"{path} is there already", hint="remove it, or edit it")
+    analysis = Analysis(workspace=workspace, configuration=default_configuration(workspace, None, None))
+    known = analysis.packages.known()
+    projects = [name for name in known if BUNDLE in analysis.packages.calls(name)]
+    if not projects:
+        hint = "`stbuild init --model` makes one"
+        raise StbuildError(f"no package of {workspace.root} has an llm_accelerator", hint=hint)
+    path.write_text(example_plan(projects, workspace.platform))
+    ignore = workspace.root / ".gitignore"
+    text = ignore.read_text() if ignore.exists() else ""
+    if f"{Plan.results}/" not in text.split():
+        ignore.write_text(f"{text}{Plan.results}/\n")
+    print(f"made {path}; now: stbuild nightly")
     return 0
 
 

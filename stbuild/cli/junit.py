@@ -4,7 +4,6 @@ A test that wrote such a file itself stands here with its own cases, in the plac
 """
 
 import math
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
@@ -14,8 +13,8 @@ from xml.etree import ElementTree
 from stbuild.engine.execution.failure import Failure
 from stbuild.engine.graph.label import parse_label
 from stbuild.engine.graph.owned import OwnedFolders
+from stbuild.library.xml_text import clean
 
-_NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _TAIL = 64_000
 _KNOWN = ("failure", "error", "skipped", "system-out", "system-err")
 
@@ -88,12 +87,12 @@ def _kept(element: ElementTree.Element, label: str) -> ElementTree.Element:
     for child in element:
         name = str(child.tag).rpartition("}")[2]
         if name in _KNOWN:
-            ElementTree.SubElement(made, name, _cleaned(child)).text = _clean(child.text or "")
+            ElementTree.SubElement(made, name, _cleaned(child)).text = clean(child.text or "")
     return made
 
 
 def _cleaned(element: ElementTree.Element) -> dict[str, str]:
-    return {name.rpartition("}")[2]: _clean(text) for name, text in element.attrib.items() if text}
+    return {name.rpartition("}")[2]: clean(text) for name, text in element.attrib.items() if text}
 
 
 def _elements(case: Case) -> list[ElementTree.Element]:
@@ -107,15 +106,15 @@ def _element(case: Case) -> ElementTree.Element:
     item = ElementTree.Element("testcase", classname=case.label, name=case.name, time=f"{case.seconds:.3f}")
     for attempt in case.attempts:
         kind = "rerunFailure" if case.state == "failed" else "flakyFailure"
-        ElementTree.SubElement(item, kind, message=_clean(attempt.reason)).text = _clean(attempt.line)
+        ElementTree.SubElement(item, kind, message=clean(attempt.reason)).text = clean(attempt.line)
     if case.failure is not None:
-        text = _clean("\n".join(case.failure.sentences()))
-        ElementTree.SubElement(item, "failure", message=_clean(case.failure.reason)).text = text
+        text = clean("\n".join(case.failure.sentences()))
+        ElementTree.SubElement(item, "failure", message=clean(case.failure.reason)).text = text
     elif case.state == "not tried":
         ElementTree.SubElement(item, "skipped", message="what it needs could not be built")
     if case.log and Path(case.log).is_file():
         text = Path(case.log).read_bytes()[-_TAIL:].decode(errors="replace")
-        ElementTree.SubElement(item, "system-out").text = _clean(text)
+        ElementTree.SubElement(item, "system-out").text = clean(text)
     return item
 
 
@@ -140,8 +139,3 @@ def _write(element: ElementTree.Element, path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     ElementTree.indent(element)
     ElementTree.ElementTree(element).write(path, encoding="utf-8", xml_declaration=True)
-
-
-def _clean(text: str) -> str:
-    """Text without what XML cannot hold, such as the escape sequences of colours."""
-    return _NOT_XML.sub("", text)

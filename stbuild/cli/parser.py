@@ -23,6 +23,7 @@ COMMANDS = {
     "explain-log": "the first real error of a v++ log, what it means, what to do; reports too",
     "diff": "which keys differ between two builds, and why",
     "log": "the last builds and the one that runs, what they cost and what the cache saved",
+    "nightly": "build and measure the matrix of nightly.yaml, and compare with the nights before",
     "cache": "the size of the cache, its health, and making it smaller",
     "init": "make a workspace with a project that builds; `--model` makes it for a model on disk",
     "completion": "what a shell needs to complete commands and labels",

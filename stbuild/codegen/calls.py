@@ -11,7 +11,7 @@ from stbuild.ir.streaming import Streaming
 
 
 def call_of(process: Process, design: Design) -> Call:
-    """The call that does `process`."""
+    """The call that implements `process`."""
     if not isinstance(process.op, Streaming):
         raise TypeError(f"{type(process.op).__name__} is not a streaming process")
     return process.op.call(call_site(process, design))
@@ -28,7 +28,7 @@ def call_text(process: Process, call: Call) -> str:
 
 
 def declarations(process: Process, call: Call) -> Iterator[str]:
-    """What stands in front of the kernel for `process`: its types, its table and the function around it."""
+    """What `process` needs declared before the kernel: its types, its table and its wrapper function."""
     yield from (type_declaration(process.name, argument) for argument in call.types)
     if call.table is not None:
         yield _table(process.name, call.table)

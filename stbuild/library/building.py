@@ -24,10 +24,11 @@ Origin = Literal["build", "run", "test", "library", "nightly"]
 """Who asks for a build."""
 
 
-def default_options(workspace: Workspace, *, jobs: int | None = None) -> Options:
+def default_options(workspace: Workspace, *, jobs: int | None = None, keep_going: bool = False) -> Options:
     """How to build where nobody says otherwise."""
     return Options(
         jobs=jobs or workspace.jobs or len(os.sched_getaffinity(0)),
+        keep_going=keep_going,
         sandbox=workspace.sandbox,
         resources=workspace.resources,
     )

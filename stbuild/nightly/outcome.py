@@ -23,6 +23,7 @@ class Fault(Enum):
     LOST = "lost device"
     SLOW = "slow device"
     THERMAL = "thermal stop"
+    FAILED = "failed launch"
     BUSY = "device busy"
     DISK_FULL = "disk full"
     REFUSED = "device cannot be opened"

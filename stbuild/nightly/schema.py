@@ -1,15 +1,18 @@
 """The tables of the history, and how its file is opened, checked and made."""
 
+import shutil
 import sqlite3
 import time
 from pathlib import Path
 
-from stbuild.errors import StbuildError
+from stbuild.errors import NoRoomError, StbuildError
+from stbuild.nightly.outcome import EXIT_CODES, Outcome
 
 VERSION = 1
 """`PRAGMA user_version` of the files that this stbuild reads and writes."""
 APPLICATION = 0x7374626E
 """`PRAGMA application_id`: `stbn`."""
+_ROOM_BYTES = 1 << 16
 BUSY_S = 30.0
 """How long a writer waits for another one; readers never wait."""
 
@@ -74,17 +77,16 @@ CREATE TABLE quarantine (           -- devices that failed again after a reset
 
 def connect(path: Path) -> sqlite3.Connection:
     """The history at `path`, for one writer and any number of readers; it is made where it is not."""
-    new = not path.exists()
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
         connection = sqlite3.connect(path, timeout=BUSY_S, isolation_level=None)
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA foreign_keys = ON")
         connection.execute("PRAGMA synchronous = FULL")
+        if _is_empty(connection):
+            _make(connection)
     except sqlite3.Error as error:
-        raise _unreadable(path, error) from error
-    if new:
-        _make(connection)
+        raise full_disk(error, path.parent) or _unreadable(path, error) from error
     _check(connection, path)
     return connection
 
@@ -114,6 +116,24 @@ def check_clock(connection: sqlite3.Connection, path: Path) -> None:
         )
 
 
+def full_disk(error: sqlite3.Error, place: Path) -> NoRoomError | None:
+    """The sentence for a write that failed for want of room; None for any other error.
+
+    SQLite calls it an I/O error where it cannot make the file that readers and writers share.
+    """
+    code = error.sqlite_errorcode
+    is_io = code & 0xFF == sqlite3.SQLITE_IOERR and shutil.disk_usage(place).free < _ROOM_BYTES
+    if code != sqlite3.SQLITE_FULL and not is_io:
+        return None
+    return NoRoomError(str(place), str(error), EXIT_CODES[Outcome.NOT_MEASURED])
+
+
+def _is_empty(connection: sqlite3.Connection) -> bool:
+    """Whether nobody has made a table, as where the first night was killed in that moment."""
+    count = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+    return bool(count == 0)
+
+
 def _make(connection: sqlite3.Connection) -> None:
     connection.executescript(
         f"BEGIN; {TABLES} PRAGMA application_id = {APPLICATION}; PRAGMA user_version = {VERSION}; COMMIT;"
@@ -137,7 +157,9 @@ def _check(connection: sqlite3.Connection, path: Path) -> None:
 
 
 def _unreadable(path: Path, error: sqlite3.Error) -> StbuildError:
-    return StbuildError(f"the history cannot be opened: {error}", where=str(path), hint="move it away")
+    damaged = error.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT)
+    hint = "restore it from a copy, or move it away" if damaged else "are the disk and its rights in order?"
+    return StbuildError(f"the history cannot be opened: {error}", where=str(path), hint=hint)
 
 
 def _shown(time_s: float) -> str:

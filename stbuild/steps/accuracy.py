@@ -2,6 +2,7 @@
 
 import json
 import sys
+from dataclasses import asdict
 from pathlib import Path
 
 from stbuild.errors import StbuildError
@@ -22,6 +23,7 @@ class Accuracy(Step[F]):
     tokens: int = arg("how many tokens are scored")
     window: int = arg("tokens that are scored together")
     report: F = out("the figures")
+    figures: F = out("the figures as JSON")
     summary: F = out("closing line")
 
     def run(self: "Accuracy[Path]") -> None:
@@ -50,6 +52,7 @@ class Accuracy(Step[F]):
         found = measure(exact_logits(exact), floats, tokens, window)
         text = report(found, weights.source)
         self.report.write_text(text)
+        self.figures.write_text(json.dumps(asdict(found), indent=1) + "\n")
         self.summary.write_text(json.dumps({"check": found.line()}, indent=1) + "\n")
         sys.stdout.write(text)
         if not found.holds:

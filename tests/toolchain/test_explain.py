@@ -130,6 +130,56 @@ def test_a_death_without_a_message_is_found(line: str, name: str) -> None:
     assert (found.name, found.line, found.error) == (name, 2, line)
 
 
+@pytest.mark.parametrize(
+    ("end", "name"),
+    [
+        ("/tools/loader: line 312: 4711 Killed   $RDI_PROG", "no memory"),
+        ("host.cpp:3:10: fatal error: xrt/xrt_device.h: No such file or directory", "C++"),
+    ],
+)
+def test_a_step_that_ended_well_does_not_hide_that_a_later_one_failed(end: str, name: str) -> None:
+    compiled = "INFO: [v++ 60-586] Created k.xo\nINFO: [v++ 60-791] Total elapsed time: 0h 2m 3s\n"
+    found = explain(f"{compiled}[21:45:04] Run vpl: Step impl: Started\n{end}\n")
+    assert (found.name, found.line) == (name, 4)
+    assert not explain(f"{end}\n{compiled}").failed
+
+
+def test_the_compiler_tells_why_a_simulation_failed() -> None:
+    error = "../tb.cpp:12:10: fatal error: 'nothere.h' file not found"
+    found = explain(f"{error}\nERROR: [SIM 211-100] 'csim_design' failed: compilation error(s).\n")
+    assert (found.line, found.error, found.name) == (1, error, "C++")
+
+
+@pytest.mark.parametrize(
+    ("error", "name"),
+    [
+        ("ERROR: [Common 17-49] Internal Data Exception: write failed: No space left on device", "disk full"),
+        ("ERROR: [HLS 200-627] Cannot find C test bench.", "test bench"),
+    ],
+)
+def test_a_message_that_names_the_machine_or_the_test_bench_is_known(error: str, name: str) -> None:
+    assert explain(f"{error}\n").name == name
+
+
+@pytest.mark.parametrize(
+    "end",
+    [
+        "INFO: [HLS 200-111] Finished generating all RTL models Time (s): cpu = 00:00:37",
+        "INFO: [COSIM 212-1000] *** C/RTL co-simulation finished: PASS ***",
+        "INFO: [SIM 211-1] CSim done with 0 errors.",
+    ],
+)
+def test_hls_and_its_simulations_end_well(end: str) -> None:
+    found = explain(f"{end}\n")
+    assert (found.failed, found.finished) == (False, True)
+
+
+def test_a_log_that_prints_a_timing_table_is_a_log(workspace: WorkspaceFolder) -> None:
+    error = "ERROR: [Place 30-640] This design requires more RAMB36 cells than are available"
+    workspace.write("run.log", f"INFO: [Timing 38-35] Done\n{texts.MET}\n{error}\n")
+    assert f"first error (line {texts.MET.count(chr(10)) + 3})" in workspace.ok("explain-log", "run.log").out
+
+
 def test_a_success_has_notes() -> None:
     log = (
         f"INFO: [v++ 204-61] Pipelining loop 'exp'.\n"

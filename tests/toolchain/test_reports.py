@@ -113,6 +113,12 @@ def test_a_report_without_a_summary_is_told() -> None:
         parse_timing("| Design Timing Summary\n1. Design Timing Summary\n")
 
 
+def test_a_timing_table_without_figures_is_refused() -> None:
+    table = "| Design Timing Summary\n    WNS(ns)      TNS(ns)\nPlace Check\n"
+    with pytest.raises(StbuildError, match="has no row of figures"):
+        parse_timing(table)
+
+
 def test_utilisation_by_slr_and_the_wires_between() -> None:
     found = parse_utilisation(texts.SLR_UTIL.format(bram=" 7.44"))
     assert [place.name for place in found.slrs] == ["SLR0", "SLR1", "SLR2"]

@@ -5,7 +5,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
-from stbuild.errors import StbuildError
+from stbuild.errors import NoRoomError
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 """How a write fails for want of room: the disk, the user's quota, or the largest size of a file."""
@@ -28,8 +28,4 @@ def told_when_full(place: str) -> Iterator[None]:
     except OSError as error:
         if error.errno not in FULL:
             raise
-        raise StbuildError(
-            f"no room is left to write in {place} ({os.strerror(error.errno or 0)})",
-            hint="what finished is kept; make room, and build again",
-            exit_code=1,
-        ) from error
+        raise NoRoomError(place, os.strerror(error.errno or 0)) from error

@@ -1,6 +1,7 @@
 """What a session asks of a device, whatever stands behind it."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Protocol
 from weakref import ref
 
@@ -55,6 +56,22 @@ class CycleCounter(Protocol):
         ...
 
 
+@dataclass(frozen=True, kw_only=True)
+class Reading:
+    """What a card's sensors say now; None where it has no such sensor."""
+
+    temperature_c: float | None = None
+    power_w: float | None = None
+
+
+class Sensors(Protocol):
+    """The sensors of a card."""
+
+    def read(self) -> Reading:
+        """What they say now."""
+        ...
+
+
 class Device(Protocol):
     """A card, real or emulated, with one bundle loaded.
 
@@ -80,6 +97,11 @@ class Device(Protocol):
     @property
     def cycle_counter(self) -> CycleCounter | None:
         """Its cycles, or None when it does not count them."""
+        ...
+
+    @property
+    def sensors(self) -> Sensors | None:
+        """Its sensors, or None when it has none that can be read."""
         ...
 
     def buffer(self, name: str) -> NDArray[np.uint8]:

@@ -15,9 +15,12 @@ from stbuild.package.bundle import BufferArgument, Bundle
 from stbuild.package.xclbin import kernel_image
 from stbuild.runtime.devices.cpu import check_cpu
 from stbuild.runtime.devices.device import CacheOwner, Tap
+from stbuild.runtime.devices.fault import DeviceError, DeviceFault
 from stbuild.runtime.devices.image import TAP, load_image
 
 PAGE = 4096
+_DEADLOCK = 1
+"""What `stb_run` gives then, as `hls_lib/sim/abi.hpp` says."""
 
 
 class NativeDevice:
@@ -62,6 +65,10 @@ class NativeDevice:
         """The device itself."""
         return self
 
+    @property
+    def sensors(self) -> None:
+        """An emulated card has none."""
+
     def buffer(self, name: str) -> NDArray[np.uint8]:
         """The host copy itself."""
         return self._host[known(name, self._host, "buffer")]
@@ -85,9 +92,11 @@ class NativeDevice:
         values, self._values = self._values, None
         if values is None:
             raise ValueError("no launch was started")
-        if self._image.stb_run(self._addresses, values) != 0:
-            message = self._image.stb_message() or b"no message"
-            raise StbuildError(message.decode("utf-8", "replace"), where=self.description, exit_code=1)
+        ended = self._image.stb_run(self._addresses, values)
+        if ended != 0:
+            message = (self._image.stb_message() or b"no message").decode("utf-8", "replace")
+            fault = DeviceFault.HUNG if ended == _DEADLOCK else DeviceFault.FAILED
+            raise DeviceError(message, fault=fault, where=self.description)
 
     def launch(self, scalars: Mapping[str, int]) -> None:
         """Start and wait."""

@@ -1,5 +1,6 @@
 """Any report or log of Vitis in a few lines for a person: what it says, and what to do about it."""
 
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -16,6 +17,8 @@ from stbuild.toolchain.vitis.utilisation import KINDS, Place, parse_utilisation
 _HEAD = 1 << 16
 _LOG_BYTES = 256 << 20
 _LOOPS = 20
+_MESSAGE = re.compile(r"^(?:INFO|WARNING|CRITICAL WARNING|ERROR): \[", re.MULTILINE)
+"""A message of a log: a log may print the tables of a report, a report has no messages."""
 
 
 def describe(path: Path) -> list[str]:
@@ -70,6 +73,8 @@ def _reader(head: str) -> Callable[[str, Path], list[str]] | None:
         return lambda _, path: list(_synthesis(read_csynth_xml(path)))
     if "HLS Report for '" in head or "Synthesis Summary Report of '" in head:
         return lambda text, path: list(_synthesis(parse_csynth_text(text, str(path))))
+    if _MESSAGE.search(head):
+        return None
     if "WNS(ns)" in head or "report_timing_summary" in head[:4096]:
         return _timing
     if head.lstrip().startswith("<ENTRY>"):

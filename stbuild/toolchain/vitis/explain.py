@@ -19,10 +19,12 @@ from stbuild.toolchain.vitis.signatures import (
 _INNER = re.compile(r"caught Tcl error:\s*(?P<what>.*?)(?:, please look at the run log file|$)")
 _LOG = re.compile(r"(?:run log file|see log for details:|In|Log file:)\s+'?(?P<path>[^\s',]+\.log)'?")
 _SPLIT = re.compile(r"^(?:Resolution|system clock:|\s+\S)")
+_LOCATED = re.compile(r"^\S+:\d+:\d+: (?:fatal )?error: ")
 _COMPILER = re.compile(r"^(?:.*:\d+:\d+: )?(?:fatal )?error: ", re.IGNORECASE)
 _SUCCESS = re.compile(
     r"60-586\] Created|60-791\] Total elapsed|Run Status: \w+ Complete|60-594\] Finished kernel compilation|"
-    r"Implementation: C synthesis completed|completed successfully|60-2460\]"
+    r"Implementation: C synthesis completed|completed successfully|60-2460\]|"
+    r"Finished [Gg]enerating all RTL models|co-simulation finished: PASS|CSim done with 0 errors"
 )
 _PLAIN_ERROR = re.compile(r"^\s*(?:ERROR|FATAL)\b")
 
@@ -66,16 +68,21 @@ def explain(text: str) -> Explanation:
     """What the log `text` says."""
     lines = lines_of(text)
     found = list(messages(lines))
-    notes, finished = tuple(_notes(lines, found)), _SUCCESS.search(text) is not None
+    ended = max((at for at, line in enumerate(lines, start=1) if _SUCCESS.search(line)), default=0)
+    notes, finished = tuple(_notes(lines, found)), ended > 0
     look_at = _other_log(found)
     errors = [message for message in found if message.level is Level.ERROR]
     cause = next((each for each in errors if not _wraps(each)), None)
     if cause is not None:
         return _explained(lines, cause, look_at, finished, notes)
-    death = _death(lines)
-    if death is not None and not (finished and not errors):
+    death = _death(lines, 0 if errors else ended)
+    if death is not None:
         at, signature = death
         return _known(at + 1, lines[at].strip(), signature, look_at, finished, notes)
+    compiler = next((i for i, line in enumerate(lines) if _LOCATED.match(line.strip())), None)
+    if errors and compiler is not None:
+        told = lines[compiler].strip()
+        return _known(compiler + 1, told, failure_of(told), look_at, finished, notes)
     for wrapper in errors:
         inner = _INNER.search(wrapper.text)
         if inner or wrapper is errors[-1]:
@@ -83,8 +90,8 @@ def explain(text: str) -> Explanation:
             at = wrapper.line if inner else errors[0].line
             return _known(at, told, failure_of(told), look_at, finished, notes)
     for pattern, known in ((_COMPILER, None), (COMMAND_FAILED.pattern, COMMAND_FAILED)):
-        plain = next((i for i, line in enumerate(lines) if pattern.match(line)), None)
-        if plain is not None and not finished:
+        plain = next((i for i, line in enumerate(lines) if i >= ended and pattern.match(line)), None)
+        if plain is not None:
             told = lines[plain].strip()
             return _known(plain + 1, told, known or failure_of(told), look_at, finished, notes)
     return Explanation(finished=finished, notes=notes, is_log=bool(found) or finished)
@@ -145,16 +152,19 @@ def _continuation(lines: list[str], after: int) -> list[str]:
     return found
 
 
-def _death(lines: Sequence[str]) -> tuple[int, Signature] | None:
-    """The first line that shows a failure without a message; what only mentions a file is none."""
+def _death(lines: Sequence[str], after: int) -> tuple[int, Signature] | None:
+    """The first line that shows a failure without a message; what only mentions a file is none.
+
+    What stands before line `after`, at which a step ended well, did not end the run.
+    """
     whole = "\n".join(lines)
     known = [signature for signature in DEATHS if signature.pattern.search(whole)]
     for at, line in enumerate(lines if known else ()):
         signature = next((each for each in known if each.pattern.search(line)), None)
-        if signature is None:
+        if signature is None or at < after or _LOCATED.match(line):
             continue
         message = next(messages([line]), None)
-        if message is None or message.level is not Level.INFO:
+        if message is None or (message.level is not Level.INFO and not after):
             return at, signature
     return None
 

@@ -33,7 +33,22 @@ def _known(name: str, pattern: str, meaning: str, advice: str) -> Signature:
     return Signature(name=name, pattern=re.compile(pattern), meaning=meaning, advice=advice)
 
 
+NO_MEMORY = _known(
+    "no memory",
+    r"(?i)cannot allocate memory|std::bad_alloc|out of memory|oom-kill|\bKilled\b|Error 137\b|signal 9\b",
+    "the machine ran out of memory, or somebody killed the tool",
+    "a link takes 32 to 64 GB: set `memory_mb` and `jobs` in [tool.stbuild.vitis]",
+)
+DISK_FULL = _known(
+    "disk full",
+    r"(?i)no space left on device|disk quota exceeded|17-\d+\].*disk",
+    "the disk is full",
+    "free some; a link takes tens of GB below its folder",
+)
+
 FAILURES: tuple[Signature, ...] = (
+    NO_MEMORY,
+    DISK_FULL,
     _known("licence", r"17-345\]|valid license was not found|(?i:license checkout failed|checkout of license)"
            r"|IPs? .*(?:requires? a license|license keys? (?:for|are) .*not)"
            r"|licens\w+ .*(?:has expired|not found)",
@@ -116,6 +131,11 @@ FAILURES: tuple[Signature, ...] = (
     _known("C++ for synthesis", r"\[\S+ 207-\d+\]|200-70\]|200-1909\]|Compilation errors? found",
            "a kernel's C++ does not compile with the compiler of HLS (clang, C++14)",
            "mend the line that the message names"),
+    _known("C++", r"^\S+:\d+:\d+: (?:fatal )?error: ", "C++ does not compile",
+           "mend the line that the message names"),
+    _known("test bench", r"200-627\]|Cannot find C test bench",
+           "a simulation was asked for without a test bench",
+           "add its files with `add_files -tb`, or leave the simulation out"),
     _known("HLS stopped", r"200-1715\]",
            "HLS gave up on a kernel; a message above says why, or it ran out of memory",
            "read the warnings before it in vitis_hls.log"),
@@ -136,12 +156,8 @@ FAILURES: tuple[Signature, ...] = (
 )  # fmt: skip
 
 DEATHS: tuple[Signature, ...] = (
-    _known("no memory", r"(?i)cannot allocate memory|std::bad_alloc|out of memory|oom-kill|\bKilled\b|"
-           r"Error 137\b|signal 9\b",
-           "the machine ran out of memory, or somebody killed the tool",
-           "a link takes 32 to 64 GB: set `memory_mb` and `jobs` in [tool.stbuild.vitis]"),
-    _known("disk full", r"(?i)no space left on device|disk quota exceeded|17-\d+\].*disk",
-           "the disk is full", "free some; a link takes tens of GB below its folder"),
+    NO_MEMORY,
+    DISK_FULL,
     _known("crash", r"(?i)segmentation fault|abnormal program termination|terminate called|SIGSEGV|hs_err_pid"
            r"|EXCEPTION_ACCESS_VIOLATION|core dumped",
            "the tool itself crashed",

@@ -65,6 +65,9 @@ def parse_timing(text: str, where: str = "timing_summary.rpt") -> Timing:
         raise StbuildError("this is no timing summary: it has no table `Design Timing Summary`", where=where)
     names, cells = row
     values = dict(zip(names, cells, strict=False))
+    unread = [cell for cell in cells if cell not in ("NA", "inf") and number(cell) is None]
+    if unread or len(cells) != len(names):
+        raise StbuildError("the table `Design Timing Summary` has no row of figures", where=where)
     return Timing(
         wns=number(values.get("WNS(ns)")),
         tns=number(values.get("TNS(ns)")),

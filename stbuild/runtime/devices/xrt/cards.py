@@ -1,4 +1,4 @@
-"""The cards of this machine, as the kernel's sysfs shows them to anybody: address, shell, temperature.
+"""The cards of this machine, as the kernel's sysfs shows them to anybody: address, shell, sensors.
 
 XRT's own telemetry is C++ only. Names of files: XRT's device_linux.cpp; untried, for want of a card.
 """
@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from stbuild.errors import StbuildError
+from stbuild.runtime.devices.device import Reading
 
 VENDOR = "0x10ee"
 USER_DRIVERS = ("xocl", "xocl_v2")
@@ -23,6 +24,20 @@ class Card:
     shell: str | None
     temperature_c: int | None
     node: Path | None
+    power_w: float | None = None
+
+
+class CardSensors:
+    """The sensors of a card, by its number or PCIe address."""
+
+    def __init__(self, name: str, root: Path = Path("/")) -> None:
+        self._name = name
+        self._root = root
+
+    def read(self) -> Reading:
+        """What sysfs says now."""
+        card = _chosen(self._name, find_cards(self._root))
+        return Reading(temperature_c=card.temperature_c, power_w=card.power_w)
 
 
 def find_cards(root: Path = Path("/")) -> tuple[Card, ...]:
@@ -74,12 +89,14 @@ def _is_card(device: Path) -> bool:
 
 def _card(device: Path, root: Path) -> Card:
     temperature = _first(device, "xmc.u.*/xmc_fpga_temp")
+    power = _first(device, "xmc.u.*/xmc_power")  # in microwatts
     nodes = sorted(each.name for each in (device / "drm").glob("renderD*"))
     return Card(
         address=device.name,
         shell=_first(device, "rom.u.*/VBNV"),
         temperature_c=int(temperature) if temperature and temperature.isdecimal() else None,
         node=root / "dev/dri" / nodes[0] if nodes else None,
+        power_w=int(power) / 1e6 if power and power.isdecimal() else None,
     )
 
 

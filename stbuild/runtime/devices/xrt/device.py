@@ -21,7 +21,7 @@ from stbuild.runtime.devices.image import check_image, is_image
 from stbuild.runtime.devices.native import in_order, is_shared, known, map_buffer
 from stbuild.runtime.devices.xrt import job as messages
 from stbuild.runtime.devices.xrt.arena import Arena, make_file
-from stbuild.runtime.devices.xrt.cards import check_card
+from stbuild.runtime.devices.xrt.cards import CardSensors, check_card
 from stbuild.runtime.devices.xrt.folder import (
     card_environment,
     emulation_environment,
@@ -51,6 +51,7 @@ class XrtDevice:
         self._xrt = find_xrt()
         self._mode = mode_of(file)
         _check(bundle, file, self._mode, card)
+        self._card = card
         self._manifest = bundle.manifest
         self._limit_s = launch_limit_s or LAUNCH_LIMIT_S[self._mode]
         self._scalars = tuple(argument.scalar for argument in self._manifest.scalars)
@@ -90,6 +91,11 @@ class XrtDevice:
     @property
     def cycle_counter(self) -> None:
         """A card does not count cycles."""
+
+    @property
+    def sensors(self) -> CardSensors | None:
+        """Those of a card; an emulated one has none."""
+        return CardSensors(self._card) if self._mode is Mode.FLAT else None
 
     def buffer(self, name: str) -> NDArray[np.uint8]:
         """The host copy: of weights their file, else memory that the worker sees too."""

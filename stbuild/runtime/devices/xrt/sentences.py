@@ -5,6 +5,7 @@ import re
 from dataclasses import dataclass
 
 from stbuild.errors import StbuildError
+from stbuild.runtime.devices.fault import DeviceError, DeviceFault
 from stbuild.runtime.devices.xrt.install import HOW_TO_INSTALL
 from stbuild.runtime.devices.xrt.job import Failure
 from stbuild.runtime.devices.xrt.library import MISSING
@@ -29,7 +30,7 @@ def explain(failure: Failure, log: str, subject: Subject) -> StbuildError:
     printed = [found["text"].strip() for found in _PRINTED.finditer(log)]
     if printed:
         message += f"; XRT says: {printed[-1]}"
-    return StbuildError(message, where=subject.device, hint=hint, exit_code=1)
+    return DeviceError(message, fault=_fault(failure), where=subject.device, hint=hint)
 
 
 def explain_loss(lost: Lost, limit_s: float, subject: Subject) -> StbuildError:
@@ -37,15 +38,27 @@ def explain_loss(lost: Lost, limit_s: float, subject: Subject) -> StbuildError:
     if lost.closed:
         return StbuildError("the device is closed", where=subject.device, hint="open it again")
     if lost.told:
-        return StbuildError(lost.told, where=subject.device, exit_code=1)
+        return DeviceError(lost.told, fault=DeviceFault.LOST, where=subject.device)
     if lost.late:
         message = f"the kernel hangs: a launch has not returned after {limit_s:g} s, and was given up"
-        return StbuildError(message, where=subject.device, hint=_RESET, exit_code=1)
+        return DeviceError(message, fault=DeviceFault.HUNG, where=subject.device, hint=_RESET)
     printed = [line for line in lost.log.splitlines() if line.strip()]
     message = "the device was lost: the process that runs XRT has ended"
     if printed:
         message += f"; the last that it printed: {printed[-1].strip()}"
-    return StbuildError(message, where=subject.device, hint="open the device again", exit_code=1)
+    hint = "open the device again"
+    return DeviceError(message, fault=DeviceFault.LOST, where=subject.device, hint=hint)
+
+
+def _fault(failure: Failure) -> DeviceFault:
+    match failure.step, failure.errno:
+        case ("load", errno.EBUSY) | ("kernel", errno.EBUSY | errno.EPERM):
+            return DeviceFault.BUSY
+        case ("load", errno.EDEADLK):
+            return DeviceFault.HUNG
+        case ("launch", _):
+            return DeviceFault.FAILED
+    return DeviceFault.REFUSED
 
 
 def _meaning(failure: Failure, subject: Subject) -> tuple[str, str | None]:

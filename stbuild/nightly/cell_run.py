@@ -1,0 +1,245 @@
+"""One place of the matrix: builds it, measures it on its device, and says what came of it."""
+
+import platform
+import statistics
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from stbuild import __version__
+from stbuild.engine.keys.tools import cpu_model
+from stbuild.engine.load.configured import Configuration
+from stbuild.engine.load.workspace import Workspace
+from stbuild.engine.record.events import Event
+from stbuild.errors import NoRoomError, StbuildError
+from stbuild.library.products import Products, build_products
+from stbuild.nightly.device_run import run_on_device
+from stbuild.nightly.figures import figures_of_build, figures_of_design, figures_of_runs
+from stbuild.nightly.history import Reader
+from stbuild.nightly.lease import leased
+from stbuild.nightly.outcome import Fault, Outcome
+from stbuild.nightly.plan import Plan
+from stbuild.nightly.runs import Broken, Request, Runs
+from stbuild.nightly.values import Cell, Figure, Result
+from stbuild.runtime.devices.opening import NATIVE
+from stbuild.runtime.devices.reset import reset_device
+
+ALONE, CHECKED = ("xclbin", "cycles", "accuracy"), ("deploy",)
+"""The targets of a project that a night makes, as far as it has them: without the device, and on it."""
+JUDGES = ("deploy", "check", "accuracy")
+"""Targets that fail when a result is wrong."""
+ACCURACY = ("kl", "top1", "perplexity_change")
+ENOUGH_NIGHTS = 3
+"""From so many good nights on, their median tells whether a device is slow."""
+RECENT_NIGHTS = 10
+
+Tell = Callable[[str], None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bench:
+    """What all cells of a night share; `opener` is the function that opens devices, as in `Request`."""
+
+    workspace: Workspace
+    plan: Plan
+    history: Reader
+    host: str
+    folder: Path
+    tell: Tell
+    opener: str = Request.opener
+
+    def hear(self, event: Event) -> None:
+        """Tell the warnings of a build, such as that it waits for another one."""
+        if event.kind == "warning":
+            self.tell(f"warning: {event.fields['message']}")
+
+
+def run_cell(bench: Bench, cell: Cell, tries: int) -> Result:
+    """Build and measure; a device that fails is reset and tried again, `tries` times in all."""
+    began_s, began = time.time(), time.monotonic()
+    try:
+        result = _built(bench, cell, tries)
+    except NoRoomError as error:
+        result = _result(cell, Outcome.NOT_MEASURED, fault=Fault.DISK_FULL, message=str(error))
+    except StbuildError as error:
+        result = _result(cell, Outcome.BUILD_FAILED, message=str(error))
+    return replace(result, began_s=began_s, seconds=time.monotonic() - began)
+
+
+def log_of(cell: Cell) -> str:
+    """The name of the cell's log, below the night's folder."""
+    return "".join(c if c.isalnum() or c in "._-" else "_" for c in str(cell)) + ".log"
+
+
+def _built(bench: Bench, cell: Cell, tries: int) -> Result:
+    made = _build(bench, cell, ALONE)
+    result = None if made.failures else _leased(bench, cell, made, tries)
+    made, measured = result or (made, _failed(cell, made))
+    bundle = _bundle(made)
+    figures = [*figures_of_build(made)]
+    if bundle is not None:
+        figures += figures_of_design(made, bundle)
+    known = replace(measured, figures=(*figures, *measured.figures), keys=made.keys, tools=_tools(made))
+    return _judged(bench.plan, known)
+
+
+def _build(bench: Bench, cell: Cell, names: tuple[str, ...]) -> Products:
+    """Build targets; a check for hardware is made on the cell's device."""
+    return build_products(
+        replace(bench.workspace, device=cell.device),
+        cell.project,
+        names,
+        Configuration(platform=cell.platform, target=cell.target),
+        command=f"nightly {cell}",
+        origin="nightly",
+        listeners=(bench.hear,),
+    )
+
+
+def _leased(bench: Bench, cell: Cell, made: Products, tries: int) -> tuple[Products, Result]:
+    """What uses the device: the check, which a build for a card does there, and the measurement."""
+
+    def waiting(pid: str) -> None:
+        bench.tell(f"{cell.device} is in use by process {pid}; waiting for it")
+
+    wait_s = bench.plan.measure.wait_s
+    with leased(cell.device, wait_s, waiting) as held:
+        if not held:
+            message = f"another night has had {cell.device} for {wait_s:g} s"
+            return made, _result(cell, Outcome.NOT_MEASURED, fault=Fault.BUSY, message=message)
+        made = made.joined(_build(bench, cell, CHECKED))
+        bundle, expected = _bundle(made), made.file("reference", "expected")
+        if made.failures:
+            return made, _failed(cell, made)
+        if bundle is None or expected is None:
+            message = f"//{cell.project} makes no bundle with a reference; a night needs an llm_accelerator"
+            return made, _result(cell, Outcome.BUILD_FAILED, message=message)
+        return made, _tried(bench, cell, _request(bench, cell, bundle, expected), tries)
+
+
+def _bundle(made: Products) -> Path | None:
+    return next(iter(made.files.get("xclbin", ())), None)
+
+
+def _failed(cell: Cell, made: Products) -> Result:
+    """What the failures of a build say; one that is no judge's comes first."""
+    first = min(made.failures, key=lambda each: each.label.rpartition(":")[2] in JUDGES)
+    wrong = first.label.rpartition(":")[2] in JUDGES
+    outcome = Outcome.WRONG_RESULT if wrong else Outcome.BUILD_FAILED
+    return _result(cell, outcome, message="\n".join(first.sentences()))
+
+
+def _tools(made: Products) -> dict[str, str]:
+    """The versions of what built and measured."""
+    own = {"stbuild": __version__, "python": platform.python_version(), "linux": platform.release()}
+    return {**own, "cpu": cpu_model().partition(" fpu ")[0], **made.tools}
+
+
+def _request(bench: Bench, cell: Cell, bundle: Path, expected: Path) -> Request:
+    measure = bench.plan.measure
+    return Request(
+        bundle=str(bundle),
+        device=cell.device,
+        expected=str(expected),
+        prompt_tokens=measure.prompt_tokens,
+        new_tokens=measure.new_tokens,
+        repeats=measure.repeats,
+        launch_limit_s=measure.launch_limit_s,
+        max_temperature_c=measure.max_temperature_c,
+        opener=bench.opener,
+    )
+
+
+def _tried(bench: Bench, cell: Cell, request: Request, tries: int) -> Result:
+    """Measure until it goes well, or as often as may be; before each new try the device is reset."""
+    log = bench.folder / log_of(cell)
+    before: Broken | None = None
+    for number in range(1, tries + 1):
+        found = run_on_device(request, bench.folder, log)
+        figures = tuple(figures_of_runs(found)) if isinstance(found, Runs) else ()
+        broken = found if isinstance(found, Broken) else _slow(bench, cell, figures)
+        if broken is None:
+            return replace(_recovered(cell, before), described=found.described, tries=number, figures=figures)
+        if number < tries:
+            bench.tell(f"{cell}: {broken.message}; {_reset(cell.device, broken)}, trying again")
+            before = broken
+    assert broken is not None
+    result = _broken(cell, broken)
+    return replace(result, described=broken.described, tries=tries, figures=figures)
+
+
+def _recovered(cell: Cell, before: Broken | None) -> Result:
+    """A cell that went well; wrong bits that a reset cures are the device's."""
+    if before is None or before.fault != Fault.WRONG_BITS.value:
+        message = f"well at the second try; before: {before.message}" if before else ""
+        return _result(cell, Outcome.GOOD, message=message)
+    message = f"{before.message}; right after a reset"
+    return _result(cell, Outcome.BROKEN_DEVICE, fault=Fault.WRONG_BITS, message=message)
+
+
+def _broken(cell: Cell, broken: Broken) -> Result:
+    fault = Fault(broken.fault) if broken.fault else None
+    match fault:
+        case Fault.WRONG_BITS:
+            outcome = Outcome.WRONG_RESULT
+        case Fault.SLOW:
+            outcome = Outcome.SLOWDOWN
+        case Fault.BUSY | Fault.DISK_FULL | None:
+            outcome = Outcome.NOT_MEASURED
+        case _:
+            outcome = Outcome.BROKEN_DEVICE
+    return _result(cell, outcome, fault=fault, message=broken.message)
+
+
+def _slow(bench: Bench, cell: Cell, figures: tuple[Figure, ...]) -> Broken | None:
+    """Whether the device is far slower than on its last good nights."""
+    factor = bench.plan.measure.slow_factor
+    for figure in figures:
+        if figure.kind != "tokens_per_s":
+            continue
+        recent = bench.history.recent(cell, bench.host, figure.name, RECENT_NIGHTS)
+        if len(recent) < ENOUGH_NIGHTS or figure.value * factor >= statistics.median(recent):
+            continue
+        usual = statistics.median(recent)
+        message = (
+            f"the device is slow: {figure.name} is {figure.value:.4g} tok/s, "
+            f"the median of its last {len(recent)} good nights is {usual:.4g}"
+        )
+        return Broken(fault=Fault.SLOW.value, message=message, described=cell.device)
+    return None
+
+
+def _reset(device: str, broken: Broken) -> str:
+    """Reset a device, unless it works and another process has it or there is no room; what was done."""
+    if broken.fault in ("", Fault.BUSY.value, Fault.DISK_FULL.value):
+        return "not reset"
+    try:
+        return reset_device(device)
+    except StbuildError as error:
+        return f"it was not reset ({error})"
+
+
+def _judged(plan: Plan, result: Result) -> Result:
+    """The result, or what limit it passes."""
+    if result.outcome is not Outcome.GOOD:
+        return result
+    problems: Mapping[str, str] = {
+        figure.kind: problem
+        for figure in result.figures
+        if (limit := plan.limit(figure)) and (problem := limit.problem(figure))
+    }
+    if not problems:
+        return result
+    wrong = any(kind in ACCURACY for kind in problems)
+    outcome = Outcome.WRONG_RESULT if wrong else Outcome.SLOWDOWN
+    return replace(result, outcome=outcome, message="; ".join(problems.values()))
+
+
+def _result(cell: Cell, outcome: Outcome, *, fault: Fault | None = None, message: str = "") -> Result:
+    return Result(cell=cell, outcome=outcome, fault=fault, message=message, began_s=0.0, seconds=0.0)
+
+
+def is_quarantined(result: Result) -> bool:
+    """Whether the device is to be left alone for the rest of the night; an emulated one is new each time."""
+    return result.outcome is Outcome.BROKEN_DEVICE and result.cell.device != NATIVE

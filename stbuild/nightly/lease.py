@@ -1,0 +1,82 @@
+"""Leases of devices on this host: file locks, which the kernel releases when their holder dies."""
+
+import fcntl
+import os
+import re
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from stbuild.errors import StbuildError
+from stbuild.runtime.devices.xrt.cards import find_cards
+
+LOCKS = "STBUILD_DEVICE_LOCKS"
+"""The variable that names another folder of locks."""
+_SHARED = Path("/run/lock")
+_LOOK_S = 0.2
+
+
+@contextmanager
+def leased(device: str, wait_s: float, waiting: Callable[[str], None]) -> Iterator[bool]:
+    """Have a device alone; False when another process has kept it for `wait_s` seconds.
+
+    `waiting` is told which process has it, before we wait.
+    """
+    handle = _open(_folder() / re.sub(r"[^0-9A-Za-z]", "_", same_device(device)))
+    try:
+        held = _try(handle)
+        if not held:
+            waiting(os.pread(handle, 32, 0).decode(errors="replace").strip() or "unknown")
+        deadline = time.monotonic() + wait_s
+        while not held and time.monotonic() < deadline:
+            time.sleep(_LOOK_S)
+            held = _try(handle)
+        if held:
+            os.ftruncate(handle, 0)
+            os.pwrite(handle, f"{os.getpid()}\n".encode(), 0)
+        yield held
+    finally:
+        os.close(handle)
+
+
+def same_device(device: str) -> str:
+    """One name for a card that has two: by number and by PCIe address."""
+    card = device.removeprefix("xrt:")
+    cards = find_cards()
+    if device == card or not card.isdecimal() or int(card) >= len(cards):
+        return next((f"xrt:{each.address}" for each in cards if each.address.endswith(card)), device)
+    return f"xrt:{cards[int(card)].address}"
+
+
+def _folder() -> Path:
+    named = os.environ.get(LOCKS)
+    place = Path(named) if named else (_SHARED if _SHARED.is_dir() else Path(tempfile.gettempdir()))
+    folder = place / "stbuild-devices"
+    try:
+        folder.mkdir(parents=True)
+        folder.chmod(0o1777)
+    except FileExistsError:
+        pass
+    except OSError as error:
+        hint = f"${LOCKS} names another folder, which all who share a device must use"
+        raise StbuildError(f"{folder} cannot be made: {error.strerror}", hint=hint, exit_code=1) from None
+    return folder
+
+
+def _open(path: Path) -> int:
+    """Without O_CREAT first: Linux lets nobody create over another's file in a shared folder."""
+    with suppress(FileNotFoundError):
+        return os.open(path, os.O_RDWR | os.O_CLOEXEC)
+    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+    os.fchmod(handle, 0o666)
+    return handle
+
+
+def _try(handle: int) -> bool:
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
