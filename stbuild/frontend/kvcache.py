@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from transformers.cache_utils import Cache, CacheLayerMixin
 
-from stbuild.frontend.untyped import CacheItem
+from stbuild.frontend.untyped import CacheItem, CacheLength
 
 
 class TracedLayer(CacheLayerMixin):  # type: ignore[no-untyped-call]  # transformers is untyped here
@@ -39,7 +39,7 @@ class TracedLayer(CacheLayerMixin):  # type: ignore[no-untyped-call]  # transfor
         assert self.keys is not None
         return self.keys.shape[2], 0
 
-    def get_seq_length(self) -> object:
+    def get_seq_length(self) -> CacheLength:
         """The position of the first new token."""
         first = self.position[0].item()
         torch._check(first >= 0)  # type: ignore[no-untyped-call]  # torch is untyped here

@@ -17,6 +17,9 @@ GgufValue = Any
 # What a list of cache layers is read by and gives: by number a layer, by slice a list of them.
 CacheItem = Any
 
+# The tokens in a cache layer: transformers says int; while a model is traced it is a symbolic integer.
+CacheLength = Any
+
 # An open safetensors file: the stubs of the safetensors package give its methods no types.
 SafetensorsFile = Any
 
