@@ -10,12 +10,12 @@ ids and positions are int64 [1, tokens], `cache.update(k, v, layer)` is that of 
 import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.export import ExportedProgram, default_decompositions, export
+from torch.export.decomp_utils import CustomDecompTable
 from transformers import PreTrainedModel
 from transformers.cache_utils import CacheLayerMixin
 
@@ -129,8 +129,8 @@ def _probed(layer: Probe, index: int, tokens: int) -> tuple[torch.Size, torch.Si
     return layer.shapes
 
 
-def _decompositions() -> Any:
-    table: Any = default_decompositions()
+def _decompositions() -> CustomDecompTable:
+    table = default_decompositions()
     for op in KEPT_OPS:
-        table.pop(op, None)
+        table.pop(op, None)  # type: ignore[no-untyped-call]  # torch is untyped here
     return table

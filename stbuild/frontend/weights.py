@@ -1,14 +1,15 @@
-"""What every checkpoint offers, and the check that it fits a graph."""
+"""The interface of every checkpoint, and the check that it fits a graph."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from stbuild.errors import StbuildError, did_you_mean
+from stbuild.frontend.untyped import AnyArray
 from stbuild.ir.design import Design
 from stbuild.ir.graph import Graph
 from stbuild.ir.op import Op
@@ -26,7 +27,7 @@ BODY_BITS, BODY_GROUP = 4, 128
 _UNUSED_ENDINGS = (".rotary_emb.inv_freq", ".masked_bias", ".attn.bias", ".attention.bias", "lm_head.weight")
 """Tensors that checkpoints carry though no model needs them: constants, and copies of tied weights."""
 
-Floats = TypeVar("Floats", bound=NDArray[Any])
+Floats = TypeVar("Floats", bound=AnyArray)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,7 +41,7 @@ class MatrixUse:
 
 @dataclass(frozen=True, kw_only=True)
 class ParamUse:
-    """A parameter, what it is to its op, and whether that op makes logits."""
+    """A parameter, its role in its op, and whether that op makes logits."""
 
     param: Param
     role: ParamRole
@@ -129,7 +130,7 @@ def parameters(graph: Graph) -> Iterator[tuple[Op, str, Param]]:
 
 
 def uses_of(model: Graph | Design, group: int = BODY_GROUP) -> Uses:
-    """What a graph, or a design made of it, wants of a checkpoint: of both it is the same.
+    """What a graph needs from a checkpoint; a design made from the graph needs the same.
 
     Body matrices are in groups of up to `group` columns. A tensor with several roles is drawn, where it is
     synthetic, by the first of them in the order of `ParamRole`.
