@@ -22,6 +22,8 @@ COMMANDS = {
     "explain": "why a target would run, or did run",
     "explain-log": "the first real error of a v++ log, what it means, what to do; reports too",
     "diff": "which keys differ between two builds, and why",
+    "bisect": "the commit since which a build fails or a figure is another",
+    "report": "the nights as one HTML page: matrix, trends, alarms and commits",
     "log": "the last builds and the one that runs, what they cost and what the cache saved",
     "nightly": "build and measure the matrix of nightly.yaml, and compare with the nights before",
     "cache": "the size of the cache, its health, and making it smaller",

@@ -1,0 +1,96 @@
+"""Builds and measures the commit in a worktree, by the stbuild that belongs to it."""
+
+import json
+import re
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from stbuild.errors import StbuildError
+from stbuild.nightly.values import Cell
+
+_NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?")
+_PLAN = "bisect.yaml"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Subject:
+    """What is looked at: a target on a platform; the figure `figure` of a project, else what a run prints.
+
+    `device` and `figure` are those of a night.
+    """
+
+    label: str
+    platform: str
+    target: str
+    device: str = "native"
+    figure: str = ""
+
+    def options(self) -> tuple[str, ...]:
+        """The options that choose the configuration."""
+        return ("--platform", self.platform, "--target", self.target)
+
+
+def failed_targets(workspace: Path, subject: Subject, log: Path) -> frozenset[str]:
+    """The targets that fail when the subject is built; `''` stands for a build that cannot begin."""
+    done = _stbuild(workspace, log, "build", subject.label, "--json", *subject.options())
+    if done.returncode == 0:
+        return frozenset()
+    try:
+        failures = json.loads(done.stdout)["failures"]
+    except (ValueError, KeyError):
+        return frozenset({""})
+    return frozenset(each["label"] for each in failures)
+
+
+def measure(workspace: Path, subject: Subject, log: Path) -> float:
+    """One value; a StbuildError says why there is none."""
+    return _figure(workspace, subject, log) if subject.figure else _printed(workspace, subject, log)
+
+
+def _printed(workspace: Path, subject: Subject, log: Path) -> float:
+    """The last number that the run prints."""
+    done = _stbuild(workspace, log, "run", subject.label, *subject.options())
+    numbers = _NUMBER.findall(done.stdout)
+    if done.returncode or not numbers:
+        why = "prints no number" if not done.returncode else f"ends with {done.returncode}"
+        raise StbuildError(f"`stbuild run {subject.label}` {why}", where=str(log), exit_code=1)
+    return float(numbers[-1])
+
+
+def _figure(workspace: Path, subject: Subject, log: Path) -> float:
+    """The figure of a night with the one cell."""
+    cell = Cell(
+        project=subject.label.removeprefix("//"),
+        platform=subject.platform,
+        target=subject.target,
+        device=subject.device,
+    )
+    entry = {name: [getattr(cell, name)] for name in ("project", "platform", "target", "device")}
+    plan = workspace / _PLAN
+    plan.write_text(json.dumps({"matrix": [entry], "results": "bisect-results"}))
+    try:
+        done = _stbuild(workspace, log, "nightly", _PLAN, "--json", "--new")
+    finally:
+        plan.unlink()
+    try:
+        (night,) = json.loads(done.stdout)["cells"]
+        return float(night["figures"][subject.figure]["value"])
+    except (ValueError, KeyError) as error:
+        what = f"no figure {subject.figure} was measured"
+        raise StbuildError(what, where=str(log), exit_code=1) from error
+
+
+def _stbuild(workspace: Path, log: Path, *words: str) -> "subprocess.CompletedProcess[str]":
+    """Run the stbuild that stands in the worktree, else the installed one; the log has all that it says."""
+    done = subprocess.run(
+        (sys.executable, "-m", "stbuild", *words),
+        cwd=workspace,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    with log.open("a", encoding="utf-8") as file:
+        file.write(f"$ stbuild {' '.join(words)}\n{done.stdout}{done.stderr}\n")
+    return done

@@ -1,0 +1,1 @@
+"""The page of the nights: one HTML file that needs no network."""

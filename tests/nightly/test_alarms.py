@@ -1,0 +1,122 @@
+"""Alarms: found where something shifted, silent where nothing did."""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import pytest
+
+from stbuild.nightly.alarms import Alarm, Change, alarms
+from stbuild.nightly.charts import first_alarms
+from stbuild.nightly.scores import Floats
+from stbuild.nightly.values import Better, Cell, Point, Series
+
+
+def series(*, exact: bool = False, better: Better = Better.HIGHER) -> Series:
+    cell = Cell(project="projects/a", platform="u55c", target="sw_emu", device="native")
+    return Series(
+        id=1, cell=cell, host="h", figure="tokens_per_s@64", unit="tok/s", exact=exact, better=better
+    )
+
+
+def points(values: Sequence[float] | Floats, commits: Sequence[str] = ()) -> list[Point]:
+    return [
+        Point(night=i + 1, time_s=86400.0 * i, commit=commits[i] if commits else f"c{i}", value=float(value))
+        for i, value in enumerate(values)
+    ]
+
+
+def noise(seed: int, *shape: int) -> Floats:
+    return np.random.default_rng(seed).standard_normal(shape)
+
+
+def test_a_shift_of_three_deviations_is_found_within_three_nights() -> None:
+    histories = noise(1, 250, 403)
+    histories[:, 400:] += 3
+    found = first_alarms(histories).found
+    assert ((found >= 400) & (found < 403)).mean() >= 0.75  # 80 % of the benchmark less two standard errors
+
+
+def test_a_small_shift_is_found_within_sixty_nights() -> None:
+    histories = noise(2, 60, 660)
+    histories[:, 600:] -= 0.6
+    found = first_alarms(histories).found
+    assert ((found >= 600) & (found < 660)).mean() >= 0.4
+
+
+NIGHTS = np.arange(730)
+QUIET: dict[str, Callable[[], Floats]] = {
+    "normal": lambda: noise(3, 60, 730),
+    "lognormal": lambda: np.exp(noise(4, 60, 730)),
+    "two modes": lambda: noise(5, 60, 730) + 10 * (np.random.default_rng(5).random((60, 730)) < 0.1),
+    "slow drift": lambda: noise(6, 60, 730) + NIGHTS / 365,
+    "fast drift": lambda: noise(7, 60, 730) + NIGHTS / 36.5,
+    "constant": lambda: np.full((2, 730), 7.0),
+}
+
+
+@pytest.mark.parametrize("kind", QUIET)
+def test_noise_and_drift_do_not_alarm(kind: str) -> None:
+    found = first_alarms(1 + 0.05 * QUIET[kind]()).found
+    assert (found < 730).sum() <= 4  # 1.2 of 60 are expected at 1 % a year; five are less than 1 % likely
+
+
+def test_an_alarm_names_the_commits_and_both_levels() -> None:
+    values = 100 + noise(8, 220)
+    values[200:] -= 10
+    (alarm,) = alarms(series(), points(values))
+    assert (alarm.change, alarm.before.commit, alarm.since.commit) == (Change.LARGE, "c199", "c200")
+    assert alarm.found.night - alarm.since.night <= 2
+    assert alarm.worse is True
+    assert str(alarm).startswith("tokens_per_s@64 shifted from ")
+    assert str(alarm).endswith("between commits c199 and c200")
+
+
+def test_a_second_shift_is_found_against_the_first() -> None:
+    values = 100 + noise(9, 400)
+    values[150:] += 20
+    values[300:] -= 40
+    found = alarms(series(better=Better.LOWER), points(values))
+    assert [(each.since.night - 1, each.worse) for each in found] == [(150, True), (300, False)]
+
+
+def test_a_night_that_does_not_stay_is_no_alarm() -> None:
+    values = 100 + noise(10, 300)
+    values[250] += 1000
+    assert alarms(series(), points(values)) == ()
+
+
+def test_what_is_exact_is_reported_at_any_change() -> None:
+    found = alarms(series(exact=True, better=Better.LOWER), points([5, 5, 6, 6, 5]))
+    assert [(each.since.night, each.old, each.new, each.worse) for each in found] == [
+        (3, 5, 6, True),
+        (5, 6, 5, False),
+    ]
+    assert all(each.change is Change.EXACT for each in found)
+
+
+def test_the_machine_is_named_where_the_commit_is_the_same() -> None:
+    (alarm,) = alarms(series(exact=True), points([1, 2], ["abc", "abc"]))
+    assert str(alarm).endswith("with the same commit abc: the machine changed")
+
+
+def test_neither_direction_is_worse_where_none_is_better() -> None:
+    (alarm,) = alarms(series(exact=True, better=Better.NEITHER), points([0, 2]))
+    assert (alarm.worse, alarm.relative) == (None, None)
+    assert "(+2)" in str(alarm)
+
+
+@pytest.mark.parametrize("count", [0, 1, 2, 5, 22, 25])
+def test_a_short_history_is_silent(count: int) -> None:
+    assert alarms(series(), points(100 + noise(11, count))) == ()
+
+
+def of(found: tuple[Alarm, ...]) -> list[int]:
+    return [each.since.night for each in found]
+
+
+def test_later_nights_do_not_change_earlier_alarms() -> None:
+    values = 100 + noise(12, 330)
+    values[200:] += 8
+    values[280:] -= 8
+    everything = of(alarms(series(), points(values)))
+    assert of(alarms(series(), points(values[:260]))) == everything[:1]
