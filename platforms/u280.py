@@ -16,7 +16,10 @@ from stbuild.platform import (
     Source,
 )
 
-CHIP_KNN = "platforminfo of xilinx_u280_xdma_201920_3, github.com/SFU-HiAccel/CHIP-KNN scripts/config.py"
+CHIP_KNN = (
+    "platforminfo of an OLDER shell, xilinx_u280_xdma_201920_3 (github.com/SFU-HiAccel/CHIP-KNN "
+    "scripts/config.py): no figures per SLR were found for xilinx_u280_gen3x16_xdma_1_202211_1"
+)
 DIE = "same die geometry as the U55C (identical totals), github.com/omsheladia/attention_score_u55c@b3e00e4"
 UG1393 = "AMD UG1393 2023.1, HBM Configuration and Use"
 PG276 = "AMD PG276, as quoted in public material: 128 clocks of 900 MHz across the switch, page closed"
@@ -122,13 +125,13 @@ U280 = Platform(
     axi=AxiPorts(
         limit=32,
         practical=28,
-        adapter_cost=Fabric(lut=8_001, ff=4_567, bram36=9),
+        adapter_cost=Fabric(lut=1_704, ff=2_671, bram36=8.5),
         sources=(
             Source(of=("limit",), text=UG1393 + ": 32 AXI ports of the HBM subsystem"),
             Source(of=("practical",), text=CAP, confidence=Confidence.DERIVED),
             Source(
                 of=("adapter_cost",),
-                text="HLS estimate for a U55C, several times what was routed; "
+                text="as routed on a U55C: half of a kernel with two ports, an upper bound; "
                 "github.com/omsheladia/attention_score_u55c@b3e00e4",
                 confidence=Confidence.DERIVED,
             ),

@@ -23,6 +23,10 @@ ROUTED = (
     "slr_util_routed.rpt of a U55C build, github.com/omsheladia/attention_score_u55c@b3e00e4 (Vitis 2022.2)"
 )
 BUILD = "U55C build artefacts, github.com/omsheladia/attention_score_u55c@b3e00e4 (Vitis 2022.2)"
+ADAPTER = (
+    "half of a whole routed kernel with two 512-bit ports (causal_mask: 3,407 LUT, 5,341 FF, 16.5 BRAM), so "
+    "an upper bound; HLS's own estimate was 8,001 LUT; github.com/omsheladia/attention_score_u55c@b3e00e4"
+)
 UG1393 = "AMD UG1393 2023.1, HBM Configuration and Use"
 PG276 = "AMD PG276, as quoted in public material: 128 clocks of 900 MHz across the switch, page closed"
 SHUHAI = "Shuhai, arXiv 2005.04324: 425 GB/s over 32 channels of a U280; nobody published a U55C figure"
@@ -96,13 +100,13 @@ U55C = Platform(
     axi=AxiPorts(
         limit=32,
         practical=28,
-        adapter_cost=Fabric(lut=8_001, ff=4_567, bram36=9),
+        adapter_cost=Fabric(lut=1_704, ff=2_671, bram36=8.5),
         sources=(
             Source(
                 of=("limit",), text=BUILD + ": S01 to S32 of the HBM subsystem", confidence=Confidence.DERIVED
             ),
             Source(of=("practical",), text=CAP, confidence=Confidence.DERIVED),
-            Source(of=("adapter_cost",), text=BUILD + ": HLS estimate, several times what was routed"),
+            Source(of=("adapter_cost",), text=ADAPTER, confidence=Confidence.DERIVED),
         ),
     ),
     clocks=Clocks(

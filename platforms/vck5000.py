@@ -84,7 +84,7 @@ VCK5000 = Platform(
     axi=AxiPorts(
         limit=26,
         practical=26,
-        adapter_cost=Fabric(lut=8_001, ff=4_567, bram36=9),
+        adapter_cost=Fabric(lut=1_704, ff=2_671, bram36=8.5),
         sources=(
             Source(of=("limit",), text=GUIDE + ": 26 of 28 NoC master units are left to kernels"),
             Source(
@@ -94,7 +94,8 @@ VCK5000 = Platform(
             ),
             Source(
                 of=("adapter_cost",),
-                text="HLS estimate for a U55C; github.com/omsheladia/attention_score_u55c@b3e00e4",
+                text="as routed on a U55C: half of a kernel with two ports, an upper bound; "
+                "github.com/omsheladia/attention_score_u55c@b3e00e4",
                 confidence=Confidence.DERIVED,
             ),
         ),

@@ -33,5 +33,5 @@ def deploy(ctx: Context[Deploy]) -> DeployInfo:
             summary=summary,
         )
     )
-    ctx.summary(summary, ctx.attrs.check.summary, smoke.measured)
+    ctx.summary(summary, ctx.attrs.check.summary, link.hls.partition.summary, smoke.measured)
     return DeployInfo(report=report, summary=summary)

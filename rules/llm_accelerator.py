@@ -6,6 +6,8 @@ from stbuild.api import Entry, macro
 
 TIMED = ("STB_TIMED=1",)
 """The emulated network counts cycles."""
+SIZES = ("channels", "lanes", "chunk", "token_lanes", "clock_mhz", "depths")
+"""Attributes that are handed to `partition`."""
 EMULATED = {"target": "sw_emu"}
 """Only the emulator has a timed network, whatever is built for."""
 
@@ -16,8 +18,8 @@ class LlmAccelerator:
 
     `srcs` and `merge_lora` are those of torch_trace; `weights`, `group` and `seed` those of model_weights;
     `prompts`, `token_prompts` and `new_tokens` those of smoke_run; `system` is the message that conversations
-    begin with. `formats` is a file that `stbuild run PROJECT:formats` proposes. Sizes of 0 are those of the
-    platform.
+    begin with. `formats` is a file that `stbuild run PROJECT:formats` proposes. `depths` and the sizes are
+    those of partition; sizes of 0 are those of the platform.
     """
 
     model: str
@@ -36,12 +38,14 @@ class LlmAccelerator:
     lanes: int = 0
     chunk: int = 0
     token_lanes: int = 0
+    clock_mhz: int = 0
+    depths: dict[str, int] | None = None
 
 
 @macro(default="deploy")
 def llm_accelerator(name: str, attrs: LlmAccelerator) -> list[Entry]:
     """Declare every step of the chain as a target."""
-    sizes = {n: getattr(attrs, n) for n in ("channels", "lanes", "chunk", "token_lanes")}
+    sizes = {name: getattr(attrs, name) for name in SIZES}
     smoke = {
         "prompts": list(attrs.prompts),
         "token_prompts": list(attrs.token_prompts),
@@ -61,6 +65,7 @@ def llm_accelerator(name: str, attrs: LlmAccelerator) -> list[Entry]:
         },
         {"model_weights": {"name": "weights", "trace": ":trace", **checkpoint}},
         {"partition": {"name": "partition", "trace": ":trace", "weights": ":weights", **sizes}},
+        {"resource_table": {"name": "resources", "partition": ":partition"}},
         {"hls_generate": {"name": "hls", "partition": ":partition"}},
         {"vpp_compile": {"name": "kernels", "hls": ":hls"}},
         {"vpp_link": {"name": "link", "kernels": ":kernels"}},

@@ -69,11 +69,11 @@ class Sourced:
 
 @dataclass(frozen=True, kw_only=True)
 class Fabric:
-    """Counts of fabric elements; BRAM in tiles of 36 Kbit."""
+    """Counts of fabric elements; BRAM in tiles of 36 Kbit, of which each half is a block of its own."""
 
     lut: int
     ff: int
-    bram36: int = 0
+    bram36: float = 0
     uram: int = 0
     dsp: int = 0
 
@@ -186,6 +186,34 @@ class Dsp(Sourced):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Limits(Sourced):
+    """How much of what the shell leaves on an SLR a plan may fill: a fuller one seldom routes at speed."""
+
+    share: float
+    """Of LUT, FF, BRAM and URAM."""
+    dsp_share: float
+
+    def share_of(self, resource: str) -> float:
+        """The share of a field of `Fabric`."""
+        return self.dsp_share if resource == "dsp" else self.share
+
+
+USUAL_LIMITS = Limits(
+    share=0.82,
+    dsp_share=0.88,
+    sources=(
+        Source(
+            of=("share", "dsp_share"),
+            text="ours: above what public designs reach with HLS alone (62 to 80 %), as floorplanned ones do "
+            "(Serpens, Sextans with RapidStream); no plan of ours has been placed by Vivado",
+            confidence=Confidence.UNVERIFIED,
+        ),
+    ),
+)
+"""Those of a card that says nothing else."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class AieArray(Sourced):
     """The AI Engine array beside the fabric; stream counts are of 64 bits, all columns together."""
 
@@ -226,6 +254,7 @@ class Platform(Sourced):
     dsp: Dsp
     aie: AieArray | None
     power: Power
+    limits: Limits = USUAL_LIMITS
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -36,11 +36,16 @@ class WeightsInfo:
 
 @dataclass(frozen=True, kw_only=True)
 class PartitionInfo:
-    """The graph in fixed point, the design for a platform, and the design in words."""
+    """The graph in fixed point, the design for a platform, and the design in words; what it takes of the
+    card with the judgement whether it fits (`resources`), and the same to read (`area`) and in
+    a line (`summary`)."""
 
     graph: File
     design: File
     report: File
+    resources: File
+    area: File
+    summary: File
     trace: TraceInfo
     weights: WeightsInfo
 

@@ -21,7 +21,8 @@ ALLOWED: dict[str, set[str]] = {
     "frontend": {"ir", "ops", "errors", "limits"},
     "reference": {"ir", "ops", "errors"},
     "network": {"ir", "ops", "errors"},
-    "passes": {"ir", "ops", "network", "platform", "errors", "limits", "timing"},
+    "resources": {"ir", "ops", "platform", "errors"},
+    "passes": {"ir", "ops", "network", "platform", "errors", "limits", "timing", "resources"},
     "pack": {"ir", "ops", "errors"},
     "codegen": {"ir", "ops", "platform", "errors"},
     "timing": {"ir", "platform", "errors"},
@@ -33,7 +34,7 @@ ALLOWED: dict[str, set[str]] = {
         *("package", "runtime", "platform", "step", "errors"),
     },
     "steps": {
-        *("chain", "frontend", "reference", "ir", "ops", "passes", "codegen", "timing", "pack"),
+        *("chain", "frontend", "reference", "ir", "ops", "passes", "resources", "codegen", "timing", "pack"),
         *("package", "runtime", "platform", "step", "errors"),
     },
     "providers": {"platform", "errors", "engine"},  # of the engine only File and Tree, which rules hand on

@@ -81,7 +81,7 @@ def build_and_tell(
 
 
 def close(opened: Session, report: Report, stream: TextIO) -> list[str]:
-    """Print failures and the closing lines: status, then bundle, check and speed, which it returns."""
+    """Print failures and the closing lines: status, then what the targets say, which it returns."""
     for failure in report.failures:
         print("\n".join(failure.sentences()), file=sys.stderr)
     if report.left_out:

@@ -5,30 +5,16 @@ from collections.abc import Iterator
 from stbuild.codegen.identifiers import table, table_function, type_name
 from stbuild.codegen.writer import function, number_table, wrapped
 from stbuild.ir.call import Argument, Call, FunctionTable, TypeArgument
-from stbuild.ir.design import BlockRuns, Design, Process
-from stbuild.ir.streaming import CallSite, Streaming
-
-ONCE = BlockRuns(name="launch", count=1, head=False)
-"""How often a process runs that belongs to the launch."""
+from stbuild.ir.design import Design, Process
+from stbuild.ir.site import call_site
+from stbuild.ir.streaming import Streaming
 
 
 def call_of(process: Process, design: Design) -> Call:
     """The call that implements `process`."""
     if not isinstance(process.op, Streaming):
         raise TypeError(f"{type(process.op).__name__} is not a streaming process")
-    inputs = [design.stream(name) for name in process.reads]
-    block = design.blocks[process.block] if process.block >= 0 else ONCE
-    return process.op.call(
-        CallSite(
-            fracs=tuple(stream.frac for stream in inputs),
-            words=tuple(stream.words for stream in inputs),
-            runs=block.count,
-            head=block.head,
-            chunk=design.sizes.chunk,
-            context=design.sizes.context,
-            vocab_size=design.vocab_size,
-        )
-    )
+    return process.op.call(call_site(process, design))
 
 
 def call_text(process: Process, call: Call) -> str:

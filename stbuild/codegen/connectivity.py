@@ -6,9 +6,8 @@ from stbuild.codegen.control import pointers
 from stbuild.codegen.identifiers import connections, with_identifiers
 from stbuild.codegen.ports import port_name
 from stbuild.ir.design import Design, KernelRole, Region, Stream
+from stbuild.ir.link import linked_depth
 from stbuild.platform import Platform
-
-LEAST_DEPTH = 16
 
 
 def connectivity_cfg(design: Design, platform: Platform) -> str:
@@ -52,14 +51,6 @@ def _banks(region: Region, platform: Platform) -> str:
 def _connection(stream: Stream, design: Design) -> str:
     ends = ":".join(_end(process, stream, design) for process in (stream.source, stream.sink))
     return f"sc={ends}:{linked_depth(stream.depth)}"
-
-
-def linked_depth(depth: int) -> int:
-    """The depth that the linker is asked for: its FIFO comes in powers of two from 16.
-
-    That rule is likely, not confirmed (docs/vitis.md). A deeper FIFO never makes a network hang.
-    """
-    return max(LEAST_DEPTH, 1 << (depth - 1).bit_length())
 
 
 def _end(process: str, stream: Stream, design: Design) -> str:

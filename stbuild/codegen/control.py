@@ -65,7 +65,7 @@ def control_kernel(design: Design, kernel: Kernel) -> str:
         *(f"#pragma HLS INTERFACE mode = axis port = {p.name}" for p in ports_of(design, kernel)),
         *(f"#pragma HLS INTERFACE mode = s_axilite port = {s}" for s in (*SCALARS, "return")),
         "#pragma HLS DATAFLOW",
-        *(fifo(s) for s in ends_of_kernel(design, kernel.name).inner),
+        *(line for s in ends_of_kernel(design, kernel.name).inner for line in fifo(s)),
         *(call_line(p.name, _call(p, design)) for p in processes),
     ]
     about = f"Kernel {kernel.name} of {design.name}: memory to streams and back, one launch at a time."

@@ -50,7 +50,7 @@ def router_kernel(design: Design, kernel: Kernel) -> str:
     processes = design.members(kernel.name)
     body = [
         *port_pragmas(ports),
-        *(fifo(s) for s in ends_of_kernel(design, kernel.name).inner),
+        *(line for s in ends_of_kernel(design, kernel.name).inner for line in fifo(s)),
         *(call_line(p.name, _router_call(p, design)) for p in processes),
     ]
     main = function(f'extern "C" void {kernel.name}', parameters(ports), body)

@@ -7,13 +7,21 @@ from stbuild.codegen.ports import element, ends_of_kernel, parameters, port_prag
 from stbuild.codegen.writer import cpp_file, function, wrapped
 from stbuild.ir.call import Call
 from stbuild.ir.design import Design, Kernel, Process, Stream, StreamKind
+from stbuild.ir.storage import Storage
 from stbuild.ops.fan_out import FanOut
 from stbuild.ops.fork import Fork
 
 
-def fifo(stream: Stream) -> str:
-    """The declaration of an inner FIFO."""
-    return f"STB_FIFO({element(stream)}, {stream.name}, {stream.depth})"
+def fifo(stream: Stream) -> Iterator[str]:
+    """The declaration of an inner FIFO, and the memory that it lies in."""
+    yield f"STB_FIFO({element(stream)}, {stream.name}, {stream.depth})"
+    if stream.storage is not None:
+        yield bind_storage(stream.name, stream.storage)
+
+
+def bind_storage(fifo: str, storage: Storage) -> str:
+    """The pragma that binds a FIFO to a memory (AMD UG1399)."""
+    return f"#pragma HLS BIND_STORAGE variable = {fifo} type = fifo impl = {storage.value}"
 
 
 def streaming_kernel(design: Design, kernel: Kernel) -> str:
@@ -21,7 +29,7 @@ def streaming_kernel(design: Design, kernel: Kernel) -> str:
     processes = in_order_of_flow(design, kernel)
     calls = {p.name: call_of(p, design) for p in processes}
     ports = ports_of(design, kernel)
-    fifos = [fifo(s) for s in ends_of_kernel(design, kernel.name).inner]
+    fifos = [line for s in ends_of_kernel(design, kernel.name).inner for line in fifo(s)]
     body = [*port_pragmas(ports), *fifos, *_calls(processes, calls)]
     includes = [f"stb/{c.header}.hpp" for c in calls.values()]
     declared = [text for p in processes for text in declarations(p, calls[p.name])]

@@ -11,6 +11,7 @@ from stbuild.ir.derived import Derived
 from stbuild.ir.faults import design_faults
 from stbuild.ir.param import Param
 from stbuild.ir.plumbing import Collect, ComputeUnit, Dispatch, Plumbing, ReadWeights
+from stbuild.ir.storage import Storage
 from stbuild.ir.streaming import Streaming
 from stbuild.ir.types import words_of
 
@@ -142,7 +143,7 @@ class Stream:
     """A FIFO of `depth` words; `words` pass per token, of int32 with `frac` fraction bits.
 
     All streams have one order: run by run, token by token, elements ascending.
-    `source` and `sink` are the names of processes.
+    `source` and `sink` are the names of processes; `storage` is None where the linker makes the FIFO.
     """
 
     name: str
@@ -152,6 +153,7 @@ class Stream:
     words: int
     frac: int = 0
     depth: int = 0
+    storage: Storage | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from stbuild.ir.call import Call
+from stbuild.ir.parts import Part
 from stbuild.ir.program import Launch, Program, Read, Repeat, Write
 from stbuild.ir.types import ACTIVATION_FRAC
 
@@ -69,6 +70,10 @@ class Streaming(ABC):
     @abstractmethod
     def call(self, site: CallSite) -> Call:
         """The function of hls_lib that does it."""
+
+    @abstractmethod
+    def hardware(self, site: CallSite) -> tuple[Part, ...]:
+        """What the function of hls_lib becomes in synthesis, beside its counters (stbuild/resources)."""
 
     def latency(self, words: int) -> int:
         """Words that it takes in before its first word comes out, and a little for its pipeline.

@@ -18,6 +18,8 @@ from stbuild.errors import StbuildError
 
 BUNDLE = "xclbin"
 """The target of a package that makes its bundle."""
+CLOSING = ("bundle", "check", "floats", "area", "speed")
+"""What a build says at its end, in this order, where it has it."""
 Origin = Literal["build", "run", "test", "library", "nightly"]
 """Who asks for a build."""
 
@@ -73,11 +75,11 @@ def _why_stopped(error: BaseException) -> str:
 
 
 def summary_of(opened: Session, label: str) -> dict[str, str]:
-    """What a target's summary says of its `bundle`, its `check`, its `floats` and its `speed`."""
+    """What a target's summary says, in the order of `CLOSING`."""
     summary: dict[str, str] = {}
     for file in opened.graph.targets[label].summary:
         summary.update(json.loads(opened.path(file).read_text()))
-    return {name: summary[name] for name in ("bundle", "check", "floats", "speed") if summary.get(name)}
+    return {name: summary[name] for name in CLOSING if summary.get(name)}
 
 
 def bundle_of(opened: Session, target: TargetNode) -> Path:

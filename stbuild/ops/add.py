@@ -5,10 +5,12 @@ from typing import ClassVar, Self
 
 from stbuild.ir.call import Call, call
 from stbuild.ir.op import CheckContext, StreamingOp, Values
+from stbuild.ir.parts import Part
 from stbuild.ir.program import Program, Read, Repeat, Write
 from stbuild.ir.streaming import CallSite, LaunchContext
 from stbuild.ir.types import LANES
 from stbuild.ops.checks import require_width
+from stbuild.ops.datapaths import saturated_sum
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,3 +43,7 @@ class Add(StreamingOp):
     def call(self, site: CallSite) -> Call:
         """`stb::add`."""
         return call("pointwise", "add", **site.times, WIDTH=self.stream_words * LANES)
+
+    def hardware(self, site: CallSite) -> tuple[Part, ...]:
+        """16 sums."""
+        return saturated_sum()

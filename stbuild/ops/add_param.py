@@ -7,10 +7,12 @@ from typing import ClassVar, Self
 from stbuild.ir.call import Call, call
 from stbuild.ir.op import CheckContext, StreamingOp, Values
 from stbuild.ir.param import FixedParam, Param, ParamRole
+from stbuild.ir.parts import Part
 from stbuild.ir.program import Program
 from stbuild.ir.streaming import CallSite, LaunchContext
 from stbuild.ir.types import LANES
 from stbuild.ops.checks import require_width
+from stbuild.ops.datapaths import saturated_sum, vector
 from stbuild.ops.parameter import parameter_program
 
 
@@ -52,3 +54,7 @@ class AddParam(StreamingOp):
     def call(self, site: CallSite) -> Call:
         """`stb::add_param`."""
         return call("params", "add_param", **site.times, WIDTH=self.stream_words * LANES)
+
+    def hardware(self, site: CallSite) -> tuple[Part, ...]:
+        """16 sums, and the parameter of a run."""
+        return (*saturated_sum(), vector("param", self.param_words))

@@ -7,10 +7,12 @@ from typing import ClassVar, Self
 from stbuild.ir.call import Call, call
 from stbuild.ir.fixed import INT32_MAX, affine_integers
 from stbuild.ir.op import CheckContext, StreamingOp, Values
+from stbuild.ir.parts import Part
 from stbuild.ir.program import Program, moves
 from stbuild.ir.streaming import CallSite, LaunchContext
 from stbuild.ir.types import LANES
 from stbuild.ops.checks import require
+from stbuild.ops.datapaths import ELEMENT, rounded_product
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,3 +52,7 @@ class Affine(StreamingOp):
             "pointwise", "affine", **site.times, WIDTH=self.stream_words * LANES,
             MULTIPLIER=self.multiplier, SHIFT=self.shift + site.frac - self.frac, ADDEND=self.addend,
         )  # fmt: skip
+
+    def hardware(self, site: CallSite) -> tuple[Part, ...]:
+        """16 products with a constant."""
+        return rounded_product(ELEMENT, self.multiplier.bit_length() + 1)

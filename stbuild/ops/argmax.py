@@ -3,8 +3,11 @@
 from dataclasses import dataclass
 
 from stbuild.ir.call import Call, call
+from stbuild.ir.parts import Largest, Part
 from stbuild.ir.program import Program, Write, moves
 from stbuild.ir.streaming import CallSite, LaunchContext, Streaming
+from stbuild.ir.types import LANES
+from stbuild.ops.datapaths import ELEMENT
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,3 +25,7 @@ class Argmax(Streaming):
     def call(self, site: CallSite) -> Call:
         """`stb::argmax`."""
         return call("sample", "argmax", WORDS=self.words, VALID=site.vocab_size)
+
+    def hardware(self, site: CallSite) -> tuple[Part, ...]:
+        """The largest with its index, among 16 and the best so far."""
+        return (Largest(inputs=2 * LANES, bits=2 * ELEMENT),)

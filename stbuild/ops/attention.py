@@ -7,9 +7,11 @@ from stbuild.ir.call import Call, TypeArgument, call
 from stbuild.ir.fixed import CAP_LIMITS, PARAM_FRAC, SLOPE_LIMIT, attention_scale, score_cap, score_slope
 from stbuild.ir.op import CheckContext, KvRecords, StreamingOp, Values
 from stbuild.ir.param import FixedParam, Param
+from stbuild.ir.parts import Part
 from stbuild.ir.program import Program, Repeat, reads, run_lengths, writes
 from stbuild.ir.streaming import CallSite, LaunchContext
 from stbuild.ir.types import ACTIVATION_FRAC, LANES, words_of
+from stbuild.ops.attention_hardware import attention_hardware
 from stbuild.ops.checks import require, require_multiple, require_width
 from stbuild.ops.numbers import WINDOWS, numbers, windows_type
 
@@ -142,3 +144,10 @@ class Attention(StreamingOp):
         slopes = numbers(map(score_slope, self.slopes)) if self.slopes else "stb::Always<0>"
         cap, per_cap = score_cap(self.cap)
         return f"stb::ScoreForm<{cap}, {per_cap}, {slopes}>"
+
+    def hardware(self, site: CallSite) -> tuple[Part, ...]:
+        """All query heads of a KV head at once, 64 of their elements a cycle."""
+        return attention_hardware(
+            heads=self.heads, kv_heads=self.kv_heads, head_dim=self.head_dim, chunk=site.chunk,
+            context=site.context, cap=self.cap != 0, slopes=bool(self.slopes),
+        )  # fmt: skip

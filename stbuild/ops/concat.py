@@ -5,10 +5,12 @@ from typing import ClassVar, Self
 
 from stbuild.ir.call import Call
 from stbuild.ir.op import CheckContext, StreamingOp, Values
+from stbuild.ir.parts import Choose, Part
 from stbuild.ir.program import Program, Repeat, moves
 from stbuild.ir.streaming import CallSite, LaunchContext
 from stbuild.ir.types import ACTIVATION_FRAC, LANES
 from stbuild.ops.checks import require_multiple, require_width
+from stbuild.ops.datapaths import WORD
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,3 +45,7 @@ class Concat(StreamingOp):
         widths = tuple(("WIDTHS", words * LANES) for words in site.words)
         arguments = (*site.times.items(), *widths)
         return Call(header="plumbing", function="concat", arguments=arguments, results_first=True)
+
+    def hardware(self, site: CallSite) -> tuple[Part, ...]:
+        """A choice of the part."""
+        return (Choose(ways=len(self.parts), bits=WORD),)

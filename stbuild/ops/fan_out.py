@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from stbuild.ir.call import Call, call
+from stbuild.ir.parts import Part
 from stbuild.ir.program import Program, Read, Write
 from stbuild.ir.streaming import CallSite, LaunchContext, Streaming
 
@@ -18,3 +19,7 @@ class FanOut(Streaming):
     def call(self, site: CallSite) -> Call:
         """`stb::fan_out`."""
         return call("plumbing", "fan_out")
+
+    def hardware(self, site: CallSite) -> tuple[Part, ...]:
+        """Nothing but wires."""
+        return ()

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from stbuild.ir.call import Call, call
+from stbuild.ir.parts import Part
 from stbuild.ir.program import Program, Read, Repeat, Write
 from stbuild.ir.streaming import CallSite, LaunchContext, Streaming
 
@@ -25,3 +26,7 @@ class Fork(Streaming):
         """`stb::fork`."""
         times = {"RUNS": 1, "ROLE": 0} if self.once else site.times
         return call("plumbing", "fork", **times, WORDS=self.words)
+
+    def hardware(self, site: CallSite) -> tuple[Part, ...]:
+        """Nothing but wires."""
+        return ()

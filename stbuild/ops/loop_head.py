@@ -3,8 +3,10 @@
 from dataclasses import dataclass
 
 from stbuild.ir.call import Call, call
+from stbuild.ir.parts import Choose, Part
 from stbuild.ir.program import Program, Repeat, moves
 from stbuild.ir.streaming import CallSite, LaunchContext, Streaming
+from stbuild.ops.datapaths import WORD
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,3 +24,7 @@ class LoopHead(Streaming):
     def call(self, site: CallSite) -> Call:
         """`stb::loop_head`."""
         return call("plumbing", "loop_head", RUNS=site.runs, WORDS=self.words)
+
+    def hardware(self, site: CallSite) -> tuple[Part, ...]:
+        """A choice of where from."""
+        return (Choose(ways=2, bits=WORD),)

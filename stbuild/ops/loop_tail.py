@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from stbuild.ir.call import Call, call
+from stbuild.ir.parts import Part
 from stbuild.ir.program import Program, Repeat, moves
 from stbuild.ir.streaming import CallSite, LaunchContext, Streaming
 
@@ -22,3 +23,7 @@ class LoopTail(Streaming):
     def call(self, site: CallSite) -> Call:
         """`stb::loop_tail`."""
         return call("plumbing", "loop_tail", RUNS=site.runs, WORDS=self.words)
+
+    def hardware(self, site: CallSite) -> tuple[Part, ...]:
+        """Nothing but the count of words."""
+        return ()

@@ -7,10 +7,12 @@ from stbuild.errors import StbuildError
 from stbuild.ir.call import Call, FunctionTable, call
 from stbuild.ir.fixed import map_integers
 from stbuild.ir.op import NOT_SHOWN, CheckContext, StreamingOp, Values
+from stbuild.ir.parts import Part, Table
 from stbuild.ir.program import Program, moves
 from stbuild.ir.streaming import CallSite, LaunchContext
 from stbuild.ir.types import ACTIVATION_FRAC, LANES, words_of
 from stbuild.ops.checks import require
+from stbuild.ops.datapaths import ELEMENT, rounded_product
 
 SAMPLES = 257
 
@@ -60,3 +62,8 @@ class Map(StreamingOp):
         about = f"{self.function}, linear between -16, -15.875, ... 16."
         table = FunctionTable(about=about, bases=self.bases, slopes=self.slopes)
         return replace(call("map", "map", **site.times, WIDTH=words_of(self.width) * LANES), table=table)
+
+    def hardware(self, site: CallSite) -> tuple[Part, ...]:
+        """The table for each lane, 16 products."""
+        table = Table(words=len(self.bases), bits=2 * ELEMENT, reads=LANES)
+        return table, *rounded_product(ELEMENT, ELEMENT + 2)

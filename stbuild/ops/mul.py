@@ -5,10 +5,12 @@ from typing import ClassVar
 
 from stbuild.ir.call import Call, call
 from stbuild.ir.op import CheckContext, StreamingOp
+from stbuild.ir.parts import Part
 from stbuild.ir.program import Program, Read, Repeat, Write
 from stbuild.ir.streaming import CallSite, LaunchContext
 from stbuild.ir.types import LANES
 from stbuild.ops.checks import require_width
+from stbuild.ops.datapaths import ELEMENT, rounded_product
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,3 +39,7 @@ class Mul(StreamingOp):
         """`stb::mul`."""
         shift = site.fracs[0] + site.fracs[1] - self.frac
         return call("pointwise", "mul", **site.times, WIDTH=self.stream_words * LANES, SHIFT=shift)
+
+    def hardware(self, site: CallSite) -> tuple[Part, ...]:
+        """16 products."""
+        return rounded_product(ELEMENT, ELEMENT)

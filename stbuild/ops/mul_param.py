@@ -8,10 +8,12 @@ from stbuild.ir.call import Call, call
 from stbuild.ir.fixed import PARAM_FRAC
 from stbuild.ir.op import CheckContext, StreamingOp, Values
 from stbuild.ir.param import FixedParam, Param, ParamRole
+from stbuild.ir.parts import Part
 from stbuild.ir.program import Program
 from stbuild.ir.streaming import CallSite, LaunchContext
 from stbuild.ir.types import LANES
 from stbuild.ops.checks import require_width
+from stbuild.ops.datapaths import ELEMENT, rounded_product, vector
 from stbuild.ops.parameter import parameter_program
 
 
@@ -54,3 +56,7 @@ class MulParam(StreamingOp):
         """`stb::mul_param`."""
         shift = site.frac + self.param_frac - self.frac
         return call("params", "mul_param", **site.times, WIDTH=self.stream_words * LANES, SHIFT=shift)
+
+    def hardware(self, site: CallSite) -> tuple[Part, ...]:
+        """16 products, and the parameter of a run."""
+        return (*rounded_product(ELEMENT, ELEMENT), vector("param", self.param_words))

@@ -8,13 +8,17 @@ from stbuild.ir.call import Call, call
 from stbuild.ir.fixed import PARAM_FRAC, norm_epsilon
 from stbuild.ir.op import CheckContext, StreamingOp
 from stbuild.ir.param import FixedParam, Param, ParamRole
+from stbuild.ir.parts import Add, Divide, Largest, Multiply, Part, Shift
 from stbuild.ir.program import Program, Repeat, reads, writes
 from stbuild.ir.streaming import CallSite, LaunchContext
 from stbuild.ir.types import LANES
 from stbuild.ops.checks import require, require_multiple
+from stbuild.ops.datapaths import DISTANCES, ELEMENT, SUM, rounded_product, saturated_sum, vector
 
 MAX_EPS, EPS_BITS = 1024, 46
 """Keeps a norm's mean of squares below 2^47."""
+FACTOR_BITS = 55
+"""Bits of the inverse root that elements are multiplied by."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,3 +82,19 @@ class Norm(StreamingOp):
             FIN=site.frac, FOUT=self.frac, HAS_WEIGHT=self.weight is not None,
             HAS_BIAS=self.bias is not None, EPS=norm_epsilon(self.eps, site.frac),
         )  # fmt: skip
+
+    def hardware(self, site: CallSite) -> tuple[Part, ...]:
+        """Squares and their sum; a root and two divisions; the factor, weight and bias."""
+        words = self.segment // LANES
+        center = (Add(bits=SUM, count=LANES), *saturated_sum()) if self.center else ()
+        return (
+            *(vector(name, words) for name in ("segment", "weight", "bias")),
+            *center,
+            Largest(inputs=LANES, bits=ELEMENT),
+            Multiply(a=24, b=24, count=LANES),
+            Add(bits=SUM, count=LANES),
+            Divide(bits=SUM, count=3),
+            *rounded_product(ELEMENT, FACTOR_BITS),
+            Shift(bits=SUM, distances=DISTANCES, count=LANES),
+            *rounded_product(ELEMENT, ELEMENT),
+        )

@@ -4,9 +4,11 @@ from dataclasses import dataclass
 
 from stbuild.ir.call import Call, call
 from stbuild.ir.op import CheckContext, StreamingOp
+from stbuild.ir.parts import Part
 from stbuild.ir.program import Program, Read, Repeat, Write
 from stbuild.ir.streaming import CallSite, LaunchContext
 from stbuild.ir.types import GROUP, LANES
+from stbuild.ops.datapaths import quantiser
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,3 +38,7 @@ class Quantize(StreamingOp):
     def call(self, site: CallSite) -> Call:
         """`stb::quantize`."""
         return call("quantize", "quantize", **site.times, WIDTH=self.width)
+
+    def hardware(self, site: CallSite) -> tuple[Part, ...]:
+        """A word a cycle: a group has two."""
+        return quantiser()

@@ -4,9 +4,11 @@ from dataclasses import dataclass
 
 from stbuild.ir.call import Call, call
 from stbuild.ir.op import CheckContext, StreamingOp
+from stbuild.ir.parts import Part
 from stbuild.ir.program import Program, moves
 from stbuild.ir.streaming import CallSite, LaunchContext
 from stbuild.ir.types import LANES
+from stbuild.ops.datapaths import saturated_sum
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,3 +31,7 @@ class Rescale(StreamingOp):
             "pointwise", "rescale", **site.times, WIDTH=self.stream_words * LANES,
             SHIFT=site.frac - self.frac,
         )  # fmt: skip
+
+    def hardware(self, site: CallSite) -> tuple[Part, ...]:
+        """16 shifts by a constant, which are wires, rounded and saturated."""
+        return saturated_sum()

@@ -5,10 +5,12 @@ from typing import ClassVar, Self
 
 from stbuild.ir.call import Call, TypeArgument, call
 from stbuild.ir.op import CheckContext, StreamingOp, Values
+from stbuild.ir.parts import Add, Clamp, Multiply, Part
 from stbuild.ir.program import Program, Repeat, reads, writes
 from stbuild.ir.streaming import CallSite, LaunchContext
 from stbuild.ir.types import LANES
 from stbuild.ops.checks import require, require_multiple, require_width
+from stbuild.ops.datapaths import ELEMENT, SUM, vector
 from stbuild.ops.numbers import numbers
 
 
@@ -77,3 +79,14 @@ class Rotary(StreamingOp):
             "rotary", "rotary", *types, **site.times, HEADS=self.heads, HEAD_DIM=self.head_dim,
             ROTARY_DIM=self.rotary_dim, INTERLEAVED=self.interleaved, CHUNK=site.chunk,
         )  # fmt: skip
+
+    def hardware(self, site: CallSite) -> tuple[Part, ...]:
+        """The rows of a launch, a head on its way in and one on its way out; 16 elements a cycle."""
+        rows = site.chunk * site.words[1]
+        return (
+            vector("rows", rows),
+            vector("head", 2 * self.head_dim // LANES),
+            Multiply(a=ELEMENT, b=ELEMENT, count=2 * LANES),
+            Add(bits=SUM, count=2 * LANES),
+            Clamp(bits=SUM, count=LANES),
+        )

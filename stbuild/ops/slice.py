@@ -5,6 +5,7 @@ from typing import Self
 
 from stbuild.ir.call import Call, call
 from stbuild.ir.op import CheckContext, StreamingOp, Values
+from stbuild.ir.parts import Part
 from stbuild.ir.program import Program, Repeat, moves, reads
 from stbuild.ir.streaming import CallSite, LaunchContext
 from stbuild.ir.types import LANES
@@ -40,3 +41,7 @@ class Slice(StreamingOp):
             "plumbing", "slice", **site.times, WIDTH_IN=site.words[0] * LANES, START=self.start,
             WIDTH_OUT=self.width,
         )  # fmt: skip
+
+    def hardware(self, site: CallSite) -> tuple[Part, ...]:
+        """Nothing but the count of words."""
+        return ()

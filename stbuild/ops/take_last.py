@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from stbuild.ir.call import Call, call
+from stbuild.ir.parts import Part
 from stbuild.ir.program import Program, moves, reads
 from stbuild.ir.streaming import CallSite, LaunchContext, Streaming
 
@@ -24,3 +25,7 @@ class TakeLast(Streaming):
     def call(self, site: CallSite) -> Call:
         """`stb::take_last`."""
         return call("plumbing", "take_last", WORDS=self.words)
+
+    def hardware(self, site: CallSite) -> tuple[Part, ...]:
+        """Nothing but the count of words."""
+        return ()

@@ -27,13 +27,15 @@ class ProveFifos:
 
     name: ClassVar[str] = "prove-fifos"
     platform: Platform
+    given: frozenset[str] = frozenset()
+    """Streams whose depths a project sets by hand: they stay as they are, and a hang by them is refused."""
 
     def __call__(self, design: Design) -> Design:
         run: list[Runner] = []
         for launch in launches(design):
             runner = Runner(network_of(design, launch))
             if not any(runner.same_but_for_depths(other) for other in run):
-                design = without_hang(design, launch, runner)
+                design = without_hang(design, launch, runner, self.given)
                 run.append(runner)
         _check_room(design, self.platform)
         return design
@@ -48,8 +50,10 @@ def launches(design: Design) -> Iterator[Launch]:
                 yield Launch(tokens=tokens, position=position, head=head)
 
 
-def without_hang(design: Design, launch: Launch, runner: Runner) -> Design:
-    """`design` with FIFOs so deep that `launch`, which `runner` runs, does not hang.
+def without_hang(
+    design: Design, launch: Launch, runner: Runner, given: frozenset[str] = frozenset()
+) -> Design:
+    """`design` with FIFOs, those given apart, so deep that `launch`, which `runner` runs, does not hang.
 
     Raises StbuildError with the cycle if no FIFO of the design is full in it: what lies within a compute unit
     has the depth that its C++ has.
@@ -58,23 +62,30 @@ def without_hang(design: Design, launch: Launch, runner: Runner) -> Design:
 
     def narrowest(cycle: tuple[Wait, ...]) -> str | None:
         """The full FIFO that holds a token in the fewest words; of equals the deepest."""
-        full = [wait for wait in cycle if wait.write and wait.stream in words]
+        full = [w for w in cycle if w.write and w.stream in words and w.stream not in given]
         return min(full, key=lambda w: (words[w.stream], -w.depth, w.stream)).stream if full else None
 
     hang = runner.run(narrowest)
     if hang is not None:
-        raise StbuildError(_sentence(design, launch, hang), exit_code=1)
+        raise _refused(design, launch, hang, given)
     depths = runner.depths
     return replace(
         design, streams=tuple(replace(s, depth=depths.get(s.name, s.depth)) for s in design.streams)
     )
 
 
-def _sentence(design: Design, launch: Launch, hang: Hang) -> str:
+def _refused(design: Design, launch: Launch, hang: Hang, given: frozenset[str]) -> StbuildError:
+    """What hangs, and which depth set by hand is the reason."""
     tokens = "1 token" if launch.tokens == 1 else f"{launch.tokens} tokens"
-    return (
-        f"{design.name} hangs in a launch of {tokens} from position {launch.position}, and deeper "
-        f"FIFOs do not help: these processes wait for each other\n{hang}"
+    when = f"{design.name} hangs in a launch of {tokens} from position {launch.position}"
+    waits = f"these processes wait for each other\n{hang}"
+    by_hand = [wait for wait in hang.cycle if wait.write and wait.stream in given]
+    if not by_hand:
+        return StbuildError(f"{when}, and deeper FIFOs do not help: {waits}", exit_code=1)
+    stream, depth = by_hand[0].stream, by_hand[0].depth
+    return StbuildError(
+        f"depths: with {'1 word' if depth == 1 else f'{depth} words'} in {stream} {when}: {waits}",
+        hint=f"give {stream} more words, or leave it to the compiler",
     )
 
 

@@ -1,11 +1,11 @@
-"""The memory manager: every buffer to its banks, every compute unit to its SLR."""
+"""The memory manager: every buffer to its banks."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from stbuild.errors import StbuildError
-from stbuild.ir.design import WORD_BYTES, Design, Kernel, KernelRole, Region, RegionKind
+from stbuild.ir.design import WORD_BYTES, Design, Region, RegionKind
 from stbuild.ir.plumbing import ReadKv, ReadParams, ReadWeights, Sequence, WriteWords
 from stbuild.platform import Memory, Platform
 
@@ -30,29 +30,6 @@ class PlaceMemory:
             _check_total(regions, design, memory.total_bytes, self.platform)
             return replace(design, regions=regions)
         return replace(design, regions=tuple(_banked(regions, design, memory, self.platform)))
-
-
-@dataclass(frozen=True, kw_only=True)
-class PlaceKernels:
-    """One matmul unit per SLR; control and router beside the memory, the segments spread over the rest."""
-
-    name: ClassVar[str] = "place-kernels"
-    platform: Platform
-
-    def __call__(self, design: Design) -> Design:
-        if not self.platform.has_slrs:
-            return design
-        home = self.platform.memory.slr_of(0)
-        others = [s.index for s in self.platform.slrs if s.index != home]
-        segments = [k.name for k in design.kernels if k.role is KernelRole.SEGMENT]
-        seats = {name: others[i % len(others)] for i, name in enumerate(segments)}
-        kernels = tuple(replace(k, slrs=self._slrs(k, seats.get(k.name, home))) for k in design.kernels)
-        return replace(design, kernels=kernels)
-
-    def _slrs(self, kernel: Kernel, seat: int) -> tuple[int, ...]:
-        if kernel.role is KernelRole.MATMUL:
-            return tuple(u % len(self.platform.slrs) for u in range(len(kernel.units)))
-        return (seat,)
 
 
 def _weight_regions(design: Design) -> Iterator[Region]:

@@ -4,6 +4,8 @@ from collections.abc import Iterator
 
 from stbuild.ir.design import Design, KernelRole, RegionKind, StreamKind
 from stbuild.platform import Platform
+from stbuild.resources.fit import fit_of
+from stbuild.resources.usage import usage_of
 
 MIB = 2**20
 
@@ -14,6 +16,7 @@ def design_report(design: Design, platform: Platform) -> str:
         _sizes(design, platform),
         _schedule(design),
         _kernels(design),
+        _fit(design, platform),
         _streams(design),
         _memory(design),
     )
@@ -51,6 +54,15 @@ def _kernels(design: Design) -> Iterator[str]:
             for unit, slr in zip(kernel.units, kernel.slrs, strict=True)
         )
         yield f"  {kernel.name:20} {inside:14} {seats}"
+
+
+def _fit(design: Design, platform: Platform) -> Iterator[str]:
+    fit = fit_of(design, platform, usage_of(design, platform))
+    yield f"area: {fit.sentence}; :resources has all of it"
+    for place in dict.fromkeys(use.place for use in fit.uses):
+        uses = [use for use in fit.uses if use.place == place]
+        figures = (f"{use.resource} {use.used:,.0f} of {use.limit:,.0f}" for use in uses)
+        yield f"  {place:8} {', '.join(figures)}"
 
 
 def _streams(design: Design) -> Iterator[str]:

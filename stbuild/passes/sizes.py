@@ -16,12 +16,13 @@ DSP_SHARE = 0.75
 
 @dataclass(frozen=True, kw_only=True)
 class SizeOverrides:
-    """Sizes that a project sets itself; 0 leaves the choice to `choose_engine`."""
+    """Sizes that a project sets itself; 0 leaves the choice to the compiler."""
 
     channels: int = 0
     lanes: int = 0
     chunk: int = 0
     token_lanes: int = 0
+    clock_mhz: int = 0
 
 
 def choose_engine(platform: Platform, overrides: SizeOverrides) -> Engine:
@@ -41,10 +42,20 @@ def choose_engine(platform: Platform, overrides: SizeOverrides) -> Engine:
     )
 
 
-def choose_sizes(graph: Graph, platform: Platform, engines: tuple[Engine, ...]) -> Sizes:
-    """A launch takes what the engines of all blocks but the head take at once; the context is the graph's."""
+def choose_sizes(graph: Graph, platform: Platform, engines: tuple[Engine, ...], clock_mhz: int = 0) -> Sizes:
+    """A launch takes what the engines of all blocks but the head take at once; the context is the graph's.
+
+    A clock of 0 is the platform's target; raises StbuildError where kernels cannot have it.
+    """
+    fastest = platform.clocks.second_mhz
+    if not 0 <= clock_mhz <= fastest:
+        raise StbuildError(
+            f"clock_mhz takes 1 to {fastest} on {platform.name}, or 0 for its target of "
+            f"{platform.clocks.target_mhz}, got {clock_mhz}",
+            hint=f"the shell's fastest kernel clock is {fastest} MHz",
+        )
     chunk = min(engine.chunk for engine in engines if engine.role.takes(head=False))
-    return Sizes(chunk=chunk, context=graph.context, clock_mhz=platform.clocks.target_mhz)
+    return Sizes(chunk=chunk, context=graph.context, clock_mhz=clock_mhz or platform.clocks.target_mhz)
 
 
 def _channels(platform: Platform) -> int:

@@ -17,6 +17,7 @@ from stbuild.ir.design import Design
 from stbuild.ir.graph import Block, Graph
 from stbuild.ir.op import Op
 from stbuild.ir.param import Param
+from stbuild.ir.weights import WeightIndex
 from stbuild.passes.numerics import FixNumerics
 from stbuild.passes.pipeline import plan
 from stbuild.passes.report import design_report
@@ -39,8 +40,7 @@ class Planned:
     def of(graph: Graph, card: str, *, group: int = 32, **overrides: int) -> "Planned":
         """The design of a traced graph whose matrices have groups of `group` columns."""
         fixed = FixNumerics()(graph)
-        index = index_of(fixed, SyntheticWeights.of(uses_of(fixed, group)))
-        design = plan(fixed, index, platform(card), SizeOverrides(**overrides))
+        design = plan(fixed, synthetic_index(fixed, group), platform(card), SizeOverrides(**overrides))
         return Planned(graph=fixed, design=design, card=card)
 
     @property
@@ -58,6 +58,11 @@ class Planned:
         """The C++ of every kernel and of the network, by file name."""
         files = {f"{name}.cpp": text for name, text in kernel_files(self.design).items()}
         return files | {"system.cpp": system_file(self.design)}
+
+
+def synthetic_index(fixed: Graph, group: int) -> WeightIndex:
+    """The index of synthetic weights for a graph in fixed point."""
+    return index_of(fixed, SyntheticWeights.of(uses_of(fixed, group)))
 
 
 def traced(model: nn.Module, name: str, context: int = 32) -> Graph:

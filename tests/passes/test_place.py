@@ -1,11 +1,11 @@
-"""Memory and SLRs: weights first, each channel in its bank, everything else behind; refusals with figures."""
+"""Memory: weights first, each channel in its bank, everything else behind; refusals with figures."""
 
 from dataclasses import replace
 
 import pytest
 
 from stbuild.errors import StbuildError
-from stbuild.ir.design import Design, KernelRole, Region, RegionKind
+from stbuild.ir.design import Design, Region, RegionKind
 from stbuild.ir.plumbing import ReadKv, ReadWeights
 from stbuild.passes.place import PlaceMemory
 from tests.accelerator import platform
@@ -79,16 +79,3 @@ def test_every_kv_region_is_read_and_written() -> None:
     read = {p.op.region for p in design.processes if isinstance(p.op, ReadKv)}
     assert read == {r.name for r in regions(design, RegionKind.KV)}
     assert all(r.writable for r in regions(design, RegionKind.KV))
-
-
-def test_seats() -> None:
-    design, card = design_of(FULL), platform("u55c")
-    home = card.memory.slr_of(0)
-    for kernel in design.kernels:
-        match kernel.role:
-            case KernelRole.MATMUL:
-                assert kernel.slrs == (0, 1)
-            case KernelRole.SEGMENT:
-                assert kernel.slrs[0] != home
-            case _:
-                assert kernel.slrs == (home,)

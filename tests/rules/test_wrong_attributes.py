@@ -55,6 +55,10 @@ WRONG = [
     ("chunk", "-1", f"chunk {BELOW}"),
     ("chunk", "17", "chunk takes at most the context of 16, got 17"),
     ("token_lanes", "-1", f"token_lanes {BELOW}"),
+    ("clock_mhz", "-1", f"clock_mhz {BELOW}"),
+    ("clock_mhz", "501", "clock_mhz takes at most 500 on u55c, got 501 (the shell's fastest"),
+    ("depths", "{x: 0}", "depths: x takes 1 word or more, got 0 (leave it out"),
+    ("depths", "{x: many}", "attribute 'depths' at 'x' takes an integer, got 'many'"),
     ("token_lanes", "9", "token_lanes takes at most the chunk of 8, got 9"),
 ]
 

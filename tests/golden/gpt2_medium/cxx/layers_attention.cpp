@@ -28,20 +28,35 @@ extern "C" void layers_attention(
 #pragma HLS INTERFACE mode = ap_ctrl_none port = return
 #pragma HLS DATAFLOW
   STB_FIFO(stb::Word, layers_c_attn_bias, 32)
+#pragma HLS BIND_STORAGE variable = layers_c_attn_bias type = fifo impl = lutram
   STB_FIFO(stb::Word, layers_c_attn_bias_to_0, 32)
+#pragma HLS BIND_STORAGE variable = layers_c_attn_bias_to_0 type = fifo impl = lutram
   STB_FIFO(stb::Word, layers_c_attn_bias_to_1, 32)
+#pragma HLS BIND_STORAGE variable = layers_c_attn_bias_to_1 type = fifo impl = lutram
   STB_FIFO(stb::Word, layers_c_attn_bias_to_2, 32)
+#pragma HLS BIND_STORAGE variable = layers_c_attn_bias_to_2 type = fifo impl = lutram
   STB_FIFO(stb::Word, layers_slice, 448)
+#pragma HLS BIND_STORAGE variable = layers_slice type = fifo impl = bram
   STB_FIFO(stb::Word, layers_slice_1, 448)
+#pragma HLS BIND_STORAGE variable = layers_slice_1 type = fifo impl = bram
   STB_FIFO(stb::Word, layers_slice_2, 32)
+#pragma HLS BIND_STORAGE variable = layers_slice_2 type = fifo impl = lutram
   STB_FIFO(stb::Word, layers_attention, 32)
+#pragma HLS BIND_STORAGE variable = layers_attention type = fifo impl = lutram
   STB_FIFO(stb::Cmd, layers_c_attn_bias_fork_cmd, 2)
+#pragma HLS BIND_STORAGE variable = layers_c_attn_bias_fork_cmd type = fifo impl = lutram
   STB_FIFO(stb::Cmd, layers_c_attn_bias_cmd, 2)
+#pragma HLS BIND_STORAGE variable = layers_c_attn_bias_cmd type = fifo impl = lutram
   STB_FIFO(stb::Cmd, layers_slice_cmd, 2)
+#pragma HLS BIND_STORAGE variable = layers_slice_cmd type = fifo impl = lutram
   STB_FIFO(stb::Cmd, layers_slice_1_cmd, 2)
+#pragma HLS BIND_STORAGE variable = layers_slice_1_cmd type = fifo impl = lutram
   STB_FIFO(stb::Cmd, layers_slice_2_cmd, 2)
+#pragma HLS BIND_STORAGE variable = layers_slice_2_cmd type = fifo impl = lutram
   STB_FIFO(stb::Cmd, layers_attention_cmd, 2)
+#pragma HLS BIND_STORAGE variable = layers_attention_cmd type = fifo impl = lutram
   STB_FIFO(stb::Cmd, layers_attention_q_cmd, 2)
+#pragma HLS BIND_STORAGE variable = layers_attention_q_cmd type = fifo impl = lutram
   STB_CALL(layers_attention_commands, (stb::fan_out(cmd_layers_attention, layers_c_attn_bias_fork_cmd,
       layers_c_attn_bias_cmd, layers_slice_cmd, layers_slice_1_cmd, layers_slice_2_cmd, layers_attention_cmd,
       layers_attention_q_cmd)))

@@ -78,10 +78,15 @@ extern "C" void layers_c_fc_bias(
 #pragma HLS INTERFACE mode = ap_ctrl_none port = return
 #pragma HLS DATAFLOW
   STB_FIFO(stb::Word, layers_c_fc_bias, 32)
+#pragma HLS BIND_STORAGE variable = layers_c_fc_bias type = fifo impl = lutram
   STB_FIFO(stb::Word, layers_gelu_tanh, 32)
+#pragma HLS BIND_STORAGE variable = layers_gelu_tanh type = fifo impl = lutram
   STB_FIFO(stb::Cmd, layers_c_fc_bias_cmd, 2)
+#pragma HLS BIND_STORAGE variable = layers_c_fc_bias_cmd type = fifo impl = lutram
   STB_FIFO(stb::Cmd, layers_gelu_tanh_cmd, 2)
+#pragma HLS BIND_STORAGE variable = layers_gelu_tanh_cmd type = fifo impl = lutram
   STB_FIFO(stb::Cmd, layers_gelu_tanh_q_cmd, 2)
+#pragma HLS BIND_STORAGE variable = layers_gelu_tanh_q_cmd type = fifo impl = lutram
   STB_CALL(layers_c_fc_bias_commands, (stb::fan_out(cmd_layers_c_fc_bias, layers_c_fc_bias_cmd,
       layers_gelu_tanh_cmd, layers_gelu_tanh_q_cmd)))
   STB_CALL(layers_c_fc_bias, (stb::add_param</*RUNS=*/24, /*ROLE=*/0, /*WIDTH=*/4096>(layers_c_fc_bias_cmd,

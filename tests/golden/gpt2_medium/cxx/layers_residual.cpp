@@ -40,37 +40,69 @@ extern "C" void layers_residual(
 #pragma HLS INTERFACE mode = ap_ctrl_none port = return
 #pragma HLS DATAFLOW
   STB_FIFO(stb::Word, prologue_add, 32)
+#pragma HLS BIND_STORAGE variable = prologue_add type = fifo impl = lutram
   STB_FIFO(stb::Word, layers_hidden, 32)
+#pragma HLS BIND_STORAGE variable = layers_hidden type = fifo impl = lutram
   STB_FIFO(stb::Word, layers_hidden_to_0, 32)
+#pragma HLS BIND_STORAGE variable = layers_hidden_to_0 type = fifo impl = lutram
   STB_FIFO(stb::Word, layers_hidden_to_1, 516)
+#pragma HLS BIND_STORAGE variable = layers_hidden_to_1 type = fifo impl = bram
   STB_FIFO(stb::Word, layers_ln_1, 32)
+#pragma HLS BIND_STORAGE variable = layers_ln_1 type = fifo impl = lutram
   STB_FIFO(stb::Word, layers_c_proj_bias, 32)
+#pragma HLS BIND_STORAGE variable = layers_c_proj_bias type = fifo impl = lutram
   STB_FIFO(stb::Word, layers_add, 32)
+#pragma HLS BIND_STORAGE variable = layers_add type = fifo impl = lutram
   STB_FIFO(stb::Word, layers_add_to_0, 32)
+#pragma HLS BIND_STORAGE variable = layers_add_to_0 type = fifo impl = lutram
   STB_FIFO(stb::Word, layers_add_to_1, 516)
+#pragma HLS BIND_STORAGE variable = layers_add_to_1 type = fifo impl = bram
   STB_FIFO(stb::Word, layers_ln_2, 32)
+#pragma HLS BIND_STORAGE variable = layers_ln_2 type = fifo impl = lutram
   STB_FIFO(stb::Word, layers_c_proj_bias_1, 32)
+#pragma HLS BIND_STORAGE variable = layers_c_proj_bias_1 type = fifo impl = lutram
   STB_FIFO(stb::Word, layers_add_1, 32)
+#pragma HLS BIND_STORAGE variable = layers_add_1 type = fifo impl = lutram
   STB_FIFO(stb::Word, layers_back_0, 516)
+#pragma HLS BIND_STORAGE variable = layers_back_0 type = fifo impl = bram
   STB_FIFO(stb::Word, layers_exit_0, 32)
+#pragma HLS BIND_STORAGE variable = layers_exit_0 type = fifo impl = lutram
   STB_FIFO(stb::Word, head_hidden, 32)
+#pragma HLS BIND_STORAGE variable = head_hidden type = fifo impl = lutram
   STB_FIFO(stb::Word, head_ln_f, 32)
+#pragma HLS BIND_STORAGE variable = head_ln_f type = fifo impl = lutram
   STB_FIFO(stb::Cmd, layers_hidden_fork_cmd, 2)
+#pragma HLS BIND_STORAGE variable = layers_hidden_fork_cmd type = fifo impl = lutram
   STB_FIFO(stb::Cmd, layers_add_fork_cmd, 2)
+#pragma HLS BIND_STORAGE variable = layers_add_fork_cmd type = fifo impl = lutram
   STB_FIFO(stb::Cmd, prologue_add_cmd, 2)
+#pragma HLS BIND_STORAGE variable = prologue_add_cmd type = fifo impl = lutram
   STB_FIFO(stb::Cmd, layers_enter_0_cmd, 2)
+#pragma HLS BIND_STORAGE variable = layers_enter_0_cmd type = fifo impl = lutram
   STB_FIFO(stb::Cmd, layers_tail_0_cmd, 2)
+#pragma HLS BIND_STORAGE variable = layers_tail_0_cmd type = fifo impl = lutram
   STB_FIFO(stb::Cmd, layers_ln_1_cmd, 2)
+#pragma HLS BIND_STORAGE variable = layers_ln_1_cmd type = fifo impl = lutram
   STB_FIFO(stb::Cmd, layers_ln_1_q_cmd, 2)
+#pragma HLS BIND_STORAGE variable = layers_ln_1_q_cmd type = fifo impl = lutram
   STB_FIFO(stb::Cmd, layers_c_proj_bias_cmd, 2)
+#pragma HLS BIND_STORAGE variable = layers_c_proj_bias_cmd type = fifo impl = lutram
   STB_FIFO(stb::Cmd, layers_add_cmd, 2)
+#pragma HLS BIND_STORAGE variable = layers_add_cmd type = fifo impl = lutram
   STB_FIFO(stb::Cmd, layers_ln_2_cmd, 2)
+#pragma HLS BIND_STORAGE variable = layers_ln_2_cmd type = fifo impl = lutram
   STB_FIFO(stb::Cmd, layers_ln_2_q_cmd, 2)
+#pragma HLS BIND_STORAGE variable = layers_ln_2_q_cmd type = fifo impl = lutram
   STB_FIFO(stb::Cmd, layers_c_proj_bias_1_cmd, 2)
+#pragma HLS BIND_STORAGE variable = layers_c_proj_bias_1_cmd type = fifo impl = lutram
   STB_FIFO(stb::Cmd, layers_add_1_cmd, 2)
+#pragma HLS BIND_STORAGE variable = layers_add_1_cmd type = fifo impl = lutram
   STB_FIFO(stb::Cmd, head_enter_0_cmd, 2)
+#pragma HLS BIND_STORAGE variable = head_enter_0_cmd type = fifo impl = lutram
   STB_FIFO(stb::Cmd, head_ln_f_cmd, 2)
+#pragma HLS BIND_STORAGE variable = head_ln_f_cmd type = fifo impl = lutram
   STB_FIFO(stb::Cmd, head_ln_f_q_cmd, 2)
+#pragma HLS BIND_STORAGE variable = head_ln_f_q_cmd type = fifo impl = lutram
   STB_CALL(layers_residual_commands, (stb::fan_out(cmd_layers_residual, layers_hidden_fork_cmd,
       layers_add_fork_cmd, prologue_add_cmd, layers_enter_0_cmd, layers_tail_0_cmd, layers_ln_1_cmd,
       layers_ln_1_q_cmd, layers_c_proj_bias_cmd, layers_add_cmd, layers_ln_2_cmd, layers_ln_2_q_cmd,

@@ -33,31 +33,57 @@ extern "C" void layers_residual(
 #pragma HLS INTERFACE mode = ap_ctrl_none port = return
 #pragma HLS DATAFLOW
   STB_FIFO(stb::Word, layers_hidden, 32)
+#pragma HLS BIND_STORAGE variable = layers_hidden type = fifo impl = lutram
   STB_FIFO(stb::Word, layers_hidden_to_0, 32)
+#pragma HLS BIND_STORAGE variable = layers_hidden_to_0 type = fifo impl = lutram
   STB_FIFO(stb::Word, layers_hidden_to_1, 2052)
+#pragma HLS BIND_STORAGE variable = layers_hidden_to_1 type = fifo impl = uram
   STB_FIFO(stb::Word, layers_input_layernorm, 32)
+#pragma HLS BIND_STORAGE variable = layers_input_layernorm type = fifo impl = lutram
   STB_FIFO(stb::Word, layers_add, 32)
+#pragma HLS BIND_STORAGE variable = layers_add type = fifo impl = lutram
   STB_FIFO(stb::Word, layers_add_to_0, 32)
+#pragma HLS BIND_STORAGE variable = layers_add_to_0 type = fifo impl = lutram
   STB_FIFO(stb::Word, layers_add_to_1, 2052)
+#pragma HLS BIND_STORAGE variable = layers_add_to_1 type = fifo impl = uram
   STB_FIFO(stb::Word, layers_post_attention_layernorm, 32)
+#pragma HLS BIND_STORAGE variable = layers_post_attention_layernorm type = fifo impl = lutram
   STB_FIFO(stb::Word, layers_add_1, 32)
+#pragma HLS BIND_STORAGE variable = layers_add_1 type = fifo impl = lutram
   STB_FIFO(stb::Word, layers_back_0, 2052)
+#pragma HLS BIND_STORAGE variable = layers_back_0 type = fifo impl = uram
   STB_FIFO(stb::Word, layers_exit_0, 32)
+#pragma HLS BIND_STORAGE variable = layers_exit_0 type = fifo impl = lutram
   STB_FIFO(stb::Word, head_hidden, 32)
+#pragma HLS BIND_STORAGE variable = head_hidden type = fifo impl = lutram
   STB_FIFO(stb::Word, head_norm, 32)
+#pragma HLS BIND_STORAGE variable = head_norm type = fifo impl = lutram
   STB_FIFO(stb::Cmd, layers_hidden_fork_cmd, 2)
+#pragma HLS BIND_STORAGE variable = layers_hidden_fork_cmd type = fifo impl = lutram
   STB_FIFO(stb::Cmd, layers_add_fork_cmd, 2)
+#pragma HLS BIND_STORAGE variable = layers_add_fork_cmd type = fifo impl = lutram
   STB_FIFO(stb::Cmd, layers_enter_0_cmd, 2)
+#pragma HLS BIND_STORAGE variable = layers_enter_0_cmd type = fifo impl = lutram
   STB_FIFO(stb::Cmd, layers_tail_0_cmd, 2)
+#pragma HLS BIND_STORAGE variable = layers_tail_0_cmd type = fifo impl = lutram
   STB_FIFO(stb::Cmd, layers_input_layernorm_cmd, 2)
+#pragma HLS BIND_STORAGE variable = layers_input_layernorm_cmd type = fifo impl = lutram
   STB_FIFO(stb::Cmd, layers_input_layernorm_q_cmd, 2)
+#pragma HLS BIND_STORAGE variable = layers_input_layernorm_q_cmd type = fifo impl = lutram
   STB_FIFO(stb::Cmd, layers_add_cmd, 2)
+#pragma HLS BIND_STORAGE variable = layers_add_cmd type = fifo impl = lutram
   STB_FIFO(stb::Cmd, layers_post_attention_layernorm_cmd, 2)
+#pragma HLS BIND_STORAGE variable = layers_post_attention_layernorm_cmd type = fifo impl = lutram
   STB_FIFO(stb::Cmd, layers_post_attention_layernorm_q_cmd, 2)
+#pragma HLS BIND_STORAGE variable = layers_post_attention_layernorm_q_cmd type = fifo impl = lutram
   STB_FIFO(stb::Cmd, layers_add_1_cmd, 2)
+#pragma HLS BIND_STORAGE variable = layers_add_1_cmd type = fifo impl = lutram
   STB_FIFO(stb::Cmd, head_enter_0_cmd, 2)
+#pragma HLS BIND_STORAGE variable = head_enter_0_cmd type = fifo impl = lutram
   STB_FIFO(stb::Cmd, head_norm_cmd, 2)
+#pragma HLS BIND_STORAGE variable = head_norm_cmd type = fifo impl = lutram
   STB_FIFO(stb::Cmd, head_norm_q_cmd, 2)
+#pragma HLS BIND_STORAGE variable = head_norm_q_cmd type = fifo impl = lutram
   STB_CALL(layers_residual_commands, (stb::fan_out(cmd_layers_residual, layers_hidden_fork_cmd,
       layers_add_fork_cmd, layers_enter_0_cmd, layers_tail_0_cmd, layers_input_layernorm_cmd,
       layers_input_layernorm_q_cmd, layers_add_cmd, layers_post_attention_layernorm_cmd,

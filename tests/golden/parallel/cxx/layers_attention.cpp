@@ -36,14 +36,23 @@ extern "C" void layers_attention(
 #pragma HLS INTERFACE mode = ap_ctrl_none port = return
 #pragma HLS DATAFLOW
   STB_FIFO(stb::Word, layers_q_proj_bias, 32)
+#pragma HLS BIND_STORAGE variable = layers_q_proj_bias type = fifo impl = lutram
   STB_FIFO(stb::Word, layers_k_proj_bias, 32)
+#pragma HLS BIND_STORAGE variable = layers_k_proj_bias type = fifo impl = lutram
   STB_FIFO(stb::Word, layers_v_proj_bias, 32)
+#pragma HLS BIND_STORAGE variable = layers_v_proj_bias type = fifo impl = lutram
   STB_FIFO(stb::Word, layers_attention, 32)
+#pragma HLS BIND_STORAGE variable = layers_attention type = fifo impl = lutram
   STB_FIFO(stb::Cmd, layers_q_proj_bias_cmd, 2)
+#pragma HLS BIND_STORAGE variable = layers_q_proj_bias_cmd type = fifo impl = lutram
   STB_FIFO(stb::Cmd, layers_k_proj_bias_cmd, 2)
+#pragma HLS BIND_STORAGE variable = layers_k_proj_bias_cmd type = fifo impl = lutram
   STB_FIFO(stb::Cmd, layers_v_proj_bias_cmd, 2)
+#pragma HLS BIND_STORAGE variable = layers_v_proj_bias_cmd type = fifo impl = lutram
   STB_FIFO(stb::Cmd, layers_attention_cmd, 2)
+#pragma HLS BIND_STORAGE variable = layers_attention_cmd type = fifo impl = lutram
   STB_FIFO(stb::Cmd, layers_attention_q_cmd, 2)
+#pragma HLS BIND_STORAGE variable = layers_attention_q_cmd type = fifo impl = lutram
   STB_CALL(layers_attention_commands, (stb::fan_out(cmd_layers_attention, layers_q_proj_bias_cmd,
       layers_k_proj_bias_cmd, layers_v_proj_bias_cmd, layers_attention_cmd, layers_attention_q_cmd)))
   STB_CALL(layers_q_proj_bias, (stb::add_param</*RUNS=*/2, /*ROLE=*/0, /*WIDTH=*/64>(layers_q_proj_bias_cmd,

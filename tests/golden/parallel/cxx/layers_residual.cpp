@@ -40,35 +40,65 @@ extern "C" void layers_residual(
 #pragma HLS INTERFACE mode = ap_ctrl_none port = return
 #pragma HLS DATAFLOW
   STB_FIFO(stb::Word, prologue_add, 32)
+#pragma HLS BIND_STORAGE variable = prologue_add type = fifo impl = lutram
   STB_FIFO(stb::Word, layers_hidden, 32)
+#pragma HLS BIND_STORAGE variable = layers_hidden type = fifo impl = lutram
   STB_FIFO(stb::Word, layers_hidden_to_0, 32)
+#pragma HLS BIND_STORAGE variable = layers_hidden_to_0 type = fifo impl = lutram
   STB_FIFO(stb::Word, layers_hidden_to_1, 32)
+#pragma HLS BIND_STORAGE variable = layers_hidden_to_1 type = fifo impl = lutram
   STB_FIFO(stb::Word, layers_hidden_to_2, 32)
+#pragma HLS BIND_STORAGE variable = layers_hidden_to_2 type = fifo impl = lutram
   STB_FIFO(stb::Word, layers_attn_norm, 32)
+#pragma HLS BIND_STORAGE variable = layers_attn_norm type = fifo impl = lutram
   STB_FIFO(stb::Word, layers_o_proj_bias, 32)
+#pragma HLS BIND_STORAGE variable = layers_o_proj_bias type = fifo impl = lutram
   STB_FIFO(stb::Word, layers_mlp_norm, 32)
+#pragma HLS BIND_STORAGE variable = layers_mlp_norm type = fifo impl = lutram
   STB_FIFO(stb::Word, layers_down_proj_bias, 32)
+#pragma HLS BIND_STORAGE variable = layers_down_proj_bias type = fifo impl = lutram
   STB_FIFO(stb::Word, layers_add, 32)
+#pragma HLS BIND_STORAGE variable = layers_add type = fifo impl = lutram
   STB_FIFO(stb::Word, layers_add_1, 32)
+#pragma HLS BIND_STORAGE variable = layers_add_1 type = fifo impl = lutram
   STB_FIFO(stb::Word, layers_back_0, 32)
+#pragma HLS BIND_STORAGE variable = layers_back_0 type = fifo impl = lutram
   STB_FIFO(stb::Word, layers_exit_0, 32)
+#pragma HLS BIND_STORAGE variable = layers_exit_0 type = fifo impl = lutram
   STB_FIFO(stb::Word, head_hidden, 32)
+#pragma HLS BIND_STORAGE variable = head_hidden type = fifo impl = lutram
   STB_FIFO(stb::Word, head_norm, 32)
+#pragma HLS BIND_STORAGE variable = head_norm type = fifo impl = lutram
   STB_FIFO(stb::Cmd, layers_hidden_fork_cmd, 2)
+#pragma HLS BIND_STORAGE variable = layers_hidden_fork_cmd type = fifo impl = lutram
   STB_FIFO(stb::Cmd, prologue_add_cmd, 2)
+#pragma HLS BIND_STORAGE variable = prologue_add_cmd type = fifo impl = lutram
   STB_FIFO(stb::Cmd, layers_enter_0_cmd, 2)
+#pragma HLS BIND_STORAGE variable = layers_enter_0_cmd type = fifo impl = lutram
   STB_FIFO(stb::Cmd, layers_tail_0_cmd, 2)
+#pragma HLS BIND_STORAGE variable = layers_tail_0_cmd type = fifo impl = lutram
   STB_FIFO(stb::Cmd, layers_attn_norm_cmd, 2)
+#pragma HLS BIND_STORAGE variable = layers_attn_norm_cmd type = fifo impl = lutram
   STB_FIFO(stb::Cmd, layers_attn_norm_q_cmd, 2)
+#pragma HLS BIND_STORAGE variable = layers_attn_norm_q_cmd type = fifo impl = lutram
   STB_FIFO(stb::Cmd, layers_o_proj_bias_cmd, 2)
+#pragma HLS BIND_STORAGE variable = layers_o_proj_bias_cmd type = fifo impl = lutram
   STB_FIFO(stb::Cmd, layers_mlp_norm_cmd, 2)
+#pragma HLS BIND_STORAGE variable = layers_mlp_norm_cmd type = fifo impl = lutram
   STB_FIFO(stb::Cmd, layers_mlp_norm_q_cmd, 2)
+#pragma HLS BIND_STORAGE variable = layers_mlp_norm_q_cmd type = fifo impl = lutram
   STB_FIFO(stb::Cmd, layers_down_proj_bias_cmd, 2)
+#pragma HLS BIND_STORAGE variable = layers_down_proj_bias_cmd type = fifo impl = lutram
   STB_FIFO(stb::Cmd, layers_add_cmd, 2)
+#pragma HLS BIND_STORAGE variable = layers_add_cmd type = fifo impl = lutram
   STB_FIFO(stb::Cmd, layers_add_1_cmd, 2)
+#pragma HLS BIND_STORAGE variable = layers_add_1_cmd type = fifo impl = lutram
   STB_FIFO(stb::Cmd, head_enter_0_cmd, 2)
+#pragma HLS BIND_STORAGE variable = head_enter_0_cmd type = fifo impl = lutram
   STB_FIFO(stb::Cmd, head_norm_cmd, 2)
+#pragma HLS BIND_STORAGE variable = head_norm_cmd type = fifo impl = lutram
   STB_FIFO(stb::Cmd, head_norm_q_cmd, 2)
+#pragma HLS BIND_STORAGE variable = head_norm_q_cmd type = fifo impl = lutram
   STB_CALL(layers_residual_commands, (stb::fan_out(cmd_layers_residual, layers_hidden_fork_cmd,
       prologue_add_cmd, layers_enter_0_cmd, layers_tail_0_cmd, layers_attn_norm_cmd, layers_attn_norm_q_cmd,
       layers_o_proj_bias_cmd, layers_mlp_norm_cmd, layers_mlp_norm_q_cmd, layers_down_proj_bias_cmd,

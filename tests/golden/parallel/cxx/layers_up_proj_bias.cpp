@@ -78,10 +78,15 @@ extern "C" void layers_up_proj_bias(
 #pragma HLS INTERFACE mode = ap_ctrl_none port = return
 #pragma HLS DATAFLOW
   STB_FIFO(stb::Word, layers_up_proj_bias, 32)
+#pragma HLS BIND_STORAGE variable = layers_up_proj_bias type = fifo impl = lutram
   STB_FIFO(stb::Word, layers_gelu, 32)
+#pragma HLS BIND_STORAGE variable = layers_gelu type = fifo impl = lutram
   STB_FIFO(stb::Cmd, layers_up_proj_bias_cmd, 2)
+#pragma HLS BIND_STORAGE variable = layers_up_proj_bias_cmd type = fifo impl = lutram
   STB_FIFO(stb::Cmd, layers_gelu_cmd, 2)
+#pragma HLS BIND_STORAGE variable = layers_gelu_cmd type = fifo impl = lutram
   STB_FIFO(stb::Cmd, layers_gelu_q_cmd, 2)
+#pragma HLS BIND_STORAGE variable = layers_gelu_q_cmd type = fifo impl = lutram
   STB_CALL(layers_up_proj_bias_commands, (stb::fan_out(cmd_layers_up_proj_bias, layers_up_proj_bias_cmd,
       layers_gelu_cmd, layers_gelu_q_cmd)))
   STB_CALL(layers_up_proj_bias, (stb::add_param</*RUNS=*/2, /*ROLE=*/0, /*WIDTH=*/96>(layers_up_proj_bias_cmd,

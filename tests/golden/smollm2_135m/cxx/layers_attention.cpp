@@ -32,15 +32,25 @@ extern "C" void layers_attention(
 #pragma HLS INTERFACE mode = ap_ctrl_none port = return
 #pragma HLS DATAFLOW
   STB_FIFO(stb::Word, layers_rotary, 100)
+#pragma HLS BIND_STORAGE variable = layers_rotary type = fifo impl = lutram
   STB_FIFO(stb::Word, layers_rotary_1, 292)
+#pragma HLS BIND_STORAGE variable = layers_rotary_1 type = fifo impl = bram
   STB_FIFO(stb::Word, layers_attention, 32)
+#pragma HLS BIND_STORAGE variable = layers_attention type = fifo impl = lutram
   STB_FIFO(stb::Word, rotary_to_0, 68)
+#pragma HLS BIND_STORAGE variable = rotary_to_0 type = fifo impl = srl
   STB_FIFO(stb::Word, rotary_to_1, 68)
+#pragma HLS BIND_STORAGE variable = rotary_to_1 type = fifo impl = srl
   STB_FIFO(stb::Cmd, rotary_fork_cmd, 2)
+#pragma HLS BIND_STORAGE variable = rotary_fork_cmd type = fifo impl = lutram
   STB_FIFO(stb::Cmd, layers_rotary_cmd, 2)
+#pragma HLS BIND_STORAGE variable = layers_rotary_cmd type = fifo impl = lutram
   STB_FIFO(stb::Cmd, layers_rotary_1_cmd, 2)
+#pragma HLS BIND_STORAGE variable = layers_rotary_1_cmd type = fifo impl = lutram
   STB_FIFO(stb::Cmd, layers_attention_cmd, 2)
+#pragma HLS BIND_STORAGE variable = layers_attention_cmd type = fifo impl = lutram
   STB_FIFO(stb::Cmd, layers_attention_q_cmd, 2)
+#pragma HLS BIND_STORAGE variable = layers_attention_q_cmd type = fifo impl = lutram
   STB_CALL(layers_attention_commands, (stb::fan_out(cmd_layers_attention, rotary_fork_cmd, layers_rotary_cmd,
       layers_rotary_1_cmd, layers_attention_cmd, layers_attention_q_cmd)))
   STB_CALL(rotary_fork, (stb::fork</*RUNS=*/1, /*ROLE=*/0, /*WORDS=*/8>(rotary_fork_cmd, rotary, rotary_to_0,

@@ -17,6 +17,7 @@ extern "C" void sampler(
 #pragma HLS INTERFACE mode = ap_ctrl_none port = return
 #pragma HLS DATAFLOW
   STB_FIFO(stb::Cmd, argmax_cmd, 2)
+#pragma HLS BIND_STORAGE variable = argmax_cmd type = fifo impl = lutram
   STB_CALL(sampler_commands, (stb::fan_out(cmd_sampler, argmax_cmd)))
   STB_CALL(argmax, (stb::argmax</*WORDS=*/3072, /*VALID=*/49152>(argmax_cmd, head_lm_head, logits, token)))
 }

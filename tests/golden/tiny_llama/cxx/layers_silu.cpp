@@ -78,10 +78,15 @@ extern "C" void layers_silu(
 #pragma HLS INTERFACE mode = ap_ctrl_none port = return
 #pragma HLS DATAFLOW
   STB_FIFO(stb::Word, layers_silu, 32)
+#pragma HLS BIND_STORAGE variable = layers_silu type = fifo impl = lutram
   STB_FIFO(stb::Word, layers_mul, 32)
+#pragma HLS BIND_STORAGE variable = layers_mul type = fifo impl = lutram
   STB_FIFO(stb::Cmd, layers_silu_cmd, 2)
+#pragma HLS BIND_STORAGE variable = layers_silu_cmd type = fifo impl = lutram
   STB_FIFO(stb::Cmd, layers_mul_cmd, 2)
+#pragma HLS BIND_STORAGE variable = layers_mul_cmd type = fifo impl = lutram
   STB_FIFO(stb::Cmd, layers_mul_q_cmd, 2)
+#pragma HLS BIND_STORAGE variable = layers_mul_q_cmd type = fifo impl = lutram
   STB_CALL(layers_silu_commands, (stb::fan_out(cmd_layers_silu, layers_silu_cmd, layers_mul_cmd,
       layers_mul_q_cmd)))
   STB_CALL(layers_silu, (layers_silu_by_table(layers_silu_cmd, layers_gate_proj, layers_silu)))

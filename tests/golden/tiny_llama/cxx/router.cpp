@@ -48,6 +48,7 @@ extern "C" void router(
 #pragma HLS INTERFACE mode = ap_ctrl_none port = return
 #pragma HLS DATAFLOW
   STB_FIFO(stb::Word, desc_collect, 16)
+#pragma HLS BIND_STORAGE variable = desc_collect type = fifo impl = lutram
   STB_CALL(dispatch, (stb::dispatch<5, 2, 2, 96>(desc, layers_input_layernorm_q, layers_attention_q,
       layers_post_attention_layernorm_q, layers_mul_q, head_norm_q, desc_collect, desc_0, act_0, desc_1,
       act_1)))

@@ -1,0 +1,94 @@
+"""What a part costs: formulas, which Yosys's counts of rtl_lib/parts confirm.
+
+tests/resources/test_calibration.py holds them to 1.0 to 1.4 times what Yosys counts of LUT and FF, and to
+15 % of the blocks. Vivado shares LUTs that Yosys does not, so that what it places should be below.
+"""
+
+from math import ceil
+
+from stbuild.ir.parts import (
+    Add,
+    Choose,
+    Clamp,
+    Divide,
+    Hold,
+    Largest,
+    Multiply,
+    Part,
+    Shift,
+    Store,
+    Table,
+)
+from stbuild.platform import DspKind, Fabric
+from stbuild.resources.storage import bind_array
+
+PORTS = {DspKind.DSP48E2: (27, 18), DspKind.DSP58: (27, 24)}
+"""Bits of the two factors of a DSP block, signed (AMD UG579, AM004)."""
+
+
+def cost_of(part: Part, dsp: DspKind, available: Fabric) -> Fabric:
+    """What `part` takes of the fabric; arrays lie where they are cheapest of what is `available`."""
+    match part:
+        case Multiply():
+            return multiply_cost(part, dsp)
+        case Store():
+            return bind_array(part.words, part.bits, available).cost * part.banks
+        case Table():
+            return table_cost(part)
+        case _:
+            return logic_cost(part)
+
+
+def logic_cost(part: Add | Clamp | Shift | Choose | Largest | Divide | Hold) -> Fabric:
+    """Parts that are LUTs and registers alone."""
+    match part:
+        case Add(bits=bits, count=count):
+            return Fabric(lut=bits, ff=bits) * count
+        case Clamp(bits=bits, count=count):
+            return Fabric(lut=42 + ceil(0.62 * (bits - 33)), ff=32) * count
+        case Shift():
+            return shift_cost(part)
+        case Choose(ways=ways, bits=bits, count=count):
+            return Fabric(lut=ceil(bits * choose_luts(ways)), ff=bits) * count
+        case Largest(inputs=inputs, bits=bits, count=count):
+            return Fabric(lut=ceil(1.8 * bits), ff=bits) * ((inputs - 1) * count)
+        case Divide(bits=bits, count=count):
+            return Fabric(lut=ceil(3.2 * bits) + 10, ff=3 * bits + 8) * count
+        case Hold(bits=bits):
+            return Fabric(lut=0, ff=bits)
+
+
+def multiply_cost(part: Multiply, dsp: DspKind) -> Fabric:
+    """As many DSP blocks as the factors have pieces, the wider one at the wider port.
+
+    Yosys adds the pieces in LUTs and registers; Vivado may take the blocks' cascade instead. Of more than
+    64 bits by 32 Yosys makes more pieces than there are (12 of 41 by 64 bits, where 9 will do).
+    """
+    wide, narrow = PORTS[dsp]
+    blocks = _pieces(max(part.a, part.b), wide) * _pieces(min(part.a, part.b), narrow)
+    if blocks == 1:
+        return Fabric(lut=0, ff=0, dsp=1) * part.count
+    sums = ceil(0.6 * blocks * (part.a + part.b - 17))
+    return Fabric(lut=sums, ff=2 * (part.a + part.b), dsp=blocks) * part.count
+
+
+def _pieces(bits: int, port: int) -> int:
+    """Pieces of a signed number at a port: all but the highest are unsigned and so a bit narrower."""
+    return 1 if bits <= port else 1 + ceil((bits - port) / (port - 1))
+
+
+def shift_cost(part: Shift) -> Fabric:
+    """Two registers deep; a bit of the distance takes four fifths of a LUT a bit."""
+    stages = (part.distances - 1).bit_length()
+    return Fabric(lut=ceil(0.8 * part.bits * stages), ff=2 * part.bits + 4) * part.count
+
+
+def choose_luts(ways: int) -> float:
+    """LUTs for a bit of a choice, as Yosys makes them: Vivado would take half for many ways (MUXF7)."""
+    return max(1.0, 0.59 * ways - 1.5)
+
+
+def table_cost(part: Table) -> Fabric:
+    """In LUTs: 64 words of a bit each, from 512 on a choice among them; once for each read of a cycle."""
+    rows = ceil(part.words / 64)
+    return Fabric(lut=ceil(part.bits * (rows + max(0, rows - 4) / 2)), ff=part.bits) * part.reads

@@ -1,0 +1,176 @@
+"""A design fits its card, or it is said what does not, where, by how much, and what would."""
+
+from dataclasses import replace
+
+import pytest
+
+from stbuild.ir.design import Design, KernelRole, RegionKind, StreamKind
+from stbuild.ir.graph import Graph
+from stbuild.passes.judge_fit import judge_fit
+from stbuild.passes.numerics import FixNumerics
+from stbuild.passes.pipeline import plan, plan_engines
+from stbuild.passes.sizes import SizeOverrides, choose_engine
+from stbuild.platform import Limits, Platform, Source
+from stbuild.resources.fit import Fit, Use, fit_of, limit_of, slr_usage
+from stbuild.resources.report import resource_data, resource_report
+from stbuild.resources.usage import RowKind, memory_ports, usage_of
+from stbuild.resources.wires import AXI_READ, crossings, wires_between
+from tests.accelerator import platform
+from tests.golden.designs import project_graph, synthetic_index
+from tests.passes.designs import design_of, graph_of, index_of
+from tests.reference.small import Variant
+
+FULL = Variant(scaled=True, positions=True, head_norm=True, center=True, bias=True)
+U55C = platform("u55c")
+
+
+def judged(design: Design, card: Platform = U55C) -> Fit:
+    """The judgement of a placed design."""
+    return fit_of(design, card, usage_of(design, card))
+
+
+def with_limits(share: float, dsp_share: float) -> Platform:
+    """A U55C of which a plan may fill less, or more."""
+    source = Source(of=("share", "dsp_share"), text="a test")
+    return replace(U55C, limits=Limits(share=share, dsp_share=dsp_share, sources=(source,)))
+
+
+@pytest.fixture(scope="module")
+def llama() -> Graph:
+    return FixNumerics()(project_graph("llama2_7b"))
+
+
+def test_todays_llama_does_not_fit_a_u55c(llama: Graph) -> None:
+    index = synthetic_index(llama, 128)
+    engine = choose_engine(U55C, SizeOverrides())
+    design = plan_engines(llama, index, U55C, (engine,))
+    fit = judge_fit(llama, index, U55C, design).fit
+    assert not fit.fits
+    worst = fit.passed[0]
+    assert worst.resource == "DSP"
+    assert worst.place in ("SLR0", "SLR1", "SLR2")
+    assert worst.used > 1.3 * worst.limit
+    assert f"would not fit the card: {worst}" in fit.sentence
+    assert fit.sentence.endswith("(modelled)")
+    assert fit.nearest is not None
+    assert fit.hint == f"these sizes would fit: {fit.nearest}"
+
+
+def test_the_nearest_sizes_fit(llama: Graph) -> None:
+    index = synthetic_index(llama, 128)
+    nearest = judge_fit(llama, index, U55C, plan(llama, index, U55C, SizeOverrides())).fit.nearest
+    assert nearest is not None
+    sizes = SizeOverrides(
+        channels=nearest.channels,
+        lanes=nearest.lanes,
+        token_lanes=nearest.token_lanes,
+        chunk=nearest.chunk,
+    )
+    assert judged(plan(llama, index, U55C, sizes)).fits
+
+
+def test_a_small_design_fits() -> None:
+    fit = judged(design_of(FULL))
+    assert fit.fits
+    assert fit.sentence.startswith("fits the card; the fullest is ")
+
+
+def test_a_limit_that_is_passed_is_named_with_its_place() -> None:
+    card = with_limits(0.001, 0.88)
+    fit = judged(design_of(FULL), card)
+    over = {(use.place, use.resource) for use in fit.passed}
+    assert ("SLR0", "LUT") in over
+    assert not any(resource == "DSP" for _, resource in over)
+    for use in fit.passed:
+        if use.resource == "LUT":
+            assert use.limit == int(0.001 * U55C.slrs[int(use.place[3:])].available.lut)
+
+
+def test_wires_and_ports_have_limits_of_their_own() -> None:
+    design = design_of(FULL)
+    assert U55C.sll is not None
+    narrow = replace(U55C, sll=replace(U55C.sll, planning=100), axi=replace(U55C.axi, limit=3))
+    passed = {use.resource: use for use in judged(design, narrow).passed}
+    assert passed["memory ports"].used == len(memory_ports(design)) > 3
+    assert passed["wires"].limit == 100
+
+
+def test_what_is_used_is_the_sum_of_the_rows_and_of_the_shell() -> None:
+    design = design_of(FULL)
+    rows = usage_of(design, U55C)
+    total = sum(fabric.lut for fabric in slr_usage(design, U55C, rows))
+    banks = len({bank for r in design.regions for bank in range(r.first, r.last + 1)})
+    assert total == sum(row.cost.lut for row in rows) + banks * U55C.memory.bank_cost.lut
+
+
+def test_the_memory_subsystem_counts_where_the_memory_is() -> None:
+    design = design_of(FULL)
+    bare, shell = (
+        slr_usage(design, replace(U55C, memories=(replace(U55C.memory, bank_cost=cost),)), ())
+        for cost in (U55C.memory.bank_cost * 0, U55C.memory.bank_cost)
+    )
+    assert [b.lut < s.lut for b, s in zip(bare, shell, strict=True)] == [True, False, False]
+
+
+def test_every_process_stream_and_port_has_a_row() -> None:
+    design = design_of(FULL)
+    rows = usage_of(design, U55C)
+    names = {kind: [row.name for row in rows if row.kind is kind] for kind in RowKind}
+    assert names[RowKind.PROCESS] == [p.name for p in design.processes]
+    assert names[RowKind.FIFO] == [s.name for s in design.streams]
+    assert names[RowKind.MEMORY_PORT] == list(memory_ports(design))
+    outer = [s for s in design.streams if s.storage is None]
+    assert len(names[RowKind.PORT]) == 2 * len(outer)
+
+
+def test_wires_are_words_and_handshakes() -> None:
+    design = design_of(FULL)
+    streams = [s for s in design.streams if s.storage is None]
+    commands = sum(s.kind is StreamKind.COMMAND for s in streams)
+    commands = sum(s.kind is StreamKind.COMMAND for s in streams)
+    assert sum(wires_between(design).values()) == 66 * commands + 514 * (len(streams) - commands)
+
+
+def test_control_beside_another_slr_pays_for_its_memory_ports() -> None:
+    design = design_of(FULL)
+    together = tuple(replace(k, slrs=tuple(0 for _ in k.slrs)) for k in design.kernels)
+    apart = tuple(replace(k, slrs=(2,)) if k.role is KernelRole.CONTROL else k for k in together)
+    at_home, moved = replace(design, kernels=together), replace(design, kernels=apart)
+    assert crossings(at_home, 0, 3) == (0, 0)
+    weights = sum(r.kind is RegionKind.WEIGHTS for r in design.regions)
+    assert min(crossings(moved, 0, 3)) > weights * AXI_READ
+
+
+def test_a_card_of_one_die_is_one_place() -> None:
+    card = platform("vck5000")
+    fit = judged(design_of(FULL, "vck5000"), card)
+    assert {use.place for use in fit.uses} == {"vck5000"}
+    assert limit_of(card, 0, "dsp") == int(0.88 * 1968)
+
+
+def test_the_report_says_what_and_how_sure() -> None:
+    design = design_of(FULL)
+    rows, fit = usage_of(design, U55C), judged(design)
+    over = replace(fit, uses=(*fit.uses, Use(place="SLR1", resource="URAM", used=300, limit=200)))
+    text = resource_report(design.name, U55C, over, rows)
+    assert "modelled" in text
+    assert U55C.slrs[0].source_of("available").text in text
+    assert "would not fit the card: URAM of SLR1: 300 of 200 (modelled)" in text
+    assert "50 % too much" in text
+    data = resource_data(over, rows)
+    assert data["fits"] is False
+    assert len(data["rows"]) == len(rows)
+    assert {row["kind"] for row in data["rows"]} == {kind.value for kind in RowKind}
+
+
+def test_a_design_that_is_refused_says_what_would_fit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("stbuild.passes.judge_fit.REFUSED", True)
+    graph = graph_of(FULL)
+    design = design_of(FULL)
+    with pytest.raises(Exception, match=r"would not fit the card: LUT of SLR0") as refused:
+        judge_fit(graph, index_of(graph), with_limits(0.001, 0.88), design)
+    assert str(getattr(refused.value, "hint", "")).startswith("no choice of channels, lanes")
+
+
+def test_the_figures_of_a_u280_are_said_to_be_those_of_an_older_shell() -> None:
+    assert "OLDER shell" in platform("u280").slrs[0].source_of("available").text
