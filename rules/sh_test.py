@@ -1,4 +1,4 @@
-"""A shell command that succeeds when what it tests is right."""
+"""A shell command whose exit status is the result of a test."""
 
 from dataclasses import dataclass
 

@@ -169,6 +169,7 @@ def bundled(folder: Path, card: Platform, image: Path, bundle: Path) -> None:
         platform=card,
         target="sw_emu",
         system="",
+        cpu="native",
         image=image,
         memory=folder / "memory",
         tokenizer=folder / "tokenizer",

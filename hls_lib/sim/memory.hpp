@@ -53,11 +53,36 @@ bool try_lend(const Port<T>& out, const T* values, std::int64_t count) {
   return true;
 }
 
+constexpr std::int64_t kBurst = 64;  // words of the longest AXI burst of 4 KB
+
+// Words from memory to a stream, paid for burst by burst.
+template <typename T>
+void send_words(const T* address, std::int64_t count, const Port<T>& out) {
+  if (try_lend(out, address, count)) return;
+  for (std::int64_t at = 0; at < count; at += kBurst) {
+    const std::int64_t part = count - at < kBurst ? count - at : kBurst;
+    on_read(address + at, part);
+    give_n(out, address + at, static_cast<int>(part));
+  }
+}
+
+// Words from a stream to memory, paid for burst by burst.
+template <typename T>
+void receive_words(T* address, std::int64_t count, const Port<T>& in) {
+  for (std::int64_t at = 0; at < count; at += kBurst) {
+    const std::int64_t part = count - at < kBurst ? count - at : kBurst;
+    on_write(address + at, part);
+    take_n(in, address + at, static_cast<int>(part));
+  }
+}
+
 }  // namespace sim
 }  // namespace stb
 
 #define STB_READ_BEGINS(words) ::stb::sim::wait_for_memory(words);
-#define STB_NOTE_READ(address, words) ::stb::sim::on_read(address, words);
-#define STB_NOTE_WRITE(address, words) ::stb::sim::on_write(address, words);
-#define STB_LEND(out, values, count) \
-  if (::stb::sim::try_lend(out, values, count)) return;
+#define STB_SEND(address, count, out) \
+  STB_ENTER(kMoveDepth)               \
+  sim::send_words(address, count, out);
+#define STB_RECEIVE(address, count, in) \
+  STB_ENTER(kMoveDepth)                 \
+  sim::receive_words(address, count, in);

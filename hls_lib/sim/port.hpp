@@ -242,8 +242,9 @@ void wait_jointly(Clock& mine, const Port<T>& out, const V&, const Rest&... rest
 
 }  // namespace sim
 
+// `count` tokens inside of a pipelined loop, one a cycle.
 template <typename T>
-void read_n(const Port<T>& in, T* values, int count) {
+void take_n(const Port<T>& in, T* values, int count) {
   if (sim::kStrict) {
     for (int i = 0; i < count; ++i) values[i] = in.read();
     return;
@@ -251,13 +252,26 @@ void read_n(const Port<T>& in, T* values, int count) {
   for (int i = 0; i < count;) i += static_cast<int>(sim::take_some(in, values + i, count - i));
 }
 
+// The same out of it.
 template <typename T>
-void write_n(const Port<T>& out, const T* values, int count) {
+void give_n(const Port<T>& out, const T* values, int count) {
   if (sim::kStrict) {
     for (int i = 0; i < count; ++i) out.write(values[i]);
     return;
   }
   for (int i = 0; i < count;) i += static_cast<int>(sim::put_some(out, values + i, count - i));
+}
+
+template <typename T>
+void read_n(const Port<T>& in, T* values, int count) {
+  STB_ENTER(kMoveDepth)
+  take_n(in, values, count);
+}
+
+template <typename T>
+void write_n(const Port<T>& out, const T* values, int count) {
+  STB_ENTER(kMoveDepth)
+  give_n(out, values, count);
 }
 
 // All or nothing: the iteration's writes happen when every stream has room.

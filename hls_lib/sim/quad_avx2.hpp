@@ -98,44 +98,5 @@ inline void store_sums(const FastSums& sums, std::int64_t (&rows)[kTileRows]) {
   }
 }
 
-inline void load_sums(const std::int64_t (&rows)[kTileRows], FastSums& sums) {
-  for (int h = 0; h < 2; ++h) {
-    const auto* from = reinterpret_cast<const __m256i*>(rows + 8 * h);
-    const __m256i low = _mm256_loadu_si256(from);
-    const __m256i high = _mm256_loadu_si256(from + 1);
-    const __m256i first = _mm256_permute2x128_si256(low, high, 0x20);   // rows 0 1 4 5
-    const __m256i second = _mm256_permute2x128_si256(low, high, 0x31);  // rows 2 3 6 7
-    sums.even[h] = _mm256_unpacklo_epi64(first, second);
-    sums.odd[h] = _mm256_unpackhi_epi64(first, second);
-  }
-}
-
-inline FastScales load_scales(const Scales& scales) {
-  FastScales fast;
-  for (int h = 0; h < 2; ++h) {
-    fast.d[h] = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(scales.d + 8 * h));
-    fast.m[h] = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(scales.m + 8 * h));
-    fast.d_odd[h] = _mm256_srli_epi64(fast.d[h], 32);
-    fast.m_odd[h] = _mm256_srli_epi64(fast.m[h], 32);
-  }
-  return fast;
-}
-
 }  // namespace sim
-
-inline void add_quad(const Word (&words)[kQuad], const Scales& scales, int plane, const Word& act,
-                     std::int64_t (&sums)[kTileRows]) {
-  const sim::FastScales fast = sim::load_scales(scales);
-  sim::FastSums fast_sums;
-  sim::load_sums(sums, fast_sums);
-  __m256i pairs[2];
-  sim::quad_pairs(words, act, pairs);
-  if (plane == 0) {
-    sim::add_pairs<0>(pairs, fast, act, fast_sums);
-  } else {
-    sim::add_pairs<1>(pairs, fast, act, fast_sums);
-  }
-  sim::store_sums(fast_sums, sums);
-}
-
 }  // namespace stb

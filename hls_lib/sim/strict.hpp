@@ -25,7 +25,7 @@ class Iteration {
   bool outermost_;
 };
 
-// The running process is outside its pipelined loop, or at an outer iteration: nothing is held any more.
+// The running process enters another loop, or the same one anew: nothing is held any more.
 void end_pipeline();
 
 // Before a read or write: a process that has left its pipelined loop lets everything go.
@@ -43,6 +43,7 @@ void note_write(const void* address, std::int64_t bytes);
 
 #else
 
+inline void end_pipeline() {}
 inline void leave_pipeline() {}
 inline bool holding() { return false; }
 inline bool hold(Channel&, const void*) { return false; }

@@ -1,17 +1,29 @@
-// One tile times the tokens' activations in emulation, whole weight groups at a time.
+// The tiles of an op times the tokens' activations in emulation, whole weight groups at a time.
 #pragma once
+
+#include "quad_avx2.hpp"
 
 namespace stb {
 namespace sim {
 
+// Where the activations of an op lie: group g of token t is at(t)[g * passes].
+template <int TOKEN_LANES, int ACTS>
+struct Activations {
+  const Word (&acts)[TOKEN_LANES][ACTS];
+  int passes;
+
+  const Word* at(int token) const { return acts[token % TOKEN_LANES] + token / TOKEN_LANES; }
+};
+
 // The quads of one plane of a weight group, for all tokens. TOKENS is their number if known, else 0.
-template <int PLANE, int TOKENS>
-inline void add_plane(const Word* words, int quads, const FastScales& scales, const Word* acts, int tokens,
-                      FastSums* sums) {
+template <int PLANE, int TOKENS, typename ACTIVATIONS>
+inline void add_plane(const Word* words, int quads, const FastScales& scales, const ACTIVATIONS& acts,
+                      int first, int tokens, FastSums* sums) {
   const int count = TOKENS > 0 ? TOKENS : tokens;
+  const int passes = TOKENS == 1 ? 1 : acts.passes;
   for (int q = 0; q < quads; ++q) {
     for (int t = 0; t < count; ++t) {
-      const Word& act = acts[q * count + t];
+      const Word& act = acts.at(t)[(first + q) * passes];
       __m256i pairs[2];
       quad_pairs(words + kQuad * q, act, pairs);
       add_pairs<PLANE>(pairs, scales, act, sums[t]);
@@ -21,71 +33,96 @@ inline void add_plane(const Word* words, int quads, const FastScales& scales, co
 
 constexpr int kLargestGroup = 4;  // 128 columns
 
-// Takes the words of one weight group to `copy` in the cycles of multiply_tile_words.
-template <int PLANES, int TOKEN_LANES>
-inline Run<Word> take_timed_group(Port<Word>& weights, const LinearOp& op, Word* copy) {
-  read_n(weights, copy, 1);
+// Takes the words of one weight group to `copy` in the cycles of multiply_tiles_by_words.
+template <int PLANES>
+inline Run<Word> take_timed_group(Port<Word>& weights, const LinearOp& op, int passes, Word* copy) {
+  take_n(weights, copy, 1);
   for (int q = 0; q < PLANES * op.weight_group; ++q) {
-    read_n(weights, copy + 1 + kQuad * q, kQuad);
-    STB_TICK(kQuad * ((op.tokens - 1) / TOKEN_LANES))
+    take_n(weights, copy + 1 + kQuad * q, kQuad);
+    STB_TICK(kQuad * (passes - 1))
   }
   return {copy, 1};
 }
 
-template <int PLANES, int TOKENS, int TOKEN_LANES>
-inline void multiply_groups(Port<Word>& weights, const LinearOp& op, const Word* acts, FastSums* sums) {
+template <int PLANES, int TOKENS, typename ACTIVATIONS>
+inline void multiply_groups(Port<Word>& weights, const LinearOp& op, const ACTIVATIONS& acts,
+                            FastSums* sums) {
   Word copy[1 + PLANES * kQuad * kLargestGroup];
   const int quads = op.weight_group;
   const int words = 1 + PLANES * kQuad * quads;
   const __m256 power = _mm256_set1_ps(__builtin_ldexpf(1.0f, op.exponent));
   for (int group = 0; group < op.groups;) {
-    const Run<Word> run = kTimed ? take_timed_group<PLANES, TOKEN_LANES>(weights, op, copy)
+    const Run<Word> run = kTimed ? take_timed_group<PLANES>(weights, op, acts.passes, copy)
                                  : take_groups(weights, copy, words, (op.groups - group) / quads);
     for (int i = 0; i < run.groups; ++i, group += quads) {
       const Word* here = run.tokens + i * words;
-      const Word* group_acts = acts + group * op.tokens;
       const FastScales scales = fast_scales<PLANES>(here[0], power);
-      add_plane<0, TOKENS>(here + 1, quads, scales, group_acts, op.tokens, sums);
+      add_plane<0, TOKENS>(here + 1, quads, scales, acts, group, op.tokens, sums);
       if (PLANES == 1) continue;
-      add_plane<1, TOKENS>(here + 1 + kQuad * quads, quads, scales, group_acts, op.tokens, sums);
+      add_plane<1, TOKENS>(here + 1 + kQuad * quads, quads, scales, acts, group, op.tokens, sums);
     }
   }
 }
 
 // One token's sums stay in registers.
-template <int PLANES, int TOKEN_LANES>
-inline void multiply_for_one(Port<Word>& weights, const LinearOp& op, const Word* acts, FastSums& result) {
+template <int PLANES, typename ACTIVATIONS>
+inline void multiply_for_one(Port<Word>& weights, const LinearOp& op, const ACTIVATIONS& acts,
+                             FastSums& result) {
   FastSums sums = result;
-  multiply_groups<PLANES, 1, TOKEN_LANES>(weights, op, acts, &sums);
+  multiply_groups<PLANES, 1>(weights, op, acts, &sums);
   result = sums;
 }
 
-template <int PLANES, int TOKEN_LANES>
-inline void multiply_for(Port<Word>& weights, const LinearOp& op, const Word* acts, FastSums* sums) {
+template <int PLANES, typename ACTIVATIONS>
+inline void multiply_for(Port<Word>& weights, const LinearOp& op, const ACTIVATIONS& acts, FastSums* sums) {
   if (op.tokens == 1) {
-    multiply_for_one<PLANES, TOKEN_LANES>(weights, op, acts, sums[0]);
+    multiply_for_one<PLANES>(weights, op, acts, sums[0]);
   } else {
-    multiply_groups<PLANES, 0, TOKEN_LANES>(weights, op, acts, sums);
+    multiply_groups<PLANES, 0>(weights, op, acts, sums);
   }
+}
+
+// One tile. Not inlined: g++ then keeps the loops of one token in registers.
+template <typename ACTIVATIONS>
+__attribute__((noinline)) void multiply_tile(Port<Word>& weights, const LinearOp& op, const ACTIVATIONS& acts,
+                                             FastSums* sums) {
+  std::memset(static_cast<void*>(sums), 0, sizeof(sums[0]) * static_cast<std::size_t>(op.tokens));
+  if (op.planes == 1) {
+    multiply_for<1>(weights, op, acts, sums);
+  } else {
+    multiply_for<2>(weights, op, acts, sums);
+  }
+}
+
+// The result of 16 rows: y = sat(rsr(sum, shift)).
+inline Word result_word(const FastSums& sums, int shift) {
+  std::int64_t rows[kTileRows];
+  store_sums(sums, rows);
+  Word word;
+  for (int r = 0; r < kTileRows; ++r) set_lane(word, r, sat(rsr(rows[r], shift)));
+  return word;
 }
 
 }  // namespace sim
 
-template <int CHUNK, int TOKEN_LANES>
-void multiply_tile(Port<Word>& weights, const LinearOp& op, const Word* acts, TileSums<CHUNK>& sums) {
+template <int CHUNK, int TOKEN_LANES, int ACTS>
+void multiply_tiles(Port<Word>& weights, const LinearOp& op, int tiles, const Word (&acts)[TOKEN_LANES][ACTS],
+                    Port<Word>& out) {
   if (sim::kStrict) {
-    clear_sums(sums, op.tokens);
-    multiply_tile_words<CHUNK, TOKEN_LANES>(weights, op, acts, sums);
+    multiply_tiles_by_words<CHUNK, TOKEN_LANES>(weights, op, tiles, acts, out);
     return;
   }
-  sim::FastSums fast[CHUNK];
-  std::memset(static_cast<void*>(fast), 0, sizeof(fast[0]) * static_cast<std::size_t>(op.tokens));
-  if (op.planes == 1) {
-    sim::multiply_for<1, TOKEN_LANES>(weights, op, acts, fast);
-  } else {
-    sim::multiply_for<2, TOKEN_LANES>(weights, op, acts, fast);
+  const sim::Activations<TOKEN_LANES, ACTS> where = {acts, (op.tokens + TOKEN_LANES - 1) / TOKEN_LANES};
+  sim::FastSums sums[CHUNK];
+  STB_ENTER(kLaneDepth)
+  for (int tile = 0; tile < tiles; ++tile) {
+    sim::multiply_tile(weights, op, where, sums);
+    STB_TICK(kQuad)
+    for (int t = 0; t < op.tokens; ++t) {
+      STB_TICK(kQuad)
+      out.write(sim::result_word(sums[t], op.shift - exponent_of(where.at(t)[0])));
+    }
   }
-  for (int t = 0; t < op.tokens; ++t) sim::store_sums(fast[t], sums.rows[t]);
 }
 
 }  // namespace stb

@@ -1,4 +1,4 @@
-"""What the bundle of a design says: its manifest, and the xclbin around an emulated image."""
+"""Makes the files of a bundle: its manifest, and the xclbin around an emulated image."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -32,7 +32,7 @@ def manifest_of(
     design: Design, index: WeightIndex, platform: Platform, *, target: str, system: str, cpu: str,
     clock_mhz: float, memory: Path, tokenizer: Path,
 ) -> Manifest:  # fmt: skip
-    """What the bundle says of itself; `memory` and `tokenizer` are the folders of its files."""
+    """The manifest of a bundle; `memory` and `tokenizer` are the folders of its files."""
     return Manifest(
         format=FORMAT,
         name=design.name,

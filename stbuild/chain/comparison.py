@@ -1,4 +1,4 @@
-"""Compares what a device said with the reference, and says in words what was compared."""
+"""Compares a device's results with the reference, and reports what was compared."""
 
 from collections.abc import Iterator, Sequence
 

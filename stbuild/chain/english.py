@@ -1,4 +1,4 @@
-"""English text, and what the reference and the model itself in float32 make of it."""
+"""English text, and its logits by the reference and by the model in float32."""
 
 from functools import cache
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What the reference, teacher-forced over a device's tokens, says: the same digests as the device's."""
+"""The expected record: digests of the reference, teacher-forced over a device's tokens."""
 
 from stbuild.chain.record import PromptTokens, Record, digest, hidden_key
 from stbuild.ir.graph import Graph
@@ -6,7 +6,7 @@ from stbuild.reference.interpreter import OUTPUTS, Outcome, Reference
 
 
 def expected_record(reference: Reference, seen: PromptTokens) -> Record:
-    """What the reference says to the tokens of `seen`, all taken in at once."""
+    """The reference's record for the tokens of `seen`, all in one pass."""
     tokens = (*seen.prompt, *seen.tokens[:-1])
     outcome = reference.run(tokens, keep=(OUTPUTS,), all_logits=True)
     logits = outcome.logits[len(seen.prompt) - 1 :]

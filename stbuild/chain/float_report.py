@@ -1,4 +1,4 @@
-"""Makes the float run of a build's files, judges it and says in words what it found."""
+"""Runs the float check on a build's files and reports the result."""
 
 from collections.abc import Iterator
 from pathlib import Path

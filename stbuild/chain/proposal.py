@@ -1,4 +1,4 @@
-"""Proposes fraction bits for a model whose values the usual ones do not hold, from its weights."""
+"""Proposes fraction bits, from the weights, for a model whose values the default ones do not hold."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -14,7 +14,7 @@ from stbuild.reference.ranges import Ranges
 
 
 def checked_proposal(files: RunFiles, graph: Graph, lines: dict[str, str]) -> tuple[Formats, str]:
-    """Fraction bits for `graph`, as traced, and what holds with them; StbuildError if too little does."""
+    """Fraction bits for `graph`, as traced, and the check's result with them; StbuildError if it fails."""
     formats = proposed(graph, _run_of(files, FixNumerics()(graph)))
     run = _run_of(files, FixNumerics(formats=formats)(graph))
     try:
@@ -41,7 +41,7 @@ def _run_of(files: RunFiles, graph: Graph) -> FloatRun:
 
 
 def said(formats: Formats) -> Iterator[str]:
-    """What is proposed, in words."""
+    """The proposal as text."""
     if formats == USUAL:
         yield "the usual fraction bits hold this model"
     if formats.residual != USUAL.residual:

@@ -1,4 +1,4 @@
-"""What a device says to the smoke prompts, as digests, and apart from that how fast it was."""
+"""Records a device's answers to the smoke prompts as digests, and apart from these its speed."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -32,7 +32,7 @@ class HiddenStream:
 def records_of(
     device: Device, design: Design, bundle: Bundle, prompts: Sequence[Sequence[int]], new_tokens: int
 ) -> Iterator[tuple[SmokeRun, Record]]:
-    """What the device says to each prompt; one whose streams cannot be seen gives no hidden states."""
+    """The record of each prompt; a device without taps gives no hidden states."""
     taps = tuple(hidden_streams(design)) if device.taps else ()
     recorder = Recorder(device.taps, [tap.stream for tap in taps]) if device.taps else None
     for prompt in prompts:
@@ -41,7 +41,7 @@ def records_of(
 
 
 def measured(runs: Sequence[SmokeRun], description: str) -> Measured:
-    """What the clock said to these runs."""
+    """The measured times of these runs."""
     times = tuple(
         PromptTime(
             prompt_seconds=run.prompt_seconds,

@@ -108,7 +108,7 @@ def run_launch(device: NativeDevice, launch: Launch) -> tuple[int, Any, Any]:
 
 
 def process_groups(design: Design) -> dict[str, str]:
-    """For those of the emulator's processes that have others like them, what they have in common."""
+    """The group of each of the emulator's processes that exists several times, such as lanes."""
     named = with_identifiers(design)
     groups = {}
     for process in named.processes:

@@ -13,7 +13,7 @@ ONCE = BlockRuns(name="launch", count=1, head=False)
 
 
 def call_of(process: Process, design: Design) -> Call:
-    """The call that does `process`."""
+    """The call that implements `process`."""
     if not isinstance(process.op, Streaming):
         raise TypeError(f"{type(process.op).__name__} is not a streaming process")
     inputs = [design.stream(name) for name in process.reads]
@@ -42,7 +42,7 @@ def call_text(process: Process, call: Call) -> str:
 
 
 def declarations(process: Process, call: Call) -> Iterator[str]:
-    """What stands in front of the kernel for `process`: its types, its table and the function around it."""
+    """What `process` needs declared before the kernel: its types, its table and its wrapper function."""
     yield from (type_declaration(process.name, argument) for argument in call.types)
     if call.table is not None:
         yield _table(process.name, call.table)

@@ -88,7 +88,12 @@ def control_parameters(design: Design, kernel: Kernel) -> list[str]:
 def _memory_pragmas(design: Design) -> Iterator[str]:
     for pointer in pointers(design):
         port = f"port = {pointer.name} bundle = {pointer.region.port} offset = slave"
-        yield f"#pragma HLS INTERFACE mode = m_axi {port}"
+        yield f"#pragma HLS INTERFACE mode = m_axi {port} {_bursts('write' if pointer.writes else 'read')}"
+
+
+def _bursts(way: str) -> str:
+    """Bursts of 4 KB, and as many of them under way as hide a round trip: 16 * 64 words take 1,024 cycles."""
+    return f"latency = 64 max_{way}_burst_length = 64 num_{way}_outstanding = 16"
 
 
 def _functions(processes: tuple[Process, ...], design: Design) -> Iterator[str]:
@@ -102,7 +107,7 @@ def _functions(processes: tuple[Process, ...], design: Design) -> Iterator[str]:
 
 
 def _sequence(process: Process, op: Sequence, design: Design) -> str:
-    """Commands; then, for every run of a block, the rows of each token in turn and the descriptors."""
+    """Commands; then, for every run of a block, rows of tables, those of each token in turn, descriptors."""
     commands, rows, descriptors = (
         [w for w in process.writes if design.stream(w).kind is kind]
         for kind in (StreamKind.COMMAND, StreamKind.ROWS, StreamKind.DESCRIPTOR)
@@ -183,9 +188,15 @@ class _Sent:
         yield "}"
 
     def _token_rows(self, number: int) -> Iterator[str]:
-        """The rows of each token that block `number` sees."""
+        """The rows of the tokens that block `number` sees."""
         block = self.design.blocks[number]
-        reads = [pair for pair in zip(self.op.rows, self.rows, strict=True) if pair[0].block == number]
+        pairs = [pair for pair in zip(self.op.rows, self.rows, strict=True) if pair[0].block == number]
+        first, count = ("(pos + n - 1)", "(head != 0 ? 1 : 0)") if block.head else ("pos", "n")
+        for row, stream in pairs:
+            if row.in_one:
+                start, words = f"{first} * {row.words}", f"{count} * {row.words}"
+                yield f"stb::send({memory(row.region)}, {start}, {words}, {stream});"
+        reads = [pair for pair in pairs if not pair[0].in_one]
         if reads:
             yield f"{block.name}_rows:"
             yield f"for (int t = {'head != 0 ? n - 1 : n' if block.head else 0}; t < n; ++t) {{"

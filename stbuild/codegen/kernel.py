@@ -31,7 +31,7 @@ def streaming_kernel(design: Design, kernel: Kernel) -> str:
 
 
 def in_order_of_flow(design: Design, kernel: Kernel) -> list[Process]:
-    """Producers before consumers, as canonical dataflow wants it (AMD UG1399); a loop's way back is none."""
+    """Producers before consumers, but for a loop's feedback: canonical dataflow (AMD UG1399)."""
     waiting, ordered = list(design.members(kernel.name)), list[Process]()
     due = {s.name: s.source for s in design.streams if s.kind is not StreamKind.LOOP}
     while waiting:

@@ -38,8 +38,8 @@ class RowRead:
     """A row of `words` words per token from `region`, by token id or by position.
 
     The rows of `block` are sent in each of its runs, before the run's descriptors; position tables, which
-    stay on chip, once with those of block 0. The region holds `tables`, of `rows` rows each, from row `first`
-    of the model's tables on.
+    stay on chip, once before the other rows of block 0, those of all tokens in one read. The region holds
+    `tables`, of `rows` rows each, from row `first` of the model's tables on.
     """
 
     region: str
@@ -57,6 +57,11 @@ class RowRead:
             return (self.values.name,)
         names = self.values.param.names
         return names[:1] if len(set(names)) == 1 else names
+
+    @property
+    def in_one(self) -> bool:
+        """Whether the rows of all tokens, which follow each other, are one read."""
+        return isinstance(self.values, PositionTable)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -39,7 +39,7 @@ def _older_records(process: Process, op: ReadKv, design: Design, launch: Launch)
 
 
 def _sequence(process: Process, op: Sequence, design: Design, launch: Launch) -> Iterator[Node]:
-    """Commands; then, for every run of a block, its rows, token by token, and its descriptors."""
+    """Commands; then, for every run of a block, rows of tables, other rows token by token, descriptors."""
     commands, streams, descriptors = (
         [name for name in process.writes if design.stream(name).kind is kind]
         for kind in (StreamKind.COMMAND, StreamKind.ROWS, StreamKind.DESCRIPTOR)
@@ -48,10 +48,12 @@ def _sequence(process: Process, op: Sequence, design: Design, launch: Launch) ->
     for number, block in enumerate(design.blocks):
         if block.head and not launch.head:
             continue
-        pairs = zip(op.rows, streams, strict=True)
-        rows = tuple(writes(stream, row.words) for row, stream in pairs if row.block == number)
+        tokens = 1 if block.head else launch.tokens
+        pairs = [p for p in zip(op.rows, streams, strict=True) if p[0].block == number]
+        tables = tuple(writes(stream, tokens * row.words) for row, stream in pairs if row.in_one)
+        rows = tuple(writes(stream, row.words) for row, stream in pairs if not row.in_one)
         ops = tuple(writes(s, design.block_ops(engine, number)) for engine, s in enumerate(descriptors))
-        run = (Repeat(1 if block.head else launch.tokens, rows), *ops)
+        run = (*tables, Repeat(tokens, rows), *ops)
         yield Repeat(block.count, run, runs_of=number)
     yield from (Write((stream,)) for stream in descriptors)
 

@@ -1,4 +1,4 @@
-"""Why a network hangs: who waits to read or to write which FIFO, and who of them waits for each other."""
+"""Why a network hangs: the FIFO that each process waits for, and the cycle among the processes."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ class Wait:
 
 @dataclass(frozen=True, kw_only=True)
 class Hang:
-    """A network in which nobody can go on: all who wait, and those of them who wait for each other.
+    """A network in which no process can continue: all that wait, and the cycle among them.
 
     There is always a cycle: as many words are written to a stream as are read, so nobody waits for a process
     that has ended.
@@ -39,7 +39,7 @@ Deepen = Callable[[tuple[Wait, ...]], str | None]
 
 
 def never(_: tuple[Wait, ...]) -> str | None:
-    """Lets a network hang that hangs."""
+    """A handler that never deepens a FIFO: a hang ends the run."""
     return None
 
 

@@ -1,4 +1,4 @@
-"""Runs a network of bounded FIFOs without values: it ends, or it hangs and the hang says who waits for whom.
+"""Runs a network of bounded FIFOs without values: it ends, or it hangs and says what each process waits for.
 
 In a Kahn network neither the order in which processes run nor any value changes where they end, so that
 one run without a hang is a proof for its launch. Processes move as many words at once as they can; what

@@ -7,10 +7,11 @@ from typing import ClassVar, Self
 from stbuild.ir.call import Call, call
 from stbuild.ir.op import CheckContext, StreamingOp, Values
 from stbuild.ir.param import FixedParam, Param, ParamRole
-from stbuild.ir.program import Program, moves, reads
+from stbuild.ir.program import Program
 from stbuild.ir.streaming import CallSite, LaunchContext
 from stbuild.ir.types import LANES
 from stbuild.ops.checks import require_width
+from stbuild.ops.parameter import parameter_program
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,9 +46,8 @@ class AddParam(StreamingOp):
         return self.stream_words
 
     def program(self, here: LaunchContext) -> Program:
-        """The parameter of the run, then word by word."""
-        (x, param), y = here.reads, here.writes[0]
-        return here.each_run(reads(param, self.param_words), moves(x, y, here.tokens * self.stream_words))
+        """The parameter of the run, a word before the first token's that meets it; then word by word."""
+        return parameter_program(here, self.stream_words)
 
     def call(self, site: CallSite) -> Call:
         """`stb::add_param`."""

@@ -28,7 +28,7 @@ class Affine(StreamingOp):
     addend: int = 0
 
     def check(self, context: CheckContext) -> None:
-        """Any numbers will do before they are integers."""
+        """Nothing to check before the numerics pass."""
 
     def check_fixed(self, fracs: Mapping[str, int]) -> None:
         """The offset is within the range of values."""

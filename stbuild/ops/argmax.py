@@ -1,4 +1,4 @@
-"""Argmax: the token that the logits choose."""
+"""Argmax: the token with the largest logit."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""Sentences about sizes that more than one op wants."""
+"""Checks of sizes that several ops share."""
 
 from stbuild.ir.op import Op
 from stbuild.ir.types import LANES

@@ -1,4 +1,4 @@
-"""Concat: vectors one behind the other."""
+"""Concat: the concatenation of vectors."""
 
 from dataclasses import dataclass, replace
 from typing import ClassVar, Self
@@ -13,7 +13,7 @@ from stbuild.ops.checks import require_multiple, require_width
 
 @dataclass(frozen=True, kw_only=True)
 class Concat(StreamingOp):
-    """The values of `parts`, one behind the other."""
+    """The values of `parts`, concatenated."""
 
     operand_fields: ClassVar[tuple[str, ...]] = ("parts",)
     in_turn: ClassVar[bool] = True

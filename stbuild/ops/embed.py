@@ -1,4 +1,4 @@
-"""Embed: the row of a table that the token's id names."""
+"""Embed: the row of a table at the token's id."""
 
 from dataclasses import dataclass
 from typing import ClassVar

@@ -1,4 +1,4 @@
-"""Map: a function of one variable, by a table that is linear in between."""
+"""Map: a function of one variable by a piecewise linear table."""
 
 from dataclasses import dataclass, field, replace
 from typing import ClassVar, Self

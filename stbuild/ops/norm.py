@@ -65,12 +65,11 @@ class Norm(StreamingOp):
         return words + 2 * LANES
 
     def program(self, here: LaunchContext) -> Program:
-        """The parameters of the run, then segment after segment."""
+        """The parameters of the run, then vector after vector."""
         (x, *params), y = here.reads, here.writes[0]
-        segment = self.segment // LANES
         loads = [reads(stream, self.param_words) for stream in params]
-        turns = here.tokens * (self.width // self.segment)
-        return here.each_run(*loads, Repeat(turns, (reads(x, segment), writes(y, segment))))
+        vector = (reads(x, self.stream_words), writes(y, self.stream_words))
+        return here.each_run(*loads, Repeat(here.tokens, vector))
 
     def call(self, site: CallSite) -> Call:
         """`stb::norm`."""

@@ -1,4 +1,4 @@
-"""PositionEmbed: the row of a table that the token's position names."""
+"""PositionEmbed: the row of a table at the token's position."""
 
 from dataclasses import dataclass
 from typing import ClassVar

@@ -16,7 +16,7 @@ class Rescale(StreamingOp):
     x: str
 
     def check(self, context: CheckContext) -> None:
-        """No model has it."""
+        """Always an error: only the numerics pass makes it."""
         raise self.fault("the graph already has number formats")
 
     def program(self, here: LaunchContext) -> Program:

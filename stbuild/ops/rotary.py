@@ -54,7 +54,7 @@ class Rotary(StreamingOp):
                 f"its table holds {rows} rows, of which it uses {list(self.rows)}")  # fmt: skip
 
     def fixed(self, frac: int, values: Values) -> Self:
-        """With the same fraction bits before and behind."""
+        """Operand and result have the same fraction bits."""
         return replace(self, frac=frac, x=values.rescaled(self.x, frac))
 
     def latency(self, words: int) -> int:

@@ -1,4 +1,4 @@
-"""No design that hangs: runs the network without values and deepens the FIFOs for which it waits."""
+"""Removes deadlocks: runs the network without values and deepens the full FIFOs of each hang."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -18,7 +18,7 @@ URAM_BYTES, BRAM36_BYTES = 36 * 1024, 4608
 
 @dataclass(frozen=True, kw_only=True)
 class ProveFifos:
-    """Deepen FIFOs until no launch hangs; refuse a design that hangs whatever its FIFOs hold.
+    """Deepen FIFOs until no launch hangs; refuse a design that hangs at any depth.
 
     Every kind of launch is run: one token and a whole chunk, at the first position and at the last, with
     and without logits. Where processes wait for each other, one of the full FIFOs among them gets a word
@@ -40,7 +40,7 @@ class ProveFifos:
 
 
 def launches(design: Design) -> Iterator[Launch]:
-    """The kinds of launches of a design, those first that need most."""
+    """The kinds of launches of a design, those that need the deepest FIFOs first."""
     most = min(design.sizes.chunk, design.sizes.context)
     for tokens in sorted({most, 1}, reverse=True):
         for position in sorted({0, design.sizes.context - tokens}):

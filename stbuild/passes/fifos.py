@@ -1,4 +1,4 @@
-"""FIFO depths: what a stream must hold while its other way round is still under way."""
+"""FIFO depths: what a stream must hold until the data on a longer parallel path arrive."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -32,7 +32,7 @@ class Delay:
 
 @dataclass(frozen=True, kw_only=True)
 class SizeFifos:
-    """Give every stream the least depth that its reconvergent ways need.
+    """Give every stream the least depth that reconvergent paths need.
 
     Start-time potentials as in StreamTensor (arXiv 2509.13694): a process starts when its last
     input comes; a stream whose words wait for an engine pass holds the whole chunk, one whose words

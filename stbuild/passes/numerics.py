@@ -48,7 +48,7 @@ class FixNumerics:
 
 @dataclass(kw_only=True)
 class _Rewriter:
-    """Builds the ops of one block anew, in order; `shapes` are those of the values so far (`Values`)."""
+    """Rebuilds the ops of one block, in order; `shapes` are those of the values so far (`Values`)."""
 
     block: Block
     frac_out: int

@@ -18,7 +18,7 @@ PROGRAM, PARAMS = "program", "params"
 
 @dataclass(frozen=True, kw_only=True)
 class PlaceMemory:
-    """Weight channel c to bank c; everything else one behind the other in the banks left over."""
+    """Weight channel c to bank c; everything else one after the other in the remaining banks."""
 
     name: ClassVar[str] = "place-memory"
     platform: Platform
@@ -118,7 +118,7 @@ def _banked(regions: tuple[Region, ...], design: Design, memory: Memory, platfor
 
 
 def size_text(size: int) -> str:
-    """`3.21 GiB`, or a smaller unit where that would be next to nothing."""
+    """`3.21 GiB`, or a smaller unit for a small size."""
     units = (("GiB", 2**30), ("MiB", 2**20), ("KiB", 2**10))
     name, unit = next((u for u in units if size >= u[1]), units[-1])
     return f"{size / unit:.2f} {name}"

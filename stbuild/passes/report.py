@@ -1,4 +1,4 @@
-"""A design in words: sizes, engine schedule, kernels, streams and memory, for people to read."""
+"""The report of a design: sizes, engine schedule, kernels, streams and memory."""
 
 from collections.abc import Iterator
 

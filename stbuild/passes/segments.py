@@ -1,4 +1,4 @@
-"""Segments: what hangs together by streams, once the engine is taken away, is one kernel."""
+"""Segments: each connected component of the streaming processes, without the engine, is one kernel."""
 
 from collections import defaultdict
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ from stbuild.passes.net import SEGMENT
 
 @dataclass(frozen=True, kw_only=True)
 class _Segment:
-    """A kernel to be: its processes, the one that hands out commands, and the command streams."""
+    """A future kernel: its processes, the one that distributes commands, and the command streams."""
 
     kernel: str
     members: tuple[Process, ...]
@@ -80,7 +80,7 @@ def _components(design: Design) -> list[tuple[Process, ...]]:
 
 
 def _kernel_name(design: Design, members: tuple[Process, ...]) -> str:
-    """A name that says what the kernel is about: its loop, its attention, the sampler, or its first op."""
+    """The name of a kernel: after its loop, its attention, the sampler, or its first op."""
     looping = (p for p in members if isinstance(p.op, LoopHead))
     keeping = (p for p in members if isinstance(p.op, StreamingOp) and p.op.records is not None)
     for found, word in ((looping, "residual"), (keeping, "attention")):

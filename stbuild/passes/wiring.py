@@ -1,4 +1,4 @@
-"""Who reads each value of a graph: the ends of every edge, across the bounds of blocks."""
+"""The readers of each value of a graph, also in other blocks."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

@@ -15,9 +15,8 @@ from stbuild import __version__
 from stbuild.publish.materials import Kind, Material
 from stbuild.publish.oci import TITLE, Descriptor
 
-_TYPES = {
+_TYPES = {  # The files of stbuild are one component; provenance names each.
     Kind.SOURCE.value: ComponentType.FILE,
-    Kind.STBUILD.value: ComponentType.FILE,
     Kind.EXTERNAL.value: ComponentType.DATA,
     Kind.PACKAGE.value: ComponentType.LIBRARY,
     Kind.PROGRAM.value: ComponentType.APPLICATION,
@@ -35,7 +34,7 @@ def bill_of_materials(
     bom = Bom(serial_number=uuid5(NAMESPACE_URL, subject), metadata=BomMetaData(component=model))
     bom.metadata.timestamp = None  # type: ignore[assignment]  # optional in the format; the type says otherwise
     made = Component(name="stbuild", version=__version__, type=ComponentType.APPLICATION, bom_ref="stbuild")
-    sources = [_component(each) for each in materials]
+    sources = [_component(each) for each in materials if each.kind in _TYPES]
     bom.components.update([*parts, made, *sources])
     bom.register_dependency(model, [*parts, made, *sources])
     found: dict[str, Any] = json.loads(JsonV1Dot6(bom).output_as_string())

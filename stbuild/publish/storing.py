@@ -128,7 +128,7 @@ def _newest(storage: Storage, digest: str, publication: Publication) -> int:
 def _attest(
     storage: Storage, built: Built, publication: Publication, manifest: Manifest, chosen: Release
 ) -> None:
-    """Attach what is said of the artefact, beside what was attached before."""
+    """Attach what is said of the artefact, in the place of what the same key said before."""
     subject, name = describe(manifest.encode(), MANIFEST_TYPE), chosen.name
     digest = subject.digest
     told = provenance_of(
@@ -137,8 +137,17 @@ def _attest(
     bill = bill_of_materials(name, digest, manifest.layers, built.materials)
     predicates = ((provenance.PREDICATE, told), (BOM_PREDICATE, bill), (release.PREDICATE, chosen.data()))
     where = str(publication.reference)
-    envelopes = dict.fromkeys(read_envelopes(storage, digest, where))
+    known = read_envelopes(storage, digest, where)
+    envelopes = dict.fromkeys(each for each in known if not _is_replaced(each, publication, chosen))
     for kind, predicate in predicates:
         statement = Statement(subject=digest, name=name, predicate_type=kind, predicate=predicate)
         envelopes[sign(statement, publication.signer)] = None
     write_envelopes(storage, subject, list(envelopes))
+
+
+def _is_replaced(envelope: bytes, publication: Publication, chosen: Release) -> bool:
+    """Whether a statement is our own and a new one takes its place; releases of other tags stay."""
+    statement = verify(envelope, [publication.signer.public_key], str(publication.reference))
+    if statement is None:
+        return False
+    return statement.predicate_type != release.PREDICATE or statement.predicate.get("tag") == chosen.tag

@@ -1,4 +1,4 @@
-"""How far the integers are from floats: KL divergence, top-1 agreement, perplexity."""
+"""The accuracy of the integers against floats: KL divergence, top-1 agreement, perplexity."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -55,7 +55,7 @@ class Accuracy:
 
 
 def measure(exact: Logits, floats: Logits, tokens: Sequence[int], window: int = 512) -> Accuracy:
-    """Compare the two on `tokens`, cut into windows that each start from nothing.
+    """Compare the two on `tokens`, cut into windows that each start with an empty cache.
 
     Perplexity counts the tokens that have one before them in their window. Windows that would hold
     a single token are left out.

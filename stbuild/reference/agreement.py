@@ -1,4 +1,4 @@
-"""What the float check counts: how near the integers are to the floats, and what saturates or vanishes."""
+"""The float check's statistics: how close the integers are to the floats, and what saturates or vanishes."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -93,7 +93,7 @@ class Agreement:
 
     @property
     def first_wrong(self) -> OwnError:
-        """The first op whose own error is too large, else the first that has inherited such a one."""
+        """The first op whose own error is too large, else the first whose inherited error is."""
         largest = max(self.own, key=lambda each: each.error)
         inherits = next((each for each in self.own if each.inherited > MAX_OWN_ERROR), largest)
         return next((each for each in self.own if each.error > MAX_OWN_ERROR), inherits)

@@ -120,7 +120,7 @@ class _BlockRun:
         )  # fmt: skip
 
     def enter(self, flow: tuple[Tensor, ...], exact_flow: tuple[Tensor, ...]) -> None:
-        """Take in what the run before handed on."""
+        """Take the outputs of the run before as inputs."""
         self.exact.vectors.update(zip(self.block.inputs, exact_flow, strict=True))
         for name, values in zip(self.block.inputs, flow, strict=True):
             self._keep(name, values)

@@ -21,7 +21,7 @@ PRODUCTS = 4
 
 @dataclass(frozen=True, kw_only=True)
 class OpValue:
-    """One op of one run and what tells its value from others."""
+    """One op of one run and the fingerprint of its value."""
 
     block: str
     run: int

@@ -39,7 +39,7 @@ class SharedMatrices:
         return Matrix(dense=place, card=place if matrix.card is matrix.dense else matrix.card)
 
     def done(self) -> None:
-        """All are there, or none will come any more."""
+        """All are there, or the process that makes them has ended."""
         self._done.set()
 
     def get(self, name: str, maker: "ForkedProcess[Any]") -> Tensor:

@@ -10,7 +10,7 @@ from stbuild.reference.interpreter import Reference, State
 def generate(
     reference: Reference, prompt: Sequence[int], count: int, stop: Collection[int] = ()
 ) -> tuple[int, ...]:
-    """At most `count` tokens behind `prompt`, ending with the first that is in `stop`, if any."""
+    """At most `count` tokens after `prompt`, up to and including the first that is in `stop`."""
     state = State()
     tokens = [greedy(reference.run(prompt, state).logits)]
     while len(tokens) < count and tokens[-1] not in stop:

@@ -1,4 +1,4 @@
-"""Measures how large values are in floats, and proposes fraction bits for those that the usual ones miss."""
+"""Measures the ranges of values in floats, and proposes fraction bits where the default ones do not fit."""
 
 import math
 from collections.abc import Iterator
@@ -95,7 +95,7 @@ class Ranges:
 
 
 def range_of(values: Tensor) -> Range:
-    """Of one run; zeros alone want nothing."""
+    """The range of one run; zeros alone need nothing."""
     wide = values.double()
     finest = float(wide.pow(2).mean().sqrt())
     return Range(largest=float(wide.abs().max()), finest=finest if finest > 0 else math.inf)

@@ -1,4 +1,4 @@
-"""Threads that each compute alone.
+"""Independent threads, each with a part of the work.
 
 Torch splits every operation over its threads and waits for the last; where a core is shared with
 other programs each of these thousands of waits costs milliseconds. Here whole parts of the work go to

@@ -12,6 +12,9 @@ from stbuild.ir.plumbing import ReadKv, ReadParams, ReadWeights, RowRead, Sequen
 from stbuild.ir.program import Launch
 from stbuild.timing.bandwidth import MemoryBandwidth
 
+QUAD = 4
+"""Words of weights with the same 32 columns; in as many steps a lane finishes sums and gives a result."""
+
 
 def launches(tokens: int, chunk: int) -> tuple[Launch, ...]:
     """A prefill of `tokens` in launches of `chunk`, as a session makes them: the head runs in the last."""
@@ -47,7 +50,7 @@ def engine_bound(design: Design, launch: Launch) -> int:
     """Cycles of the channel with the most work, if weights and activations were always there.
 
     A word takes a cycle; past `token_lanes` tokens, a further pass over its four columns' words takes as
-    long. A tile's results take a cycle a token.
+    long. Four cycles finish a tile's sums, and a token's result takes four.
     """
     return max(
         _channel_cycles(design, number, channel, launch)
@@ -71,7 +74,7 @@ def _tile_cycles(design: Design, op: MatmulOp, launch: Launch) -> int:
     tokens = 1 if head else launch.tokens
     headers = op.cols // op.group
     passes = -(-tokens // design.engines[op.engine].token_lanes)
-    return headers + (op.tile_words - headers) * passes + tokens
+    return headers + (op.tile_words - headers) * passes + QUAD * (1 + tokens)
 
 
 def _traffic(design: Design, launch: Launch) -> Iterator[tuple[str, int]]:

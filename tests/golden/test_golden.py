@@ -84,6 +84,11 @@ def test_the_cfg_and_report_of_a_project(golden: Golden, project: Graph, card: s
     assert_links(planned)
 
 
+def test_the_cxx_of_a_project(golden: Golden, project: Graph) -> None:
+    planned = Planned.of(project, "u55c", group=GROUPS[project.name])
+    golden.check_folder(f"{project.name}/cxx", {n: t for n, t in planned.cxx.items() if n != "system.cpp"})
+
+
 def assert_links(planned: Planned) -> None:
     """The mock v++ takes the configuration with the kernels of the same design, and joins every stream."""
     texts = {name: text for name, text in planned.cxx.items() if name != "system.cpp"}

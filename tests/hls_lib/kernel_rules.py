@@ -104,6 +104,7 @@ def _interfaces(kernel: KernelText) -> Iterator[str]:
         if pragma.directive == "INTERFACE":
             pragmas.setdefault(pragma.options["port"], []).append(pragma.options)
     hosted = any(p.kind != "stream" for p in kernel.parameters)
+    written = {p.name for p in kernel.parameters if p.kind == "pointer"}
     modes = {p.name: _mode(p.kind) for p in kernel.parameters}
     modes["return"] = "s_axilite" if hosted else "ap_ctrl_none"
     for port, options in pragmas.items():
@@ -112,6 +113,13 @@ def _interfaces(kernel: KernelText) -> Iterator[str]:
         for each in options:
             if each["mode"] == "m_axi" and (each.get("offset") != "slave" or "bundle" not in each):
                 yield f"{port} has no bundle, or no offset from the host"
+            if each["mode"] == "m_axi" and not {"latency", *_bursts(port in written)} <= set(each):
+                yield f"{port} does not say how long its bursts are, and how many may be under way"
+
+
+def _bursts(written: bool) -> set[str]:
+    way = "write" if written else "read"
+    return {f"max_{way}_burst_length", f"num_{way}_outstanding"}
 
 
 def _mode(kind: str) -> str:

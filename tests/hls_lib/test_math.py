@@ -4,7 +4,7 @@ import ctypes
 import math
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from stbuild.ir.fixed import score_cap
@@ -13,12 +13,26 @@ from tests.reference import pure
 
 SOURCE = """#include "stb/quantize.hpp"
 #include "stb/softmax.hpp"
+#include "stb/steps.hpp"
 extern "C" {
 int64_t t_sat(int64_t x) { return stb::sat(x); }
 int64_t t_rsr(int64_t x, int64_t s) { return stb::rsr(x, static_cast<int>(s)); }
 int64_t t_biased(int64_t x, int64_t s) { return stb::round_shift_biased(x, static_cast<int>(s)); }
 int64_t t_bitlen(uint64_t x) { return stb::bitlen(x); }
-int64_t t_isqrt(uint64_t x) { return stb::isqrt(x); }
+int64_t t_root(uint64_t x) {
+  const uint64_t values[2] = {0, x};
+  uint64_t roots[2];
+  stb::root_each(values, roots);
+  return roots[1];
+}
+int64_t t_quotient(uint64_t a, uint64_t b) {
+  const uint64_t dividends[2] = {~uint64_t(0) >> 2, a}, divisors[2] = {1, b};
+  uint64_t quotients[2];
+  stb::divide_each(dividends, divisors, quotients);
+  return quotients[1];
+}
+int64_t t_inverse(uint64_t x) { return stb::inverse_of(static_cast<uint32_t>(x)); }
+int64_t t_over_127(uint64_t x) { return stb::over_127(x); }
 int64_t t_power(int64_t x) {
   return stb::weight_of(static_cast<int32_t>(-(x / 2)), static_cast<int32_t>(x - x / 2));
 }
@@ -72,7 +86,27 @@ def test_bit_length_near_powers(lib: ctypes.CDLL, bits: int, offset: int) -> Non
 @given(root=st.integers(0, 2**31 - 1), offset=st.integers(-2, 2))
 def test_square_root_near_squares(lib: ctypes.CDLL, root: int, offset: int) -> None:
     x = max(0, root * root + offset)
-    assert call(lib, "isqrt", x) == math.isqrt(x)
+    assert call(lib, "root", x) == math.isqrt(x)
+
+
+@given(divisor=st.integers(1, 2**32 - 1), quotient=st.integers(0, 2**62 - 1), offset=st.integers(-2, 2))
+def test_quotient_near_products(lib: ctypes.CDLL, divisor: int, quotient: int, offset: int) -> None:
+    dividend = min(2**62 - 1, max(0, quotient // divisor * divisor + offset))
+    assert call(lib, "quotient", dividend, divisor) == dividend // divisor
+
+
+@given(divisor=st.integers(2**31, 2**32 - 1))
+@example(divisor=2**31)
+@example(divisor=2**32 - 1)
+def test_inverse_of_a_total(lib: ctypes.CDLL, divisor: int) -> None:
+    assert call(lib, "inverse", divisor) == 2**48 // divisor
+
+
+@given(quotient=st.integers(0, (2**31 + 126) // 127), offset=st.integers(-1, 1))
+@example(quotient=(2**31 + 126) // 127, offset=1)
+def test_a_127th_near_products(lib: ctypes.CDLL, quotient: int, offset: int) -> None:
+    n = min(2**31 + 126, max(0, 127 * quotient + offset))
+    assert call(lib, "over_127", n) == n // 127
 
 
 @given(delta=st.integers(0, 2**32 - 2) | st.integers(0, 2**21))

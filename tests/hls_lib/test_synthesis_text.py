@@ -13,10 +13,13 @@ HEADERS = sorted((HLS_LIB / "include/stb").glob("*.hpp"))
 NUMBER = r"[\w:]+"
 PRAGMAS = (
     rf"PIPELINE II = {NUMBER}( style = flp)?",
-    "LOOP_FLATTEN off",
     "UNROLL",
     "INLINE",
     r"ARRAY_PARTITION variable = [\w.]+ dim = \d",
+    r"BIND_STORAGE variable = [\w.]+ type = (ram_2p impl = (bram|uram|lutram)|rom_np)",
+    r"BIND_OP variable = \w+ op = mul impl = dsp",
+    r"DEPENDENCE variable = [\w.]+ type = inter dependent = false",
+    rf"DEPENDENCE variable = [\w.]+ type = inter direction = RAW distance = {NUMBER} dependent = true",
     r"STREAM variable = \w+ depth = \d+",
 )
 """As AMD UG1399 writes them."""

@@ -14,7 +14,7 @@ from stbuild.ops.registry import OPS, PLUMBING
 from stbuild.reference.floats import FLOATS
 from stbuild.reference.kernels import KERNELS
 
-NO_OPS = {"__init__", "checks", "files", "numbers", "registry"}
+NO_OPS = {"__init__", "checks", "files", "numbers", "parameter", "registry"}
 """Modules of stbuild/ops that are the home of none."""
 HOMES = sorted({path.stem for path in Path(str(stbuild.ops.__file__)).parent.glob("*.py")} - NO_OPS)
 

@@ -1,6 +1,7 @@
 """Publishing to a folder, fetching from it and running what was fetched, without a registry."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,11 +10,12 @@ from cyclonedx.validation.json import JsonStrictValidator
 
 from stbuild.errors import StbuildError
 from stbuild.publish import provenance
-from stbuild.publish.attestations import BOM_PREDICATE, read_envelopes
+from stbuild.publish.attestations import BOM_PREDICATE, read_envelopes, write_envelopes
 from stbuild.publish.fetching import fetch
+from stbuild.publish.oci import MANIFEST_TYPE, describe
 from stbuild.publish.reference import Reference
 from stbuild.publish.seen import seen_file
-from stbuild.publish.signing import Statement, verify
+from stbuild.publish.signing import Statement, sign, verify
 from stbuild.publish.storage import open_storage
 from stbuild.publish.verifying import verify as verify_all
 from tests.publish.sample import KeyPair, contents, key_pair, put, sample
@@ -67,6 +69,28 @@ def test_the_same_again_is_no_new_version_and_a_change_is(
     back = put(sample(tmp_path / "d"), out, key)
     assert (back.serial, back.new, back.reference) == (3, True, first.reference)
     assert fetch(out, key=key.public).artefact.release == verify_all(str(out.folder), key=None).release
+
+
+def test_statements_are_replaced_and_those_of_other_tags_and_keys_stay(
+    tmp_path: Path, out: Reference, key: KeyPair
+) -> None:
+    done = put(sample(tmp_path / "a"), out, key)
+    digest, stranger = done.reference.digest, key_pair(tmp_path / "stranger.pub")
+    with open_storage(out, write=True) as storage:
+        manifest = storage.manifest(digest)
+        assert manifest is not None
+        foreign = sign(Statement(subject=digest, name="x", predicate_type="y", predicate={}), stranger.signer)
+        known = [*read_envelopes(storage, digest, ""), foreign]
+        write_envelopes(storage, describe(manifest, MANIFEST_TYPE), known)
+    for number in range(3):
+        other = replace(sample(tmp_path / f"b{number}"), commit=f"{number:040}")
+        put(other, out, key)
+    put(sample(tmp_path / "c"), replace(out, tag="stable"), key)
+    with open_storage(out) as storage:
+        envelopes = read_envelopes(storage, digest, "")
+    assert foreign in envelopes
+    assert len(envelopes) == 1 + 2 + 2
+    assert fetch(out, key=key.public).artefact.attested.newest("stable") is not None
 
 
 def test_equal_contents_are_stored_once(tmp_path: Path, out: Reference, key: KeyPair) -> None:

@@ -35,7 +35,7 @@ inline Word prepare(const Word& word, int exponent) {
 }
 
 inline int mantissa_of(const Word& prepared) { return byte_at(prepared, 32); }
-inline int shift_of(const Word& prepared) { return byte_at(prepared, 33); }
+inline int shift_of(const Word& prepared) { return byte_at(prepared, 33) & 15; }  // at most 12
 inline std::int32_t scaled_sum_of(const Word& prepared) { return lane(prepared, 9); }
 inline int exponent_of(const Word& prepared) { return lane(prepared, 10); }
 

@@ -2,31 +2,60 @@
 // sinks.
 #pragma once
 
-#include "stb/attention_memory.hpp"
+#include "stb/softmax.hpp"
 
 namespace stb {
 
-// The dot products of one key with the queries of token t.
+// A step through records: position j, word group `slot` of its record, token t of the launch.
+struct RecordStep {
+  int j;
+  int slot;
+  int t;
+};
+
+// Slots below `heads` take a step for every token, the others one.
+inline RecordStep step_after(const RecordStep& step, int heads, int slots, int tokens) {
+  if (step.slot < heads && step.t < tokens - 1) return RecordStep{step.j, step.slot, step.t + 1};
+  if (step.slot < slots - 1) return RecordStep{step.j, step.slot + 1, 0};
+  return RecordStep{step.j + 1, 0, 0};
+}
+
+// A step through the launch's own records: that of token `own`, for each token t from it on all heads.
+struct OwnStep {
+  int own;
+  int t;
+  int kv;
+};
+
+template <int KV_HEADS>
+inline OwnStep step_after(const OwnStep& step, int tokens) {
+  if (step.kv < KV_HEADS - 1) return OwnStep{step.own, step.t, step.kv + 1};
+  if (step.t < tokens - 1) return OwnStep{step.own, step.t + 1, 0};
+  return OwnStep{step.own + 1, step.own + 1, 0};
+}
+
+// The steps of `heads` heads.
+inline int own_steps(int heads, int tokens) { return heads * (tokens * (tokens + 1) / 2); }
+
+// The dot products of one key, that of position j, with the queries of a row.
 template <typename SHAPE, int CHUNK, int CONTEXT>
-inline void dot_key(AttentionMemory<SHAPE, CHUNK, CONTEXT>& memory, const Word (&key)[SHAPE::kWords], int kv,
-                    int j, int t) {
+inline void dot_key(AttentionMemory<SHAPE, CHUNK, CONTEXT>& memory, const Word (&key)[SHAPE::kWords], int row,
+                    int j) {
 dot_heads:
   for (int g = 0; g < SHAPE::kShared; ++g) {
     STB_UNROLL
-    memory.score[t][kv][g][j] = dot(memory.q[t][kv][g], key);
+    memory.score[row][g][j] = dot(memory.q.words[row][g], key);
   }
 }
 
-// The sums of token t take in one value.
+// The sums of a row take in one value, that of position j; the first one if not `keep`.
 template <typename SHAPE, int CHUNK, int CONTEXT>
 inline void add_value(AttentionMemory<SHAPE, CHUNK, CONTEXT>& memory, const Word (&value)[SHAPE::kWords],
-                      int kv, int j, int t) {
-  int32_t a[SHAPE::kBytes];
-  unpack_head(value, a);
+                      int row, int j, bool keep) {
 value_heads:
   for (int g = 0; g < SHAPE::kShared; ++g) {
     STB_UNROLL
-    accumulate(memory.sums[t][kv][g], memory.score[t][kv][g][j], a);
+    accumulate(memory.low[row][g], memory.high[row][g], memory.score[row][g][j], value, keep);
   }
 }
 
@@ -48,29 +77,32 @@ take_scales:
 template <typename SHAPE, int CHUNK, int CONTEXT>
 inline void dot_keys(AttentionMemory<SHAPE, CHUNK, CONTEXT>& memory, int tokens, int oldest, int pos,
                      Port<Word>& kv_k_in) {
+  const int old_steps = (pos - oldest) * (SHAPE::kKvHeads * tokens + SHAPE::kScaleWords);
   Word key[SHAPE::kWords];
+  STB_PARTITION(key, 1)
   RecordStep step = {oldest, 0, 0};
+  STB_ENTER(kMultiplyDepth)
 dot_old:
-  for (int i = 0; i < (pos - oldest) * (SHAPE::kKvHeads * tokens + SHAPE::kScaleWords); ++i) {
+  for (int i = 0; i < old_steps; ++i) {
     STB_PIPELINE(SHAPE::kWords)
     STB_TICK(SHAPE::kWords)
     if (step.slot >= SHAPE::kKvHeads) {
       take_scales(memory, kv_k_in.read(), step.slot - SHAPE::kKvHeads, step.j);
     } else {
       if (step.t == 0) read_words(kv_k_in, key);
-      dot_key(memory, key, step.slot, step.j, step.t);
+      dot_key(memory, key, step.t * SHAPE::kKvHeads + step.slot, step.j);
     }
     step = step_after(step, SHAPE::kKvHeads, SHAPE::kKvHeads + SHAPE::kScaleWords, tokens);
   }
+  OwnStep own = {0, 0, 0};
+  STB_ENTER(kMultiplyDepth)
 dot_own:
-  for (int own = 0; own < tokens; ++own) {
-  dot_own_heads:
-    for (int i = 0; i < SHAPE::kKvHeads * (tokens - own); ++i) {
-      STB_PIPELINE(1)
-      STB_TICK(1)
-      const int kv = i % SHAPE::kKvHeads;
-      dot_key(memory, memory.key[own][kv], kv, pos + own, own + i / SHAPE::kKvHeads);
-    }
+  for (int i = 0; i < own_steps(SHAPE::kKvHeads, tokens); ++i) {
+    STB_PIPELINE(1)
+    STB_TICK(1)
+    const int row = own.own * SHAPE::kKvHeads + own.kv;
+    dot_key(memory, memory.key.words[row][0], own.t * SHAPE::kKvHeads + own.kv, pos + own.own);
+    own = step_after<SHAPE::kKvHeads>(own, tokens);
   }
 }
 
@@ -78,99 +110,81 @@ dot_own:
 template <typename SHAPE, int CHUNK, int CONTEXT>
 inline void add_values(AttentionMemory<SHAPE, CHUNK, CONTEXT>& memory, int tokens, int oldest, int pos,
                        Port<Word>& kv_v_in) {
+  STB_DISTANCE(memory.low, SHAPE::kKvHeads)
+  STB_DISTANCE(memory.high, SHAPE::kKvHeads)
   Word value[SHAPE::kWords];
+  STB_PARTITION(value, 1)
   RecordStep step = {oldest, 0, 0};
+  STB_ENTER(kMultiplyDepth)
 add_old:
   for (int i = 0; i < (pos - oldest) * SHAPE::kKvHeads * tokens; ++i) {
     STB_PIPELINE(SHAPE::kWords)
     STB_TICK(SHAPE::kWords)
     if (step.t == 0) read_words(kv_v_in, value);
-    add_value(memory, value, step.slot, step.j, step.t);
+    add_value(memory, value, step.t * SHAPE::kKvHeads + step.slot, step.j, step.j > oldest);
     step = step_after(step, SHAPE::kKvHeads, SHAPE::kKvHeads, tokens);
   }
+  OwnStep own = {0, 0, 0};
+  STB_ENTER(kMultiplyDepth)
 add_own:
-  for (int own = 0; own < tokens; ++own) {
-  add_own_heads:
-    for (int i = 0; i < SHAPE::kKvHeads * (tokens - own); ++i) {
-      STB_PIPELINE(1)
-      STB_TICK(1)
-      const int kv = i % SHAPE::kKvHeads;
-      add_value(memory, memory.value[own][kv], kv, pos + own, own + i / SHAPE::kKvHeads);
-    }
-  }
-}
-
-// The sinks of a run: a score for each head of q that no value belongs to.
-template <int WORDS>
-struct Sinks {
-  bool any;
-  Word scores[WORDS];
-};
-
-// The weights of all values for one query head, which sees `seen` of the positions from `oldest` on; clears
-// its sums. A sink takes part in the greatest score and in the total.
-template <int64_t C, typename FORM, typename SHAPE, int CHUNK, int CONTEXT>
-inline void weigh_head(AttentionMemory<SHAPE, CHUNK, CONTEXT>& memory, int t, int kv, int g, int oldest,
-                       const Seen& seen, const Sinks<SHAPE::kHeadWords>& sinks) {
-  const Scale q = memory.q_scale[t][kv][g];
-  const int head = kv * SHAPE::kShared + g;
-  const int32_t sink = lane(sinks.scores[head / kLanes], head % kLanes);
-  int32_t (&score)[CONTEXT] = memory.score[t][kv][g];
-  const int32_t top =
-      score_positions<FORM>(score, memory.key_scale.m[kv], memory.key_scale.e[kv], seen, q.m * C, 50 - q.e,
-                            FORM::slope(head), sinks.any ? sink : -2147483647);
-  Total total = weigh_positions(score, top, memory.value_scale.m[kv], memory.value_scale.e[kv], oldest, seen);
-  if (sinks.any) total.sum += weight_of(sink, top);
-  memory.total[t][kv][g] = total;
-  clear(memory.sums[t][kv][g]);
-}
-
-template <int64_t C, typename FORM, typename SHAPE, int CHUNK, int CONTEXT>
-inline void weigh(AttentionMemory<SHAPE, CHUNK, CONTEXT>& memory, int tokens, int pos, int window,
-                  const Sinks<SHAPE::kHeadWords>& sinks) {
-  const int oldest = first_seen(pos, window);
-weigh_queries:
-  for (int i = 0; i < tokens * SHAPE::kKvHeads; ++i) {
-    const int own = pos + i / SHAPE::kKvHeads;
-    const Seen seen = {first_seen(own, window), own};
-    STB_TICK(2 * (own + 1 - oldest))
-  weigh_heads:
-    for (int g = 0; g < SHAPE::kShared; ++g) {
-      STB_UNROLL
-      weigh_head<C, FORM>(memory, own - pos, i % SHAPE::kKvHeads, g, oldest, seen, sinks);
-    }
+  for (int i = 0; i < own_steps(SHAPE::kKvHeads, tokens); ++i) {
+    STB_PIPELINE(1)
+    STB_TICK(1)
+    const int row = own.own * SHAPE::kKvHeads + own.kv;
+    add_value(memory, memory.value.words[row][0], own.t * SHAPE::kKvHeads + own.kv, pos + own.own,
+              pos + own.own > oldest);
+    own = step_after<SHAPE::kKvHeads>(own, tokens);
   }
 }
 
 // Elements first..first+15 of a head's result.
 template <int ELEMENTS>
-inline Word divide_word(const SplitSums<ELEMENTS>& sums, int first, const Reciprocal& by) {
+inline Word divide_word(const uint32_t (&low)[ELEMENTS], const int32_t (&high)[ELEMENTS], int first,
+                        const Reciprocal& by) {
   Word y;
 divide_lanes:
   for (int l = 0; l < kLanes; ++l) {
     STB_UNROLL
-    const int64_t sum = sums.high[first + l] * int64_t(65536) + sums.low[first + l];
+    const int64_t sum = high[first + l] * int64_t(65536) + low[first + l];
     set_lane(y, l, sat(round_shift(sum * by.factor, by.shift)));
   }
   return y;
 }
 
-// The results of all query heads: the weighted sums over their totals.
+// A step through the words of the results.
+struct ResultStep {
+  int row;
+  int kv;
+  int shared;
+  int word;
+};
+
+template <typename SHAPE>
+inline ResultStep step_after(const ResultStep& step) {
+  if (step.word < SHAPE::kInWords - 1) return ResultStep{step.row, step.kv, step.shared, step.word + 1};
+  if (step.shared < SHAPE::kShared - 1) return ResultStep{step.row, step.kv, step.shared + 1, 0};
+  return ResultStep{step.row + 1, step.kv < SHAPE::kKvHeads - 1 ? step.kv + 1 : 0, 0, 0};
+}
+
+// The results of all query heads: the weighted sums over their totals, the sink's weight among them.
 template <typename SHAPE, int CHUNK, int CONTEXT>
-inline void give_results(const AttentionMemory<SHAPE, CHUNK, CONTEXT>& memory, int tokens, Port<Word>& y) {
+inline void give_results(const AttentionMemory<SHAPE, CHUNK, CONTEXT>& memory, int tokens,
+                         const Sinks<SHAPE::kHeadWords>& sinks, Port<Word>& y) {
+  Reciprocal by = {0, 1};
+  ResultStep step = {0, 0, 0, 0};
+  STB_ENTER(2 * kMultiplyDepth + kScaleDepth)
 give_results:
-  for (int i = 0; i < tokens * SHAPE::kHeads; ++i) {
-    const int kv = i % SHAPE::kHeads / SHAPE::kShared;
-    const int t = i / SHAPE::kHeads;
-    const int g = i % SHAPE::kShared;
-    const Reciprocal by = reciprocal(memory.total[t][kv][g]);
-    Word words[SHAPE::kInWords];
-  divide_words:
-    for (int w = 0; w < SHAPE::kInWords; ++w) {
-      STB_PIPELINE(1)
-      words[w] = divide_word(memory.sums[t][kv][g], kLanes * w, by);
+  for (int i = 0; i < tokens * SHAPE::kHeads * SHAPE::kInWords; ++i) {
+    STB_PIPELINE(1)
+    STB_TICK(1)
+    if (step.word == 0) {
+      const int32_t sink = sink_of(sinks, step.kv * SHAPE::kShared + step.shared);
+      const int32_t own = sinks.any ? weight_of(sink, memory.top[step.row][step.shared]) : 0;
+      by = reciprocal(memory.total[step.row][step.shared] + own, memory.exponent[step.row]);
     }
-    write_n(y, words, SHAPE::kInWords);
+    y.write(divide_word(memory.low[step.row][step.shared], memory.high[step.row][step.shared],
+                        kLanes * step.word, by));
+    step = step_after<SHAPE>(step);
   }
 }
 
@@ -188,11 +202,12 @@ inline void attend(AttentionMemory<SHAPE, CHUNK, CONTEXT>& memory, int tokens, i
                    Port<Word>& y) {
   const int oldest = first_seen(pos, window);
   take_in(memory, tokens, pos, q, k, v);
-  give_records(memory, tokens, pos, kv_k_out, kv_v_out);
+  give_records(memory, tokens, kv_k_out, kv_v_out);
   dot_keys(memory, tokens, oldest, pos, kv_k_in);
-  weigh<C, FORM>(memory, tokens, pos, window, sinks);
+  find_scores<C, FORM>(memory, tokens, pos, window, sinks);
+  find_weights(memory, tokens, pos, window);
   add_values(memory, tokens, oldest, pos, kv_v_in);
-  give_results(memory, tokens, y);
+  give_results(memory, tokens, sinks, y);
 }
 
 // q: HEADS * HEAD_DIM elements a token, k and v: KV_HEADS * HEAD_DIM, y as q, all with 16 fraction bits.
@@ -213,12 +228,14 @@ void attention(Port<Cmd>& cmd, Port<Word>& q, Port<Word>& k, Port<Word>& v, Port
   const int tokens = cmd_tokens(c);
   const int pos = static_cast<int>(cmd_pos(c));
   AttentionMemory<Shape, CHUNK, CONTEXT> memory;
-  STB_PARTITION(memory.q, 4)
-  STB_PARTITION(memory.score, 3)
+  lay_out(memory);
   Sinks<Shape::kHeadWords> sinks;
   sinks.any = false;
 no_sinks:
-  for (int i = 0; i < Shape::kHeadWords; ++i) sinks.scores[i] = zero_word();
+  for (int i = 0; i < Shape::kHeadWords; ++i) {
+    STB_UNROLL
+    sinks.scores[i] = zero_word();
+  }
 attention_runs:
   for (int run = 0; run < RUNS; ++run) {
     attend<C, FORM>(memory, tokens, pos, WINDOWS::at(run), sinks, q, k, v, kv_k_in, kv_v_in, kv_k_out,
@@ -239,8 +256,7 @@ void attention_with_sinks(Port<Cmd>& cmd, Port<Word>& q, Port<Word>& k, Port<Wor
   const int tokens = cmd_tokens(c);
   const int pos = static_cast<int>(cmd_pos(c));
   AttentionMemory<Shape, CHUNK, CONTEXT> memory;
-  STB_PARTITION(memory.q, 4)
-  STB_PARTITION(memory.score, 3)
+  lay_out(memory);
   Sinks<Shape::kHeadWords> sinks;
   sinks.any = true;
 attention_runs:

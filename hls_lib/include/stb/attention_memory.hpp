@@ -2,7 +2,7 @@
 #pragma once
 
 #include "stb/head.hpp"
-#include "stb/softmax.hpp"
+#include "stb/score.hpp"
 
 namespace stb {
 
@@ -14,94 +14,151 @@ struct PositionScales {
   uint8_t m[KV_HEADS][CONTEXT];
   uint8_t e[KV_HEADS][CONTEXT];
 
-  void set(int kv, int j, const Scale& scale) {
-    m[kv][j] = static_cast<uint8_t>(scale.m);
-    e[kv][j] = static_cast<uint8_t>(scale.e);
-  }
   void take(const Word& word, int byte, int kv, int j) {
     m[kv][j] = byte_at(word, byte);
     e[kv][j] = byte_at(word, byte + 1);
   }
-  void put(Word& word, int byte, int kv, int j) const {
-    set_byte(word, byte, m[kv][j]);
-    set_byte(word, byte + 1, e[kv][j]);
-  }
 };
 
-// A step through records: position j, word group `slot` of its record, token t of the launch.
-struct RecordStep {
-  int j;
-  int slot;
-  int t;
-};
-
-// Slots below `heads` take a step for every token, the others one.
-inline RecordStep step_after(const RecordStep& step, int heads, int slots, int tokens) {
-  if (step.slot < heads && step.t < tokens - 1) return RecordStep{step.j, step.slot, step.t + 1};
-  if (step.slot < slots - 1) return RecordStep{step.j, step.slot + 1, 0};
-  return RecordStep{step.j + 1, 0, 0};
-}
-
-// What one run keeps on chip: the launch's own q, k and v, scores of all positions, sums of values.
+// What one run keeps on chip: the launch's own q, k and v, scores of all positions, sums of values. Rows are
+// those of tokens, of each all heads of k and v.
 template <typename SHAPE, int CHUNK, int CONTEXT>
 struct AttentionMemory {
-  int16_t q[CHUNK][SHAPE::kKvHeads][SHAPE::kShared][SHAPE::kBytes];
-  Scale q_scale[CHUNK][SHAPE::kKvHeads][SHAPE::kShared];
-  Word key[CHUNK][SHAPE::kKvHeads][SHAPE::kWords];
-  Word value[CHUNK][SHAPE::kKvHeads][SHAPE::kWords];
+  enum : int { kRows = CHUNK * SHAPE::kKvHeads };
+  RawHeads<CHUNK * SHAPE::kHeads, SHAPE::kInWords> raw;
+  Heads<kRows, SHAPE::kShared, SHAPE::kWords> q;
+  Heads<kRows, 1, SHAPE::kWords> key;
+  Heads<kRows, 1, SHAPE::kWords> value;
   PositionScales<SHAPE::kKvHeads, CONTEXT> key_scale;
   PositionScales<SHAPE::kKvHeads, CONTEXT> value_scale;
-  int32_t score[CHUNK][SHAPE::kKvHeads][SHAPE::kShared][CONTEXT];
-  Total total[CHUNK][SHAPE::kKvHeads][SHAPE::kShared];
-  SplitSums<SHAPE::kBytes> sums[CHUNK][SHAPE::kKvHeads][SHAPE::kShared];
+  int32_t score[kRows][SHAPE::kShared][CONTEXT];
+  int32_t top[kRows][SHAPE::kShared];
+  uint8_t exponent[kRows];
+  int64_t total[kRows][SHAPE::kShared];
+  uint32_t low[kRows][SHAPE::kShared][SHAPE::kBytes];
+  int32_t high[kRows][SHAPE::kShared][SHAPE::kBytes];
 };
+
+// The memories behind it: the heads that share one of k and v are worked on at once, and so are all elements
+// of a head.
+template <typename SHAPE, int CHUNK, int CONTEXT>
+inline void lay_out(AttentionMemory<SHAPE, CHUNK, CONTEXT>& memory) {
+  STB_INLINE
+  static_cast<void>(memory);  // pragmas are no use of it
+  STB_BIND(memory.raw.words, uram)
+  STB_PARTITION(memory.q.words, 2)
+  STB_PARTITION(memory.q.words, 3)
+  STB_BIND(memory.q.words, lutram)
+  STB_PARTITION(memory.q.m, 2)
+  STB_PARTITION(memory.q.e, 2)
+  STB_PARTITION(memory.key.words, 3)
+  STB_BIND(memory.key.words, bram)
+  STB_PARTITION(memory.value.words, 3)
+  STB_BIND(memory.value.words, bram)
+  STB_PARTITION(memory.key_scale.m, 1)
+  STB_BIND(memory.key_scale.m, bram)
+  STB_PARTITION(memory.key_scale.e, 1)
+  STB_BIND(memory.key_scale.e, bram)
+  STB_PARTITION(memory.value_scale.m, 1)
+  STB_BIND(memory.value_scale.m, bram)
+  STB_PARTITION(memory.value_scale.e, 1)
+  STB_BIND(memory.value_scale.e, bram)
+  STB_PARTITION(memory.score, 2)
+  STB_BIND(memory.score, uram)
+  STB_PARTITION(memory.top, 2)
+  STB_PARTITION(memory.total, 2)
+  STB_PARTITION(memory.low, 2)
+  STB_PARTITION(memory.low, 3)
+  STB_BIND(memory.low, lutram)
+  STB_PARTITION(memory.high, 2)
+  STB_PARTITION(memory.high, 3)
+  STB_BIND(memory.high, lutram)
+}
+
+// The scales of the launch's own keys and values join those of the older positions.
+template <typename SHAPE, int CHUNK, int CONTEXT>
+inline void keep_scales(AttentionMemory<SHAPE, CHUNK, CONTEXT>& memory, int tokens, int pos) {
+  int kv = 0;
+  int j = pos;
+  STB_ENTER(kMoveDepth)
+keep_scales:
+  for (int row = 0; row < tokens * SHAPE::kKvHeads; ++row) {
+    STB_PIPELINE(1)
+    STB_TICK(1)
+    memory.key_scale.m[kv][j] = memory.key.m[row][0];
+    memory.key_scale.e[kv][j] = memory.key.e[row][0];
+    memory.value_scale.m[kv][j] = memory.value.m[row][0];
+    memory.value_scale.e[kv][j] = memory.value.e[row][0];
+    const bool last = kv == SHAPE::kKvHeads - 1;
+    kv = last ? 0 : kv + 1;
+    j = last ? j + 1 : j;
+  }
+}
 
 // The launch's q, then its k, then its v.
 template <typename SHAPE, int CHUNK, int CONTEXT>
 inline void take_in(AttentionMemory<SHAPE, CHUNK, CONTEXT>& memory, int tokens, int pos, Port<Word>& q,
                     Port<Word>& k, Port<Word>& v) {
-take_q:
-  for (int i = 0; i < tokens * SHAPE::kHeads; ++i) {
-    const int kv = i % SHAPE::kHeads / SHAPE::kShared;
-    const int t = i / SHAPE::kHeads;
-    const int g = i % SHAPE::kShared;
-    Word head[SHAPE::kWords];
-    memory.q_scale[t][kv][g] = read_head<SHAPE::kInWords>(q, head);
-    unpack_head(head, memory.q[t][kv][g]);
+  take_heads(memory.raw, tokens * SHAPE::kHeads, q);
+  quantize_heads(memory.raw, tokens * SHAPE::kHeads, memory.q);
+  take_heads(memory.raw, tokens * SHAPE::kKvHeads, k);
+  quantize_heads(memory.raw, tokens * SHAPE::kKvHeads, memory.key);
+  take_heads(memory.raw, tokens * SHAPE::kKvHeads, v);
+  quantize_heads(memory.raw, tokens * SHAPE::kKvHeads, memory.value);
+  keep_scales(memory, tokens, pos);
+}
+
+// A step through the records that go to memory: of each token the words of its keys, those of its scales,
+// those of its values. `row` is that of the head, or of the token's first head.
+struct RecordOut {
+  enum Part { kKeys, kScaleWords, kValues };
+  Part part;
+  int row;
+  int kv;
+  int word;
+};
+
+template <typename SHAPE>
+inline RecordOut step_after(const RecordOut& step) {
+  if (step.part == RecordOut::kScaleWords) {
+    const bool last = step.word == SHAPE::kScaleWords - 1;
+    return last ? RecordOut{RecordOut::kValues, step.row, 0, 0}
+                : RecordOut{step.part, step.row, 0, step.word + 1};
   }
-take_k:
-  for (int i = 0; i < tokens * SHAPE::kKvHeads; ++i) {
-    const int kv = i % SHAPE::kKvHeads;
-    const int t = i / SHAPE::kKvHeads;
-    memory.key_scale.set(kv, pos + t, read_head<SHAPE::kInWords>(k, memory.key[t][kv]));
+  if (step.word < SHAPE::kWords - 1) return RecordOut{step.part, step.row, step.kv, step.word + 1};
+  if (step.kv < SHAPE::kKvHeads - 1) return RecordOut{step.part, step.row + 1, step.kv + 1, 0};
+  if (step.part == RecordOut::kKeys) {
+    return RecordOut{RecordOut::kScaleWords, step.row - (SHAPE::kKvHeads - 1), 0, 0};
   }
-take_v:
-  for (int i = 0; i < tokens * SHAPE::kKvHeads; ++i) {
-    const int kv = i % SHAPE::kKvHeads;
-    const int t = i / SHAPE::kKvHeads;
-    memory.value_scale.set(kv, pos + t, read_head<SHAPE::kInWords>(v, memory.value[t][kv]));
-  }
+  return RecordOut{RecordOut::kKeys, step.row + 1, 0, 0};
 }
 
 // The records of the launch's own positions go to memory, key record before value record.
 template <typename SHAPE, int CHUNK, int CONTEXT>
-inline void give_records(const AttentionMemory<SHAPE, CHUNK, CONTEXT>& memory, int tokens, int pos,
+inline void give_records(const AttentionMemory<SHAPE, CHUNK, CONTEXT>& memory, int tokens,
                          Port<Word>& kv_k_out, Port<Word>& kv_v_out) {
-give_tokens:
-  for (int t = 0; t < tokens; ++t) {
-    Word scales[SHAPE::kScaleWords];
-  clear_scales:
-    for (int i = 0; i < SHAPE::kScaleWords; ++i) scales[i] = zero_word();
-  give_keys:
-    for (int kv = 0; kv < SHAPE::kKvHeads; ++kv) {
-      write_n(kv_k_out, memory.key[t][kv], SHAPE::kWords);
-      Word& word = scales[kv / kScales];
-      memory.key_scale.put(word, 4 * (kv % kScales), kv, pos + t);
-      memory.value_scale.put(word, 4 * (kv % kScales) + 2, kv, pos + t);
+  Word scales[SHAPE::kScaleWords];
+  STB_PARTITION(scales, 1)
+  RecordOut step = {RecordOut::kKeys, 0, 0, 0};
+  STB_ENTER(kMoveDepth)
+give_words:
+  for (int i = 0; i < tokens * (2 * SHAPE::kKvHeads * SHAPE::kWords + SHAPE::kScaleWords); ++i) {
+    STB_PIPELINE(1)
+    STB_TICK(1)
+    if (step.part == RecordOut::kKeys) {
+      Word word = step.kv % kScales == 0 && step.word == 0 ? zero_word() : scales[step.kv / kScales];
+      set_byte(word, 4 * (step.kv % kScales), memory.key.m[step.row][0]);
+      set_byte(word, 4 * (step.kv % kScales) + 1, memory.key.e[step.row][0]);
+      set_byte(word, 4 * (step.kv % kScales) + 2, memory.value.m[step.row][0]);
+      set_byte(word, 4 * (step.kv % kScales) + 3, memory.value.e[step.row][0]);
+      scales[step.kv / kScales] = word;
+      kv_k_out.write(memory.key.words[step.row][0][step.word]);
+    } else if (step.part == RecordOut::kScaleWords) {
+      kv_k_out.write(scales[step.word]);
+    } else {
+      kv_v_out.write(memory.value.words[step.row][0][step.word]);
     }
-    write_n(kv_k_out, scales, SHAPE::kScaleWords);
-  give_values:
-    for (int kv = 0; kv < SHAPE::kKvHeads; ++kv) write_n(kv_v_out, memory.value[t][kv], SHAPE::kWords);
+    step = step_after<SHAPE>(step);
   }
 }
 

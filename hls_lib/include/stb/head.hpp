@@ -1,4 +1,7 @@
-// Heads of q, k and v as int8 words with one scale each, and the records of the KV cache.
+// Heads of q, k and v as int8 words with one scale each.
+//
+// Heads come as int32 words, all of a launch one after the other, and are quantised once all have come: a
+// head's scale is not known before its last word.
 #pragma once
 
 #include "stb/quantize.hpp"
@@ -22,32 +25,79 @@ struct HeadShape {
   };
 };
 
-// One head of IN_WORDS words as int8, zeros behind it; gives its scale.
-template <int IN_WORDS, int WORDS>
-inline Scale quantize_head(const Word (&x)[IN_WORDS], Word (&y)[WORDS]) {
-  const Scale scale = scale_of(largest(x));
-  const int32_t r = kReciprocal[scale.m - 128];
-clear_head:
-  for (int i = 0; i < WORDS; ++i) y[i] = zero_word();
-quantize_head:
-  for (int i = 0; i < IN_WORDS; ++i) {
+// Heads as int8, zeros behind them, and their scales: SHARED of them in each of COUNT rows.
+template <int COUNT, int SHARED, int WORDS>
+struct Heads {
+  Word words[COUNT][SHARED][WORDS];
+  uint8_t m[COUNT][SHARED];
+  uint8_t e[COUNT][SHARED];
+};
+
+// Heads as int32, and the greatest magnitude of each.
+template <int COUNT, int IN_WORDS>
+struct RawHeads {
+  Word words[COUNT * IN_WORDS];
+  uint32_t top[COUNT];
+};
+
+template <int COUNT, int IN_WORDS>
+inline void take_heads(RawHeads<COUNT, IN_WORDS>& raw, int heads, Port<Word>& x) {
+  uint32_t tops[kLanes] = {};
+  int head = 0;
+  int word = 0;
+  STB_ENTER(kTreeDepth)
+take_words:
+  for (int i = 0; i < heads * IN_WORDS; ++i) {
     STB_PIPELINE(1)
-  quantize_lanes:
-    for (int l = 0; l < kLanes; ++l) {
-      STB_UNROLL
-      const int32_t a = quantized(lane(x[i], l), r, scale.e);
-      set_byte(y[i / 4], kLanes * (i % 4) + l, static_cast<uint8_t>(a));
-    }
+    STB_TICK(1)
+    const Word w = x.read();
+    raw.words[i] = w;
+    raise_tops(tops, w, word == 0);
+    const bool last = word == IN_WORDS - 1;
+    if (last) raw.top[head] = largest_of(tops);
+    word = last ? 0 : word + 1;
+    head = last ? head + 1 : head;
   }
-  return scale;
 }
 
-// One head comes from x.
-template <int IN_WORDS, int WORDS>
-inline Scale read_head(Port<Word>& x, Word (&y)[WORDS]) {
-  Word words[IN_WORDS];
-  read_n(x, words, IN_WORDS);
-  return quantize_head(words, y);
+// Lanes of x as int8 in bytes 16 * quarter to 16 * quarter + 15 of `packed`, in units of `scale`.
+inline void pack_quarter(Word& packed, int quarter, const Word& x, const Scale& scale) {
+  const int32_t r = kReciprocal[scale.m - 128];
+pack_lanes:
+  for (int l = 0; l < kLanes; ++l) {
+    STB_UNROLL
+    const int32_t a = quantized(lane(x, l), r, scale.e);
+    set_byte(packed, kLanes * quarter + l, static_cast<uint8_t>(a));
+  }
+}
+
+// `heads` heads of `raw` in int8.
+template <int ALL, int IN_WORDS, int COUNT, int SHARED, int WORDS>
+inline void quantize_heads(const RawHeads<ALL, IN_WORDS>& raw, int heads, Heads<COUNT, SHARED, WORDS>& to) {
+  Word packed = zero_word();
+  Scale scale = {128, 0};
+  int head = 0;
+  int row = 0;
+  int shared = 0;
+  int word = 0;
+  STB_ENTER(kScaleDepth)
+quantize_words:
+  for (int i = 0; i < heads * IN_WORDS; ++i) {
+    STB_PIPELINE(1)
+    STB_TICK(1)
+    if (word == 0) scale = scale_of(raw.top[head]);
+    if (word % 4 == 0) packed = zero_word();
+    pack_quarter(packed, word % 4, raw.words[i], scale);
+    to.words[row][shared][word / 4] = packed;
+    to.m[row][shared] = static_cast<uint8_t>(scale.m);
+    to.e[row][shared] = static_cast<uint8_t>(scale.e);
+    const bool last = word == IN_WORDS - 1;
+    const bool row_ends = last && shared == SHARED - 1;
+    word = last ? 0 : word + 1;
+    head = last ? head + 1 : head;
+    shared = row_ends ? 0 : last ? shared + 1 : shared;
+    row = row_ends ? row + 1 : row;
+  }
 }
 
 // One head, already int8, comes from x; inside a pipelined loop.
@@ -62,59 +112,38 @@ read_words:
 
 inline int32_t signed_byte(const Word& w, int i) { return static_cast<int8_t>(byte_at(w, i)); }
 
-// A head's int8 values one by one.
-template <int WORDS, typename T>
-inline void unpack_head(const Word (&words)[WORDS], T (&a)[WORDS * kWordBytes]) {
-unpack_words:
-  for (int i = 0; i < WORDS; ++i) {
-  unpack_bytes:
-    for (int l = 0; l < kWordBytes; ++l) {
-      STB_UNROLL
-      a[kWordBytes * i + l] = static_cast<T>(signed_byte(words[i], l));
-    }
-  }
-}
-
 template <int WORDS>
-inline int32_t dot(const int16_t (&a)[WORDS * kWordBytes], const Word (&b)[WORDS]) {
+inline int32_t dot(const Word (&a)[WORDS], const Word (&b)[WORDS]) {
   int32_t sum = 0;
 dot_words:
   for (int i = 0; i < WORDS; ++i) {
+    STB_UNROLL
   dot_bytes:
     for (int l = 0; l < kWordBytes; ++l) {
       STB_UNROLL
-      sum += a[kWordBytes * i + l] * static_cast<int16_t>(signed_byte(b[i], l));
+      sum += static_cast<int16_t>(signed_byte(a[i], l)) * static_cast<int16_t>(signed_byte(b[i], l));
     }
   }
   return sum;
 }
 
-// Sums of products below 2^31, exact for 32,768 of them: value = high * 2^16 + low.
-template <int ELEMENTS>
-struct SplitSums {
-  uint32_t low[ELEMENTS];
-  int32_t high[ELEMENTS];
-};
-
-template <int ELEMENTS>
-inline void clear(SplitSums<ELEMENTS>& sums) {
-clear_sums:
-  for (int i = 0; i < ELEMENTS; ++i) {
+// The sums of products below 2^31, exact for 32,768 of them: value = high * 2^16 + low. `keep` is false for
+// the first product.
+template <int WORDS>
+inline void accumulate(uint32_t (&low)[WORDS * kWordBytes], int32_t (&high)[WORDS * kWordBytes],
+                       int32_t weight, const Word (&a)[WORDS], bool keep) {
+  const uint32_t mask = keep ? ~uint32_t(0) : 0;
+accumulate_words:
+  for (int i = 0; i < WORDS; ++i) {
     STB_UNROLL
-    sums.low[i] = 0;
-    sums.high[i] = 0;
-  }
-}
-
-// sums += weight * a for int8 a; weight is below 2^24.
-template <int ELEMENTS>
-inline void accumulate(SplitSums<ELEMENTS>& sums, int32_t weight, const int32_t (&a)[ELEMENTS]) {
-accumulate_elements:
-  for (int i = 0; i < ELEMENTS; ++i) {
-    STB_UNROLL
-    const int32_t product = weight * a[i];
-    sums.low[i] += static_cast<uint32_t>(product & 65535);
-    sums.high[i] += product >> 16;
+  accumulate_bytes:
+    for (int l = 0; l < kWordBytes; ++l) {
+      STB_UNROLL
+      const int at = kWordBytes * i + l;
+      const int32_t product = weight * signed_byte(a[i], l);
+      low[at] = (low[at] & mask) + static_cast<uint32_t>(product & 65535);
+      high[at] = (high[at] & static_cast<int32_t>(mask)) + (product >> 16);
+    }
   }
 }
 

@@ -13,6 +13,4 @@ inline int role_tokens(const Cmd& cmd) {
   return ROLE == 0 ? cmd_tokens(cmd) : (cmd_head(cmd) ? 1 : 0);
 }
 
-constexpr int ceil_div(int a, int b) { return (a + b - 1) / b; }
-
 }  // namespace stb

@@ -31,6 +31,9 @@ template <int RUNS, int ROLE, int WIDTH>
 void map(Port<Cmd>& cmd, Port<Word>& x, Port<Word>& y, const MapTable& table) {
   static_assert(WIDTH % kLanes == 0, "the width of a vector is a multiple of 16");
   const int tokens = role_tokens<ROLE>(cmd.read());
+  STB_ROM(table.bases)
+  STB_ROM(table.slopes)
+  STB_ENTER(kMultiplyDepth)
 map_words:
   for (int i = 0; i < RUNS * tokens * (WIDTH / kLanes); ++i) {
     STB_FLUSHABLE(1)

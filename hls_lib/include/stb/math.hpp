@@ -3,12 +3,16 @@
 
 #include <cstdint>
 
+#include "stb/pipeline.hpp"
+
 // Loops are labelled for the reports of v++; g++ sees labels that nothing jumps to.
 #pragma GCC diagnostic ignored "-Wunused-label"
 
 namespace stb {
 
 constexpr int64_t kMax = 2147483647;  // The largest element of a vector; the smallest is -kMax.
+
+constexpr int ceil_div(int a, int b) { return (a + b - 1) / b; }
 
 constexpr int min_of(int a, int b) { return a < b ? a : b; }
 
@@ -38,6 +42,30 @@ constexpr uint32_t magnitude(int32_t x) {
   return x < 0 ? uint32_t(0) - static_cast<uint32_t>(x) : static_cast<uint32_t>(x);
 }
 
+// The largest of N values, N a power of two: a tree of maxima.
+template <int N, typename T>
+struct Tree {
+  static T largest(const T (&x)[N]) {
+    T half[N / 2];
+  largest_pairs:
+    for (int i = 0; i < N / 2; ++i) {
+      STB_UNROLL
+      half[i] = x[i] < x[i + N / 2] ? x[i + N / 2] : x[i];
+    }
+    return Tree<N / 2, T>::largest(half);
+  }
+};
+
+template <typename T>
+struct Tree<1, T> {
+  static T largest(const T (&x)[1]) { return x[0]; }
+};
+
+template <int N, typename T>
+inline T largest_of(const T (&x)[N]) {
+  return Tree<N, T>::largest(x);
+}
+
 // The number of bits of x: 0 for 0.
 inline int bitlen(uint64_t x) {
   int bits = 0;
@@ -49,20 +77,6 @@ bitlen_halves:
     x = high ? x >> half : x;
   }
   return bits + static_cast<int>(x);
-}
-
-// floor(sqrt(x)) for x < 2^62, one bit of the root a step.
-inline uint32_t isqrt(uint64_t x) {
-  uint64_t rest = x;
-  uint64_t root = 0;
-isqrt_bits:
-  for (int bit = 30; bit >= 0; --bit) {
-    const uint64_t trial = root + (uint64_t(1) << (2 * bit));
-    const bool fits = rest >= trial;
-    rest = fits ? rest - trial : rest;
-    root = fits ? (root >> 1) + (uint64_t(1) << (2 * bit)) : root >> 1;
-  }
-  return static_cast<uint32_t>(root);
 }
 
 }  // namespace stb

@@ -6,8 +6,8 @@
 // hangs it: weights that are not in the order of the descriptors.
 #pragma once
 
+#include "stb/lane.hpp"
 #include "stb/ports.hpp"
-#include "stb/tile.hpp"
 
 namespace stb {
 
@@ -25,6 +25,7 @@ ops:
     merge_desc.write(word);
     write_each<0, LANES, 2>(word, lanes...);
     const int words = more && op.load ? op.groups * op.tokens : 0;
+    STB_ENTER(kMoveDepth)
   activations:
     for (int i = 0; i < words; ++i) {
       STB_FLUSHABLE(1)
@@ -35,37 +36,26 @@ ops:
   }
 }
 
-// Stores the activations of an op: acts[g * tokens + t].
-inline void load_activations(Port<Word>& act, const LinearOp& op, Word* acts) {
-load_tokens:
-  for (int t = 0; t < op.tokens; ++t) {
-  load_groups:
-    for (int g = 0; g < op.groups; ++g) {
-      STB_PIPELINE(1)
-      acts[g * op.tokens + t] = act.read();
-      STB_TICK(1)
-    }
-  }
-}
-
-// The result word of 16 rows: y = sat(rsr(sum, shift - E)).
-inline Word result_word(const std::int64_t (&sums)[kTileRows], int shift) {
-  Word word = zero_word();
-result_rows:
-  for (int r = 0; r < kTileRows; ++r) {
-    STB_UNROLL
-    set_lane(word, r, sat(rsr(sums[r], shift)));
-  }
-  return word;
-}
-
-template <int CHUNK>
-void write_results(const TileSums<CHUNK>& sums, const LinearOp& op, const Word* acts, Port<Word>& out) {
-result_tokens:
-  for (int t = 0; t < op.tokens; ++t) {
-    STB_FLUSHABLE(1)
-    out.write(result_word(sums.rows[t], op.shift - exponent_of(acts[t])));
+// Stores the activations of an op: acts[t % TOKEN_LANES][g * passes + t / TOKEN_LANES].
+template <int TOKEN_LANES, int ACTS>
+void load_activations(Port<Word>& act, const LinearOp& op, Word (&acts)[TOKEN_LANES][ACTS]) {
+  const int passes = (op.tokens + TOKEN_LANES - 1) / TOKEN_LANES;
+  int group = 0;
+  int token_lane = 0;
+  int pass = 0;
+  int at = 0;
+  STB_ENTER(kMoveDepth)
+load_groups:
+  for (int i = 0; i < op.tokens * op.groups; ++i) {
+    STB_PIPELINE(1)
     STB_TICK(1)
+    acts[token_lane][at] = act.read();
+    const bool last = group + 1 == op.groups;
+    const bool round = last && token_lane + 1 == TOKEN_LANES;
+    group = last ? 0 : group + 1;
+    token_lane = round ? 0 : last ? token_lane + 1 : token_lane;
+    pass = round ? pass + 1 : pass;
+    at = last ? pass : at + passes;
   }
 }
 
@@ -73,19 +63,14 @@ result_tokens:
 template <int LANE, int KMAX, int CHUNK, int TOKEN_LANES>
 void mac_lane(Port<Word>& desc, Port<Word>& act, Port<Word>& weights, Port<Word>& out) {
   static_assert(KMAX % kGroup == 0, "the columns of a matrix are a multiple of 32");
-  Word acts[KMAX / kGroup * CHUNK];
-  TileSums<CHUNK> sums;
-  STB_PARTITION(sums.rows, 2)
+  Word acts[TOKEN_LANES][KMAX / kGroup * ceil_div(CHUNK, TOKEN_LANES)];
+  STB_PARTITION(acts, 1)
+  STB_BIND(acts, uram)
 ops:
   for (Word word = desc.read(); is_linear(word); word = desc.read()) {
     const LinearOp op = linear_op(word);
     if (op.load) load_activations(act, op, acts);
-    const int tiles = tiles_in(op.first_channel + LANE, op);
-  tiles:
-    for (int i = 0; i < tiles; ++i) {
-      multiply_tile<CHUNK, TOKEN_LANES>(weights, op, acts, sums);
-      write_results(sums, op, acts, out);
-    }
+    multiply_tiles<CHUNK, TOKEN_LANES>(weights, op, tiles_in(op.first_channel + LANE, op), acts, out);
   }
 }
 
@@ -97,18 +82,20 @@ ops:
   for (Word word = desc.read(); is_linear(word); word = desc.read()) {
     const LinearOp op = linear_op(word);
     int channel = op.base;
+    int token = 0;
+    STB_ENTER(kMoveDepth)
   tiles:
-    for (int r = 0; r < op.tiles; ++r) {
+    for (int i = 0; i < op.tiles * op.tokens; ++i) {
+      STB_FLUSHABLE(1)
+      STB_TICK(1)
       const int lane_index = channel - op.first_channel;
-      const bool mine = lane_index >= 0 && lane_index < LANES;
-    tokens:
-      for (int t = 0; t < (mine ? op.tokens : 0); ++t) {
-        STB_FLUSHABLE(1)
+      if (lane_index >= 0 && lane_index < LANES) {
         const Word result = PortRange<0, LANES>::read(lane_index, ports...);
         PortRange<LANES, 1>::write(0, result, ports...);
-        STB_TICK(1)
       }
-      channel = next_channel(channel, op);
+      const bool last = token + 1 == op.tokens;
+      token = last ? 0 : token + 1;
+      channel = last ? next_channel(channel, op) : channel;
     }
   }
 }

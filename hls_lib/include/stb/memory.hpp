@@ -2,8 +2,9 @@
 //
 // Pointers are m_axi ports in synthesis. In emulation every access is noted, so that the strict mode
 // finds an address which one launch both writes and reads, and paid for in the timed network:
-// STB_READ_BEGINS is the wait for the first word of a read that follows no other, STB_NOTE_READ the
-// time of its words.
+// STB_READ_BEGINS is the wait for the first word of a read that follows no other. The bursts of one read
+// follow each other without a wait as long as the port may have enough of them outstanding
+// (codegen/control.py): 16 of 64 words are 1,024 cycles, a round trip is some 100.
 #pragma once
 
 #include "stb/descriptor.hpp"
@@ -11,38 +12,24 @@
 #include "stb/window.hpp"
 
 #ifdef STB_SYNTHESIS
-#define STB_NOTE_READ(address, words)
 #define STB_READ_BEGINS(words)
-#define STB_NOTE_WRITE(address, words)
-#define STB_LEND(out, values, count)
+#define STB_SEND(address, count, out) write_n(out, address, static_cast<int>(count));
+#define STB_RECEIVE(address, count, in) read_n(in, address, static_cast<int>(count));
 #else
 #include "../../sim/memory.hpp"
 #endif
 
 namespace stb {
 
-constexpr int kBurst = 64;  // words of the longest AXI burst of 4 KB
-
-// `count` words from mem[offset] on: bursts one behind the other, so that only the first is waited for.
+// `count` words from mem[offset] on: one loop, which Vitis HLS makes bursts of that follow each other.
 inline void send(const Word* mem, std::int64_t offset, std::int64_t count, Port<Word>& out) {
-  STB_LEND(out, mem + offset, count)
   STB_READ_BEGINS(count)
-send_bursts:
-  for (std::int64_t at = 0; at < count; at += kBurst) {
-    const int part = static_cast<int>(count - at < kBurst ? count - at : kBurst);
-    STB_NOTE_READ(mem + offset + at, part)
-    write_n(out, mem + offset + at, part);
-  }
+  STB_SEND(mem + offset, count, out)
 }
 
 // `count` words to mem[offset] on.
 inline void receive(Word* mem, std::int64_t offset, std::int64_t count, Port<Word>& in) {
-receive_bursts:
-  for (std::int64_t at = 0; at < count; at += kBurst) {
-    const int part = static_cast<int>(count - at < kBurst ? count - at : kBurst);
-    STB_NOTE_WRITE(mem + offset + at, part)
-    read_n(in, mem + offset + at, part);
-  }
+  STB_RECEIVE(mem + offset, count, in)
 }
 
 // Token ids are packed 16 to a word; each is a read of its own, since its row's address waits for it.
@@ -55,13 +42,15 @@ inline std::int32_t token_at(const Word* tokens, int index) {
 // last of them all ends the launch.
 inline void sequence(const Word* program, int first, int end, int n, int head, Port<Word>& desc) {
   STB_READ_BEGINS(end - first)
+  STB_ENTER(kMoveDepth)
 program_words:
   for (int i = first; i < end; ++i) {
+    STB_FLUSHABLE(1)
+    STB_TICK(1)
     Word word = program[i];
     const bool head_only = lane(word, kHeadOnlyLane) == 1;
     set_lane(word, kHeadOnlyLane, head_only ? 1 : n);
     if (!head_only || head != 0) desc.write(word);
-    STB_TICK(1)
   }
 }
 

@@ -26,6 +26,7 @@ struct Spread<0> {
 
 // Moves `count` words.
 inline void move_words(Port<Word>& x, Port<Word>& y, int count) {
+  STB_ENTER(kMoveDepth)
 move_words:
   for (int i = 0; i < count; ++i) {
     STB_FLUSHABLE(1)
@@ -38,6 +39,7 @@ move_words:
 template <int RUNS, int ROLE, int WORDS, typename... Ys>
 void fork(Port<Cmd>& cmd, Port<Word>& x, Ys&... ys) {
   const int words = RUNS * role_tokens<ROLE>(cmd.read()) * WORDS;
+  STB_ENTER(kMoveDepth)
 fork_words:
   for (int i = 0; i < words; ++i) {
     STB_FLUSHABLE(1)
@@ -61,6 +63,7 @@ void slice(Port<Cmd>& cmd, Port<Word>& x, Port<Word>& y) {
   static_assert(START % kLanes == 0 && WIDTH_OUT % kLanes == 0, "a slice begins and ends at multiples of 16");
   static_assert(START >= 0 && START + WIDTH_OUT <= WIDTH_IN, "a slice lies within its vector");
   const int vectors = RUNS * role_tokens<ROLE>(cmd.read());
+  STB_ENTER(kMoveDepth)
 slice_vectors:
   for (int v = 0; v < vectors; ++v) {
   slice_words:
@@ -126,6 +129,7 @@ template <int WORDS>
 void take_last(Port<Cmd>& cmd, Port<Word>& x, Port<Word>& y) {
   const Cmd c = cmd.read();
   const int tokens = cmd_tokens(c);
+  STB_ENTER(kMoveDepth)
 take_tokens:
   for (int t = 0; t < tokens; ++t) {
   take_words:

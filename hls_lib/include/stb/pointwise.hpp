@@ -44,6 +44,7 @@ template <int RUNS, int ROLE, int WIDTH>
 void add(Port<Cmd>& cmd, Port<Word>& a, Port<Word>& b, Port<Word>& y) {
   static_assert(WIDTH % kLanes == 0, "the width of a vector is a multiple of 16");
   const int tokens = role_tokens<ROLE>(cmd.read());
+  STB_ENTER(kAddDepth)
 add_words_loop:
   for (int i = 0; i < RUNS * tokens * (WIDTH / kLanes); ++i) {
     STB_FLUSHABLE(1)
@@ -59,6 +60,7 @@ template <int RUNS, int ROLE, int WIDTH, int SHIFT>
 void mul(Port<Cmd>& cmd, Port<Word>& a, Port<Word>& b, Port<Word>& y) {
   static_assert(WIDTH % kLanes == 0, "the width of a vector is a multiple of 16");
   const int tokens = role_tokens<ROLE>(cmd.read());
+  STB_ENTER(kMultiplyDepth)
 mul_words_loop:
   for (int i = 0; i < RUNS * tokens * (WIDTH / kLanes); ++i) {
     STB_FLUSHABLE(1)
@@ -74,6 +76,7 @@ template <int RUNS, int ROLE, int WIDTH, int64_t MULTIPLIER, int SHIFT, int64_t 
 void affine(Port<Cmd>& cmd, Port<Word>& x, Port<Word>& y) {
   static_assert(WIDTH % kLanes == 0, "the width of a vector is a multiple of 16");
   const int tokens = role_tokens<ROLE>(cmd.read());
+  STB_ENTER(kMultiplyDepth)
 affine_words_loop:
   for (int i = 0; i < RUNS * tokens * (WIDTH / kLanes); ++i) {
     STB_FLUSHABLE(1)

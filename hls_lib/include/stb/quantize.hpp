@@ -12,9 +12,12 @@ struct Scale {
   int e;
 };
 
+// floor(n / 127) for n < 2^31 + 127, by a factor that is 119 / 2^38 too large.
+constexpr uint64_t over_127(uint64_t n) { return (n * 2164392969u) >> 38; }
+
 // The smallest scale under which a group whose largest magnitude is `amax` fits +-127.
 inline Scale scale_of(uint32_t amax) {
-  const uint64_t q = (128 * static_cast<uint64_t>(amax) + 126) / 127;
+  const uint64_t q = amax + over_127(static_cast<uint64_t>(amax) + 126);  // (128 * amax + 126) / 127
   const int e = q < 128 ? 0 : bitlen(q) - 8;
   const int m = q < 128 ? 128 : static_cast<int>((q + (uint64_t(1) << e) - 1) >> e);
   return m == 256 ? Scale{128, e + 1} : Scale{m, e};
@@ -25,25 +28,22 @@ constexpr int32_t quantized(int32_t x, int32_t r, int e) {
   return static_cast<int32_t>(clamp(round_shift(static_cast<int64_t>(x) * r, 15 + e), 127));
 }
 
-// The largest magnitude among the elements of WORDS words.
-template <int WORDS>
-inline uint32_t largest(const Word (&x)[WORDS]) {
-  uint32_t amax = 0;
-largest_words:
-  for (int i = 0; i < WORDS; ++i) {
-  largest_lanes:
-    for (int l = 0; l < kLanes; ++l) {
-      STB_UNROLL
-      const uint32_t a = magnitude(lane(x[i], l));
-      amax = a > amax ? a : amax;
-    }
+// tops[l] becomes the larger of itself and the magnitude of lane l; of the magnitude alone if `first`.
+inline void raise_tops(uint32_t (&tops)[kLanes], const Word& x, bool first) {
+top_lanes:
+  for (int l = 0; l < kLanes; ++l) {
+    STB_UNROLL
+    const uint32_t a = magnitude(lane(x, l));
+    tops[l] = first || a > tops[l] ? a : tops[l];
   }
-  return amax;
 }
 
 // Two words of elements as one quantised group.
 inline Word quantize_group(const Word (&x)[2]) {
-  const Scale scale = scale_of(largest(x));
+  uint32_t tops[kLanes] = {};
+  raise_tops(tops, x[0], true);
+  raise_tops(tops, x[1], false);
+  const Scale scale = scale_of(largest_of(tops));
   const int32_t r = kReciprocal[scale.m - 128];
   Word y = zero_word();
 group_words:
@@ -65,6 +65,7 @@ template <int RUNS, int ROLE, int WIDTH>
 void quantize(Port<Cmd>& cmd, Port<Word>& x, Port<Word>& y) {
   static_assert(WIDTH % kGroup == 0, "the width of a quantised vector is a multiple of 32");
   const int tokens = role_tokens<ROLE>(cmd.read());
+  STB_ENTER(kScaleDepth)
 quantize_groups:
   for (int g = 0; g < RUNS * tokens * (WIDTH / kGroup); ++g) {
     STB_FLUSHABLE(2)

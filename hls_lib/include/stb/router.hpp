@@ -7,24 +7,42 @@
 
 namespace stb {
 
-// Reads one token's vector of `groups` words from a source and sends it prepared to every unit.
+// A step through vectors of `groups` words: each comes in, then goes out.
+struct VectorStep {
+  int group;
+  bool out;
+};
+
+inline VectorStep step_after(const VectorStep& step, int groups) {
+  if (step.group + 1 < groups) return VectorStep{step.group + 1, step.out};
+  return VectorStep{0, !step.out};
+}
+
+// Reads the vectors of `op` from its source and sends each, prepared, to every unit. A vector goes out once
+// it has come in, since its words are prepared with the greatest of its exponents.
 // Ports: SOURCES sources, the collector's descriptors, then per unit descriptors and activations.
 template <int SOURCES, int UNITS, int KMAX, typename... Ports>
-void dispatch_vector(int source, int groups, Ports&... ports) {
+void dispatch_vectors(const LinearOp& op, Ports&... ports) {
   Word vector[KMAX / kGroup];
+  STB_BIND(vector, bram)
+  STB_DISTANCE(vector, 2)
+  const int steps = 2 * op.groups * op.tokens;
   int exponent = 0;
-read_groups:
-  for (int g = 0; g < groups; ++g) {
-    STB_PIPELINE(1)
-    vector[g] = PortRange<0, SOURCES>::read(source, ports...);
-    exponent = group_exponent(vector[g]) > exponent ? group_exponent(vector[g]) : exponent;
+  VectorStep step = {0, false};
+  STB_ENTER(kMultiplyDepth)
+groups:
+  for (int i = 0; i < steps; ++i) {
+    STB_FLUSHABLE(1)
     STB_TICK(1)
-  }
-send_groups:
-  for (int g = 0; g < groups; ++g) {
-    STB_PIPELINE(1)
-    write_each<SOURCES + 2, UNITS, 2>(prepare(vector[g], exponent), ports...);
-    STB_TICK(1)
+    if (step.out) {
+      write_each<SOURCES + 2, UNITS, 2>(prepare(vector[step.group], exponent), ports...);
+    } else {
+      const Word w = PortRange<0, SOURCES>::read(op.source, ports...);
+      vector[step.group] = w;
+      const int before = step.group == 0 ? 0 : exponent;
+      exponent = group_exponent(w) > before ? group_exponent(w) : before;
+    }
+    step = step_after(step, op.groups);
   }
 }
 
@@ -52,51 +70,80 @@ ops:
     const LinearOp op = linear_op(word);
     more = is_linear(word);
     dispatch_descriptor<SOURCES, UNITS, LANES>(word, ports...);
-    const int vectors = more && op.load ? op.tokens : 0;
-  vectors:
-    for (int t = 0; t < vectors; ++t) {
-      STB_NO_FLATTEN
-      dispatch_vector<SOURCES, UNITS, KMAX>(op.source, op.groups, ports...);
-    }
+    if (more && op.load) dispatch_vectors<SOURCES, UNITS, KMAX>(op, ports...);
   }
+}
+
+// A step through the results of an op as they come: tile after tile, of each all tokens. Tile r lies in the
+// channel after that of tile r - 1; `lane` is the channel's place in its unit.
+struct TileStep {
+  int tile;
+  int token;
+  int channel;
+  int unit;
+  int lane;
+};
+
+template <int LANES>
+inline TileStep first_tile(const LinearOp& op) {
+  TileStep step = {0, 0, op.base, 0, op.base};
+base_unit:
+  while (step.lane >= LANES) {
+    step.lane -= LANES;
+    ++step.unit;
+  }
+  return step;
+}
+
+template <int LANES>
+inline TileStep step_after(const TileStep& step, const LinearOp& op) {
+  if (step.token + 1 < op.tokens) {
+    return TileStep{step.tile, step.token + 1, step.channel, step.unit, step.lane};
+  }
+  if (step.channel + 1 == op.channels) return TileStep{step.tile + 1, 0, 0, 0, 0};
+  if (step.lane + 1 == LANES) return TileStep{step.tile + 1, 0, step.channel + 1, step.unit + 1, 0};
+  return TileStep{step.tile + 1, 0, step.channel + 1, step.unit, step.lane + 1};
 }
 
 // One token's results pass straight through. Ports: UNITS results, then the destinations.
 template <int UNITS, int LANES, int DESTINATIONS, typename... Ports>
 void collect_one(const LinearOp& op, Ports&... ports) {
-  int channel = op.base;
+  TileStep step = first_tile<LANES>(op);
+  STB_ENTER(kMoveDepth)
 pass_tiles:
   for (int r = 0; r < op.tiles; ++r) {
     STB_FLUSHABLE(1)
-    const Word result = PortRange<0, UNITS>::read(channel / LANES, ports...);
-    PortRange<UNITS, DESTINATIONS>::write(op.destination, result, ports...);
-    channel = next_channel(channel, op);
     STB_TICK(1)
+    const Word result = PortRange<0, UNITS>::read(step.unit, ports...);
+    PortRange<UNITS, DESTINATIONS>::write(op.destination, result, ports...);
+    step = step_after<LANES>(step, op);
   }
 }
 
 // Tile-major results of several tokens through `buffer`, out token by token.
-template <int UNITS, int LANES, int DESTINATIONS, int MAX_TILES, typename... Ports>
-void collect_chunk(const LinearOp& op, Word* buffer, Ports&... ports) {
-  int channel = op.base;
+template <int UNITS, int LANES, int DESTINATIONS, int CHUNK, int MAX_TILES, typename... Ports>
+void collect_chunk(const LinearOp& op, Word (&buffer)[CHUNK * MAX_TILES], Ports&... ports) {
+  const int words = op.tiles * op.tokens;
+  TileStep step = first_tile<LANES>(op);
+  STB_ENTER(kMoveDepth)
 store_tiles:
-  for (int r = 0; r < op.tiles; ++r) {
-  store_tokens:
-    for (int t = 0; t < op.tokens; ++t) {
-      STB_PIPELINE(1)
-      buffer[t * MAX_TILES + r] = PortRange<0, UNITS>::read(channel / LANES, ports...);
-      STB_TICK(1)
-    }
-    channel = next_channel(channel, op);
+  for (int i = 0; i < words; ++i) {
+    STB_PIPELINE(1)
+    STB_TICK(1)
+    buffer[step.token * MAX_TILES + step.tile] = PortRange<0, UNITS>::read(step.unit, ports...);
+    step = step_after<LANES>(step, op);
   }
-send_tokens:
-  for (int t = 0; t < op.tokens; ++t) {
-  send_tiles:
-    for (int r = 0; r < op.tiles; ++r) {
-      STB_PIPELINE(1)
-      PortRange<UNITS, DESTINATIONS>::write(op.destination, buffer[t * MAX_TILES + r], ports...);
-      STB_TICK(1)
-    }
+  int tile = 0;
+  int token = 0;
+  STB_ENTER(kMoveDepth)
+send_tiles:
+  for (int i = 0; i < words; ++i) {
+    STB_PIPELINE(1)
+    STB_TICK(1)
+    PortRange<UNITS, DESTINATIONS>::write(op.destination, buffer[token * MAX_TILES + tile], ports...);
+    const bool last = tile + 1 == op.tiles;
+    tile = last ? 0 : tile + 1;
+    token = last ? token + 1 : token;
   }
 }
 
@@ -106,13 +153,14 @@ template <int UNITS, int LANES, int DESTINATIONS, int CHUNK, int MAX_TILES, type
 void collect(Port<Word>& desc, Ports&... ports) {
   static_assert(sizeof...(Ports) == UNITS + DESTINATIONS, "one port per unit, one per destination");
   Word buffer[CHUNK * MAX_TILES];
+  STB_BIND(buffer, uram)
 ops:
   for (Word word = desc.read(); is_linear(word); word = desc.read()) {
     const LinearOp op = linear_op(word);
     if (op.tokens == 1) {
       collect_one<UNITS, LANES, DESTINATIONS>(op, ports...);
     } else {
-      collect_chunk<UNITS, LANES, DESTINATIONS, MAX_TILES>(op, buffer, ports...);
+      collect_chunk<UNITS, LANES, DESTINATIONS, CHUNK, MAX_TILES>(op, buffer, ports...);
     }
   }
 }

@@ -24,6 +24,7 @@ using PlainScore = ScoreForm<0, 0, Always<0>>;
 
 // cap * tanh(score / cap): tanh in 512 segments of 1/64, 1 - 2^-22 from 8 on.
 inline int32_t soft_cap(int32_t score, int32_t cap, int32_t per_cap) {
+  STB_ROM(kTanh)
   const int64_t last = (int64_t(1) << 27) - 1;
   const int64_t ratio = (static_cast<int64_t>(magnitude(score)) * per_cap) >> 22;
   const int32_t u = static_cast<int32_t>(ratio < last ? ratio : last);
@@ -45,6 +46,7 @@ inline int32_t score_of(int64_t product, int shift, int32_t slope, int distance)
 
 // The weight of a score whose greatest companion is `top`: 2^(score - top) with 16 fraction bits.
 inline int32_t weight_of(int32_t score, int32_t top) {
+  STB_ROM(kPower)
   const uint32_t delta = static_cast<uint32_t>(top) - static_cast<uint32_t>(score);
   const int shift = min_of(static_cast<int>(delta >> 16), 31);
   const int f = static_cast<int>(delta & 65535);

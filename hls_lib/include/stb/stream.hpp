@@ -25,6 +25,7 @@ using Port = hls::stream<T>;
 template <typename T>
 void read_n(Port<T>& in, T* values, int count) {
   STB_INLINE
+  STB_ENTER(kMoveDepth)
 read_n_loop:
   for (int i = 0; i < count; ++i) {
     STB_PIPELINE(1)
@@ -35,6 +36,7 @@ read_n_loop:
 template <typename T>
 void write_n(Port<T>& out, const T* values, int count) {
   STB_INLINE
+  STB_ENTER(kMoveDepth)
 write_n_loop:
   for (int i = 0; i < count; ++i) {
     STB_PIPELINE(1)

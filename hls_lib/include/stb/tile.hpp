@@ -1,134 +1,183 @@
-// One tile, 16 rows of a weight matrix, times the activations of the launch's tokens.
+// The arithmetic of a lane: 16 rows of a weight matrix times the activations of the launch's tokens.
 //
 // A tile is, per weight group, a header word and four words per 32 columns and plane; of 8 columns in a
 // word, row r and column c lie in byte 4r + (c mod 4), low nibble if c < 4. The sums are exact:
-//   sums[t][r] = sum over groups of (D_r * mantissa * dot_r + M_r * mantissa * asum) << shift
-// One word a cycle for up to TOKEN_LANES tokens; more tokens take further passes of four cycles.
+//   x[r] = sum over a weight group of (mantissa * dot_r) << shift, sa = that of (mantissa * asum) << shift
+//   sums[r] = sum over weight groups of D_r * x[r] + M_r * sa
+// D and M are met once a weight group, four rows a cycle during the next four steps of the lane.
 #pragma once
 
 #include "stb/activations.hpp"
+#include "stb/lane_step.hpp"
 #include "stb/scales.hpp"
 #include "stb/stream.hpp"
 
 namespace stb {
 
-constexpr int kQuad = 4;  // words with 32 columns of one plane
-
-template <int CHUNK>
-struct TileSums {
-  std::int64_t rows[CHUNK][kTileRows];
-};
+constexpr int kRowsAtOnce = kTileRows / kQuad;
+constexpr int kPacked = 18;  // bits of the lower of two products in a DSP
 
 inline std::int32_t nibble(const Word& word, int row, int column) {
   const int both = byte_at(word, 4 * row + column % 4);
   return column < 4 ? both & 15 : both >> 4;
 }
 
-inline std::int32_t quad_dot(const Word (&words)[kQuad], const Word& act, int row) {
-  std::int32_t dot = 0;
-quad_words:
-  for (int j = 0; j < kQuad; ++j) {
+// The dot products of two rows that follow each other.
+struct RowPair {
+  std::int32_t first;
+  std::int32_t second;
+};
+
+// The 8 columns of one word for rows `row` and `row + 1`; `part` is the word's place in its quad. A DSP
+// multiplies both rows' weights at once, the second 18 bits higher: a sum of 8 products is within 15,240, so
+// that the lower 18 bits are those of the first row, with their sign.
+inline RowPair pair_dot(const Word& word, const Word& act, int part, int row) {
+  std::int64_t packed = 0;
+pair_columns:
+  for (int c = 0; c < 8; ++c) {
     STB_UNROLL
-  quad_columns:
-    for (int c = 0; c < 8; ++c) {
-      STB_UNROLL
-      dot += nibble(words[j], row, c) * static_cast<std::int8_t>(byte_at(act, 8 * j + c));
-    }
+    const std::int32_t weights = (nibble(word, row + 1, c) << kPacked) + nibble(word, row, c);
+    const std::int32_t product = weights * static_cast<std::int8_t>(byte_at(act, 8 * part + c));
+    STB_MULTIPLY(product, dsp)
+    packed += product;
   }
-  return dot;
+  const std::int64_t low = packed & ((1 << kPacked) - 1);
+  const std::int64_t first = low - ((low >> (kPacked - 1)) << kPacked);
+  return RowPair{static_cast<std::int32_t>(first), static_cast<std::int32_t>((packed - first) >> kPacked)};
 }
 
-// Adds 32 columns of one plane, for one token.
-inline void add_quad_plain(const Word (&words)[kQuad], const Scales& scales, int plane, const Word& act,
-                           std::int64_t (&sums)[kTileRows]) {
-  const std::int64_t offset = plane == 0 ? scaled_sum_of(act) : 0;
-quad_rows:
-  for (int r = 0; r < kTileRows; ++r) {
+// What a lane holds while it goes through a tile; a pass is TOKEN_LANES tokens.
+template <int PASSES, int TOKEN_LANES>
+struct TileSums {
+  std::int32_t dots[TOKEN_LANES][kTileRows];                    // of the quad so far
+  std::int64_t x[PASSES][TOKEN_LANES][kTileRows];               // of the weight group so far
+  std::int64_t sa[PASSES][TOKEN_LANES];                         // of the weight group so far
+  std::int64_t rows[PASSES * kQuad][TOKEN_LANES][kRowsAtOnce];  // of the tile so far
+};
+
+// A weight group that has ended for one pass, until D and M have met it.
+template <int TOKEN_LANES>
+struct EndedGroup {
+  int left;  // steps until then
+  int pass;
+  bool first;  // of its tile
+  Scales scales;
+  std::int64_t x[TOKEN_LANES][kTileRows];
+  std::int64_t sa[TOKEN_LANES];
+};
+
+// The dot product of one row with the words of a quad so far joins those of its weight group behind the last.
+template <int PASSES, int TOKEN_LANES>
+inline void add_dot(std::int32_t dot, const LaneStep& step, const Word& act, int l, int r,
+                    TileSums<PASSES, TOKEN_LANES>& sums, EndedGroup<TOKEN_LANES>& now) {
+  const std::int32_t all = dot + (step.part == 0 ? 0 : sums.dots[l][r]);
+  sums.dots[l][r] = all;
+  if (step.part != kQuad - 1) return;
+  const std::int64_t scaled = static_cast<std::int64_t>(mantissa_of(act) * all)
+                              << (shift_of(act) + 4 * step.plane);
+  const bool first = step.plane == 0 && step.quad == 0;
+  now.x[l][r] = scaled + (first ? 0 : sums.x[step.pass][l][r]);
+  sums.x[step.pass][l][r] = now.x[l][r];
+}
+
+// The sum of the activations of a quad, scaled, joins those of its weight group.
+template <int PASSES, int TOKEN_LANES>
+inline void add_act_sum(const LaneStep& step, const Word& act, int l, TileSums<PASSES, TOKEN_LANES>& sums,
+                        EndedGroup<TOKEN_LANES>& now) {
+  const std::int64_t scaled = static_cast<std::int64_t>(scaled_sum_of(act)) << shift_of(act);
+  const bool first = step.plane == 0 && step.quad == 0;
+  now.sa[l] = (step.plane == 0 ? scaled : 0) + (first ? 0 : sums.sa[step.pass][l]);
+  sums.sa[step.pass][l] = now.sa[l];
+}
+
+// One word for the tokens of a pass; behind a quad, `now` has the sums of the weight group so far.
+template <int PASSES, int TOKEN_LANES, int ACTS>
+inline void add_word(const Word& word, const LaneStep& step, const Word (&acts)[TOKEN_LANES][ACTS],
+                     TileSums<PASSES, TOKEN_LANES>& sums, EndedGroup<TOKEN_LANES>& now) {
+word_lanes:
+  for (int l = 0; l < TOKEN_LANES; ++l) {
     STB_UNROLL
-    const std::int64_t scaled = mantissa_of(act) * quad_dot(words, act, r);
-    sums[r] +=
-        (scales.d[r] * scaled + scales.m[r] * offset) * (std::int64_t(1) << (shift_of(act) + 4 * plane));
-  }
-}
-
-}  // namespace stb
-
-// On an x86 with AVX2 the emulator has its own add_quad and multiply_tile, with the same results.
-#if !defined(STB_SYNTHESIS) && !defined(STB_PLAIN_TILE) && defined(__AVX2__) && defined(__F16C__)
-#define STB_VECTOR_TILE 1
-#include "../../sim/quad_avx2.hpp"
-#endif
-
-namespace stb {
-
-#ifndef STB_VECTOR_TILE
-inline void add_quad(const Word (&words)[kQuad], const Scales& scales, int plane, const Word& act,
-                     std::int64_t (&sums)[kTileRows]) {
-  STB_INLINE
-  add_quad_plain(words, scales, plane, act, sums);
-}
-#endif
-
-// One quad of the stream for all tokens; acts[t] is token t's group of these columns.
-template <int CHUNK, int TOKEN_LANES>
-void multiply_quad(Port<Word>& weights, const Scales& scales, int plane, const Word* acts, int tokens,
-                   TileSums<CHUNK>& sums) {
-  Word words[kQuad];
-token_passes:
-  for (int first = 0; first < tokens; first += TOKEN_LANES) {
-    STB_PIPELINE(4)
-    if (first == 0) read_n(weights, words, kQuad);
-  token_lanes:
-    for (int l = 0; l < TOKEN_LANES; ++l) {
+    const Word act = acts[l][step.act];
+    std::int32_t dots[kTileRows];
+  word_pairs:
+    for (int r = 0; r < kTileRows; r += 2) {
       STB_UNROLL
-      const int t = first + l;
-      if (t < tokens) add_quad(words, scales, plane, acts[t], sums.rows[t]);
+      const RowPair pair = pair_dot(word, act, step.part, r);
+      dots[r] = pair.first;
+      dots[r + 1] = pair.second;
     }
-    STB_TICK(first == 0 ? 0 : kQuad)
-  }
-}
-
-// The whole tile, word by word; acts[g * tokens + t] is group g of token t.
-template <int CHUNK, int TOKEN_LANES>
-void multiply_tile_words(Port<Word>& weights, const LinearOp& op, const Word* acts, TileSums<CHUNK>& sums) {
-weight_groups:
-  for (int group = 0; group < op.groups; group += op.weight_group) {
-    const Scales scales = unpack_header(weights.read(), op);
-    STB_TICK(1)
-  planes:
-    for (int plane = 0; plane < op.planes; ++plane) {
-    quads:
-      for (int g = group; g < group + op.weight_group; ++g) {
-        multiply_quad<CHUNK, TOKEN_LANES>(weights, scales, plane, acts + g * op.tokens, op.tokens, sums);
-      }
-    }
-  }
-}
-
-template <int CHUNK>
-void clear_sums(TileSums<CHUNK>& sums, int tokens) {
-clear_tokens:
-  for (int t = 0; t < tokens; ++t) {
-  clear_rows:
+  word_rows:
     for (int r = 0; r < kTileRows; ++r) {
       STB_UNROLL
-      sums.rows[t][r] = 0;
+      add_dot(dots[r], step, act, l, r, sums, now);
+    }
+    if (step.part == kQuad - 1) add_act_sum(step, act, l, sums, now);
+  }
+}
+
+// The weight group that ends with this step, and whose sums are those of `now`.
+template <int TOKEN_LANES>
+inline void end_group(const LaneStep& step, const Scales& scales, const EndedGroup<TOKEN_LANES>& now,
+                      EndedGroup<TOKEN_LANES>& ended) {
+  ended.left = kQuad;
+  ended.pass = step.pass;
+  ended.first = step.group == 0;
+  ended.scales = scales;
+end_lanes:
+  for (int l = 0; l < TOKEN_LANES; ++l) {
+    STB_UNROLL
+    ended.sa[l] = now.sa[l];
+  end_rows:
+    for (int r = 0; r < kTileRows; ++r) {
+      STB_UNROLL
+      ended.x[l][r] = now.x[l][r];
     }
   }
 }
 
-}  // namespace stb
+// Four rows of an ended group; the next four take their place.
+template <int PASSES, int TOKEN_LANES>
+inline void scale_rows(EndedGroup<TOKEN_LANES>& ended, TileSums<PASSES, TOKEN_LANES>& sums) {
+  const int at = ended.pass * kQuad + kQuad - ended.left;
+scale_lanes:
+  for (int l = 0; l < TOKEN_LANES; ++l) {
+    STB_UNROLL
+  scale_rows:
+    for (int i = 0; i < kRowsAtOnce; ++i) {
+      STB_UNROLL
+      const std::int64_t of_dots = ended.scales.d[i] * ended.x[l][i];
+      const std::int64_t of_sums = ended.scales.m[i] * ended.sa[l];
+      STB_MULTIPLY(of_dots, dsp)
+      STB_MULTIPLY(of_sums, dsp)
+      sums.rows[at][l][i] = of_dots + of_sums + (ended.first ? 0 : sums.rows[at][l][i]);
+    }
+  next_rows:
+    for (int r = 0; r < kTileRows - kRowsAtOnce; ++r) {
+      STB_UNROLL
+      ended.x[l][r] = ended.x[l][r + kRowsAtOnce];
+    }
+  }
+next_scales:
+  for (int r = 0; r < kTileRows - kRowsAtOnce; ++r) {
+    STB_UNROLL
+    ended.scales.d[r] = ended.scales.d[r + kRowsAtOnce];
+    ended.scales.m[r] = ended.scales.m[r + kRowsAtOnce];
+  }
+  --ended.left;
+}
 
-#ifdef STB_VECTOR_TILE
-#include "../../sim/tile_avx2.hpp"
-#else
-namespace stb {
-
-template <int CHUNK, int TOKEN_LANES>
-void multiply_tile(Port<Word>& weights, const LinearOp& op, const Word* acts, TileSums<CHUNK>& sums) {
-  clear_sums(sums, op.tokens);
-  multiply_tile_words<CHUNK, TOKEN_LANES>(weights, op, acts, sums);
+// Four rows of a result join those before: y = sat(rsr(sum, shift)).
+inline void add_result(Word& result, const std::int64_t (&rows)[kRowsAtOnce], int shift) {
+earlier_rows:
+  for (int r = 0; r < kTileRows - kRowsAtOnce; ++r) {
+    STB_UNROLL
+    set_lane(result, r, lane(result, r + kRowsAtOnce));
+  }
+result_rows:
+  for (int i = 0; i < kRowsAtOnce; ++i) {
+    STB_UNROLL
+    set_lane(result, kTileRows - kRowsAtOnce + i, sat(rsr(rows[i], shift)));
+  }
 }
 
 }  // namespace stb
-#endif

@@ -27,7 +27,7 @@ elements:
   }
   stb::Word word = stb::zero_word();
   stb::set_lane(word, 0, sum);
-  STB_LATENCY(kLatency)
+  stb::sim::clock().latency = kLatency;
   statistic.write(word);
   STB_TICK(1)
 }

@@ -85,6 +85,23 @@ def test_engine_equals_the_formula(build_network: BuildNetwork, sizes: EngineSiz
     check()
 
 
+def test_a_lane_takes_the_cycles_of_the_text_that_synthesis_gets(build_network: BuildNetwork) -> None:
+    """Whole weight groups at a time in the emulator, words, scalings and results one by one in the text."""
+    ops = tuple(
+        Linear(tiles=40, columns=512, group=group, bits=bits, load=True, source=0, destination=0, head=False)
+        for group, bits in ((32, 4), (128, 4), (64, 8))
+    )
+    cycles = {}
+    for variant in (Variant.TIMED, Variant.TIMED_TEXT):
+        network = build_network(engine_source(SIZES[2]), variant)
+        for tokens in (1, 2, 5):
+            run(network, SIZES[2], ops, tokens, False, np.random.default_rng(1))
+            cycles[variant, tokens] = network.cycles()
+    for tokens in (1, 2, 5):
+        fast, text = cycles[Variant.TIMED, tokens], cycles[Variant.TIMED_TEXT, tokens]
+        assert abs(fast - text) <= len(ops), cycles
+
+
 def run(
     network: Network,
     sizes: EngineSizes,
