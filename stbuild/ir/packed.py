@@ -10,8 +10,8 @@ from stbuild.errors import StbuildError
 from stbuild.limits import GROUPS
 
 FP16_MAX = 65504.0
-LEAST_SCALE = 2.0**-20
-"""A largest scale below this has at most 4 bits left in fp16, and many of its tensor's others are 0."""
+LEAST_SCALE = 2.0**-23
+"""Two units of fp16's last place: of a tensor whose largest scale is below, most scales round to 0 or 1."""
 
 Half = NDArray[np.float16]
 Float = NDArray[np.float32]
