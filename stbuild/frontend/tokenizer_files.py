@@ -89,7 +89,7 @@ def _template_of_its_own(folder: Path) -> None:
         return
     try:
         template = json.loads((folder / CONFIG_FILE).read_text(encoding="utf-8")).get("chat_template")
-    except ValueError as error:
+    except (ValueError, AttributeError) as error:
         raise StbuildError("not a tokenizer's configuration", where=str(folder / CONFIG_FILE)) from error
     if isinstance(template, str):
         (folder / TEMPLATE_FILE).write_text(template, encoding="utf-8")
