@@ -12,6 +12,7 @@ from stbuild.console import seconds
 from stbuild.nightly.night import Ended, run_night
 from stbuild.nightly.plan_file import FILE, read_plan
 from stbuild.nightly.reports import JSON, night_as_data
+from stbuild.report.page import write_page
 
 CODES = """exit codes; the first that holds of a night with several:
   3    wrong result: tokens, logits or accuracy
@@ -46,11 +47,13 @@ def execute(options: argparse.Namespace) -> int:
     began = time.monotonic()
     gc.enable()  # A night makes many graphs, which a single build never gives back.
     ended = run_night(plan, workspace, tell=_tell, new=options.new)
+    page = write_page(workspace.root / plan.results, workspace.root)
     if options.json:
         print(json.dumps(night_as_data(ended.night, ended.results), indent=1, ensure_ascii=False))
     else:
         print(_status(ended, time.monotonic() - began))
         print(f"  report: {ended.folder / JSON}")
+        print(f"  page: {page}")
     return ended.exit_code
 
 

@@ -13,7 +13,7 @@ Indices: TypeAlias = NDArray[np.int64]
 _WINDOW = 3
 """Nights that the chart of large shifts adds up."""
 
-_LARGE = 7.25
+_LARGE = 7.35
 """Sum of the scores of three nights that is an alarm, for a long history."""
 
 _LARGE_YOUNG = 30.0
@@ -22,10 +22,10 @@ _LARGE_YOUNG = 30.0
 _SLACK = 0.3
 """What the chart of small shifts takes off each night: half of the 0.6 standard deviations that it is for."""
 
-_SMALL = 17.0
+_SMALL = 16.5
 """Sum at which the chart of small shifts alarms."""
 
-_STEP_T = 4.2
+_STEP_T = 4.1
 """t of the step beside a straight line that an alarm of small shifts needs: a drift is no shift."""
 
 _STEP_LEAD = 9.0
