@@ -50,7 +50,7 @@ class _Kept(Tensor):
     @staticmethod
     def of(name: str) -> "_Kept":
         """In the place of the attribute `name`."""
-        with unset_fake_temporarily():  # type: ignore[no-untyped-call]  # torch is untyped here
+        with unset_fake_temporarily():
             kept = torch.zeros(()).as_subclass(_Kept)
         kept.said = f"the model keeps the tensor {name!r} from one call and reads it in the next"
         return kept
