@@ -183,7 +183,10 @@ def uncollected() -> Iterator[None]:
 @cache
 def _parameters(kind: Any) -> tuple[Parameter, ...]:
     hints = get_type_hints(kind)
-    return tuple(_parameter(kind, each, hints[each.name]) for each in fields(kind))
+    found = tuple(_parameter(kind, each, hints[each.name]) for each in fields(kind))
+    if kind.run is Step.run:
+        raise TypeError(f"{kind.__name__} has no function `run`, which makes its outputs")
+    return found
 
 
 def _parameter(kind: type[Step[Any]], item: Any, hint: Any) -> Parameter:

@@ -1,10 +1,9 @@
-"""Refuses arguments that a lowering does not read, and values of another shape than the operator gives."""
-
-from typing import Any
+"""Refuses arguments that a lowering does not read, and values that have not the operator's result shape."""
 
 import torch
 
 from stbuild.frontend.call import Call
+from stbuild.frontend.untyped import FxTarget, FxValue
 from stbuild.frontend.values import (
     Cached,
     Centered,
@@ -28,7 +27,7 @@ NEUTRAL = frozenset({
 """Arguments that change no value, or only the shape, which `check_shape` compares."""
 _HELD = {"train": False, "accumulate": False}
 """What an argument must be, whatever its default."""
-READ: dict[Any, frozenset[str]] = {
+READ: dict[FxTarget, frozenset[str]] = {
     _aten.linear.default: frozenset({"bias"}),
     _aten.layer_norm.default: frozenset({"weight", "bias", "eps"}),
     _aten.rms_norm.default: frozenset({"weight", "eps"}),
@@ -81,8 +80,8 @@ def check_keywords(call: Call, *read: str) -> None:
             raise call.error(f"the argument {declared.name}={given} has no lowering here")
 
 
-def check_shape(call: Call, value: Any) -> None:
-    """Refuse a value that is not laid out in the shape that the operator gives."""
+def check_shape(call: Call, value: FxValue) -> None:
+    """Refuse a value whose layout is not the operator's result shape."""
     made = shape_of(value)
     if made is not None and made != call.shape:
         raise call.error(
@@ -90,11 +89,11 @@ def check_shape(call: Call, value: Any) -> None:
         )
 
 
-def _default(declared: Any) -> Any:
+def _default(declared: FxValue) -> FxValue:
     return declared.default_value if declared.has_default_value() else None
 
 
-def shape_of(value: Any) -> tuple[int, ...] | None:
+def shape_of(value: object) -> tuple[int, ...] | None:
     """The shape of the tensor that a value stands for, if it is known."""
     match value:
         case Vec() | Cached() | Statistic():

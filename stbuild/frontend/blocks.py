@@ -62,7 +62,7 @@ def graph_of(
 
 
 def _plainest(op: Op, context: int, widths: Mapping[str, int]) -> Op:
-    """`op` without numbers by run that say nothing: windows over all, the only row of a table."""
+    """`op` without redundant numbers per run: windows of the whole context, the only row of a table."""
     match op:
         case Attention(windows=windows) if all(w >= context for w in windows):
             return replace(op, windows=())
@@ -103,7 +103,7 @@ def _spans(ops: tuple[Op, ...]) -> list[_Span]:
 
 
 def _head_start(ops: tuple[Op, ...], first: int) -> int:
-    """The last Linear, or what stands right before it and only feeds the head."""
+    """The index of the last Linear, or of the first op right before it that only feeds the head."""
     cut = max((i for i, op in enumerate(ops) if isinstance(op, Linear)), default=first)
     while cut - 1 >= first and isinstance(ops[cut - 1], _BEFORE_LOGITS):
         cut -= 1
@@ -111,7 +111,7 @@ def _head_start(ops: tuple[Op, ...], first: int) -> int:
 
 
 def _blocks(ops: tuple[Op, ...], spans: list[_Span], logits: str) -> tuple[Block, ...]:
-    """Blocks from the last to the first: what a block reads, the one before must hand on."""
+    """All blocks, made from the last to the first: each must output what the next one reads."""
     made: list[Block] = []
     wanted: tuple[str, ...] = (logits,)
     for i in reversed(range(len(spans))):
@@ -146,7 +146,7 @@ def _plain(ops: tuple[Op, ...], name: str, reads: tuple[str, ...], wanted: tuple
 
 
 def _layers(ops: tuple[Op, ...], name: str, repeat: Repeat) -> Block:
-    """The runs as one block, wired as the second run is: all it reads comes from the first."""
+    """The runs as one block with the operands of the second run, all of whose inputs come from the first."""
     run = [ops[repeat.start + r * repeat.period :][: repeat.period] for r in range(repeat.count)]
     first = {ops[s.first].name: s for s in repeat.slots}
     namer = Namer(tuple(_slot_input(ops, repeat, s) for s in repeat.slots))

@@ -1,7 +1,6 @@
 """The flat list of ops of one token, and the ways a value becomes an op."""
 
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 import numpy as np
 
@@ -11,6 +10,7 @@ from stbuild.frontend.function_ops import function_vec
 from stbuild.frontend.parameters import is_per_element
 from stbuild.frontend.rows import with_rows
 from stbuild.frontend.source_location import SourceLocation
+from stbuild.frontend.untyped import FxValue
 from stbuild.frontend.values import (
     WORDS,
     Centered,
@@ -39,7 +39,7 @@ MAX_PIECES = 256
 
 
 class NoLowering(StbuildError):
-    """An operator that the table does not have; its decomposition may have."""
+    """An operator that is not in the table of lowerings; the operators of its decomposition may be."""
 
 
 @dataclass(kw_only=True)
@@ -50,8 +50,8 @@ class Builder:
     ops: list[Op] = field(default_factory=list)
     place: SourceLocation = field(default_factory=SourceLocation)
     derivations: Derivations = field(default_factory=Derivations)
-    _origins: dict[int, tuple[Any, SourceLocation]] = field(default_factory=dict)
-    _made: dict[int, tuple[Any, Vec]] = field(default_factory=dict)
+    _origins: dict[int, tuple[object, SourceLocation]] = field(default_factory=dict)
+    _made: dict[int, tuple[object, Vec]] = field(default_factory=dict)
     _known: dict[tuple[object, ...], str] = field(default_factory=dict)
     _ordered: dict[tuple[str, bytes], Vec] = field(default_factory=dict)
 
@@ -59,8 +59,10 @@ class Builder:
         """A refusal that names the operator, the module and the model's source line."""
         return self.place.error(why, hint)
 
-    def emit(self, kind: type[Op], width: int, shape: tuple[int, ...] | None = None, **fields: Any) -> Vec:
-        """Append an op, unless its module has made it already; its value of `shape`, token after token."""
+    def emit(
+        self, kind: type[Op], width: int, shape: tuple[int, ...] | None = None, **fields: FxValue
+    ) -> Vec:
+        """The value, of `shape`, of an op, which is appended unless its module has an equal one."""
         key = (kind, self.place.module, width, tuple(sorted(fields.items())))
         if key not in self._known:
             self._known[key] = f"%{len(self.ops)}"
@@ -76,12 +78,12 @@ class Builder:
         """The value `name` as a tensor of `shape`, token after token."""
         return Vec(source=name, width=width, index=np.arange(self.tokens * width).reshape(shape))
 
-    def like(self, vec: Vec, kind: type[Op], **fields: Any) -> Vec:
+    def like(self, vec: Vec, kind: type[Op], **fields: FxValue) -> Vec:
         """Append an elementwise op: its value is laid out as `vec`."""
         made = self.emit(kind, vec.width, **fields)
         return replace(vec, source=made.source)
 
-    def vec(self, value: Value | Any) -> Vec:
+    def vec(self, value: Value | FxValue) -> Vec:
         """`value` as the output of an op."""
         if isinstance(value, Vec):
             return value
@@ -92,11 +94,11 @@ class Builder:
             self.place = here
         return self._made[id(value)][1]
 
-    def note_origin(self, value: Any) -> None:
-        """Remember that `value`, should it become an op, comes from the place at hand."""
+    def note_origin(self, value: object) -> None:
+        """Record the current source location as that of the op that `value` may become."""
         self._origins.setdefault(id(value), (value, self.place))
 
-    def _materialise(self, value: Value | Any) -> Vec:
+    def _materialise(self, value: Value | FxValue) -> Vec:
         match value:
             case Expr(base=Vec()):
                 return function_vec(self, value)
@@ -117,15 +119,15 @@ class Builder:
                 raise self.error("a vector minus its mean is lowered only as part of a layer norm")
         raise self.error(f"a {describe(value)} cannot be used here as a vector of the token")
 
-    def whole(self, value: Value | Any) -> Vec:
-        """`value` as an op's output all of whose elements are used, each once."""
+    def whole(self, value: Value | FxValue) -> Vec:
+        """`value` as the output of an op, each of whose elements is used exactly once."""
         vec = self.vec(value)
         return vec if vec.index.size == self.tokens * vec.width else self.ordered(vec)
 
-    def ordered(self, value: Value | Any) -> Vec:
+    def ordered(self, value: Value | FxValue) -> Vec:
         """`value` as an op's output with the elements in the order in which the tensor first has them.
 
-        Elements that broadcasting repeats, whole heads for example, are there once.
+        Elements that broadcasting repeats, such as whole heads, occur once.
         """
         vec = self.vec(value)
         own = vec.index.reshape(-1)
@@ -215,7 +217,7 @@ class Builder:
         return self._gather([(vecs[int(w[0])], i) for w, i in pieces])
 
     def _gather(self, pieces: list[tuple[Vec, Index]]) -> Vec:
-        """Elements `index` of vectors, one piece behind the other."""
+        """Elements `index` of vectors, concatenated."""
         runs = [(v, run) for v, i in pieces for run in np.split(i, np.flatnonzero(np.diff(i) != 1) + 1)]
         odd = [r for _, r in runs if r[0] % 16 or r.size % 16]
         if odd or len(runs) > MAX_PIECES:
@@ -244,7 +246,7 @@ def param(weight: Weight, shape: tuple[int, ...]) -> Param:
     )
 
 
-def describe(value: Any) -> str:
+def describe(value: object) -> str:
     """What a value is, for a message."""
     match value:
         case Weight():

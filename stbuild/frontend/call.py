@@ -1,7 +1,6 @@
 """What a lowering is given: one operator's call, and the state of the whole model's lowering."""
 
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 
@@ -11,6 +10,7 @@ from stbuild.frontend.builder import Builder, describe
 from stbuild.frontend.masks import MaskForm, form_of
 from stbuild.frontend.source_location import SourceLocation
 from stbuild.frontend.static import Statics
+from stbuild.frontend.untyped import FxTarget, FxValue
 from stbuild.frontend.values import Cached, CacheMemory, Index, Scores, Static, Tokens, Value, Vec, Weight
 
 TableRows = dict[str, tuple["TableRow", ...]]
@@ -45,9 +45,9 @@ class Lowering:
     names: dict[str, str]
     tables: dict[int, list[TableRow]] = field(default_factory=dict)
     masks: list[UsedMask] = field(default_factory=list)
-    cached_views: dict[Any, Index] = field(default_factory=dict)
+    cached_views: dict[object, Index] = field(default_factory=dict)
 
-    def tensor(self, value: Any) -> Vec:
+    def tensor(self, value: FxValue) -> Vec:
         """`value` as a vector of the token, or an error that says what it is instead."""
         if isinstance(value, Value) and not isinstance(
             value, Weight | Cached | Scores | CacheMemory | Tokens | Static
@@ -71,7 +71,7 @@ class Lowering:
         return f"rotary_{number}" if number else "rotary"
 
     def mask_form(self, mask: Static) -> MaskForm:
-        """The form of an attention mask, which must prove right at every position."""
+        """The form of an attention mask by its last row; `positions.tabulate` checks the other positions."""
         for known in self.masks:
             if known.mask.key == mask.key:
                 return known.form
@@ -80,8 +80,8 @@ class Lowering:
         self.masks.append(UsedMask(mask=mask, form=form, place=place))
         return form
 
-    def number(self, value: Any) -> Any:
-        """A float for a constant tensor all of whose elements are equal; anything else as it is."""
+    def number(self, value: FxValue) -> FxValue:
+        """A float for a constant tensor of equal elements; any other value unchanged."""
         if not isinstance(value, Static) or value.on_position:
             return value
         tensor = static.constant(value)
@@ -96,9 +96,9 @@ class Call:
     """One operator of the graph with its arguments as values, and the shape of its result."""
 
     low: Lowering
-    target: Any
-    args: tuple[Any, ...]
-    kwargs: dict[str, Any]
+    target: FxTarget
+    args: tuple[FxValue, ...]
+    kwargs: dict[str, FxValue]
     shape: tuple[int, ...]
 
     @property
@@ -106,7 +106,7 @@ class Call:
         """The flat list of ops."""
         return self.low.builder
 
-    def argument(self, at: int, name: str, default: Any = None) -> Any:
+    def argument(self, at: int, name: str, default: FxValue = None) -> FxValue:
         """The argument at a place or with a name."""
         return self.args[at] if at < len(self.args) else self.kwargs.get(name, default)
 

@@ -1,4 +1,4 @@
-"""Opens whatever weights a path names, checked against the model that they are for."""
+"""Opens the weights at a path and checks that they fit the model."""
 
 import json
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""The check that a model was made for as many positions as the KV cache is to have."""
+"""Checks that a model supports as many positions as the KV cache has."""
 
 from torch import nn
 from transformers import PreTrainedModel

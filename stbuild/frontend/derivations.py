@@ -1,4 +1,4 @@
-"""The tensors that a model computes from its parameters alone, as they are found."""
+"""Collects the tensors that a model computes from its parameters alone."""
 
 from dataclasses import dataclass, field, replace
 
@@ -17,7 +17,7 @@ class Derivations:
     shapes: dict[str, tuple[int, ...]] = field(default_factory=dict)
 
     def add(self, derived: Derived, shape: tuple[int, ...]) -> str:
-        """The name under which `derived`, whose own name is a wish, is known."""
+        """Add `derived` and return its unique name, which starts with its own name."""
         for known in self.made.values():
             if replace(known, name=derived.name) == derived:
                 return known.name

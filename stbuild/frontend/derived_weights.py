@@ -2,13 +2,13 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from stbuild.frontend.formula import value_of
+from stbuild.frontend.untyped import AnyArray
 from stbuild.frontend.weights import Checkpoint, MatrixUse, Uses, finite, rounded
 from stbuild.ir.derived import Derived, Rows
 from stbuild.ir.packed import PackedMatrix
@@ -78,7 +78,7 @@ class DerivedWeights(Checkpoint):
         return shape if made.rows is None else (made.rows.total, *shape[1:])
 
     def form(self, name: str) -> tuple[int, int]:
-        """Bits and group of the source, or those that the graph wants of what is computed."""
+        """Bits and group of the source, or those that the graph wants for a computed matrix."""
         made = self.derived.get(name)
         if made is None:
             return self.inner.form(name)
@@ -87,7 +87,7 @@ class DerivedWeights(Checkpoint):
         return self.form(made.sources[0])
 
     def matrix(self, name: str) -> PackedMatrix:
-        """Rows of the source's matrix as it is packed, so that they are rounded alike; or rounded floats."""
+        """Rows of the packed source matrix, which keep its rounding; a computed matrix is rounded here."""
         made = self.derived.get(name)
         if made is None:
             return self.inner.matrix(name)
@@ -123,6 +123,6 @@ class DerivedWeights(Checkpoint):
         return self.inner.array(name) if name == made.name else self.array(name)
 
 
-def _rows(values: NDArray[Any], rows: Rows) -> NDArray[Any]:
+def _rows(values: AnyArray, rows: Rows) -> AnyArray:
     kept = values[rows.start : rows.start + rows.count]
     return np.concatenate([np.repeat(kept, rows.repeat, axis=0)] * rows.tile)

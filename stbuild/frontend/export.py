@@ -1,4 +1,4 @@
-"""Exports a module in the process that has it, and compares it with what was exported."""
+"""Exports a module in the process that holds it, and compares the programs with it."""
 
 import threading
 
@@ -33,7 +33,7 @@ def export_model(module: nn.Module, context: int | None = None) -> ExportedModel
 
 
 def unwrapped(module: object) -> nn.Module:
-    """The module itself, of one that torch.compile wrapped."""
+    """The module itself if torch.compile wrapped it."""
     inner = getattr(module, "_orig_mod", module)
     if isinstance(inner, nn.Module):
         return inner

@@ -1,7 +1,7 @@
-"""Compares exported programs with the module that they were made of, while that is there.
+"""Compares exported programs with the module that they were exported from.
 
-A program shows what the module does with one token and with a few. That it does the same with more, and at
-the end of the context, is tried here with numbers that stand for its parameters.
+A program holds what the module does with one token or with a few. Here both run, on random parameters, with
+more tokens and at the end of the context.
 """
 
 from collections import Counter
@@ -34,7 +34,7 @@ _SPARE = 1_000_003
 
 
 def check_export(module: nn.Module, exported: ExportedModel) -> None:
-    """Raise StbuildError unless `module`, fit to be traced, computes what its programs compute."""
+    """Raise StbuildError unless `module`, prepared for export, computes what its programs compute."""
     context, numbers = exported.decode.context, Numbers.of(module)
     large = sum(p.numel() for p in module.parameters()) > LARGE
     long, short = (min(tokens, context) for tokens in (LONG_OF_LARGE if large else LONG, LAST_TOKENS))
@@ -50,7 +50,7 @@ def check_export(module: nn.Module, exported: ExportedModel) -> None:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Numbers:
-    """Random numbers in the place of parameters: each begins at a place of its own in one long vector."""
+    """Random values for parameters: each starts at its own offset in one long vector."""
 
     numbers: Tensor
 
@@ -76,7 +76,7 @@ class Numbers:
 
 
 def _memory(exported: ExportedModel) -> Memory:
-    """Keys and values of tokens that nobody has seen."""
+    """Random keys and values for the positions before the first token."""
     generator = torch.Generator().manual_seed(1)
     return [torch.randn(each.shape, generator=generator) for each in empty_memory(exported.decode)]
 

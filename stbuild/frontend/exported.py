@@ -1,7 +1,7 @@
 """A model that was exported in the process that made it: a folder with two programs of torch.export.
 
-`decode.pt2` takes one token, `prefill.pt2` several; `about.json` has what programs do not know. The
-programs hold buffers, but no weights: equal modules give equal bytes, whatever they have learnt.
+`decode.pt2` takes one token, `prefill.pt2` several; `about.json` has what programs do not hold. The
+programs hold buffers but no weights: modules that differ only in weights give equal bytes.
 """
 
 import json
@@ -70,7 +70,7 @@ def read_exported(folder: Path) -> ExportedModel:
 def _program(path: Path) -> ExportedProgram:
     try:
         return torch.export.load(path)
-    except Exception as error:  # torch raises what it likes of a damaged archive
+    except Exception as error:  # a damaged archive may raise any exception
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         hint = "export the model again, with the PyTorch that is installed now"
         raise StbuildError(f"not an exported program: {reason}", where=str(path), hint=hint) from error

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Self
 
 import torch
 from torch import Tensor
@@ -13,6 +13,7 @@ from stbuild.frontend.model_code import model_code
 from stbuild.frontend.module_run import repeated
 from stbuild.frontend.parameter_fetching import ParameterFetching, Parameters, Seen
 from stbuild.frontend.trace import TracedModel
+from stbuild.frontend.untyped import FxValue
 
 _COPY = torch.ops.aten.index_copy.default
 """The operator by which `TracedLayer` puts new keys and values into the cache."""
@@ -47,12 +48,12 @@ class ExportedRun:
 
 
 def empty_memory(traced: TracedModel) -> Memory:
-    """A cache in which no token has been yet."""
+    """An empty KV cache."""
     return [torch.zeros(node.meta["val"].shape) for node in _user_inputs(traced)[2:]]
 
 
 def vocabulary(traced: TracedModel) -> int:
-    """How many logits a token has."""
+    """The number of logits of a token."""
     outputs = traced.program.graph_signature.user_outputs
     node = next(node for node in traced.program.graph.nodes if node.name == outputs[0])
     return int(node.meta["val"].shape[-1])
@@ -122,7 +123,7 @@ class _Interpreter(torch.fx.Interpreter):
         super().__init__(traced.program.graph_module)
         self.memory, self.place = set(_user_inputs(traced)[2:]), place
 
-    def run_node(self, n: torch.fx.Node) -> Any:
+    def run_node(self, n: torch.fx.Node) -> FxValue:
         """The result of an operator."""
         if self.place is not None and n.target is _COPY and n.args[0] in self.memory:
             _, _, _, new = self.fetch_args_kwargs_from_env(n)[0]

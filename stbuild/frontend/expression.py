@@ -2,11 +2,11 @@
 
 import math
 from dataclasses import dataclass, replace
-from typing import Any
 
 import torch
 from torch import Tensor
 
+from stbuild.frontend.untyped import FxTarget, FxValue
 from stbuild.frontend.values import BASE, Expr, Function
 
 GRID = torch.linspace(-16.0, 16.0, 257, dtype=torch.float64)
@@ -30,7 +30,7 @@ class Line:
     offset: float
 
 
-def evaluate(expr: Any, x: Tensor) -> Tensor:
+def evaluate(expr: FxValue, x: Tensor) -> Tensor:
     """The expression at the float64 points `x`; numbers stand for themselves."""
     if expr is BASE:
         return x
@@ -51,7 +51,7 @@ def finite(expr: Expr) -> bool:
 
 
 def line(expr: Expr) -> Line | None:
-    """The straight line that the expression is, if it is one."""
+    """The line that the expression is, or None."""
     x = torch.cat([GRID, BETWEEN, _FAR])
     y = evaluate(expr, x).expand(x.shape)
     if not bool(torch.isfinite(y).all()):
@@ -72,7 +72,7 @@ def is_square(expr: Expr) -> bool:
 
 
 def tabulates(expr: Expr) -> bool:
-    """True if 256 segments and their continuation stand for the expression everywhere."""
+    """True if 256 segments, the outer two extended, approximate the expression everywhere."""
     if not finite(expr) or not _on_grid(expr):
         return False
     y = evaluate(expr, GRID)
@@ -106,12 +106,12 @@ def name_of(expr: Expr) -> str:
     return target_name(expr.target)
 
 
-def target_name(target: Any) -> str:
+def target_name(target: FxTarget) -> str:
     """`silu` for `aten.silu.default`."""
     return str(getattr(target, "__name__", target)).split(".")[0].strip("_")
 
 
-def _on_grid(expr: Any) -> bool:
+def _on_grid(expr: FxValue) -> bool:
     """False if a clamp has a corner between the points of the grid, which would round it off."""
     if not isinstance(expr, Expr):
         return True
@@ -125,7 +125,7 @@ def _on_grid(expr: Any) -> bool:
     return all(map(_on_grid, expr.args))
 
 
-def as_declared(target: Any, args: list[Any]) -> list[Any]:
+def as_declared(target: FxTarget, args: list[FxValue]) -> list[FxValue]:
     """`args` with numbers as tensors where the operator takes nothing else."""
     schema = getattr(target, "_schema", None)
     kinds = [str(a.type) for a in schema.arguments] if schema else []

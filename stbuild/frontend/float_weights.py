@@ -5,7 +5,6 @@ from abc import abstractmethod
 from collections.abc import Mapping, Set
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -13,6 +12,7 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 
 from stbuild.errors import StbuildError
+from stbuild.frontend.untyped import SafetensorsFile
 from stbuild.frontend.weights import Checkpoint, Uses, finite, rounded
 from stbuild.ir.packed import PackedMatrix
 
@@ -155,7 +155,7 @@ def _shapes(file: Path, used: Set[str]) -> dict[str, tuple[int, ...]]:
     return shapes
 
 
-def _opened(file: Path) -> Any:
+def _opened(file: Path) -> SafetensorsFile:
     if not file.exists():
         raise StbuildError("there is no such file, though the index names it", where=str(file))
     try:

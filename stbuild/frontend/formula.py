@@ -1,21 +1,21 @@
-"""Functions as text: nested calls of ATen operators on `x`, or on parameters by their quoted names."""
+"""Writes functions as text: nested calls of ATen operators on `x`, or on parameters by their quoted names."""
 
 import ast
 import math
 from collections.abc import Mapping
 from functools import partial
-from typing import Any
 
 import torch
 
 from stbuild.errors import StbuildError
 from stbuild.frontend.expression import as_declared
+from stbuild.frontend.untyped import FxTarget, FxValue
 from stbuild.frontend.values import BASE, Expr
 
 _NAMED = {"inf": math.inf, "nan": math.nan}
 
 
-def text_of(function: Any) -> str:
+def text_of(function: FxValue) -> str:
     """Such as `aten.mul.Tensor(x, 2.0)`; `stbuild.reference.formula` evaluates it."""
     if function is BASE:
         return "x"
@@ -32,7 +32,7 @@ def text_of(function: Any) -> str:
     raise StbuildError(f"a function of a {type(function).__name__} cannot be written down")
 
 
-def call_text(target: Any, arguments: Any, kwargs: Mapping[str, Any]) -> str:
+def call_text(target: FxTarget, arguments: FxValue, kwargs: Mapping[str, FxValue]) -> str:
     """A call of `target` on `arguments`, which are text, and on numbers by keyword."""
     named = (f"{name}={text_of(value)}" for name, value in sorted(kwargs.items()) if value is not None)
     return f"{target}({', '.join((*arguments, *named))})"
@@ -44,7 +44,7 @@ def value_of(formula: str, tensors: Mapping[str, torch.Tensor]) -> torch.Tensor:
     return result
 
 
-def _value(tensors: Mapping[str, torch.Tensor], node: ast.expr) -> Any:
+def _value(tensors: Mapping[str, torch.Tensor], node: ast.expr) -> FxValue:
     value = partial(_value, tensors)
     match node:
         case ast.Constant(value=str(text)):

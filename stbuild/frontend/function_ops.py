@@ -1,12 +1,13 @@
 """From a function of one value to ops: a straight line, a table, or its operators one by one."""
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
 
 from stbuild.frontend import expression
 from stbuild.frontend.formula import text_of
+from stbuild.frontend.untyped import FxValue
 from stbuild.frontend.values import BASE, Expr, Vec
 from stbuild.ops.add import Add
 from stbuild.ops.affine import Affine
@@ -78,7 +79,7 @@ def _by_parts(builder: "Builder", base: Vec, expr: Expr) -> Vec:
     return _map(builder, parts[0], single)
 
 
-def _part(builder: "Builder", base: Vec, argument: Any, expr: Expr) -> Vec:
+def _part(builder: "Builder", base: Vec, argument: FxValue, expr: Expr) -> Vec:
     return base if argument is BASE else builder.vec(replace(argument, base=base))
 
 

@@ -1,4 +1,4 @@
-"""Values that meet several elements of a vector each: scalars, numbers by head, and others that broadcast.
+"""Broadcasting: a scalar, a number per head or another small value combined with a whole vector.
 
 Ops work element by element, so a smaller value is made as wide as the vector: a parameter by repeating its
 elements, a computed value by repeating the rows of the matrix that it comes from.
@@ -12,7 +12,7 @@ import numpy as np
 from stbuild.frontend.builder import param
 from stbuild.frontend.call import Call
 from stbuild.frontend.derivations import rows_of
-from stbuild.frontend.parameters import is_per_element, met_by
+from stbuild.frontend.parameters import broadcast_elements, is_per_element
 from stbuild.frontend.rows import with_rows
 from stbuild.frontend.values import Vec, Weight
 from stbuild.ir.param import Param
@@ -21,27 +21,27 @@ _HINT = "numbers by token or by head come from a linear layer of their own, or f
 
 
 def parameter_of(call: Call, weight: Weight, x: Vec) -> Param | None:
-    """`weight` as a parameter with an element for each of the whole `x`; None where they do not broadcast."""
+    """`weight` broadcast to a parameter with one element for each of `x`; None if it cannot be."""
     if is_per_element(weight, x.index, x.width):
         return param(weight, (x.width,))
     transposed = weight.transposed and sum(n != 1 for n in weight.shape) > 1
-    met = None if transposed else met_by(weight, x.index, x.width)
+    met = None if transposed else broadcast_elements(weight, x.index, x.width)
     rows = None if met is None else rows_of(met)
     if rows is None:
         return None
     return call.builder.derivations.rows(param(weight, (math.prod(weight.shape),)), rows)
 
 
-def side_by_side(call: Call, a: Vec, b: Vec) -> tuple[Vec, Vec] | None:
-    """The two with equal places if one broadcasts over the other; None if they have as many elements."""
+def broadcast_together(call: Call, a: Vec, b: Vec) -> tuple[Vec, Vec] | None:
+    """Both as wide as the wider one; None if neither or both have fewer elements than the result."""
     size = math.prod(call.shape)
     few = [_distinct(v) < size for v in (a, b)]
     if few == [False, True]:
         a = call.builder.whole(a)
-        return a, _spread(call, b, a)
+        return a, _repeated_over(call, b, a)
     if few == [True, False]:
         b = call.builder.whole(b)
-        return _spread(call, a, b), b
+        return _repeated_over(call, a, b), b
     return None
 
 
@@ -49,8 +49,8 @@ def _distinct(vec: Vec) -> int:
     return int(np.unique(vec.index).size)
 
 
-def _spread(call: Call, vec: Vec, over: Vec) -> Vec:
-    """`vec` with as many elements as `over`, each where that of `over` is which it meets."""
+def _repeated_over(call: Call, vec: Vec, over: Vec) -> Vec:
+    """`vec` with its elements repeated, so that element i is the one combined with element i of `over`."""
     own, others = (np.broadcast_to(v.index, call.shape).reshape(-1) for v in (vec, over))
     met = np.full(over.width, -1)
     met[others % over.width] = own % vec.width

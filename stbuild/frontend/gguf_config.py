@@ -4,9 +4,9 @@ import json
 import logging
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from transformers import PreTrainedConfig
 from transformers.modeling_gguf_pytorch_utils import GGUF_SUPPORTED_ARCHITECTURES, load_gguf_checkpoint
 from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
@@ -14,6 +14,7 @@ from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_N
 from stbuild.errors import StbuildError, did_you_mean
 from stbuild.frontend.gguf_file import GgufFile
 from stbuild.frontend.hub_config import ModelSource, config_of, positions, refuse_experts
+from stbuild.frontend.untyped import GgufValue
 
 _FOLDER = "give the model's Hugging Face folder, or write model.py by hand"
 _LLAMA3 = {"low_freq_factor": 1.0, "high_freq_factor": 4.0, "original_max_position_embeddings": 8192}
@@ -63,7 +64,7 @@ def _check(file: GgufFile) -> None:
         raise StbuildError(message, where=where, hint=hint)
 
 
-def _parameters(file: GgufFile) -> dict[str, Any]:
+def _parameters(file: GgufFile) -> dict[str, GgufValue]:
     """The arguments of the configuration's class; architecture and sizes come from the metadata alone."""
     logging.getLogger("transformers").setLevel(logging.ERROR)
     try:
@@ -96,7 +97,7 @@ def _check_rotary(file: GgufFile, config: PreTrainedConfig) -> None:
     config.rope_parameters = found
 
 
-def llama3_scaling(factors: np.ndarray[Any, Any], config: PreTrainedConfig) -> dict[str, Any] | None:
+def llama3_scaling(factors: NDArray[np.float64], config: PreTrainedConfig) -> dict[str, GgufValue] | None:
     """The `rope_parameters` of a Llama 3 that divide the frequencies of `config` by `factors`, if any."""
     from transformers.modeling_rope_utils import ROPE_INIT_FUNCTIONS
 
@@ -113,7 +114,7 @@ def llama3_scaling(factors: np.ndarray[Any, Any], config: PreTrainedConfig) -> d
     return scaled if same else None
 
 
-def _shortest(value: Any) -> Any:
+def _shortest(value: GgufValue) -> GgufValue:
     """Floats as they were before a GGUF file kept them in 32 bits: 1e-05 for 9.999999747378752e-06."""
     if isinstance(value, Mapping):
         return {key: _shortest(each) for key, each in value.items()}

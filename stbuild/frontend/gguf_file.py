@@ -4,13 +4,12 @@ import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from stbuild.errors import StbuildError
 from stbuild.frontend.gguf_reader import GgufReader
+from stbuild.frontend.untyped import AnyArray, GgufValue
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,7 +18,7 @@ class GgufTensor:
 
     shape: tuple[int, ...]
     format: str
-    data: NDArray[Any]
+    data: AnyArray
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,7 +26,7 @@ class GgufFile:
     """An open GGUF file; the tensors are memory-mapped."""
 
     path: Path
-    fields: Mapping[str, Any]
+    fields: Mapping[str, GgufValue]
     tensors: Mapping[str, GgufTensor]
 
     @staticmethod
@@ -48,7 +47,7 @@ class GgufFile:
         tensors = {t.name: _tensor(t) for t in reader.tensors}
         return GgufFile(path=path, fields=reader.fields, tensors=tensors)
 
-    def value(self, key: str, default: Any = None) -> Any:
+    def value(self, key: str, default: GgufValue = None) -> GgufValue:
         """A metadata value by its full key, such as `general.architecture`."""
         field = self.fields.get(key)
         try:
@@ -61,7 +60,7 @@ class GgufFile:
         """For example `llama`."""
         return str(self.value("general.architecture", "unknown"))
 
-    def model_value(self, key: str, default: Any = None) -> Any:
+    def model_value(self, key: str, default: GgufValue = None) -> GgufValue:
         """A metadata value of the architecture, such as `block_count`."""
         return self.value(f"{self.architecture}.{key}", default)
 
@@ -77,6 +76,6 @@ class GgufFile:
         return found
 
 
-def _tensor(tensor: Any) -> GgufTensor:
+def _tensor(tensor: GgufValue) -> GgufTensor:
     shape = tuple(int(n) for n in reversed(tensor.shape.tolist()))
     return GgufTensor(shape=shape, format=str(tensor.tensor_type.name), data=np.asarray(tensor.data))

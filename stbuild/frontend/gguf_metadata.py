@@ -1,14 +1,14 @@
 """Compares what a GGUF file says of its model with the graph that its tensors are for."""
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from stbuild.errors import StbuildError
 from stbuild.frontend.gguf_file import GgufFile
 from stbuild.frontend.tables import Table
 from stbuild.ir.graph import Graph
+from stbuild.ir.op import Op
 from stbuild.ops.attention import Attention
 from stbuild.ops.embed import Embed
 from stbuild.ops.norm import Norm
@@ -76,7 +76,7 @@ def _facts(graph: Graph) -> Iterator[Fact]:
         yield _fact(key, "as a norm's eps", norms, [n.eps for n in norms])
 
 
-def _fact(key: str, what: str, ops: list[Any], values: list[Any]) -> Fact:
+def _fact(key: str, what: str, ops: Sequence[Op], values: Sequence[float]) -> Fact:
     origin = ops[0].origin if ops else ""
     return Fact(key=key, values=frozenset(map(float, values)), what=what, origin=origin)
 

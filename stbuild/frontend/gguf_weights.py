@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import gguf
 import numpy as np
@@ -10,6 +9,7 @@ from numpy.typing import NDArray
 
 from stbuild.errors import StbuildError
 from stbuild.frontend.gguf_file import GgufFile, GgufTensor
+from stbuild.frontend.untyped import AnyArray
 from stbuild.frontend.weights import Checkpoint, Uses, finite, rounded
 from stbuild.ir.packed import PackedMatrix
 
@@ -143,7 +143,7 @@ class GgufWeights(Checkpoint):
             )
         return heads
 
-    def _in_order(self, name: str, data: NDArray[Any]) -> NDArray[Any]:
+    def _in_order(self, name: str, data: AnyArray) -> AnyArray:
         """Undo the interleaving of rows."""
         heads = self._heads(name)
         if not heads:
@@ -182,7 +182,7 @@ def _check_format(tensor: GgufTensor, name: str, file: GgufFile) -> None:
         ) from None
 
 
-def _dequantised(tensor: GgufTensor, data: NDArray[Any]) -> NDArray[np.float32]:
+def _dequantised(tensor: GgufTensor, data: AnyArray) -> NDArray[np.float32]:
     """Some rows of a tensor in float32."""
     if tensor.format in ("F64", "F32", "F16"):
         return data.astype(np.float32)
@@ -204,25 +204,25 @@ def _nibbles(blocks: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return q.reshape(q.shape[0], -1)
 
 
-def _read_q4_1(tensor: GgufTensor) -> tuple[NDArray[Any], ...]:
+def _read_q4_1(tensor: GgufTensor) -> tuple[AnyArray, ...]:
     blocks = _blocks(tensor, 20)
     return _half(blocks, 0), _half(blocks, 2), _nibbles(blocks[:, :, 4:])
 
 
-def _read_q4_0(tensor: GgufTensor) -> tuple[NDArray[Any], ...]:
+def _read_q4_0(tensor: GgufTensor) -> tuple[AnyArray, ...]:
     blocks = _blocks(tensor, 18)
     d = _half(blocks, 0)
     return d, (d * np.float16(-8)).astype(np.float16), _nibbles(blocks[:, :, 2:])
 
 
-def _read_q8_0(tensor: GgufTensor) -> tuple[NDArray[Any], ...]:
+def _read_q8_0(tensor: GgufTensor) -> tuple[AnyArray, ...]:
     blocks = _blocks(tensor, 34)
     d = _half(blocks, 0)
     q = np.ascontiguousarray(blocks[:, :, 2:]).view(np.int8)
     return d, np.zeros_like(d), q.reshape(q.shape[0], -1)
 
 
-_READERS: dict[str, Callable[[GgufTensor], tuple[NDArray[Any], ...]]] = {
+_READERS: dict[str, Callable[[GgufTensor], tuple[AnyArray, ...]]] = {
     "Q4_0": _read_q4_0,
     "Q4_1": _read_q4_1,
     "Q8_0": _read_q8_0,

@@ -1,11 +1,10 @@
-"""What a Hugging Face folder says of its model, refused where no accelerator can be made of it."""
+"""Reads the configuration of a Hugging Face folder; refuses models that cannot be compiled."""
 
 import json
 import logging
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import transformers
 from transformers import AutoConfig, PreTrainedConfig
@@ -51,19 +50,19 @@ def read_folder(path: Path) -> ModelSource:
     return ModelSource(
         path=path,
         config=json.dumps(kept, indent=2, sort_keys=True) + "\n",
-        model_type=data["model_type"],
+        model_type=str(data["model_type"]),
         context=positions(config_of(kept, str(file))),
         weights=_has_weights(path),
         tokenizer=(path / "tokenizer.json").is_file(),
     )
 
 
-def config_of(data: Mapping[str, Any], where: str) -> PreTrainedConfig:
+def config_of(data: Mapping[str, object], where: str) -> PreTrainedConfig:
     """The configuration that `data` describes, as transformers understands it."""
     logging.getLogger("transformers").setLevel(logging.ERROR)
     rest = {key: value for key, value in data.items() if key != "model_type"}
     try:
-        config: PreTrainedConfig = AutoConfig.for_model(data["model_type"], **rest)
+        config: PreTrainedConfig = AutoConfig.for_model(str(data["model_type"]), **rest)
     except Exception as error:  # each class checks its values in its own way
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise StbuildError(f"transformers refuses the configuration: {reason}", where=where) from error
@@ -87,7 +86,7 @@ def refuse_experts(counts: Iterator[tuple[str, object]], where: str) -> None:
             )
 
 
-def _read(path: Path, file: Path) -> dict[str, Any]:
+def _read(path: Path, file: Path) -> dict[str, object]:
     if not file.is_file():
         raise StbuildError(f"the folder has no {CONFIG}", where=str(path), hint=_hint_without(path))
     try:
@@ -108,7 +107,7 @@ def _hint_without(path: Path) -> str:
     return "give a folder that transformers' save_pretrained() wrote, or a .gguf file"
 
 
-def _check_type(data: Mapping[str, Any], file: Path) -> None:
+def _check_type(data: Mapping[str, object], file: Path) -> None:
     kind = data.get("model_type")
     if not isinstance(kind, str):
         raise StbuildError(f"{CONFIG} names no model_type", where=str(file), hint=_BY_HAND)
@@ -121,7 +120,7 @@ def _check_type(data: Mapping[str, Any], file: Path) -> None:
     raise StbuildError(f"transformers has no model_type {kind!r}", where=str(file), hint=hint)
 
 
-def _check_kind(data: Mapping[str, Any], file: Path) -> None:
+def _check_kind(data: Mapping[str, object], file: Path) -> None:
     kind, names = data["model_type"], data.get("architectures") or []
     names = names if isinstance(names, list) else [names]
     foreign = [str(name) for name in names if not str(name).endswith(_CAUSAL)]
@@ -141,7 +140,7 @@ def _check_kind(data: Mapping[str, Any], file: Path) -> None:
         raise StbuildError(message, where=str(file), hint=hint)
 
 
-def _experts(data: Mapping[str, Any]) -> Iterator[tuple[str, object]]:
+def _experts(data: Mapping[str, object]) -> Iterator[tuple[str, object]]:
     for part in (data, data.get("text_config")):
         if isinstance(part, dict):
             yield from ((key, part.get(key)) for key in EXPERTS)

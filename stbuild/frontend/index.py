@@ -1,11 +1,12 @@
 """Layout operators, applied to arrays of element numbers instead of data."""
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+
+from stbuild.frontend.untyped import FxTarget, FxValue
 
 Index = NDArray[np.int64]
 _aten = torch.ops.aten
@@ -51,8 +52,8 @@ def select(index: Index, dim: int, at: int, *, shape: tuple[int, ...]) -> Index:
     return np.asarray(index.take(at, axis=dim))
 
 
-def same(index: Index, *args: object, shape: tuple[int, ...], **kwargs: object) -> Index:
-    """An operator that moves nothing."""
+def identity(index: Index, *args: object, shape: tuple[int, ...], **kwargs: object) -> Index:
+    """An operator that leaves the layout as it is."""
     return index
 
 
@@ -85,7 +86,7 @@ def repeat_interleave(
     return np.repeat(index, times, axis=dim)
 
 
-LAYOUT: dict[Any, Callable[..., Any]] = {
+LAYOUT: dict[FxTarget, Callable[..., FxValue]] = {
     _aten.view.default: view,
     _aten._unsafe_view.default: view,
     _aten.reshape.default: view,
@@ -101,16 +102,16 @@ LAYOUT: dict[Any, Callable[..., Any]] = {
     _aten.expand_as.default: expand,
     _aten.slice.Tensor: slice_dim,
     _aten.select.int: select,
-    _aten.clone.default: same,
-    _aten.alias.default: same,
-    _aten.detach.default: same,
-    _aten.contiguous.default: same,
-    _aten.dropout.default: same,
-    _aten.lift_fresh_copy.default: same,
-    _aten._to_copy.default: same,
-    _aten.to.dtype: same,
-    _aten.to.dtype_layout: same,
-    _aten.to.device: same,
+    _aten.clone.default: identity,
+    _aten.alias.default: identity,
+    _aten.detach.default: identity,
+    _aten.contiguous.default: identity,
+    _aten.dropout.default: identity,
+    _aten.lift_fresh_copy.default: identity,
+    _aten._to_copy.default: identity,
+    _aten.to.dtype: identity,
+    _aten.to.dtype_layout: identity,
+    _aten.to.device: identity,
     _aten.flatten.using_ints: view,
     _aten.unflatten.int: view,
     _aten.view_as.default: view,

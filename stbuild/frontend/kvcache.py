@@ -4,11 +4,11 @@ A plain module calls `cache.update(k, v, layer)` with k and v [1, kv_heads, toke
 the keys and values of all positions, [1, kv_heads, context, head_dim].
 """
 
-from typing import Any
-
 import torch
 from torch import Tensor
 from transformers.cache_utils import Cache, CacheLayerMixin
+
+from stbuild.frontend.untyped import CacheItem, CacheLength
 
 
 class TracedLayer(CacheLayerMixin):  # type: ignore[no-untyped-call]  # transformers is untyped here
@@ -25,7 +25,9 @@ class TracedLayer(CacheLayerMixin):  # type: ignore[no-untyped-call]  # transfor
     def lazy_initialization(self, key_states: Tensor, value_states: Tensor) -> None:
         """Nothing to do: the memory comes from outside."""
 
-    def update(self, key_states: Tensor, value_states: Tensor, *_: Any, **__: Any) -> tuple[Tensor, Tensor]:
+    def update(
+        self, key_states: Tensor, value_states: Tensor, *_: object, **__: object
+    ) -> tuple[Tensor, Tensor]:
         """Keys and values of all positions, the new ones in their places."""
         assert self.keys is not None and self.values is not None
         self.keys = self.keys.index_copy(2, self.position, key_states)
@@ -37,7 +39,7 @@ class TracedLayer(CacheLayerMixin):  # type: ignore[no-untyped-call]  # transfor
         assert self.keys is not None
         return self.keys.shape[2], 0
 
-    def get_seq_length(self) -> Any:
+    def get_seq_length(self) -> CacheLength:
         """The position of the first new token."""
         first = self.position[0].item()
         torch._check(first >= 0)  # type: ignore[no-untyped-call]  # torch is untyped here
@@ -63,7 +65,9 @@ class Probe(CacheLayerMixin):  # type: ignore[no-untyped-call]  # transformers i
     def lazy_initialization(self, key_states: Tensor, value_states: Tensor) -> None:
         """Nothing to do."""
 
-    def update(self, key_states: Tensor, value_states: Tensor, *_: Any, **__: Any) -> tuple[Tensor, Tensor]:
+    def update(
+        self, key_states: Tensor, value_states: Tensor, *_: object, **__: object
+    ) -> tuple[Tensor, Tensor]:
         """Keys and values of the right shape."""
         self.shapes = (key_states.shape, value_states.shape)
         pad = (0, 0, 0, self.context - key_states.shape[2])
@@ -89,7 +93,7 @@ class GrowingProbes(list[CacheLayerMixin]):
         super().__init__([Probe(context)])
         self.context = context
 
-    def __getitem__(self, i: Any) -> Any:
+    def __getitem__(self, i: CacheItem) -> CacheItem:
         while isinstance(i, int) and i >= len(self):
             self.append(Probe(self.context))
         return super().__getitem__(i)

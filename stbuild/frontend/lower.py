@@ -9,7 +9,6 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from types import BuiltinFunctionType
-from typing import Any
 
 import numpy as np
 import torch
@@ -33,6 +32,7 @@ from stbuild.frontend.model_code import model_line
 from stbuild.frontend.source_location import SourceLocation
 from stbuild.frontend.static import Statics
 from stbuild.frontend.trace import TracedModel
+from stbuild.frontend.untyped import FxTarget, FxValue
 from stbuild.frontend.values import CacheMemory, Static, Tokens, Value, Weight
 from stbuild.ir.derived import Derived
 from stbuild.ir.op import Op
@@ -42,7 +42,7 @@ LOWERED = (
     " slices and concatenations, rotary embedding and causal attention over the KV cache"
 )
 """What exists, for the message about what does not."""
-TABLE: dict[Any, Callable[[Call], Any]] = {
+TABLE: dict[FxTarget, Callable[[Call], FxValue]] = {
     **lower_layout.TABLE, **lower_linear.TABLE, **lower_norm.TABLE, **lower_attention.TABLE,
     **lower_pointwise.TABLE, **lower_scores.TABLE, **lower_minmax.TABLE,
 }  # fmt: skip
@@ -74,7 +74,7 @@ def lower(traced: TracedModel) -> FlatModel:
         builder=Builder(tokens=traced.tokens), statics=Statics(), context=traced.context, names=traced.names
     )
     _refuse_mutations(traced)
-    values: dict[torch.fx.Node, Any] = {}
+    values: dict[torch.fx.Node, FxValue] = {}
     specs = iter(traced.program.graph_signature.input_specs)
     positional = _inputs(traced)
     for node in traced.program.graph.nodes:
@@ -87,7 +87,7 @@ def lower(traced: TracedModel) -> FlatModel:
     raise AssertionError("an exported graph ends with its output")
 
 
-def _inputs(traced: TracedModel) -> dict[str, Any]:
+def _inputs(traced: TracedModel) -> dict[str, FxValue]:
     """What the inputs of a call are, by the order in which the wrapper takes them."""
     names = [s.arg.name for s in traced.program.graph_signature.input_specs if s.kind is InputKind.USER_INPUT]
     memory = [CacheMemory(name=n) for n in names[2:]]
@@ -95,7 +95,7 @@ def _inputs(traced: TracedModel) -> dict[str, Any]:
     return dict(zip(names, [tokens, "positions", *memory], strict=True))
 
 
-def _input(low: Lowering, spec: InputSpec, traced: TracedModel, positional: dict[str, Any]) -> Value:
+def _input(low: Lowering, spec: InputSpec, traced: TracedModel, positional: dict[str, FxValue]) -> Value:
     program = traced.program
     match spec.kind:
         case InputKind.PARAMETER:
@@ -112,7 +112,7 @@ def _input(low: Lowering, spec: InputSpec, traced: TracedModel, positional: dict
     return low.statics.constant(tensor)
 
 
-def _lower_node(low: Lowering, node: torch.fx.Node, values: dict[torch.fx.Node, Any]) -> Any:
+def _lower_node(low: Lowering, node: torch.fx.Node, values: dict[torch.fx.Node, FxValue]) -> FxValue:
     args, kwargs = _resolved(node.args, values), _resolved(node.kwargs, values)
     if node.target is operator.getitem:
         return _item(low, *args)
@@ -134,21 +134,21 @@ def _lower_node(low: Lowering, node: torch.fx.Node, values: dict[torch.fx.Node, 
     return value
 
 
-def _operator(target: Any) -> str:
+def _operator(target: FxTarget) -> str:
     """`aten.add.Tensor`, or `operator.ge` for a function of Python's."""
     if not isinstance(target, BuiltinFunctionType):
         return str(target)
     return f"{str(target.__module__).strip('_')}.{target.__name__}"
 
 
-def _item(low: Lowering, many: Any, number: int) -> Any:
+def _item(low: Lowering, many: FxValue, number: int) -> FxValue:
     """One of the results of an operator that gives several."""
     if isinstance(many, Static):
         return low.statics.apply(operator.getitem, (many, number), {})
     return many[number]
 
 
-def _handler(call: Call) -> Callable[[Call], Any]:
+def _handler(call: Call) -> Callable[[Call], FxValue]:
     handler = TABLE.get(call.target)
     known = handler is not None or sum(n != 1 for n in call.shape) <= 1
     if known and handler not in _NO_PARAMETERS and lower_parameters.are_parameters(call):
@@ -186,12 +186,12 @@ def _first_result(traced: TracedModel, output: torch.fx.Node) -> torch.fx.Node:
     """The node of the logits, by the signature: what a graph mutates stands before what it returns."""
     specs = traced.program.graph_signature.output_specs
     at = next(i for i, spec in enumerate(specs) if spec.kind is OutputKind.USER_OUTPUT)
-    results: Any = output.args[0]
+    results: FxValue = output.args[0]
     node: torch.fx.Node = results[at]
     return node
 
 
-def _finished(low: Lowering, logits: Any) -> FlatModel:
+def _finished(low: Lowering, logits: FxValue) -> FlatModel:
     low.builder.place = replace(low.builder.place, operator="the logits")
     vec = low.builder.ordered(low.tensor(logits))
     return FlatModel(
@@ -201,7 +201,7 @@ def _finished(low: Lowering, logits: Any) -> FlatModel:
     )  # fmt: skip
 
 
-def _resolved(data: Any, values: dict[torch.fx.Node, Any]) -> Any:
+def _resolved(data: FxValue, values: dict[torch.fx.Node, FxValue]) -> FxValue:
     if isinstance(data, torch.fx.Node):
         return values[data]
     if isinstance(data, dict):
@@ -211,17 +211,17 @@ def _resolved(data: Any, values: dict[torch.fx.Node, Any]) -> Any:
     return data
 
 
-def _counts(target: Any) -> bool:
+def _counts(target: FxTarget) -> bool:
     """Whether a function is Python's or torch's arithmetic on sizes and positions."""
     return getattr(target, "__module__", "") in ("_operator", "math", "torch")
 
 
-def _mutates(target: Any) -> bool:
+def _mutates(target: FxTarget) -> bool:
     schema = getattr(target, "_schema", None)
     return schema is None or bool(schema.is_mutable)
 
 
-def _all_static(data: Any) -> bool:
+def _all_static(data: object) -> bool:
     if isinstance(data, dict):
         return all(_all_static(v) for v in data.values())
     if isinstance(data, list | tuple):

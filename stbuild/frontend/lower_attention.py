@@ -1,20 +1,21 @@
 """Lowerings of the KV cache's update and of scaled dot product attention over it."""
 
 import math
-from typing import Any
+from collections.abc import Callable
 
 import numpy as np
 import torch
 
 from stbuild.frontend.builder import describe
 from stbuild.frontend.call import Call
+from stbuild.frontend.untyped import FxTarget, FxValue
 from stbuild.frontend.values import Cached, CacheMemory, Static, Vec, Weight
 from stbuild.ops.attention import Attention
 
 _aten = torch.ops.aten
 
 
-def store(call: Call) -> Any:
+def store(call: Call) -> FxValue:
     """`aten.index_put` of keys or values, [1, kv_heads, tokens, head_dim], at the positions."""
     memory, indices, value = call.args[:3]
     if not isinstance(memory, CacheMemory):
@@ -24,7 +25,7 @@ def store(call: Call) -> Any:
     return _cached(call, value)
 
 
-def copy(call: Call) -> Any:
+def copy(call: Call) -> FxValue:
     """`aten.index_copy` into the KV cache."""
     memory, dim, positions, value = call.args[:4]
     if not isinstance(memory, CacheMemory) or dim != 2 or not isinstance(positions, Static):
@@ -59,7 +60,7 @@ def attention(call: Call) -> Vec:
     return Vec(source=made.source, width=query.width, index=index)
 
 
-def masked_fields(call: Call, mask: Static, heads: int) -> dict[str, Any]:
+def masked_fields(call: Call, mask: Static, heads: int) -> dict[str, FxValue]:
     """What a mask says about the attention of `heads` heads."""
     form = call.low.mask_form(mask)
     slopes = form.slopes * heads if len(form.slopes) == 1 else form.slopes
@@ -68,7 +69,7 @@ def masked_fields(call: Call, mask: Static, heads: int) -> dict[str, Any]:
     return {"windows": (form.window,), "slopes": slopes}
 
 
-def _cached(call: Call, value: Any) -> Cached:
+def _cached(call: Call, value: FxValue) -> Cached:
     vec = call.builder.ordered(call.low.tensor(value))
     _, copies, tokens, head_dim = vec.index.shape
     heads = vec.width // head_dim
@@ -123,7 +124,7 @@ def _mask(call: Call) -> Static:
     return mask
 
 
-TABLE: dict[Any, Any] = {
+TABLE: dict[FxTarget, Callable[[Call], FxValue]] = {
     _aten.index_put.default: store,
     _aten.index_copy.default: copy,
     _aten.scaled_dot_product_attention.default: attention,

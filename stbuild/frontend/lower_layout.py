@@ -1,7 +1,7 @@
 """Lowerings of operators that arrange elements: views, slices, copies and concatenation."""
 
+from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 import torch
@@ -11,6 +11,7 @@ from stbuild.frontend.builder import describe
 from stbuild.frontend.call import Call
 from stbuild.frontend.index import LAYOUT
 from stbuild.frontend.lower_rotary import joined_pairs, signed
+from stbuild.frontend.untyped import FxTarget, FxValue
 from stbuild.frontend.values import (
     Cached,
     Expr,
@@ -35,7 +36,7 @@ _CUTS = {
 }  # fmt: skip
 
 
-def arrange(call: Call) -> Any:
+def arrange(call: Call) -> FxValue:
     """A layout operator on whatever value: only the element numbers move."""
     source = call.args[0]
     if isinstance(source, Tokens):
@@ -66,7 +67,7 @@ def arrange(call: Call) -> Any:
 
 
 def concatenate(call: Call) -> Value:
-    """`aten.cat`: kept as it is until it is known whether it is part of a rotary embedding."""
+    """`aten.cat`: stays a `Joined` until it is known whether it is part of a rotary embedding."""
     parts, dim = tuple(call.args[0]), call.argument(1, "dim", 0)
     if all(isinstance(p, PositionProduct) for p in parts):
         return joined_pairs(call, parts, dim)
@@ -106,22 +107,22 @@ def _stretched(value: Expr) -> bool:
     return straight is None or abs(straight.scale) != 1
 
 
-def _with_dimension(call: Call, value: Any, dim: int) -> Value:
+def _with_dimension(call: Call, value: FxValue, dim: int) -> Value:
     base = value.base if isinstance(value, Expr) else None
     vec = base if isinstance(base, Vec) else call.low.tensor(value)
     wide = replace(vec, index=np.expand_dims(vec.index, dim))
     return replace(value, base=wide) if vec is base else wide
 
 
-def _plain_arguments(call: Call) -> tuple[Any, ...]:
+def _plain_arguments(call: Call) -> tuple[FxValue, ...]:
     return (*call.args[1:], *call.kwargs.values())
 
 
-def _arranged(call: Call, index: Index) -> Any:
+def _arranged(call: Call, index: Index) -> FxValue:
     return LAYOUT[call.target](index, *call.args[1:], shape=call.shape, **call.kwargs)
 
 
-def _each(results: Any, make: Any) -> Any:
+def _each(results: FxValue, make: FxValue) -> FxValue:
     return tuple(make(i) for i in results) if isinstance(results, tuple) else make(results)
 
 
@@ -144,7 +145,7 @@ def _arrange_tokens(call: Call, tokens: Tokens) -> Tokens:
     return replace(tokens, index=moved)
 
 
-def _arrange_signed(call: Call, value: Signed) -> Any:
+def _arrange_signed(call: Call, value: Signed) -> FxValue:
     """Signs move with their elements."""
     indices, signs = _arranged(call, value.x.index), _arranged(call, value.sign)
     if isinstance(indices, tuple):
@@ -163,7 +164,7 @@ _FILLED = (
     _aten.full_like.default, _aten.zeros_like.default, _aten.ones_like.default, _aten.new_full.default,
     _aten.new_zeros.default, _aten.new_ones.default,
 )  # fmt: skip
-TABLE: dict[Any, Any] = {
+TABLE: dict[FxTarget, Callable[[Call], FxValue]] = {
     **dict.fromkeys(LAYOUT, arrange),
     _aten.cat.default: concatenate,
     _aten.stack.default: stack,

@@ -1,7 +1,7 @@
 """Lowerings of linear layers and embeddings."""
 
+from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 import torch
@@ -10,6 +10,7 @@ from stbuild.frontend import lower_scores, static
 from stbuild.frontend.builder import describe, param
 from stbuild.frontend.call import Call
 from stbuild.frontend.gates import parameter_of
+from stbuild.frontend.untyped import FxTarget, FxValue
 from stbuild.frontend.values import Static, Tokens, Value, Vec, Weight
 from stbuild.ops.add_param import AddParam
 from stbuild.ops.embed import Embed
@@ -66,7 +67,7 @@ def embedding(call: Call) -> Vec:
     return call.builder.emit(PositionEmbed, width, call.shape, table=param(table, table.shape), offset=offset)
 
 
-def _picked(call: Call, vec: Vec, at: tuple[Any, ...]) -> Vec:
+def _picked(call: Call, vec: Vec, at: tuple[FxValue, ...]) -> Vec:
     """Elements of a vector by numbers that are the same for every token."""
     if any(a is not None and (not isinstance(a, Static) or a.on_position) for a in at):
         raise call.error("elements of a vector of the token are gathered by numbers that are not constant")
@@ -74,7 +75,7 @@ def _picked(call: Call, vec: Vec, at: tuple[Any, ...]) -> Vec:
     return replace(vec, index=np.asarray(vec.index[where]))
 
 
-def _linear(call: Call, x: Any, weight: Any, bias: Any) -> Vec:
+def _linear(call: Call, x: FxValue, weight: FxValue, bias: FxValue) -> Vec:
     if not isinstance(weight, Weight) or len(weight.shape) != 2:
         raise call.error(
             f"a vector is multiplied by a {describe(weight)}; only by parameters [rows, columns] it can be"
@@ -105,7 +106,7 @@ def _check_rank(call: Call, vec: Vec, weight: Weight) -> None:
     )
 
 
-def plus_parameter(call: Call, x: Vec, bias: Any) -> Vec:
+def plus_parameter(call: Call, x: Vec, bias: FxValue) -> Vec:
     """`x` plus a parameter of the same width."""
     added = parameter_of(call, bias, x) if isinstance(bias, Weight) else None
     if added is None:
@@ -113,7 +114,7 @@ def plus_parameter(call: Call, x: Vec, bias: Any) -> Vec:
     return call.builder.like(x, AddParam, x=x.source, param=added)
 
 
-def _transposed(call: Call, weight: Any) -> Any:
+def _transposed(call: Call, weight: FxValue) -> FxValue:
     if not isinstance(weight, Weight) or len(weight.shape) != 2:
         raise call.error(
             f"two computed tensors are multiplied as matrices (a vector by a {describe(weight)})",
@@ -136,7 +137,7 @@ def _width(call: Call, width: int, what: str) -> int:
     return width
 
 
-TABLE: dict[Any, Any] = {
+TABLE: dict[FxTarget, Callable[[Call], FxValue]] = {
     _aten.linear.default: linear,
     _aten.mm.default: product,
     _aten.bmm.default: product,

@@ -1,29 +1,30 @@
 """Lowerings of functions of two or three vectors, by sums, products and the greater of a vector and 0."""
 
+from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
 
 import torch
 
 from stbuild.frontend import lower_parameters
 from stbuild.frontend.call import Call
 from stbuild.frontend.lower_pointwise import applied, function
+from stbuild.frontend.untyped import FxTarget, FxValue
 from stbuild.frontend.values import Scores, Value
 
 _aten = torch.ops.aten
 
 
-def maximum(call: Call) -> Any:
+def maximum(call: Call) -> FxValue:
     """`aten.maximum`: a + relu(b - a), which is exact; a clamp where one is a number."""
     return _extreme(call, _aten.clamp_min.default, 1.0)
 
 
-def minimum(call: Call) -> Any:
+def minimum(call: Call) -> FxValue:
     """`aten.minimum`: a - relu(a - b)."""
     return _extreme(call, _aten.clamp_max.default, -1.0)
 
 
-def lerp(call: Call) -> Any:
+def lerp(call: Call) -> FxValue:
     """`aten.lerp`: a + weight * (b - a)."""
     start, end, weight = (call.low.number(a) for a in call.args[:3])
     if lower_parameters.are_parameters(call):
@@ -32,7 +33,7 @@ def lerp(call: Call) -> Any:
     return applied(call, _aten.add.Tensor, start, applied(call, _aten.mul.Tensor, way, weight))
 
 
-def sum_of_product(call: Call) -> Any:
+def sum_of_product(call: Call) -> FxValue:
     """`aten.addcmul`: x + value * a * b."""
     if lower_parameters.are_parameters(call):
         return lower_parameters.function(call)
@@ -44,7 +45,7 @@ def sum_of_product(call: Call) -> Any:
     return applied(call, _aten.add.Tensor, x, product)
 
 
-def _extreme(call: Call, clamp: Any, sign: float) -> Any:
+def _extreme(call: Call, clamp: FxValue, sign: float) -> FxValue:
     a, b = (call.low.number(v) for v in call.args[:2])
     if isinstance(a, Scores) or isinstance(b, Scores) or lower_parameters.are_parameters(call):
         return function(call)
@@ -56,7 +57,7 @@ def _extreme(call: Call, clamp: Any, sign: float) -> Any:
     return applied(call, _aten.add.Tensor if sign > 0 else _aten.sub.Tensor, a, above)
 
 
-TABLE: dict[Any, Any] = {
+TABLE: dict[FxTarget, Callable[[Call], FxValue]] = {
     **dict.fromkeys((_aten.maximum.default, _aten.max.other, _aten.fmax.default), maximum),
     **dict.fromkeys((_aten.minimum.default, _aten.min.other, _aten.fmin.default), minimum),
     _aten.lerp.Scalar: lerp,

@@ -1,8 +1,8 @@
 """Lowerings of RMS norm and layer norm, as operators and written out with mean, rsqrt and products."""
 
 import math
+from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 import torch
@@ -13,6 +13,7 @@ from stbuild.frontend.builder import describe
 from stbuild.frontend.call import Call, same_layout
 from stbuild.frontend.formula import text_of
 from stbuild.frontend.parameters import is_per_element
+from stbuild.frontend.untyped import FxTarget, FxValue
 from stbuild.frontend.values import BASE, Centered, Expr, Normed, Scores, Statistic, Value, Vec, Weight
 
 _aten = torch.ops.aten
@@ -129,7 +130,7 @@ def applied(call: Call, statistic: Statistic) -> Statistic:
 
 
 def multiplied(call: Call, value: Normed) -> Normed | None:
-    """A norm without weight times or by a number, if that is what is asked for."""
+    """A norm without weight multiplied or divided by a number; None for any other operands."""
     check_keywords(call)
     match expression.target_name(call.target), [a for a in call.args if not isinstance(a, Normed)]:
         case "mul", [int() | float() as number]:
@@ -155,7 +156,7 @@ def biased(call: Call, value: Normed, bias: Weight) -> Normed | None:
     return replace(value, bias=bias)
 
 
-def _normed(call: Call, weight: Any, bias: Any, eps: float, center: bool) -> Normed:
+def _normed(call: Call, weight: FxValue, bias: FxValue, eps: float, center: bool) -> Normed:
     x = call.builder.whole(call.low.tensor(call.args[0]))
     segment = _segment(call, x)
     if list(call.args[1]) != [segment]:
@@ -168,12 +169,12 @@ def _normed(call: Call, weight: Any, bias: Any, eps: float, center: bool) -> Nor
     return Normed(x=x, segment=segment, eps=float(eps), center=center, weight=weight, bias=bias)
 
 
-def _reduced(call: Call, function: Any) -> Statistic:
+def _reduced(call: Call, function: FxValue) -> Statistic:
     x, kind = _reducible(call, call.args[0])
     return _statistic(call, x, call.argument(1, "dim"), kind, function)
 
 
-def _statistic(call: Call, x: Vec, dims: Any, kind: str, function: Any) -> Statistic:
+def _statistic(call: Call, x: Vec, dims: FxValue, kind: str, function: FxValue) -> Statistic:
     """A number for each row of the last dimension, which must be what is reduced."""
     rank = x.index.ndim
     if dims is None or [d % rank for d in ([dims] if isinstance(dims, int) else dims)] != [rank - 1]:
@@ -184,7 +185,7 @@ def _statistic(call: Call, x: Vec, dims: Any, kind: str, function: Any) -> Stati
 
 
 def _check_place(call: Call, x: Vec, statistic: Statistic) -> None:
-    """Every element must meet the number of its own segment."""
+    """Refuse a statistic that is combined with elements of another segment."""
     wanted = x.index // statistic.segment
     try:
         met = np.broadcast_to(statistic.index, wanted.shape)
@@ -197,8 +198,8 @@ def _check_place(call: Call, x: Vec, statistic: Statistic) -> None:
         )
 
 
-def _reducible(call: Call, value: Any) -> tuple[Vec, str]:
-    """The vector of which `value` is the square, the centred square, or which it is."""
+def _reducible(call: Call, value: FxValue) -> tuple[Vec, str]:
+    """The vector that `value` is, or whose square or centred square it is, and which of these."""
     if not isinstance(value, Expr):
         return call.builder.whole(call.low.tensor(value)), "mean"
     if expression.is_square(value):
@@ -221,7 +222,7 @@ def _segment(call: Call, x: Vec) -> int:
     return segment
 
 
-def _of(statistic: Statistic, target: Any, *args: Any, **kwargs: Any) -> Expr:
+def _of(statistic: Statistic, target: FxTarget, *args: FxValue, **kwargs: FxValue) -> Expr:
     """`target(*args)` as a function of a statistic's number."""
     return Expr(base=statistic.x, target=target, args=args, kwargs=tuple(sorted(kwargs.items())))
 
@@ -249,7 +250,7 @@ def _fitted(call: Call, statistic: Statistic) -> tuple[float, float, str]:
     return float(f"{eps:.9g}"), gain, formula
 
 
-TABLE: dict[Any, Any] = {
+TABLE: dict[FxTarget, Callable[[Call], FxValue]] = {
     _aten.mean.dim: mean,
     _aten.sum.dim_IntList: total,
     _aten.var.correction: variance,

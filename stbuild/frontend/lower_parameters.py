@@ -3,7 +3,6 @@
 import math
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 import torch
@@ -11,7 +10,8 @@ import torch
 from stbuild.frontend.call import Call
 from stbuild.frontend.expression import target_name
 from stbuild.frontend.formula import call_text, text_of
-from stbuild.frontend.index import LAYOUT, expand, same, view
+from stbuild.frontend.index import LAYOUT, expand, identity, view
+from stbuild.frontend.untyped import FxValue
 from stbuild.frontend.values import Static, Value, Weight
 from stbuild.ir.derived import Derived
 
@@ -21,7 +21,7 @@ TURNS = {
     torch.ops.aten.t.default,
     torch.ops.aten.numpy_T.default,
 }
-_IN_ORDER = (view, same)
+_IN_ORDER = (view, identity)
 _SQUARE = np.array([[0, 0], [1, 1]])
 _MOST = 1 << 20
 """Elements of a parameter whose order is looked at; larger ones are matrices."""
@@ -34,7 +34,7 @@ def are_parameters(call: Call) -> bool:
     return bool(tensors) and all(isinstance(v, Weight) for v in tensors)
 
 
-def function(call: Call) -> Any:
+def function(call: Call) -> FxValue:
     """A parameter, or several, computed from parameters."""
     call = replace(call, args=tuple(call.low.number(a) for a in call.args))
     weights = [a for a in call.args if isinstance(a, Weight)]
@@ -48,7 +48,7 @@ def function(call: Call) -> Any:
 def _affine(call: Call, weight: Weight) -> Weight | None:
     """A multiple of a parameter plus a number, which every op's parameter may be."""
     name, first = target_name(call.target), call.args[0] is weight
-    numbers: list[Any] = [a for a in call.args if a is not weight]
+    numbers: list[FxValue] = [a for a in call.args if a is not weight]
     if len(numbers) != 1 or not isinstance(numbers[0], int | float) or call.shape != weight.shape:
         return None
     number = float(numbers[0])
@@ -66,7 +66,7 @@ def _affine(call: Call, weight: Weight) -> Weight | None:
     return None
 
 
-def _arranged(call: Call, weight: Weight) -> Any:
+def _arranged(call: Call, weight: Weight) -> FxValue:
     """A layout operator; the parameter stays what it is when no element moves, or a matrix is transposed."""
     size = math.prod(weight.shape)
     if call.target in TURNS and len(weight.shape) == 2:
@@ -116,12 +116,12 @@ def _sources(call: Call) -> Iterator[str]:
             yield from (value.name,) if made is None else made.sources
 
 
-def _text(call: Call, arguments: tuple[Any, ...]) -> str:
+def _text(call: Call, arguments: tuple[FxValue, ...]) -> str:
     texts = [_argument(call, a) for a in arguments]
     return call_text(call.target, texts, {n: call.low.number(v) for n, v in call.kwargs.items()})
 
 
-def _argument(call: Call, value: Any) -> str:
+def _argument(call: Call, value: FxValue) -> str:
     value = call.low.number(value)
     if isinstance(value, list | tuple):
         return f"[{', '.join(_argument(call, v) for v in value)}]"
@@ -145,7 +145,7 @@ def _weight_text(call: Call, weight: Weight) -> str:
     return f"aten.add.Tensor({text}, {weight.offset!r})" if weight.offset else text
 
 
-def _leaves(data: Any) -> Iterator[Any]:
+def _leaves(data: object) -> Iterator[object]:
     if isinstance(data, list | tuple):
         for item in data:
             yield from _leaves(item)

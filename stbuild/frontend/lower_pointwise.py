@@ -1,8 +1,8 @@
 """Lowerings of operators that work element by element: sums, products and functions of one value."""
 
 import math
+from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 import torch
@@ -12,8 +12,9 @@ from stbuild.frontend.arguments import check_keywords, shape_of
 from stbuild.frontend.builder import describe
 from stbuild.frontend.call import Call, same_layout
 from stbuild.frontend.expression import target_name
-from stbuild.frontend.gates import parameter_of, side_by_side
+from stbuild.frontend.gates import broadcast_together, parameter_of
 from stbuild.frontend.lower_linear import plus_parameter
+from stbuild.frontend.untyped import FxTarget, FxValue
 from stbuild.frontend.values import (
     BASE,
     Cached,
@@ -38,7 +39,7 @@ from stbuild.ops.mul_param import MulParam
 _aten = torch.ops.aten
 
 
-def function(call: Call) -> Any:
+def function(call: Call) -> FxValue:
     """Any pointwise operator: a function of one value, or a sum or product of two."""
     call = replace(call, args=tuple(call.low.number(a) for a in call.args))
     values = [a for a in call.args if isinstance(a, Value)]
@@ -63,14 +64,14 @@ def function(call: Call) -> Any:
     return _of_two(call, values)
 
 
-def applied(call: Call, target: Any, *args: Any, **kwargs: Any) -> Any:
+def applied(call: Call, target: FxTarget, *args: FxValue, **kwargs: FxValue) -> FxValue:
     """`target(*args)` as a step of the operator at hand."""
     shapes = [shape for a in args if (shape := shape_of(a)) is not None]
     shape = tuple(np.broadcast_shapes(*shapes)) if shapes else call.shape
     return function(replace(call, target=target, args=args, kwargs=kwargs, shape=shape))
 
 
-def _special(call: Call, values: list[Any]) -> Any:
+def _special(call: Call, values: list[FxValue]) -> FxValue:
     """Norms, rotary embeddings and parameters, each of which has rules of its own."""
     name = target_name(call.target)
     if len(values) == 1:
@@ -94,7 +95,7 @@ def _special(call: Call, values: list[Any]) -> Any:
     return None
 
 
-def _product(call: Call, a: Any, b: Any) -> Any:
+def _product(call: Call, a: FxValue, b: FxValue) -> FxValue:
     match a, b:
         case Normed(), Weight():
             return lower_norm.weighted(call, a, b) or _scaled_by(call, a, b)
@@ -107,7 +108,7 @@ def _product(call: Call, a: Any, b: Any) -> Any:
     return None
 
 
-def _sum(call: Call, a: Any, b: Any) -> Any:
+def _sum(call: Call, a: FxValue, b: FxValue) -> FxValue:
     match a, b:
         case Normed(), Weight():
             return lower_norm.biased(call, a, b) or plus_parameter(call, call.builder.whole(a), b)
@@ -118,7 +119,7 @@ def _sum(call: Call, a: Any, b: Any) -> Any:
     return None
 
 
-def _with_numbers(call: Call, value: Any) -> Any:
+def _with_numbers(call: Call, value: FxValue) -> FxValue:
     """A statistic or a norm without weight with numbers."""
     if isinstance(value, Normed) and value.weight is None:
         return lower_norm.multiplied(call, value)
@@ -127,7 +128,7 @@ def _with_numbers(call: Call, value: Any) -> Any:
     return None
 
 
-def _scaled_by(call: Call, value: Any, weight: Weight) -> Vec:
+def _scaled_by(call: Call, value: FxValue, weight: Weight) -> Vec:
     x = call.builder.whole(call.low.tensor(value))
     by = parameter_of(call, weight, x)
     if by is None:
@@ -137,7 +138,7 @@ def _scaled_by(call: Call, value: Any, weight: Weight) -> Vec:
     return call.builder.like(x, MulParam, x=x.source, param=by)
 
 
-def _with_parameter(call: Call, values: list[Any]) -> Any:
+def _with_parameter(call: Call, values: list[FxValue]) -> FxValue:
     """Differences and quotients of a vector and a parameter, as sums and products."""
     if len(call.args) != 2 or len(values) != 2 or sum(isinstance(v, Weight) for v in values) != 1:
         return None
@@ -156,7 +157,7 @@ def _with_parameter(call: Call, values: list[Any]) -> Any:
     return None
 
 
-def _expression(call: Call, value: Any) -> tuple[Vec | Centered, Any]:
+def _expression(call: Call, value: FxValue) -> tuple[Vec | Centered, FxValue]:
     match value:
         case Expr():
             return value.base, value
@@ -173,14 +174,14 @@ def _same_base(a: Vec | Centered, b: Vec | Centered) -> bool:
     return a is b
 
 
-def _function_of(call: Call, base: Vec | Centered, parts: Any) -> Expr:
+def _function_of(call: Call, base: Vec | Centered, parts: FxValue) -> Expr:
     args = tuple(next(parts) if isinstance(a, Value) else a for a in call.args)
     if isinstance(base, Vec) and base.index.size == math.prod(call.shape):
         base = replace(base, index=base.index.reshape(call.shape))
     return Expr(base=base, target=call.target, args=args, kwargs=tuple(sorted(call.kwargs.items())))
 
 
-def _of_two(call: Call, values: list[Any]) -> Vec:
+def _of_two(call: Call, values: list[FxValue]) -> Vec:
     name = target_name(call.target)
     if len(values) != 2 or name not in ("add", "sub", "mul", "div"):
         raise call.error(
@@ -198,9 +199,9 @@ def _of_two(call: Call, values: list[Any]) -> Vec:
     return call.builder.like(a, Mul if name in ("mul", "div") else Add, a=a.source, b=b.source)
 
 
-def aligned(call: Call, first: Any, second: Any) -> tuple[Vec, Vec]:
+def aligned(call: Call, first: FxValue, second: FxValue) -> tuple[Vec, Vec]:
     """The two with the same elements in the same places."""
-    both = side_by_side(call, call.low.tensor(first), call.low.tensor(second))
+    both = broadcast_together(call, call.low.tensor(first), call.low.tensor(second))
     if both is not None:
         return both
     a, b = call.builder.whole(first), call.builder.whole(second)
@@ -214,5 +215,5 @@ def aligned(call: Call, first: Any, second: Any) -> tuple[Vec, Vec]:
     )
 
 
-TABLE: dict[Any, Any] = {_aten.hardswish.default: function}
+TABLE: dict[FxTarget, Callable[[Call], FxValue]] = {_aten.hardswish.default: function}
 """What has not PyTorch's tag `pointwise`, by which the others are known."""

@@ -4,7 +4,6 @@ A pair is two neighbours, or an element of the first half and one of the second.
 """
 
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 import torch
@@ -47,7 +46,7 @@ def joined_pairs(call: Call, parts: tuple[PositionProduct, ...], dim: int, *, st
     raise call.error("numbers that depend on the position are used in a way that is no rotary embedding")
 
 
-def signed(value: Any) -> Vec | Signed | None:
+def signed(value: object) -> Vec | Signed | None:
     """`value` if it is elements of one vector, some negated."""
     match value:
         case Vec() | Signed():

@@ -1,8 +1,8 @@
 """Recognises attention written out: products of queries with cached keys, mask, softmax, weighted values."""
 
 import math
+from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 import torch
@@ -14,6 +14,7 @@ from stbuild.frontend.call import Call
 from stbuild.frontend.expression import target_name
 from stbuild.frontend.lower_attention import masked_fields
 from stbuild.frontend.masks import HIDDEN
+from stbuild.frontend.untyped import FxTarget, FxValue
 from stbuild.frontend.values import Cached, Expr, Index, Scores, Stage, Static, Value, Vec, Weight
 from stbuild.ir.param import Param
 from stbuild.ops.attention import Attention
@@ -22,7 +23,7 @@ _aten = torch.ops.aten
 _CONSTANTS = (int, float)
 
 
-def product(call: Call, a: Any, b: Any) -> Value | None:
+def product(call: Call, a: FxValue, b: FxValue) -> Value | None:
     """`a @ b` if that is a step of attention: queries by keys, or weights by values."""
     match a, b:
         case Scores(), Cached():
@@ -75,7 +76,7 @@ def softmax(call: Call) -> Scores:
     return replace(scores, stage=Stage.WEIGHTS)
 
 
-def with_sinks(call: Call, parts: tuple[Any, ...], dim: int) -> Scores:
+def with_sinks(call: Call, parts: tuple[FxValue, ...], dim: int) -> Scores:
     """`aten.cat` of scores and a learned number for each head, a sink, behind the last position."""
     match parts:
         case (Scores(stage=Stage.SCORES, sinks=None) as scores, Weight() as sinks):
@@ -127,7 +128,7 @@ def _over_keys(call: Call, stage: Stage, name: str) -> Scores:
     return scores
 
 
-def _scores(call: Call, q: Any, k: Cached, swapped: bool = False) -> Scores:
+def _scores(call: Call, q: FxValue, k: Cached, swapped: bool = False) -> Scores:
     """Queries [..., tokens, head_dim] by keys [..., head_dim, context], head by head."""
     vec, factor = _queries(call, q, swapped)
     head_dim, context = int(vec.index.shape[-1]), call.low.context
@@ -146,7 +147,7 @@ def _scores(call: Call, q: Any, k: Cached, swapped: bool = False) -> Scores:
     )
 
 
-def _queries(call: Call, q: Any, swapped: bool) -> tuple[Vec, float]:
+def _queries(call: Call, q: FxValue, swapped: bool) -> tuple[Vec, float]:
     """The queries and the number by which they are multiplied."""
     factor = 1.0
     if isinstance(q, Expr) and isinstance(q.base, Vec) and (line := expression.line(q)) and not line.offset:
@@ -234,7 +235,7 @@ def _swapped(value: Vec | Scores) -> Vec | Scores:
     return replace(value, index=value.index.swapaxes(-1, -2))
 
 
-def _is_low(number: Any) -> bool:
+def _is_low(number: object) -> bool:
     return isinstance(number, _CONSTANTS) and number <= HIDDEN
 
 
@@ -244,7 +245,7 @@ _REFUSED = (
     "which has no lowering between the product with the keys and that with the values: only a factor,"
     " a soft cap, a mask, sinks and softmax have"
 )
-TABLE: dict[Any, Any] = {
+TABLE: dict[FxTarget, Callable[[Call], FxValue]] = {
     _aten.softmax.int: softmax,
     _aten._softmax.default: softmax,
     _aten._safe_softmax.default: softmax,

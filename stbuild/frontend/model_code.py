@@ -1,4 +1,4 @@
-"""Runs the user's own model code: what it raises is told in one sentence with the line it came from."""
+"""Runs the user's model code and turns its exceptions into one sentence with the source line."""
 
 import sysconfig
 import traceback
@@ -17,7 +17,7 @@ _TRACEABLE = "branch on shapes, or use torch.where"
 def model_code(what: str, where: str | None = None) -> Iterator[None]:
     """Turn an exception from inside into `StbuildError`: `what` (such as `Net cannot be traced`) and why.
 
-    `where` is told of an exception that came through no line of the model's own.
+    `where` is the location of an exception that came through no line of the model's own.
     """
     try:
         yield

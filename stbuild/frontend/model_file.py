@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import TypeVar
 
 from torch import nn
 
@@ -20,6 +20,8 @@ from stbuild.frontend.meta_parameters import parameters_on_meta
 from stbuild.frontend.model_code import model_code, model_line, place_of, reason_of
 from stbuild.frontend.model_source import DECLARE, FUNCTION, check_source, not_python
 from stbuild.ir.derived import Derived
+
+Kind = TypeVar("Kind")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,10 +41,10 @@ def load_model(path: Path, *, lora_merged: bool = False) -> LoadedModel:
     check_source(path)
     source = _imported(path)
     with parameters_on_meta():
-        module = _called(source, "model", path)
-    _check_result(module, "model", nn.Module, "a torch.nn.Module", source, path)
-    names = _called(source, "weight_names", path) if hasattr(source, "weight_names") else {}
-    _check_result(names, "weight_names", dict, "a dict of texts", source, path)
+        made = _called(source, "model", path)
+    module = _checked(made, "model", nn.Module, "a torch.nn.Module", source, path)
+    given = _called(source, "weight_names", path) if hasattr(source, "weight_names") else {}
+    names = _checked(given, "weight_names", dict, "a dict of texts", source, path)
     if not all(isinstance(each, str) for pair in names.items() for each in pair):
         where = _line(source.weight_names, path)
         raise StbuildError("weight_names() returns a dict that holds more than texts", where=where)
@@ -67,17 +69,17 @@ def _imported(path: Path) -> ModuleType:
     return module
 
 
-def _called(source: ModuleType, name: str, path: Path) -> Any:
-    function: Callable[[], Any] | None = getattr(source, name, None)
+def _called(source: ModuleType, name: str, path: Path) -> object:
+    function: Callable[[], object] | None = getattr(source, name, None)
     if function is None:
         raise StbuildError(f"the file does not define {name}()", where=str(path), hint=f"write {FUNCTION}")
     with model_code(f"{name}() failed", where=_line(function, path)):
         return function()
 
 
-def _check_result(value: Any, name: str, kind: type, wanted: str, source: ModuleType, path: Path) -> None:
+def _checked(value: object, name: str, kind: type[Kind], wanted: str, source: ModuleType, path: Path) -> Kind:
     if isinstance(value, kind):
-        return
+        return value
     if value is None:
         found = "None"
     else:
@@ -90,7 +92,7 @@ def _check_result(value: Any, name: str, kind: type, wanted: str, source: Module
     raise StbuildError(f"{name}() returns {found}, not {wanted}", where=where)
 
 
-def _line(function: Any, path: Path) -> str:
+def _line(function: object, path: Path) -> str:
     """Where a function of the model's file begins."""
     code = getattr(function, "__code__", None)
     return model_line(code.co_filename, code.co_firstlineno) if code else str(path)

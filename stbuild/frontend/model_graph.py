@@ -66,7 +66,7 @@ def _lowered(traced: TracedModel) -> FlatModel:
 
 
 def check_prefill(decode: Graph, flat: FlatModel) -> None:
-    """Refuse a model whose prefill does something else than its decode steps."""
+    """Refuse a model whose prefill computes something else than its decode steps."""
     graph = blocks.graph_of(
         flat.ops, flat.logits, name=decode.name, context=decode.context, tables=decode.tables,
         derived=flat.derived,

@@ -1,4 +1,4 @@
-"""What the text of a project's `model.py` tells before torch, which takes seconds, is imported."""
+"""Checks the text of a project's `model.py` before torch is imported, which takes seconds."""
 
 import ast
 import sys

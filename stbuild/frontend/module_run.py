@@ -3,7 +3,7 @@
 import copy
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Self
 
 import torch
 from torch import Tensor, nn
@@ -16,6 +16,7 @@ from stbuild.frontend.model_call import call, use_sdpa
 from stbuild.frontend.model_code import model_code
 from stbuild.frontend.parameter_fetching import ParameterFetching, Parameters, Seen
 from stbuild.frontend.rope import fix_frequencies
+from stbuild.frontend.untyped import CacheItem
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -53,7 +54,7 @@ class ModuleRun:
 
 
 class _Layer(CacheLayerMixin):  # type: ignore[no-untyped-call]  # transformers is untyped here
-    """A layer's cache, whose other positions the new keys and values fill by repetition."""
+    """A layer's cache that repeats the new keys and values at all other positions."""
 
     is_compileable = True
     is_sliding = False
@@ -67,7 +68,9 @@ class _Layer(CacheLayerMixin):  # type: ignore[no-untyped-call]  # transformers 
     def lazy_initialization(self, key_states: Tensor, value_states: Tensor) -> None:
         """Nothing to do."""
 
-    def update(self, key_states: Tensor, value_states: Tensor, *_: Any, **__: Any) -> tuple[Tensor, Tensor]:
+    def update(
+        self, key_states: Tensor, value_states: Tensor, *_: object, **__: object
+    ) -> tuple[Tensor, Tensor]:
         """Keys and values of all positions."""
         place = repeated(self.context, int(self.position[0]), len(self.position))
         return key_states[:, :, place], value_states[:, :, place]
@@ -92,7 +95,7 @@ class _Layers(list[CacheLayerMixin]):
         super().__init__([_Layer(position, context)])
         self.position, self.context = position, context
 
-    def __getitem__(self, i: Any) -> Any:
+    def __getitem__(self, i: CacheItem) -> CacheItem:
         while isinstance(i, int) and i >= len(self):
             self.append(_Layer(self.position, self.context))
         return super().__getitem__(i)

@@ -43,7 +43,7 @@ class Namer:
 
 
 def wanted_name(op: Op) -> str:
-    """The name that an op would like to have."""
+    """The preferred name of an op, before it is made unique."""
     if isinstance(op, _OF_MODULE):
         return _module_name(op)
     if isinstance(op, _OF_PARAM):

@@ -1,11 +1,13 @@
 """Gives operators the values of parameters that have no memory, as they read them."""
 
 from collections.abc import Callable, Mapping
-from typing import Any, Protocol
+from typing import Protocol
 
 import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
+
+from stbuild.frontend.untyped import FxTarget, FxValue
 
 _aten = torch.ops.aten
 _GATHERS = {_aten.embedding.default: (0, 1), _aten.index_select.default: (0, 2), _aten.index.Tensor: (0, 1)}
@@ -37,7 +39,9 @@ class ParameterFetching(TorchDispatchMode):  # type: ignore[no-untyped-call]  # 
         super().__init__()  # type: ignore[no-untyped-call]  # torch is untyped here
         self.owners, self.parameters, self.seen = owners, parameters, seen
 
-    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+    def __torch_dispatch__(
+        self, func: FxTarget, types: object, args: FxValue = (), kwargs: FxValue = None
+    ) -> FxValue:
         kwargs = kwargs or {}
         made = self._gathered(func, args)
         if made is None:
@@ -48,7 +52,7 @@ class ParameterFetching(TorchDispatchMode):  # type: ignore[no-untyped-call]  # 
                     self.seen(tensor)
         return made
 
-    def _gathered(self, func: Any, args: Any) -> Tensor | None:
+    def _gathered(self, func: FxTarget, args: FxValue) -> Tensor | None:
         """Rows of a parameter, without the others."""
         places = _GATHERS.get(func)
         name = self.owners.get(id(args[places[0]])) if places and len(args) > places[1] else None
@@ -63,7 +67,7 @@ class ParameterFetching(TorchDispatchMode):  # type: ignore[no-untyped-call]  # 
             return None
         return self.parameters.rows(name, rows, args[places[0]].shape)
 
-    def _filled(self, data: Any) -> Any:
+    def _filled(self, data: FxValue) -> FxValue:
         if isinstance(data, Tensor):
             name = self.owners.get(id(data))
             return data if name is None else self.parameters.whole(name, data.shape)

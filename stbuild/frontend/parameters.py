@@ -1,4 +1,4 @@
-"""Which element of a parameter meets which element of a vector, by the rules of broadcasting."""
+"""Which element of a parameter is combined with which element of a vector, by the rules of broadcasting."""
 
 import math
 
@@ -8,18 +8,18 @@ from stbuild.frontend.values import Index, Weight
 
 
 def is_per_element(weight: Weight, index: Index, period: int) -> bool:
-    """True if element i of `weight` meets just the elements that are i modulo `period`.
+    """True if element i of `weight` is combined with exactly the elements i modulo `period`.
 
-    `index` holds the numbers of a vector's elements, laid out as the tensor that meets the parameter.
+    `index` holds the numbers of a vector's elements in the layout of the tensor that meets the parameter.
     """
     if sum(n != 1 for n in weight.shape) > 1 or math.prod(weight.shape) != period:
         return False
-    met = met_by(weight, index, period)
+    met = broadcast_elements(weight, index, period)
     return met is not None and bool((met == np.arange(period)).all())
 
 
-def met_by(weight: Weight, index: Index, period: int) -> Index | None:
-    """The element of `weight` that each element modulo `period` meets; None if that is not one for all."""
+def broadcast_elements(weight: Weight, index: Index, period: int) -> Index | None:
+    """The element of `weight` for each element of a period; None if periods differ."""
     try:
         shape = np.broadcast_shapes(weight.shape, index.shape)
     except ValueError:

@@ -1,4 +1,4 @@
-"""A module of somebody else, made fit to be traced for a while; afterwards it is as it was."""
+"""Prepares a user's module for tracing and restores it afterwards."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager

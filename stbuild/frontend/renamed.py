@@ -1,4 +1,4 @@
-"""A checkpoint whose tensors are called otherwise than the model's parameters."""
+"""A checkpoint whose tensor names differ from the model's parameter names."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -41,7 +41,7 @@ class Repeat:
 
 
 def find_repeat(ops: tuple[Op, ...]) -> Repeat | None:
-    """The runs that cover most ops; of equals, those of the shortest period that carry least."""
+    """The runs that cover most ops; of these the shortest period, then the fewest carried values."""
     at = {op.name: i for i, op in enumerate(ops)}
     inputs = [tuple(at[n] for n in op.operands) for op in ops]
     for group in _candidates(ops):
@@ -117,7 +117,7 @@ def _slot_of(sources: list[Source]) -> tuple[bool, Slot | None]:
 
 
 def _with_later_reads(repeat: Repeat, inputs: list[tuple[int, ...]]) -> Repeat | None:
-    """Carry on what ops behind the runs read; None if they read what is not carried."""
+    """Carry what ops after the runs read; None if they read a value that cannot be carried."""
     slots = list(repeat.slots)
     last = repeat.end - repeat.period
     for op in (o for later in inputs[repeat.end :] for o in later if o < repeat.end):

@@ -4,8 +4,6 @@ A KV cache holds keys that were rotated by one set of frequencies, so the set is
 longrope's long factors if the context is beyond the original one, dynamic NTK's base at the context.
 """
 
-from typing import Any
-
 import torch
 from torch import nn
 from transformers.modeling_rope_utils import ROPE_INIT_FUNCTIONS
@@ -34,7 +32,7 @@ def _moves(kind: object) -> bool:
     return isinstance(kind, str) and (_DYNAMIC in kind or kind == _LONG)
 
 
-def _fix(module: Any, path: str, context: int, kind: str, layer: str | None) -> None:
+def _fix(module: nn.Module, path: str, context: int, kind: str, layer: str | None) -> None:
     prefix = "" if layer is None else f"{layer}_"
     config = getattr(module, "config", None)
     if config is None or kind not in ROPE_INIT_FUNCTIONS or not hasattr(module, f"{prefix}inv_freq"):

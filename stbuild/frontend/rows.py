@@ -1,4 +1,4 @@
-"""A value's elements picked and repeated in a regular order, by the rows of the matrix they come from."""
+"""Selects and repeats a value's elements by the rows of the matrix that they come from."""
 
 from dataclasses import fields, replace
 from typing import TYPE_CHECKING
@@ -54,7 +54,7 @@ def _made(builder: "Builder", op: Op, rows: Rows) -> str | None:
 
 
 def _again(builder: "Builder", op: Op, rows: Rows, **params: object) -> str | None:
-    """`op` with other parameters, on the `rows` of what it reads; a matrix reads what it read."""
+    """A copy of `op` for these `rows`: it reads the rows of its operands; a matrix keeps its operand."""
     wires = () if isinstance(op, Linear) else tuple(n for n in ("x", "a", "b") if hasattr(op, n))
     read = {wire: with_rows(builder, getattr(op, wire), rows) for wire in wires}
     if None in read.values():

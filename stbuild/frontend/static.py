@@ -2,10 +2,10 @@
 
 import hashlib
 from collections.abc import Callable, Iterator
-from typing import Any
 
 import torch
 
+from stbuild.frontend.untyped import FxValue
 from stbuild.frontend.values import Static
 
 
@@ -13,19 +13,21 @@ class Statics:
     """Makes `Static` values; the same operator on the same inputs is one value."""
 
     def __init__(self) -> None:
-        self._known: dict[Any, Static] = {}
+        self._known: dict[object, Static] = {}
 
     def position(self) -> Static:
         """The position ids, [1, tokens]."""
         return self._intern("position", on_position=True, target=None)
 
     def constant(self, tensor: torch.Tensor) -> Static:
-        """A buffer; those of equal values are one, so that layers with buffers of their own are alike."""
+        """A buffer; buffers of equal values are one, so that layers which each have one are equal."""
         data = tensor.detach().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes()
         key = ("constant", tensor.dtype, tuple(tensor.shape), hashlib.sha256(data).digest())
         return self._intern(key, on_position=False, target=None, constant=tensor)
 
-    def apply(self, target: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Static:
+    def apply(
+        self, target: Callable[..., FxValue], args: tuple[FxValue, ...], kwargs: dict[str, FxValue]
+    ) -> Static:
         """The result of an operator on static values and numbers."""
         named = tuple(sorted(kwargs.items()))
         inputs = list(leaves((args, named)))
@@ -34,7 +36,7 @@ class Statics:
             key, on_position=any(i.on_position for i in inputs), target=target, args=args, kwargs=named
         )
 
-    def _intern(self, key: Any, **fields: Any) -> Static:
+    def _intern(self, key: object, **fields: FxValue) -> Static:
         if key not in self._known:
             self._known[key] = Static(key=len(self._known), **fields)
         return self._known[key]
@@ -43,7 +45,7 @@ class Statics:
 def evaluate(values: tuple[Static, ...], context: int, tokens: int) -> Iterator[tuple[torch.Tensor, ...]]:
     """`values` for the first token at every position at which `tokens` tokens fit."""
     order = _in_order(values)
-    fixed: dict[int, Any] = {}
+    fixed: dict[int, FxValue] = {}
     for value in order:
         if not value.on_position:
             fixed[value.key] = _run(value, fixed)
@@ -56,9 +58,9 @@ def evaluate(values: tuple[Static, ...], context: int, tokens: int) -> Iterator[
         yield tuple(known[v.key] for v in values)
 
 
-def evaluated_at(value: Static, position: int, tokens: int) -> Any:
+def evaluated_at(value: Static, position: int, tokens: int) -> FxValue:
     """`value` for `tokens` tokens from `position` on."""
-    known: dict[int, Any] = {}
+    known: dict[int, FxValue] = {}
     for step in _in_order((value,)):
         is_position = step.target is None and step.on_position
         known[step.key] = (
@@ -69,14 +71,14 @@ def evaluated_at(value: Static, position: int, tokens: int) -> Any:
 
 def constant(value: Static) -> torch.Tensor:
     """The one value of something that does not depend on the position."""
-    known: dict[int, Any] = {}
+    known: dict[int, FxValue] = {}
     for step in _in_order((value,)):
         known[step.key] = _run(step, known)
     result: torch.Tensor = known[value.key]
     return result
 
 
-def leaves(data: Any) -> Iterator[Static]:
+def leaves(data: object) -> Iterator[Static]:
     """All static values in nested tuples, lists and dicts."""
     if isinstance(data, Static):
         yield data
@@ -85,14 +87,14 @@ def leaves(data: Any) -> Iterator[Static]:
             yield from leaves(item)
 
 
-def _run(value: Static, known: dict[int, Any]) -> Any:
+def _run(value: Static, known: dict[int, FxValue]) -> FxValue:
     if value.target is None:
         return value.constant
     kwargs = {k: _filled(v, known) for k, v in value.kwargs}
     return value.target(*_filled(value.args, known), **kwargs)
 
 
-def _filled(data: Any, known: dict[int, Any]) -> Any:
+def _filled(data: FxValue, known: dict[int, FxValue]) -> FxValue:
     if isinstance(data, Static):
         return known[data.key]
     if isinstance(data, list | tuple):
@@ -115,7 +117,7 @@ def _in_order(values: tuple[Static, ...]) -> list[Static]:
     return list(found.values())
 
 
-def _key(data: Any) -> Any:
+def _key(data: object) -> object:
     if isinstance(data, Static):
         return ("static", data.key)
     if isinstance(data, list | tuple):

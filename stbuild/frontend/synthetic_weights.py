@@ -4,7 +4,7 @@ import hashlib
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +13,8 @@ from stbuild.frontend.weights import Checkpoint, ParamUse, Uses
 from stbuild.ir.derived import Derived
 from stbuild.ir.packed import PackedMatrix
 from stbuild.ir.param import ParamRole
+
+Kind = TypeVar("Kind", np.int8, np.uint8, np.uint16, np.uint32)
 
 _SPREAD_4 = math.sqrt((16 * 16 - 1) / 12)
 _SPREAD_8 = math.sqrt((256 * 256 - 1) / 12)
@@ -25,7 +27,7 @@ GAP = 0.05
 class Distribution:
     """A tensor's numbers: uniform around `centre`, then `gap` further away from it.
 
-    With a gap no gain is 1 and no bias 0: an op that is left out, or meets another element, shows.
+    With a gap no gain is 1 and no bias 0, so that a missing op or a wrong element changes the result.
     """
 
     centre: float = 0.0
@@ -59,7 +61,7 @@ class SyntheticWeights(Checkpoint):
 
     @property
     def synthetic(self) -> bool:
-        """They are."""
+        """Always true."""
         return True
 
     @property
@@ -106,7 +108,9 @@ class SyntheticWeights(Checkpoint):
         values = self._raw(name, "values", np.int8, start * cols, stop * cols)
         return self._packed(name, start, stop, values).dequantise()
 
-    def _packed(self, name: str, start: int, stop: int, values: NDArray[Any]) -> PackedMatrix:
+    def _packed(
+        self, name: str, start: int, stop: int, values: NDArray[np.int8] | NDArray[np.uint8]
+    ) -> PackedMatrix:
         """Rows `start` to `stop` of a matrix, whose integers are `values`."""
         cols = self.uses.shapes[name][1]
         bits, group = self.form(name)
@@ -119,7 +123,7 @@ class SyntheticWeights(Checkpoint):
         q = values.reshape(stop - start, cols)
         return PackedMatrix(rows=stop - start, cols=cols, group=group, bits=bits, d=d, m=m, q=q)
 
-    def _values(self, name: str, count: int, bits: int) -> NDArray[Any]:
+    def _values(self, name: str, count: int, bits: int) -> NDArray[np.int8] | NDArray[np.uint8]:
         if bits == 8:
             return self._raw(name, "values", np.int8, 0, count)
         both = self._raw(name, "values", np.uint8, 0, count // 2)
@@ -136,14 +140,14 @@ class SyntheticWeights(Checkpoint):
         gap = np.float32(spread.gap)
         return values + np.where(raw < 2.0**31, -gap, gap) if spread.gap else values
 
-    def _raw(self, name: str, use: str, kind: Any, start: int, stop: int) -> NDArray[Any]:
+    def _raw(self, name: str, use: str, kind: type[Kind], start: int, stop: int) -> NDArray[Kind]:
         """Numbers `start` to `stop` of the stream of `name`, as integers of type `kind`."""
         each = 8 // np.dtype(kind).itemsize
         key = hashlib.sha256(f"{self.seed}/{use}/{name}".encode()).digest()
         generator = np.random.PCG64(int.from_bytes(key[:16], "little"))
         generator.advance(start // each)
         raw: NDArray[np.uint64] = generator.random_raw(-(-stop // each) - start // each)
-        numbers: NDArray[Any] = raw.astype("<u8", copy=False).view(kind)
+        numbers: NDArray[Kind] = raw.astype("<u8", copy=False).view(kind)
         return numbers[start % each :][: stop - start]
 
 

@@ -19,7 +19,7 @@ _SPECIAL = {"bos_token": "bos", "eos_token": "eos", "unk_token": "unknown", "pad
 def write_tokenizer(source: Path, folder: Path) -> None:
     """Write what `source` (a GGUF file, a safetensors file or a Hugging Face folder) has into `folder`.
 
-    A safetensors file has no tokenizer; files beside a file are no input of the build and are not read.
+    A safetensors file has no tokenizer; other files in its folder are no inputs of the build.
     """
     if source.suffix == ".gguf":
         _from_gguf(GgufFile.open(source), folder)
@@ -89,7 +89,7 @@ def _template_of_its_own(folder: Path) -> None:
         return
     try:
         template = json.loads((folder / CONFIG_FILE).read_text(encoding="utf-8")).get("chat_template")
-    except ValueError as error:
+    except (ValueError, AttributeError) as error:
         raise StbuildError("not a tokenizer's configuration", where=str(folder / CONFIG_FILE)) from error
     if isinstance(template, str):
         (folder / TEMPLATE_FILE).write_text(template, encoding="utf-8")

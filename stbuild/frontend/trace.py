@@ -10,16 +10,17 @@ ids and positions are int64 [1, tokens], `cache.update(k, v, layer)` is that of 
 import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.export import ExportedProgram, default_decompositions, export
+from torch.export.decomp_utils import CustomDecompTable
 from transformers import PreTrainedModel
 from transformers.cache_utils import CacheLayerMixin
 
 from stbuild.errors import StbuildError
+from stbuild.frontend.kept_tensors import refuse_kept_tensors, tensors_restored
 from stbuild.frontend.kvcache import GrowingProbes, Probe, TracedLayer, cache_of
 from stbuild.frontend.meta_parameters import without_parameter_memory
 from stbuild.frontend.model_call import call, tensor, use_sdpa
@@ -71,7 +72,7 @@ def trace(model: nn.Module, *, context: int, tokens: int = 1) -> TracedModel:
         ids, positions = torch.zeros(1, tokens, dtype=torch.long), torch.arange(tokens)[None]
         keys = [torch.zeros(()).expand(1, k[1], context, k[3]) for k, _ in shapes]
         values = [torch.zeros(()).expand(1, v[1], context, v[3]) for _, v in shapes]
-        with model_code(f"{type(model).__name__} cannot be traced"):
+        with tensors_restored(model), model_code(f"{type(model).__name__} cannot be traced"):
             program = export(wrapper, (ids, positions, keys, values), strict=False)
     return TracedModel(program=program, names=names, context=context, tokens=tokens, layers=len(shapes))
 
@@ -106,7 +107,7 @@ def _cache_shapes(model: nn.Module, context: int, tokens: int) -> list[tuple[tor
     with FakeTensorMode(allow_non_fake_inputs=True):
         ids, positions = torch.zeros(1, tokens, dtype=torch.long), torch.arange(tokens)[None]
         with model_code(f"{type(model).__name__} cannot be called with {tokens} token{'s'[: tokens > 1]}"):
-            call(model, ids, positions, cache_of(probes), context)
+            refuse_kept_tensors(model, lambda: call(model, ids, positions, cache_of(probes), context))
     return [_probed(layer, i, tokens) for i, layer in enumerate(_used(probes))]
 
 
@@ -129,8 +130,8 @@ def _probed(layer: Probe, index: int, tokens: int) -> tuple[torch.Size, torch.Si
     return layer.shapes
 
 
-def _decompositions() -> Any:
-    table: Any = default_decompositions()
+def _decompositions() -> CustomDecompTable:
+    table = default_decompositions()
     for op in KEPT_OPS:
-        table.pop(op, None)
+        table.pop(op, None)  # type: ignore[no-untyped-call]  # torch is untyped here
     return table

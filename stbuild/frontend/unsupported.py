@@ -1,4 +1,4 @@
-"""Kinds of models and checkpoints that are refused before any work is done on them, by one sentence each."""
+"""Refuses unsupported kinds of models and checkpoints, before any work is done on them."""
 
 import json
 import re

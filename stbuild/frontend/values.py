@@ -7,11 +7,12 @@ and become an op when someone needs the result.
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+
+from stbuild.frontend.untyped import FxValue
 
 Index = NDArray[np.int64]
 Function = Callable[[torch.Tensor], torch.Tensor]
@@ -43,8 +44,8 @@ class Expr:
 
     base: "Vec | Centered"
     target: Callable[..., torch.Tensor]
-    args: tuple[Any, ...]
-    kwargs: tuple[tuple[str, Any], ...] = ()
+    args: tuple[FxValue, ...]
+    kwargs: tuple[tuple[str, FxValue], ...] = ()
 
 
 class Base:
@@ -87,7 +88,7 @@ class Normed:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Joined:
-    """Tensors one behind the other along the dimension `dim`."""
+    """Tensors concatenated along the dimension `dim`."""
 
     parts: tuple["Value", ...]
     dim: int
@@ -143,7 +144,7 @@ class Cached:
 
 
 class Stage(Enum):
-    """How far attention that is written out has come: `TOP` and `SUM` are one number a query."""
+    """The last recognised step of written-out attention; `TOP` and `SUM` have one number per query."""
 
     SCORES = "scores"
     TOP = "top"
@@ -194,9 +195,9 @@ class Static:
 
     key: int
     on_position: bool
-    target: Callable[..., Any] | None
-    args: tuple[Any, ...] = ()
-    kwargs: tuple[tuple[str, Any], ...] = ()
+    target: Callable[..., FxValue] | None
+    args: tuple[FxValue, ...] = ()
+    kwargs: tuple[tuple[str, FxValue], ...] = ()
     constant: torch.Tensor | None = None
 
 

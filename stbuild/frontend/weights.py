@@ -1,14 +1,15 @@
-"""What every checkpoint offers, and the check that it fits a graph."""
+"""The interface of every checkpoint, and the check that it fits a graph."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from stbuild.errors import StbuildError, did_you_mean
+from stbuild.frontend.untyped import AnyArray
 from stbuild.ir.design import Design
 from stbuild.ir.graph import Graph
 from stbuild.ir.op import Op
@@ -23,10 +24,14 @@ HEAD_BITS, HEAD_GROUP = 8, 32
 """How a floating point LM head is rounded: as finely as the card can."""
 BODY_BITS, BODY_GROUP = 4, 128
 """How other floating point matrices are rounded, if nothing else is asked for."""
-_UNUSED_ENDINGS = (".rotary_emb.inv_freq", ".masked_bias", ".attn.bias", ".attention.bias", "lm_head.weight")
-"""Tensors that checkpoints carry though no model needs them: constants, and copies of tied weights."""
+_CONSTANTS = (".rotary_emb.inv_freq", ".masked_bias")
+"""Endings of tensors that checkpoints carry though no model needs them."""
+_MASKS = (".attn.bias", ".attention.bias")
+"""Endings of causal masks, which have more than one dimension; a bias has one."""
+_HEAD, _COMPARED_ROWS = "lm_head.weight", 256
+"""A head of the checkpoint's own that the model ties to its embedding; rows by which the two are compared."""
 
-Floats = TypeVar("Floats", bound=NDArray[Any])
+Floats = TypeVar("Floats", bound=AnyArray)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,7 +45,7 @@ class MatrixUse:
 
 @dataclass(frozen=True, kw_only=True)
 class ParamUse:
-    """A parameter, what it is to its op, and whether that op makes logits."""
+    """A parameter, its role in its op, and whether that op makes logits."""
 
     param: Param
     role: ParamRole
@@ -129,7 +134,7 @@ def parameters(graph: Graph) -> Iterator[tuple[Op, str, Param]]:
 
 
 def uses_of(model: Graph | Design, group: int = BODY_GROUP) -> Uses:
-    """What a graph, or a design made of it, wants of a checkpoint: of both it is the same.
+    """What a graph needs from a checkpoint; a design made from the graph needs the same.
 
     Body matrices are in groups of up to `group` columns. A tensor with several roles is drawn, where it is
     synthetic, by the first of them in the order of `ParamRole`.
@@ -213,13 +218,34 @@ def checked(checkpoint: Checkpoint, uses: Uses, *, where: str | None = None) -> 
             raise StbuildError(
                 f"the tensor {name!r} is {list(found)}, the model needs {list(wanted)}", where=where
             )
-    extra = sorted(n for n in known - set(uses.shapes) if not n.endswith(_UNUSED_ENDINGS))
+    extra = sorted(n for n in known - set(uses.shapes) if not _is_unused(checkpoint, uses, n, where))
     if extra:
         count = f", and {len(extra) - 1} more" if len(extra) > 1 else ""
         raise StbuildError(
             f"the weights have a tensor {extra[0]!r} that the model does not have{count}", where=where
         )
     return checkpoint
+
+
+def _is_unused(checkpoint: Checkpoint, uses: Uses, name: str, where: str | None) -> bool:
+    """True for a constant, a mask and a copy of the tied head; a head that is no copy is refused."""
+    if name.endswith(_MASKS):
+        return len(checkpoint.shape(name)) > 1
+    if name.endswith(_HEAD):
+        return _is_copy(checkpoint, uses, name, where)
+    return name.endswith(_CONSTANTS)
+
+
+def _is_copy(checkpoint: Checkpoint, uses: Uses, name: str, where: str | None) -> bool:
+    own, shape = checkpoint.rows(name, 0, _COMPARED_ROWS), checkpoint.shape(name)
+    alike = [n for n in sorted(uses.matrices) if checkpoint.shape(n) == shape]
+    if alike and not any(np.array_equal(own, checkpoint.rows(n, 0, _COMPARED_ROWS)) for n in alike):
+        raise StbuildError(
+            f"the tensor {name!r} differs from {alike[0]!r}, which the model uses in its place",
+            where=where,
+            hint="set tie_word_embeddings to false in the model's configuration",
+        )
+    return bool(alike)
 
 
 def index_of(graph: Graph, checkpoint: Checkpoint) -> WeightIndex:

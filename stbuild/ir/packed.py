@@ -10,6 +10,8 @@ from stbuild.errors import StbuildError
 from stbuild.limits import GROUPS
 
 FP16_MAX = 65504.0
+LEAST_SCALE = 2.0**-23
+"""Two units of fp16's last place: of a tensor whose largest scale is below, most scales round to 0 or 1."""
 
 Half = NDArray[np.float16]
 Float = NDArray[np.float32]
@@ -46,6 +48,7 @@ class PackedMatrix:
         """Quantise [rows, cols] floats to 4 bits between each group's least and greatest value."""
         values = _grouped(matrix, group)
         low, high = values.min(axis=2), values.max(axis=2)
+        _check_size(np.maximum(-low, high), 15)
         d, m = _half((high - low) / 15), _half(low)
         q = np.clip(np.rint((values - _wide(m)) * _inverse(d)), 0, 15).astype(np.uint8)
         return cls(rows=len(matrix), cols=matrix.shape[1], group=group, bits=4,
@@ -55,7 +58,9 @@ class PackedMatrix:
     def symmetric8(cls, matrix: Float, group: int) -> Self:
         """Quantise [rows, cols] floats to 8 bits between -127 and 127 times each group's scale."""
         values = _grouped(matrix, group)
-        d = _half(np.abs(values).max(axis=2) / 127)
+        sizes = np.abs(values).max(axis=2)
+        _check_size(sizes, 127)
+        d = _half(sizes / 127)
         q = np.clip(np.rint(values * _inverse(d)), -127, 127).astype(np.int8)
         return cls(rows=len(matrix), cols=matrix.shape[1], group=group, bits=8,
                    d=d, m=np.zeros_like(d), q=q.reshape(matrix.shape))  # fmt: skip
@@ -86,6 +91,17 @@ def _grouped(matrix: Float, group: int) -> Float:
     _check_layout(matrix.shape[1], group)
     result: Float = np.asarray(matrix, dtype=np.float32).reshape(len(matrix), -1, group)
     return result
+
+
+def _check_size(sizes: Float, steps: int) -> None:
+    """Refuse a matrix, other than zeros, of whose groups' largest values fp16 scales would leave nothing."""
+    largest = float(sizes.max(initial=0.0))
+    if 0 < largest < steps * LEAST_SCALE:
+        least = steps * LEAST_SCALE
+        raise StbuildError(
+            f"its largest value is {largest:.2g}, too small for fp16 scales ({least:.2g} at least)",
+            hint="multiply the tensor by a constant, and divide by it in the model",
+        )
 
 
 def _half(values: Float) -> Half:

@@ -64,6 +64,7 @@ def compile_model(
     workspace, keeps the project. `progress` is called with each `Progress`; `print` will do.
     """
     began = time.monotonic()
+    _check_types(attributes, progress)
     tell: Listener = progress or (lambda _: None)
     wanted = dict(attributes or {}) | ({} if context is None else {"context": context})
     with told_by_cell():
@@ -77,6 +78,15 @@ def compile_model(
             overrides={own: dict(made.attributes)} if made.attributes else {},
         )
         return _built(workspace, request, ProgressEvents(tell), began)
+
+
+def _check_types(attributes: object, progress: object) -> None:
+    if attributes is not None and not isinstance(attributes, Mapping):
+        raise StbuildError(
+            f"`attributes` is a mapping, got {type(attributes).__name__}", hint='write {"channels": 8}'
+        )
+    if progress is not None and not callable(progress):
+        raise StbuildError(f"`progress` is a function, got {type(progress).__name__}", hint="`print` will do")
 
 
 def _made(

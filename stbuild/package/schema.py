@@ -26,6 +26,8 @@ def from_json(kind: type[T], text: str, where: str) -> T:
     """The inverse of `to_json`; text that is no JSON or does not fit `kind` is a StbuildError."""
     try:
         data = json.loads(text)
+    except RecursionError as error:
+        raise StbuildError("this JSON is nested too deeply", where=where) from error
     except ValueError as error:
         raise StbuildError(f"this is not JSON: {error}", where=where) from error
     try:

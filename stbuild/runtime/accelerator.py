@@ -145,7 +145,7 @@ class Accelerator:
         side, limits = self.text(system), self._limits(max_tokens)
         side.frame()
         session = Session(self.device, self.bundle.manifest.model)
-        return Conversation(session, side, Sampler(sampling), limits)
+        return Conversation(session, side, _sampler(sampling), limits)
 
     def text(self, system: str | None = None) -> TextSide:
         """Tokenizer and chat template; a StbuildError says what the bundle lacks for text."""
@@ -154,7 +154,8 @@ class Accelerator:
     def _answer(
         self, prompt: Sequence[int], max_tokens: int, sampling: Sampling, answer: Answer
     ) -> Iterator[int]:
-        sampler, limits = Sampler(sampling), self._limits(max_tokens)
+        limits = self._limits(max_tokens)
+        sampler = _sampler(sampling)
 
         def tokens() -> Iterator[int]:
             with Session(self.device, self.bundle.manifest.model) as session:
@@ -163,6 +164,8 @@ class Accelerator:
         return tokens()
 
     def _limits(self, max_tokens: int) -> Limits:
+        if type(max_tokens) is not int:
+            raise StbuildError(f"`max_tokens` is a number of tokens, got {max_tokens!r}")
         return Limits(max_tokens=max_tokens, stop_tokens=self.bundle.manifest.model.stop_tokens)
 
 
@@ -178,6 +181,13 @@ def report_of(bundle: Bundle) -> Report:
         weights=f"synthetic, {model.weights_source}" if synthetic else model.weights_source,
         context=model.context,
     )
+
+
+def _sampler(sampling: Sampling) -> Sampler:
+    if not isinstance(sampling, Sampling):
+        hint = "write Sampling(temperature=0.7)"
+        raise StbuildError(f"`sampling` is a Sampling, got {type(sampling).__name__}", hint=hint)
+    return Sampler(sampling)
 
 
 def _ids(tokens: Sequence[int]) -> tuple[int, ...]:

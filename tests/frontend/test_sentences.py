@@ -63,6 +63,25 @@ def remembered(net: Net, x: Tensor, positions: Tensor) -> Tensor:
     return x
 
 
+def added(net: Net, x: Tensor, positions: Tensor) -> Tensor:
+    """A buffer that each call replaces, and reads."""
+    net.count = net.count + 1
+    return x * net.count
+
+
+def looked_back(net: Net, x: Tensor, positions: Tensor) -> Tensor:
+    """An attribute that each call reads, but the first."""
+    before = vars(net).get("seen")
+    vars(net)["seen"] = x.mean()
+    return x if before is None else x + 0 * before
+
+
+def shown(net: Net, x: Tensor, positions: Tensor) -> Tensor:
+    """An attribute that is there for others to read."""
+    vars(net)["seen"] = x.mean()
+    return x
+
+
 def turned(net: Net, x: Tensor, positions: Tensor) -> Tensor:
     """Positions where no rotary embedding is."""
     return torch.tanh(x * torch.cos(positions[..., None].float()))
@@ -102,6 +121,18 @@ def graph_of(net: Net) -> Graph:
 def test_the_sentence_names_the_cause(mix: Mix, sentence: str) -> None:
     with pytest.raises(StbuildError, match=sentence):
         graph_of(Net(mix))
+
+
+@pytest.mark.parametrize(("mix", "name"), [(added, "count"), (looked_back, "seen")])
+def test_a_tensor_kept_for_the_next_call(mix: Mix, name: str) -> None:
+    with pytest.raises(StbuildError, match=f"keeps the tensor '{name}' from one call and reads it in the"):
+        graph_of(Net(mix))
+
+
+def test_a_tensor_that_no_call_reads_may_be_set() -> None:
+    net = Net(shown)
+    assert graph_of(net) == graph_of(Net(plain))
+    assert "seen" not in vars(net)
 
 
 def test_logits_without_a_head() -> None:

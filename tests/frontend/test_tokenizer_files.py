@@ -45,6 +45,14 @@ def test_a_folder_s_tokenizer_comes_along_but_not_what_lies_beside_a_file(tmp_pa
     assert written(source / "model.safetensors", tmp_path / "file") == set()
 
 
+@pytest.mark.parametrize("text", ["[]", "{"])
+def test_a_configuration_that_is_no_object_is_told(tmp_path: Path, text: str) -> None:
+    (tmp_path / "source").mkdir()
+    (tmp_path / "source" / "tokenizer_config.json").write_text(text)
+    with pytest.raises(StbuildError, match="not a tokenizer's configuration"):
+        written(tmp_path / "source", tmp_path / "folder")
+
+
 def test_a_gguf_s_tokenizer_is_its_own_whatever_lies_beside_it(tmp_path: Path) -> None:
     path = write_gguf(tmp_path / "tiny.gguf", end=0)
     for name in ("tokenizer_config.json", "config.json", "tokenizer.json"):

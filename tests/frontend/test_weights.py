@@ -55,6 +55,7 @@ def test_a_sharded_folder_is_read_tensor_by_tensor(
         ({"model.norm.weight": None}, r"the weights lack the tensor 'model.norm.weight' \[64\]"),
         ({"model.norm.weight": torch.ones(32)}, r"'model.norm.weight' is \[32\], the model needs \[64\]"),
         ({"more": torch.ones(2)}, "the weights have a tensor 'more' that the model does not"),
+        ({"h.0.attn.bias": torch.ones(64)}, r"a tensor 'h\.0\.attn\.bias' that the model does not"),
     ],
 )
 def test_tensors_that_do_not_fit_are_named(

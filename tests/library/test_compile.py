@@ -87,6 +87,13 @@ def test_an_equal_module_of_another_process_is_a_cache_hit(tiny_llama: Make) -> 
     stream = accelerator.generate_ids([1, 2], max_tokens=6)
     assert list(stream) == accelerator.run((1, 2), max_tokens=6).tokens == stream.answer.tokens
     again = Accelerator.open(report.bundle)
+    wrong: Any
+    for wrong, sentence in (
+        ({"max_tokens": "3"}, "`max_tokens` is a number of tokens, got '3'"),
+        ({"sampling": {"temperature": 1}}, "`sampling` is a Sampling, got dict"),
+    ):
+        with pytest.raises(StbuildError, match=sentence):
+            again.run((1, 2), **wrong)
     assert again.run((1, 2), max_tokens=6).tokens == stream.answer.tokens and again.report.check == ""
     assert repr(again) == "<Accelerator small for u55c (sw_emu)>"
 
@@ -175,6 +182,8 @@ def test_a_failed_build_is_one_sentence(tiny_llama: Make) -> None:
         ("/nowhere/at/all", {}, "there is no model at /nowhere/at/all"),
         (torch.nn.Linear(2, 2), {"name": "a/b"}, "the name 'a/b' has a slash"),
         (torch.nn.Linear(2, 2), {"name": ""}, "the name '' is empty"),
+        (torch.nn.Linear(2, 2), {"attributes": ["x"]}, "`attributes` is a mapping, got list"),
+        (torch.nn.Linear(2, 2), {"progress": 7}, "`progress` is a function, got int"),
     ],
 )
 def test_what_is_refused(model: Any, options: dict[str, Any], sentence: str) -> None:

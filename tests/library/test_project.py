@@ -239,7 +239,7 @@ def test_other_frequencies_are_refused(file: Gguf) -> None:
         StbuildError, match=r"scales its rotary frequencies \(rope.scaling.type 'yarn'\) in a way"
     ):
         make_project(file(rope__scaling__type="yarn"))
-    assert llama3_scaling(factors[:3], AutoConfig.for_model("llama", **SIZES)) is None
+    assert llama3_scaling(factors[:3].astype(np.float64), AutoConfig.for_model("llama", **SIZES)) is None
 
 
 @pytest.mark.parametrize(

@@ -100,6 +100,9 @@ def test_a_manifest_that_is_no_json(tmp_path: Path) -> None:
         StbuildError, match=r"manifest.json: this is not JSON: Expecting value: line 1 column 10"
     ):
         schema.read(Manifest, tmp_path / "manifest.json")
+    (tmp_path / "deep.json").write_text("[" * 100_000)
+    with pytest.raises(StbuildError, match=r"deep.json: this JSON is nested too deeply"):
+        schema.read(Manifest, tmp_path / "deep.json")
     with pytest.raises(StbuildError, match=r"none.json: the file cannot be read: No such file"):
         schema.read(Manifest, tmp_path / "none.json")
 

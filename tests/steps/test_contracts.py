@@ -188,3 +188,13 @@ def test_an_annotation_that_no_command_line_can_hold() -> None:
 
     with pytest.raises(TypeError, match=r"Odd\.many: .* is no annotation of a step's argument"):
         parameters_of(Odd)
+
+
+def test_a_step_that_does_nothing() -> None:
+    class Idle(Step[F]):
+        """Has no run."""
+
+        made: F = out("a file")
+
+    with pytest.raises(TypeError, match="Idle has no function `run`, which makes its outputs"):
+        Idle(made="x")
