@@ -225,7 +225,7 @@ def test_a_mask_that_is_wrong_in_a_prefill_only_is_refused_at_its_attention() ->
 
 
 def test_a_rotary_embedding_of_each_head_s_own_is_refused_at_its_operator() -> None:
-    model = decoder()
+    model = decoder(heads=2, kv_heads=2)
     model.frequency = nn.Buffer(model.frequency * torch.tensor([1.0, 2.0])[:, None, None])
     with pytest.raises(
         StbuildError, match=r"aten\.add\.Tensor in layers\.0\.attn: the rotary embedding differs between"

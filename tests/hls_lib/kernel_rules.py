@@ -84,8 +84,15 @@ def _body(kernel: KernelText) -> Iterator[str]:
     for line in kernel.others:
         yield f"neither a pragma nor a stream nor a call: {line}"
     counts = Counter(p.directive for p in kernel.pragmas)
-    if counts["DATAFLOW"] != 1 or set(counts) != {"DATAFLOW", "INTERFACE"}:
+    if counts["DATAFLOW"] != 1 or set(counts) - {"BIND_STORAGE"} != {"DATAFLOW", "INTERFACE"}:
         yield f"the pragmas are {dict(counts)}"
+    fifos = {fifo.name for fifo in kernel.fifos}
+    for pragma in kernel.pragmas:
+        options = pragma.options
+        if pragma.directive == "BIND_STORAGE" and (
+            options["variable"] not in fifos or options["type"] != "fifo"
+        ):
+            yield f"{options['variable']} is bound as {options['type']}, and is no FIFO of the kernel"
 
 
 def _names(kernel: KernelText) -> Iterator[str]:
