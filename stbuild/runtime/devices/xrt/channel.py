@@ -4,8 +4,8 @@ import os
 import socket
 import time
 
-AWAKE_S = 100e-6
-"""A launch of a small model, and what a session does between two launches, takes less."""
+AWAKE_S = 300e-6
+"""Three times what a launch through XRT takes by itself; half of it would often be too short."""
 LOOK_S = 1.0
 """How often it is asked whether the machine is busy, where to stay awake would take from others."""
 MESSAGE_BYTES = 16384
