@@ -1,6 +1,5 @@
 """A card as data: what a design may use of it, every figure with its source."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from enum import Enum
 from pathlib import PurePosixPath
@@ -132,12 +131,6 @@ class Memory(Sourced):
         if "{bank}" not in self.tag:
             return (self.tag,)
         return tuple(self.tag.format(bank=bank) for bank in range(self.banks))
-
-    def tag_of(self, bank: int) -> str:
-        """The name of bank `bank` in `sp=`."""
-        if not 0 <= bank < self.banks:
-            raise ValueError(f"{self.type.value} has banks 0 to {self.banks - 1}, not {bank}")
-        return self.tag.format(bank=bank)
 
     def slr_of(self, bank: int) -> int:
         """The SLR that bank `bank` is attached to."""
@@ -281,11 +274,6 @@ class Platform(Sourced):
         """Whether v++ takes `slr=` lines: only a card of several dies has SLRs to name."""
         return len(self.slrs) > 1
 
-    @property
-    def xpfm(self) -> PurePosixPath:
-        """Where an installed Vitis platform has the file that `v++ --platform` wants."""
-        return PLATFORMS_DIR / self.vitis_platform / f"{self.vitis_platform}.xpfm"
-
 
 def check_platform(value: Any, name: str) -> Platform:
     """`value`, which the file `name`.py of a platforms folder defines, or a sentence on what it should be."""
@@ -299,23 +287,6 @@ def check_platform(value: Any, name: str) -> Platform:
             f"platforms/{name}.py defines a platform named {value.name!r}", hint="use the file's name"
         )
     return value
-
-
-def figures(platform: Platform) -> Iterator[tuple[str, Any, Source]]:
-    """Every figure of `platform` as (dotted name, value, source), in the order of the fields."""
-    yield from _figures(platform.name, platform)
-
-
-def _figures(prefix: str, group: Sourced) -> Iterator[tuple[str, Any, Source]]:
-    for field in fields(group):
-        value = getattr(group, field.name)
-        parts = value if isinstance(value, tuple) else (value,)
-        for index, part in enumerate(parts):
-            name = f"{prefix}.{field.name}" + (f"[{index}]" if len(parts) > 1 else "")
-            if isinstance(part, Sourced):
-                yield from _figures(name, part)
-            elif field.name in {name for source in group.sources for name in source.of}:
-                yield name, part, group.source_of(field.name)
 
 
 def _is_figure(value: object) -> bool:
