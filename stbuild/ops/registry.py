@@ -7,6 +7,7 @@ from stbuild.ops.add_param import AddParam
 from stbuild.ops.affine import Affine
 from stbuild.ops.argmax import Argmax
 from stbuild.ops.attention import Attention
+from stbuild.ops.attention_parts import PARTS
 from stbuild.ops.concat import Concat
 from stbuild.ops.embed import Embed
 from stbuild.ops.fan_out import FanOut
@@ -30,5 +31,5 @@ OPS: tuple[type[Op], ...] = (
     Attention, Quantize, Rescale,
 )  # fmt: skip
 """The ops of a graph."""
-PLUMBING: tuple[type[Streaming], ...] = (Fork, LoopHead, LoopTail, TakeLast, Argmax, FanOut)
+PLUMBING: tuple[type[Streaming], ...] = (Fork, LoopHead, LoopTail, TakeLast, Argmax, FanOut, *PARTS)
 """What a design has beside them in its streaming kernels."""

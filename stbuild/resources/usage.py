@@ -140,4 +140,5 @@ def control_of(design: Design) -> Kernel:
 
 def memory_ports(design: Design) -> tuple[str, ...]:
     """The m_axi ports, in the order of the regions."""
-    return tuple(dict.fromkeys(region.port for region in design.regions))
+    ports = (port for region in design.regions for port in (region.port, region.write_port) if port)
+    return tuple(dict.fromkeys(ports))
