@@ -3,9 +3,10 @@
 import pytest
 
 from stbuild.errors import StbuildError
-from stbuild.ir.design import Engine, MatmulOp
+from stbuild.ir.design import Engine
 from stbuild.ir.graph import Graph
-from stbuild.passes.schedule import bind_blocks, schedule_matmuls
+from stbuild.ir.schedule import MatmulOp
+from stbuild.passes.schedule import bind_blocks, make_schedule
 from stbuild.passes.sizes import SizeOverrides, choose_engine, choose_sizes
 from tests.accelerator import platform
 from tests.passes.designs import graph_of, index_of
@@ -15,8 +16,9 @@ ENGINES = (Engine(units=1, lanes=3, token_lanes=1, chunk=4),)
 
 
 def scheduled(graph: Graph, group: int = 32) -> tuple[MatmulOp, ...]:
-    """The schedule of `graph` on one engine."""
-    return schedule_matmuls(graph, index_of(graph, group), ENGINES, bind_blocks(graph, ENGINES))
+    """The linear ops of `graph` on one engine, in the order of the schedule."""
+    ops = make_schedule(graph, index_of(graph, group), ENGINES, bind_blocks(graph, ENGINES))
+    return tuple(op for op in ops if isinstance(op, MatmulOp))
 
 
 def test_ops_that_read_one_vector_follow_each_other_and_load_it_once() -> None:
