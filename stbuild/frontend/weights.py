@@ -18,7 +18,7 @@ from stbuild.ir.param import FixedParam, Param, ParamRole
 from stbuild.ir.plumbing import Sequence
 from stbuild.ir.weights import WeightFormat, WeightIndex
 from stbuild.limits import GROUPS
-from stbuild.ops.attention_parts import AttentionScores
+from stbuild.ops.attention_scores import AttentionScores
 from stbuild.ops.rotary import Rotary
 
 HEAD_BITS, HEAD_GROUP = 8, 32

@@ -8,7 +8,10 @@ from stbuild.ir.plumbing import ParamRead, ReadKv, ReadKvScales, WriteKv, WriteK
 from stbuild.ir.streaming import Streaming
 from stbuild.ir.types import LANES, words_of
 from stbuild.ops.attention import Attention
-from stbuild.ops.attention_parts import AttentionHeads, AttentionScores, AttentionValues, AttentionWeights
+from stbuild.ops.attention_heads import AttentionHeads
+from stbuild.ops.attention_scores import AttentionScores
+from stbuild.ops.attention_values import AttentionValues
+from stbuild.ops.attention_weights import AttentionWeights
 from stbuild.passes.net import (
     COLLECT,
     CONTROL,

@@ -9,7 +9,7 @@ from stbuild.ir.design import Design, Kernel, KernelRole, Process, Stream, Strea
 from stbuild.ir.plumbing import Sequence
 from stbuild.ir.unique import UniqueNames
 from stbuild.ops.argmax import Argmax
-from stbuild.ops.attention_parts import AttentionHeads
+from stbuild.ops.attention_heads import AttentionHeads
 from stbuild.ops.fan_out import FanOut
 from stbuild.ops.fork import Fork
 from stbuild.ops.loop_head import LoopHead
