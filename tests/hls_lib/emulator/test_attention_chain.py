@@ -19,7 +19,7 @@ MODELLED = (
     Sizes(heads=3, kv_heads=1, head_dim=96, channels=1, engine_chunk=32),
     Sizes(heads=2, kv_heads=2, head_dim=128, scale=128**-0.5, channels=7),
     Sizes(heads=8, kv_heads=1, head_dim=256, scale=1 / 16, chunk=3, channels=5),
-    Sizes(heads=20, kv_heads=20, head_dim=16, scale=1.0, channels=30, context=100),
+    Sizes(heads=20, kv_heads=20, head_dim=16, scale=1.0, channels=30, context=120),
     Sizes(heads=4, kv_heads=2, head_dim=16, runs=6, windows=(1, 3, 31, 45, 96, 999), label="_windows"),
     Sizes(heads=4, kv_heads=1, head_dim=16, cap=50.0, scale=1.0, label="_cap"),
     Sizes(heads=4, kv_heads=4, head_dim=32, slopes=SLOPES, label="_slopes"),
