@@ -28,6 +28,13 @@ MODELLED = (
           slopes=tuple(2.0 ** -(i / 3) for i in range(18)), label="_all"),
 )  # fmt: skip
 
+ENGINES = (
+    Sizes(heads=6, kv_heads=2, head_dim=64, channels=4, lanes=2, engine_chunk=8, token_lanes=3),
+    Sizes(heads=3, kv_heads=3, head_dim=80, channels=3, lanes=3, runs=2, engine_chunk=5, token_lanes=1,
+          windows=(40, 150), context=140, label="_windows"),
+    Sizes(heads=4, kv_heads=1, head_dim=128, channels=6, lanes=2, engine_chunk=12, token_lanes=4, chunk=12),
+)  # fmt: skip
+
 
 @dataclass(kw_only=True)
 class Session:
@@ -130,3 +137,10 @@ def run_session(network: Network, sizes: Sizes, seed: int) -> Session:
 def test_attention_around_a_model_of_the_engine(build_network: BuildNetwork, sizes: Sizes) -> None:
     network = build_network(network_source(sizes), Variant.FAST)
     run_session(network, sizes, 1)
+
+
+@pytest.mark.parametrize("variant", [Variant.FAST, Variant.PORTABLE, Variant.TIMED, Variant.STRICT])
+@pytest.mark.parametrize("sizes", ENGINES, ids=lambda s: s.name)
+def test_attention_around_the_engine(build_network: BuildNetwork, sizes: Sizes, variant: Variant) -> None:
+    network = build_network(network_source(sizes), variant)
+    run_session(network, sizes, 2)
