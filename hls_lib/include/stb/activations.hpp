@@ -15,10 +15,16 @@ constexpr int kScaleShift = 12;
 
 inline int group_exponent(const Word& word) { return byte_at(word, 33); }
 
-inline std::int32_t group_sum(const Word& word) {
+// An activation: an int8, or a byte 0..255 of raw ops that multiply values.
+inline std::int32_t act_value(const Word& word, int i, bool is_unsigned) {
+  const int byte = byte_at(word, i);
+  return is_unsigned ? byte : static_cast<std::int8_t>(byte);
+}
+
+inline std::int32_t group_sum(const Word& word, bool is_unsigned) {
   std::int32_t sum = 0;
 group_values:
-  for (int i = 0; i < kGroup; ++i) sum += static_cast<std::int8_t>(byte_at(word, i));
+  for (int i = 0; i < kGroup; ++i) sum += act_value(word, i, is_unsigned);
   return sum;
 }
 
@@ -29,8 +35,17 @@ inline Word prepare(const Word& word, int exponent) {
   const int shift = drop <= kScaleShift ? kScaleShift - drop : 0;
   Word prepared = word;
   set_lane(prepared, 8, mantissa | (shift << 8));
-  set_lane(prepared, 9, mantissa * group_sum(word));
+  set_lane(prepared, 9, mantissa * group_sum(word, false));
   set_lane(prepared, 10, exponent);
+  return prepared;
+}
+
+// The same for the words of raw ops, which have no scales: s = 1, E = 0.
+inline Word prepare_raw(const Word& word, bool is_unsigned) {
+  Word prepared = word;
+  set_lane(prepared, 8, 1);
+  set_lane(prepared, 9, group_sum(word, is_unsigned));
+  set_lane(prepared, 10, 0);
   return prepared;
 }
 

@@ -36,13 +36,13 @@ void multiply_tiles_by_words(Port<Word>& weights, const LinearOp& op, int tiles,
   STB_DISTANCE(sums.rows, kQuad)
   EndedGroup<TOKEN_LANES> now = {};
   EndedGroup<TOKEN_LANES> ended = {};
-  Scales scales = {};
+  Scales scales = raw_scales();
   Word quad[kQuad];
   STB_PARTITION(quad, 1)
   Word result = zero_word();
   STB_ENTER(kLaneDepth)
 lane_steps:
-  for (LaneStep step = first_step(); step.tile < tiles; step = step_after(step, op, passes)) {
+  for (LaneStep step = first_step(op); step.tile < tiles; step = step_after(step, op, passes)) {
     STB_FLUSHABLE(1)
     STB_TICK(1)
     if (ended.left > 0) {
@@ -55,7 +55,7 @@ lane_steps:
     } else if (step.kind == LaneStep::kWord) {
       const Word word = step.pass == 0 ? weights.read() : quad[step.part];
       quad[step.part] = word;
-      add_word(word, step, acts, sums, now);
+      add_word(word, step, op.unsigned_act, acts, sums, now);
       if (ends_group(step, op)) end_group(step, scales, now, ended);
     }
   }

@@ -1,6 +1,6 @@
 // The steps of a lane through its tiles of one op, one a cycle: counters, no arithmetic on weights.
 //
-// A tile is, per weight group, a header and then quads of four words; a quad is used once for each pass of
+// A tile is, per weight group, a header (none in raw ops) and then quads of four words; a quad is used once for each pass of
 // TOKEN_LANES tokens, of which the first reads it. Then come four steps in which the last sums are finished,
 // and four for each token's result.
 #pragma once
@@ -24,7 +24,10 @@ struct LaneStep {
   int token;
 };
 
-inline LaneStep first_step() { return LaneStep{LaneStep::kHeader, 0, 0, 0, 0, 0, 0, 0, 0}; }
+// The first step of a weight group.
+inline LaneStep::Kind opening(const LinearOp& op) { return op.raw ? LaneStep::kWord : LaneStep::kHeader; }
+
+inline LaneStep first_step(const LinearOp& op) { return LaneStep{opening(op), 0, 0, 0, 0, 0, 0, 0, 0}; }
 
 // Behind the last word of a quad: the next pass, quad, plane, weight group, or the end of the tile.
 inline LaneStep after_quad(const LaneStep& step, const LinearOp& op, int passes) {
@@ -48,7 +51,7 @@ inline LaneStep after_quad(const LaneStep& step, const LinearOp& op, int passes)
   }
   next.plane = 0;
   next.group = step.group + op.weight_group;
-  next.kind = next.group < op.groups ? LaneStep::kHeader : LaneStep::kFinish;
+  next.kind = next.group < op.groups ? opening(op) : LaneStep::kFinish;
   return next;
 }
 
@@ -70,7 +73,7 @@ inline LaneStep step_after(const LaneStep& step, const LinearOp& op, int passes)
     ++next.token;
     return next;
   }
-  LaneStep tile = first_step();
+  LaneStep tile = first_step(op);
   tile.tile = step.tile + 1;
   return tile;
 }

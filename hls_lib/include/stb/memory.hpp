@@ -7,9 +7,8 @@
 // (codegen/control.py): 16 of 64 words are 1,024 cycles, a round trip is some 100.
 #pragma once
 
-#include "stb/descriptor.hpp"
+#include "stb/program.hpp"
 #include "stb/stream.hpp"
-#include "stb/window.hpp"
 
 #ifdef STB_SYNTHESIS
 #define STB_READ_BEGINS(words)
@@ -54,6 +53,42 @@ program_words:
   }
 }
 
+constexpr int kProgramWords = 16;  // that the sequencer reads at a time
+
+// Descriptors `first` to `end` of a launch of n tokens from position pos. Those of the head are left out if it
+// does not run, those of keys and values if there are no full blocks; an op of more rows than CHUNK, those
+// that the engine takes, is sent several times. The last of them all ends the launch.
+template <int CHUNK, int CHANNELS>
+void sequence(const Word* program, int first, int end, int n, int pos, int head, Port<Word>& desc) {
+  Word words[kProgramWords];
+program_parts:
+  for (int at = first; at < end; at += kProgramWords) {
+    const int count = min_of(end - at, kProgramWords);
+    STB_READ_BEGINS(count)
+    STB_ENTER(kMoveDepth)
+  read_program:
+    for (int i = 0; i < count; ++i) {
+      STB_PIPELINE(1)
+      STB_TICK(1)
+      words[i] = program[at + i];
+    }
+    int rows_left = 0;
+    STB_ENTER(kMultiplyDepth)
+  send_ops:
+    for (int i = 0; i < count;) {
+      STB_FLUSHABLE(4)
+      STB_TICK(4)
+      SentOp op = sent_op<CHANNELS>(words[i], n, pos, head != 0);
+      const int rows = rows_left > 0 ? rows_left : op.rows;
+      const int now = min_of(rows, CHUNK);
+      set_lane(op.word, kHeadOnlyLane, now);
+      if (now > 0) desc.write(op.word);
+      rows_left = rows - now;
+      i = rows_left > 0 ? i : i + 1;
+    }
+  }
+}
+
 // The weight tiles of one channel in the order of their use, those of the head only if it runs.
 inline void read_weights(const Word* mem, std::int64_t body_words, std::int64_t head_words, int head,
                          Port<Word>& out) {
@@ -68,6 +103,17 @@ read_runs:
     const int first = first_seen(pos, WINDOWS::at(run));
     send(mem, (static_cast<std::int64_t>(run) * CONTEXT + first) * RECORD,
          static_cast<std::int64_t>(pos - first) * RECORD, out);
+  }
+}
+
+// Of each run's region the records of the positions between the last full block and this launch.
+template <int RUNS, int CONTEXT, int RECORD>
+void read_recent_kv(const Word* mem, int pos, Port<Word>& out) {
+  const int old = pos % kBlock;
+recent_runs:
+  for (int run = 0; run < RUNS; ++run) {
+    const std::int64_t first = static_cast<std::int64_t>(run) * CONTEXT + pos - old;
+    send(mem, first * RECORD, static_cast<std::int64_t>(old) * RECORD, out);
   }
 }
 

@@ -33,4 +33,16 @@ header_rows:
   return scales;
 }
 
+// Those of raw ops, whose planes hold their values + 128.
+inline Scales raw_scales() {
+  Scales scales;
+raw_rows:
+  for (int r = 0; r < kTileRows; ++r) {
+    STB_UNROLL
+    scales.d[r] = 1;
+    scales.m[r] = -128;
+  }
+  return scales;
+}
+
 }  // namespace stb

@@ -4,6 +4,7 @@
 // word, row r and column c lie in byte 4r + (c mod 4), low nibble if c < 4. The sums are exact:
 //   x[r] = sum over a weight group of (mantissa * dot_r) << shift, sa = that of (mantissa * asum) << shift
 //   sums[r] = sum over weight groups of D_r * x[r] + M_r * sa
+// Raw ops, whose tiles are keys or values, have a weight group for each 32 columns, D = 1 and M = -128.
 // D and M are met once a weight group, four rows a cycle during the next four steps of the lane.
 #pragma once
 
@@ -29,15 +30,15 @@ struct RowPair {
 };
 
 // The 8 columns of one word for rows `row` and `row + 1`; `part` is the word's place in its quad. A DSP
-// multiplies both rows' weights at once, the second 18 bits higher: a sum of 8 products is within 15,240, so
+// multiplies both rows' weights at once, the second 18 bits higher: a sum of 8 products is within 30,600, so
 // that the lower 18 bits are those of the first row, with their sign.
-inline RowPair pair_dot(const Word& word, const Word& act, int part, int row) {
+inline RowPair pair_dot(const Word& word, const Word& act, int part, int row, bool is_unsigned) {
   std::int64_t packed = 0;
 pair_columns:
   for (int c = 0; c < 8; ++c) {
     STB_UNROLL
     const std::int32_t weights = (nibble(word, row + 1, c) << kPacked) + nibble(word, row, c);
-    const std::int32_t product = weights * static_cast<std::int8_t>(byte_at(act, 8 * part + c));
+    const std::int32_t product = weights * act_value(act, 8 * part + c, is_unsigned);
     STB_MULTIPLY(product, dsp)
     packed += product;
   }
@@ -92,8 +93,9 @@ inline void add_act_sum(const LaneStep& step, const Word& act, int l, TileSums<P
 
 // One word for the tokens of a pass; behind a quad, `now` has the sums of the weight group so far.
 template <int PASSES, int TOKEN_LANES, int ACTS>
-inline void add_word(const Word& word, const LaneStep& step, const Word (&acts)[TOKEN_LANES][ACTS],
-                     TileSums<PASSES, TOKEN_LANES>& sums, EndedGroup<TOKEN_LANES>& now) {
+inline void add_word(const Word& word, const LaneStep& step, bool is_unsigned,
+                     const Word (&acts)[TOKEN_LANES][ACTS], TileSums<PASSES, TOKEN_LANES>& sums,
+                     EndedGroup<TOKEN_LANES>& now) {
 word_lanes:
   for (int l = 0; l < TOKEN_LANES; ++l) {
     STB_UNROLL
@@ -102,7 +104,7 @@ word_lanes:
   word_pairs:
     for (int r = 0; r < kTileRows; r += 2) {
       STB_UNROLL
-      const RowPair pair = pair_dot(word, act, step.part, r);
+      const RowPair pair = pair_dot(word, act, step.part, r, is_unsigned);
       dots[r] = pair.first;
       dots[r + 1] = pair.second;
     }

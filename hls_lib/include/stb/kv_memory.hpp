@@ -1,0 +1,147 @@
+// The tiles of keys and values in memory: read by the channels' readers, written block by block.
+#pragma once
+
+#include "stb/memory.hpp"
+
+namespace stb {
+
+// A step through the reads of one run for one channel, in the order of the engine's ops: LOOKAHEAD ops of
+// keys, then in turn one of keys, if any, and one of values.
+struct KvRead {
+  int keys;    // the head whose keys come next
+  int values;  // the head whose values come next
+  int repeat;  // of the op
+  int round;   // V tile of the channel
+};
+
+// How often an op is sent to the engine.
+struct KvRepeats {
+  int keys;
+  int values;
+};
+
+template <int SHARED, int CHUNK>
+inline KvRepeats repeats_of(int n) {
+  return KvRepeats{(n * SHARED + CHUNK - 1) / CHUNK, (kSlices * n * SHARED + CHUNK - 1) / CHUNK};
+}
+
+template <int KV_HEADS, int LOOKAHEAD>
+inline bool reads_keys(const KvRead& step) {
+  return step.keys < KV_HEADS && step.keys <= step.values + LOOKAHEAD;
+}
+
+// The V tiles of a head in a channel.
+template <typename LAYOUT, int CHANNELS>
+inline int value_rounds(int head, int channel) {
+  const int from = channel - LAYOUT::value_base(head);
+  const int first = from < 0 ? from + CHANNELS : from;
+  return first >= LAYOUT::kValueTiles ? 0 : (LAYOUT::kValueTiles - first - 1) / CHANNELS + 1;
+}
+
+// The K tiles `begin` to `end` of a channel are those of `tiles` first tiles.
+template <typename LAYOUT, int CHANNELS>
+inline int key_rounds(int head, int channel, int tiles) {
+  const int from = channel - LAYOUT::key_base(head);
+  const int first = from < 0 ? from + CHANNELS : from;
+  return first >= tiles ? 0 : (tiles - first - 1) / CHANNELS + 1;
+}
+
+// The tiles of one run that lie in `channel`, from `offset` on in its region, in the order in which the engine
+// takes them: of each op as often as it is sent, all tiles in ascending order. KV_HEADS, SHARED, HEAD_DIM:
+// shape of the op, which has `runs` runs; CHUNK: rows that the engine takes; LOOKAHEAD: ops of keys ahead.
+template <int KV_HEADS, int SHARED, int HEAD_DIM, int CONTEXT, int CHANNELS, int CHUNK, int LOOKAHEAD = 2>
+void send_kv_tiles(const Word* kv_mem, std::int64_t offset, int channel, int runs, int run, int n, int pos,
+                   int window, Port<Word>& out) {
+  using Layout = KvLayout<KV_HEADS, HEAD_DIM, CONTEXT, CHANNELS>;
+  const KvBlocks kv = blocks_of(pos, n, window);
+  const KvRepeats repeats = repeats_of<SHARED, CHUNK>(n);
+  KvRead step = {0, 0, 0, 0};
+kv_reads:
+  while (kv.blocks > 0 && step.values < KV_HEADS) {
+    const bool keys = reads_keys<KV_HEADS, LOOKAHEAD>(step);
+    const int head = keys ? step.keys : step.values;
+    const int begin = keys ? key_rounds<Layout, CHANNELS>(head, channel, 2 * kv.first) : step.round;
+    const int end = keys ? key_rounds<Layout, CHANNELS>(head, channel, 2 * kv.end)
+                         : value_rounds<Layout, CHANNELS>(head, channel);
+    const std::int64_t at =
+        keys ? Layout::key_word(run, head, begin) : Layout::value_word(runs, run, head, begin, kv.first);
+    const int words = keys ? (end - begin) * Layout::kKeyWords : begin < end ? kv.blocks * kSquareWords : 0;
+    send(kv_mem, offset + at, words, out);
+    const bool tiles_end = keys || begin + 1 >= end;
+    const bool op_ends = tiles_end && step.repeat + 1 == (keys ? repeats.keys : repeats.values);
+    step.round = tiles_end ? 0 : step.round + 1;
+    step.repeat = op_ends ? 0 : tiles_end ? step.repeat + 1 : step.repeat;
+    step.keys = keys && op_ends ? step.keys + 1 : step.keys;
+    step.values = !keys && op_ends ? step.values + 1 : step.values;
+  }
+}
+
+// The scales of the positions in full blocks that the launch sees, of each run and head.
+template <int RUNS, int KV_HEADS, int CONTEXT, typename WINDOWS = WholeContext>
+void read_kv_scales(const Word* mem, int n, int pos, Port<Word>& out) {
+  using Layout = KvLayout<KV_HEADS, kLanes, CONTEXT, 1>;
+scale_heads:
+  for (RunHead at = {0, 0}; at.run < RUNS; at = step_after<KV_HEADS>(at)) {
+    const KvBlocks kv = blocks_of(pos, n, WINDOWS::at(at.run));
+    send(mem, Layout::scale_word(at.run, at.head, kv.first), 2 * kv.blocks, out);
+  }
+}
+
+// `count` words to the memory number `channel`.
+inline void receive_to(int, std::int64_t, int, Port<Word>&) {}
+
+template <typename... Rest>
+inline void receive_to(int channel, std::int64_t offset, int count, Port<Word>& in, Word* first,
+                       Rest*... rest) {
+  STB_INLINE
+  if (channel == 0) {
+    receive(first, offset, count, in);
+  } else {
+    receive_to(channel - 1, offset, count, in, rest...);
+  }
+}
+
+// A step through the pieces that a completed block consists of: two K tiles, the V tiles, the scales.
+struct KvWrite {
+  int run;
+  int block;
+  int head;
+  int piece;
+};
+
+template <int KV_HEADS>
+inline KvWrite step_after(const KvWrite& step, int pieces, int first, int end) {
+  if (step.piece < pieces - 1) return KvWrite{step.run, step.block, step.head, step.piece + 1};
+  if (step.head < KV_HEADS - 1) return KvWrite{step.run, step.block, step.head + 1, 0};
+  if (step.block < end - 1) return KvWrite{step.run, step.block + 1, 0, 0};
+  return KvWrite{step.run + 1, first, 0, 0};
+}
+
+// The tiles of the blocks that the launch completes, from `offset` on in the regions of the channels, and
+// their scales; `kv` has a pointer for each of the CHANNELS.
+template <int RUNS, int KV_HEADS, int HEAD_DIM, int CONTEXT, int CHANNELS, typename... Kv>
+void write_kv_tiles(Word* scale_mem, std::int64_t offset, int pos, int n, Port<Word>& tiles, Kv*... kv) {
+  static_assert(sizeof...(Kv) == CHANNELS, "a pointer for each channel");
+  using Layout = KvLayout<KV_HEADS, HEAD_DIM, CONTEXT, CHANNELS>;
+  enum : int { kPieces = 2 + Layout::kValueTiles + 1 };
+  const int first = pos / kBlock;
+  const int end = (pos + n) / kBlock;
+  if (first == end) return;
+kv_writes:
+  for (KvWrite at = {0, first, 0, 0}; at.run < RUNS;
+       at = step_after<KV_HEADS>(at, kPieces, first, end)) {
+    if (at.piece < 2) {
+      const int tile = 2 * at.block + at.piece;
+      const std::int64_t word = Layout::key_word(at.run, at.head, tile / CHANNELS);
+      receive_to((Layout::key_base(at.head) + tile) % CHANNELS, offset + word, Layout::kKeyWords, tiles, kv...);
+    } else if (at.piece < kPieces - 1) {
+      const int tile = at.piece - 2;
+      const std::int64_t word = Layout::value_word(RUNS, at.run, at.head, tile / CHANNELS, at.block);
+      receive_to((Layout::value_base(at.head) + tile) % CHANNELS, offset + word, kSquareWords, tiles, kv...);
+    } else {
+      receive(scale_mem, Layout::scale_word(at.run, at.head, at.block), 2, tiles);
+    }
+  }
+}
+
+}  // namespace stb
