@@ -43,10 +43,10 @@ def _block_lines(number: int, op: ReadWeights, weights: str, out: str, design: D
     if len(parts) == 1:
         words = parts[0][0] * block.count
         count = f"head != 0 ? {words} : 0" if block.head else str(words)
-        return _sent(weights, count, out) if words else []
+        return _sent(weights, count, out)
     lines = [f"{block.name}_runs:", f"for (int run = 0; run < {block.count}; ++run) {{"]
     for words, cached in parts:
-        lines += [f"  {line}" for line in _sent(weights, str(words), out) if words]
+        lines += [f"  {line}" for line in _sent(weights, str(words), out)]
         lines += [f"  {_tiles(cached, op, out, design)}"] if cached else []
     return [*lines, "}"]
 
@@ -99,14 +99,14 @@ def cache_call(process: Process, op: ReadKv | WriteKv | ReadKvScales | WriteKvTi
     match op:
         case ReadKv():
             pointer, out = read_pointer(op.region), process.writes[0]
-            return f"stb::read_kv<{runs}, {context}, {op.record_words}>({pointer}, pos, {out})"
+            return f"stb::read_recent_kv<{runs}, {context}, {op.record_words}>({pointer}, pos, {out})"
         case WriteKv():
             pointer, found = write_pointer(op.region), process.reads[0]
             return f"stb::write_kv<{runs}, {context}, {op.record_words}>({pointer}, pos, n, {found})"
         case ReadKvScales():
             cached = design.attention(op.op, op.block)
             sizes = f"{runs}, {cached.heads.kv_heads}, {context}, {_windows(cached, design)}"
-            return f"stb::read_kv_scales<{sizes}>({read_pointer(op.region)}, pos, {process.writes[0]})"
+            return f"stb::read_kv_scales<{sizes}>({read_pointer(op.region)}, n, pos, {process.writes[0]})"
         case WriteKvTiles():
             cached = design.attention(op.op, op.block)
             heads, channels = cached.heads, design.engines[cached.engine].channels

@@ -78,7 +78,7 @@ def control_kernel(design: Design, kernel: Kernel) -> str:
     main = function(f'extern "C" void {kernel.name}', control_parameters(design, kernel), body)
     windows = [line for p in processes for line in windows_declared(p, design)]
     parts = [*windows, *_functions(processes, design), main]
-    return cpp_file(about, ["stb/memory.hpp", "stb/stream.hpp"], parts)
+    return cpp_file(about, ["stb/kv_memory.hpp", "stb/stream.hpp"], parts)
 
 
 def control_parameters(design: Design, kernel: Kernel) -> list[str]:
