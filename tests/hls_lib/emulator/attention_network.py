@@ -1,7 +1,7 @@
 """A network of attention's processes around an engine, beside the one process that is their oracle."""
 
 from dataclasses import dataclass
-from math import log2, e
+from math import e, log2
 
 LOOKAHEAD = 2
 
