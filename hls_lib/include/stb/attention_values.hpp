@@ -73,7 +73,8 @@ result_lanes:
 }
 
 inline Reciprocal reciprocal_of(const Word& totals) {
-  const int64_t total = (static_cast<int64_t>(lane(totals, 1)) << 32) | static_cast<uint32_t>(lane(totals, 0));
+  const int64_t total =
+      (static_cast<int64_t>(lane(totals, 1)) << 32) | static_cast<uint32_t>(lane(totals, 0));
   return reciprocal(total, lane(totals, 2));
 }
 
