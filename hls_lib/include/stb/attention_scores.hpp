@@ -144,7 +144,7 @@ inline void score_rows(const SCALES& scales, const RunSinks<WORDS>& sinks, int h
                        int window, const KvBlocks& kv, Port<Word>& products, Port<Word>& dots,
                        Port<Word>& scores, Port<Word>& tops) {
   const int words = position_words(kv);
-  RowTops row_tops;
+  RowTops row_tops = {};
   STB_PARTITION(row_tops.scores, 1)
   STB_PARTITION(row_tops.exponents, 1)
   ScoreStep step = {0, 0, pos, 0};

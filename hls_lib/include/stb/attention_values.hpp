@@ -89,7 +89,7 @@ template <typename SHAPE, int CHUNK>
 inline void add_rows(const Word (&values)[kOldRecents + CHUNK][SHAPE::kWords], int head, int tokens,
                      const KvBlocks& kv, Port<Word>& sums, Port<Word>& recent, Port<Word>& totals,
                      Results<SHAPE, CHUNK>& results, Port<Word>& y) {
-  ValueSums<SHAPE::kWords> all;
+  ValueSums<SHAPE::kWords> all = {};
   STB_PARTITION(all.of, 1)
   STB_PARTITION(all.of, 2)
   Word weights = zero_word();
