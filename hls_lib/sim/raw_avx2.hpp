@@ -1,4 +1,5 @@
-// A tile of keys or values times the tokens' activations in emulation: sums of 32 bits, which hold them exactly.
+// A tile of keys or values times the tokens' activations in emulation: sums of 32 bits, which hold them
+// exactly.
 #pragma once
 
 #include "quad_avx2.hpp"
@@ -18,8 +19,8 @@ struct Activations {
 // Adds products of 4 columns of 8 rows as pairs of 16 bits. vpmaddubsw takes its unsigned operand first.
 template <bool UNSIGNED>
 inline __m256i add_products(__m256i pairs, __m256i nibbles, __m256i acts) {
-  return _mm256_add_epi16(pairs, UNSIGNED ? _mm256_maddubs_epi16(acts, nibbles)
-                                          : _mm256_maddubs_epi16(nibbles, acts));
+  return _mm256_add_epi16(
+      pairs, UNSIGNED ? _mm256_maddubs_epi16(acts, nibbles) : _mm256_maddubs_epi16(nibbles, acts));
 }
 
 // Adds the products of one plane's quad, times 2^SHIFT. Pairs of bytes 0..255 fill 16 bits after two words:

@@ -174,9 +174,7 @@ column_bytes:
 }
 
 // The nibble of an int8 in a plane: the low one, or the high one plus 8.
-inline int nibble_of(std::uint8_t value, int plane) {
-  return plane == 0 ? value & 15 : (value >> 4) ^ 8;
-}
+inline int nibble_of(std::uint8_t value, int plane) { return plane == 0 ? value & 15 : (value >> 4) ^ 8; }
 
 // Word `word` of a square: four of each plane, 8 columns each.
 inline Word square_word(const Square& square, int word) {
@@ -269,7 +267,7 @@ inline HeadOut step_after(const HeadOut& step, const HeadSizes& sizes) {
   if (step.part == HeadOut::kQueries) {
     ++next.word;
     return next.word < Squares<SHAPE>::kOfKey ? next
-                                               : next_row<SHAPE>(step, sizes.tokens, HeadOut::kQueryScales);
+                                              : next_row<SHAPE>(step, sizes.tokens, HeadOut::kQueryScales);
   }
   if (step.part == HeadOut::kQueryScales) {
     next = next_row<SHAPE>(step, sizes.tokens, HeadOut::kRecentScales);
@@ -334,8 +332,8 @@ head_steps:
       set_lane(lanes, at, lane(heads.scales[step.j][step.kv / kScales], step.kv % kScales));
       if (ends) scales.write(lanes);
     } else if (step.part == HeadOut::kDots) {
-      const int32_t dot = dot_words(heads.q.words[row][step.shared][step.word],
-                                    heads.key.words[recent][0][step.word]);
+      const int32_t dot =
+          dot_words(heads.q.words[row][step.shared][step.word], heads.key.words[recent][0][step.word]);
       sum = dot + (step.word == 0 ? 0 : sum);
       set_lane(lanes, at, sum);
       if (ends && step.word == SHAPE::kWords - 1) dots.write(lanes);

@@ -129,12 +129,13 @@ struct RunSinks {
   Word scores[WORDS];
 };
 
+// The sinks of a run, if its first head begins.
 template <int WORDS>
-inline void take_sinks(Word (&)[WORDS]) {}
+inline void take_sinks(Word (&)[WORDS], bool) {}
 
 template <int WORDS>
-inline void take_sinks(Word (&scores)[WORDS], Port<Word>& sink_scores) {
-  read_n(sink_scores, scores, WORDS);
+inline void take_sinks(Word (&scores)[WORDS], bool run_begins, Port<Word>& sink_scores) {
+  read_n(sink_scores, scores, run_begins ? WORDS : 0);
 }
 
 // All rows of the launch for head `head` of k and v.
@@ -143,7 +144,7 @@ inline void score_rows(const SCALES& scales, const RunSinks<WORDS>& sinks, int h
                        int window, const KvBlocks& kv, Port<Word>& products, Port<Word>& dots,
                        Port<Word>& scores, Port<Word>& tops) {
   const int words = position_words(kv);
-  RowTops row_tops;
+  RowTops row_tops = {};
   STB_PARTITION(row_tops.scores, 1)
   STB_PARTITION(row_tops.exponents, 1)
   ScoreStep step = {0, 0, pos, 0};
@@ -189,7 +190,7 @@ score_heads:
   for (RunHead at = {0, 0}; at.run < RUNS; at = step_after<KV_HEADS>(at)) {
     const int window = WINDOWS::at(at.run);
     const KvBlocks kv = blocks_of(pos, tokens, window);
-    if (at.head == 0) take_sinks(sinks.scores, sink_scores...);
+    take_sinks(sinks.scores, at.head == 0, sink_scores...);
     take_head_scales(head, tokens * kShared, kv, scales, old_scales, value_scales);
     score_rows<C, FORM, kShared>(head, sinks, at.head, tokens, pos, window, kv, products, dots, scores, tops);
   }
@@ -197,12 +198,12 @@ score_heads:
 
 // C is the scale of the scores, round(scale * log2(e) * 2^20); FORM what else happens to them (score.hpp);
 // WINDOWS how many positions a query sees in each run. Per run and head of k and v come `scales` (of the
-// launch's rows, then of the recent positions: attention_heads.hpp) and `old_scales` (of the positions in full
-// blocks, from memory), and go on to `value_scales`: those of full blocks, then the recent ones. Of each row
-// come 16 dot products a word: `products` with the keys of full blocks, `dots` with recent ones; as many words
-// of `scores` go out (base 2, 16 fraction bits, INT32_MIN where the row does not see the position), then a
-// word of `tops`: the greatest score, the greatest exponent of the values seen, the sink's score, 1 if there
-// is a sink. Lag: one row.
+// launch's rows, then of the recent positions: attention_heads.hpp) and `old_scales` (of the positions in
+// full blocks, from memory), and go on to `value_scales`: those of full blocks, then the recent ones. Of each
+// row come 16 dot products a word: `products` with the keys of full blocks, `dots` with recent ones; as many
+// words of `scores` go out (base 2, 16 fraction bits, INT32_MIN where the row does not see the position),
+// then a word of `tops`: the greatest score, the greatest exponent of the values seen, the sink's score, 1 if
+// there is a sink. Lag: one row.
 template <int RUNS, int HEADS, int KV_HEADS, int CHUNK, int CONTEXT, int64_t C, typename FORM = PlainScore,
           typename WINDOWS = WholeContext>
 void attention_scores(Port<Cmd>& cmd, Port<Word>& products, Port<Word>& dots, Port<Word>& scales,

@@ -73,7 +73,8 @@ result_lanes:
 }
 
 inline Reciprocal reciprocal_of(const Word& totals) {
-  const int64_t total = (static_cast<int64_t>(lane(totals, 1)) << 32) | static_cast<uint32_t>(lane(totals, 0));
+  const int64_t total =
+      (static_cast<int64_t>(lane(totals, 1)) << 32) | static_cast<uint32_t>(lane(totals, 0));
   return reciprocal(total, lane(totals, 2));
 }
 
@@ -88,7 +89,7 @@ template <typename SHAPE, int CHUNK>
 inline void add_rows(const Word (&values)[kOldRecents + CHUNK][SHAPE::kWords], int head, int tokens,
                      const KvBlocks& kv, Port<Word>& sums, Port<Word>& recent, Port<Word>& totals,
                      Results<SHAPE, CHUNK>& results, Port<Word>& y) {
-  ValueSums<SHAPE::kWords> all;
+  ValueSums<SHAPE::kWords> all = {};
   STB_PARTITION(all.of, 1)
   STB_PARTITION(all.of, 2)
   Word weights = zero_word();

@@ -28,18 +28,19 @@ inline WeightStep step_after(const WeightStep& step, int words, int blocks) {
   return WeightStep{step.row + 1, 0, 0, 0};
 }
 
-// The powers p and weights w of 16 positions.
-inline void weigh_lanes(const Word& scores, const Word& scales, int32_t top, int exponent,
-                        int32_t (&p)[kLanes], int32_t (&w)[kLanes]) {
+// The weights of 16 positions; their powers join the sums of a row, which begin with its first word.
+inline void weigh_lanes(const Word& scores, const Word& scales, const Word& top, bool first,
+                        int32_t (&sums)[kLanes], int32_t (&w)[kLanes]) {
 weigh_lanes:
   for (int l = 0; l < kLanes; ++l) {
     STB_UNROLL
     const int32_t score = lane(scores, l);
     const int32_t scale = lane(scales, l);
     const int32_t m = (scale >> 16) & 255;
-    const int below = exponent - ((scale >> 24) & 31);
-    p[l] = score == kUnseen ? 0 : weight_of(score, top);
-    w[l] = (p[l] * m) >> min_of(below < 0 ? 0 : below, 31);
+    const int below = lane(top, 1) - ((scale >> 24) & 31);
+    const int32_t p = score == kUnseen ? 0 : weight_of(score, lane(top, 0));
+    sums[l] = p + (first ? 0 : sums[l]);
+    w[l] = (p * m) >> min_of(below < 0 ? 0 : below, 31);
   }
 }
 
@@ -85,6 +86,7 @@ inline void weigh_rows(const SCALES& scales, int rows, const KvBlocks& kv, Port<
   RowWeights<CONTEXT> kept;
   STB_PARTITION(kept.halves, 1)
   STB_BIND(kept.halves, bram)
+  STB_DISTANCE(kept.halves, 2)  // a recent word lies between
   Word top = zero_word();
   int32_t sums[kLanes] = {};
   STB_PARTITION(sums, 1)
@@ -95,23 +97,17 @@ weight_words:
     STB_TICK(1)
     if (step.word == words) {
       weights.write(slice_word(kept.halves[0][step.block], kept.halves[1][step.block], step.slice));
-      continue;
-    }
-    if (step.word == 0) top = tops.read();
-    int32_t p[kLanes];
-    int32_t w[kLanes];
-    weigh_lanes(scores.read(), scales[step.word], lane(top, 0), lane(top, 1), p, w);
-  sum_lanes:
-    for (int l = 0; l < kLanes; ++l) {
-      STB_UNROLL
-      sums[l] = p[l] + (step.word == 0 ? 0 : sums[l]);
-    }
-    if (step.word < 2 * kv.blocks) {
-      kept.halves[step.word % 2][step.word / 2] = word_of(w);
     } else {
-      recent.write(word_of(w));
+      if (step.word == 0) top = tops.read();
+      int32_t w[kLanes];
+      weigh_lanes(scores.read(), scales[step.word], top, step.word == 0, sums, w);
+      if (step.word < 2 * kv.blocks) {
+        kept.halves[step.word % 2][step.word / 2] = word_of(w);
+      } else {
+        recent.write(word_of(w));
+      }
+      if (step.word == words - 1) totals.write(total_word(sums, top));
     }
-    if (step.word == words - 1) totals.write(total_word(sums, top));
   }
 }
 

@@ -1,7 +1,7 @@
 // Blocks of 32 positions of the KV cache: which of them a launch reads, and where their tiles lie in memory.
 //
-// Full blocks before the launch are multiplied by the matmul engine; the positions behind the last full block,
-// the launch's own among them, are the recent ones. docs/machine.md (KV cache) describes the tiles.
+// Full blocks before the launch are multiplied by the matmul engine; the positions behind the last full
+// block, the launch's own among them, are the recent ones. docs/machine.md (KV cache) describes the tiles.
 #pragma once
 
 #include "stb/math.hpp"
@@ -10,10 +10,10 @@
 
 namespace stb {
 
-constexpr int kBlock = 32;         // positions of a block
-constexpr int kOldRecents = 31;    // at most so many positions before a launch are in no full block
-constexpr int kSquareWords = 8;    // words with 16 rows and 32 columns in two planes
-constexpr int kSlices = 3;         // bytes of a weight of attention
+constexpr int kBlock = 32;       // positions of a block
+constexpr int kOldRecents = 31;  // at most so many positions before a launch are in no full block
+constexpr int kSquareWords = 8;  // words with 16 rows and 32 columns in two planes
+constexpr int kSlices = 3;       // bytes of a weight of attention
 
 // What a launch of n tokens from position pos sees of the cache, with a window.
 struct KvBlocks {

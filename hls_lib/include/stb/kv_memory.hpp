@@ -46,9 +46,10 @@ inline int key_rounds(int head, int channel, int tiles) {
   return first >= tiles ? 0 : (tiles - first - 1) / CHANNELS + 1;
 }
 
-// The tiles of one run that lie in `channel`, from `offset` on in its region, in the order in which the engine
-// takes them: of each op as often as it is sent, all tiles in ascending order. KV_HEADS, SHARED, HEAD_DIM:
-// shape of the op, which has `runs` runs; CHUNK: rows that the engine takes; LOOKAHEAD: ops of keys ahead.
+// The tiles of one run that lie in `channel`, from `offset` on in its region, in the order in which the
+// engine takes them: of each op as often as it is sent, all tiles in ascending order. KV_HEADS, SHARED,
+// HEAD_DIM: shape of the op, which has `runs` runs; CHUNK: rows that the engine takes; LOOKAHEAD: ops of keys
+// ahead.
 template <int KV_HEADS, int SHARED, int HEAD_DIM, int CONTEXT, int CHANNELS, int CHUNK, int LOOKAHEAD = 2>
 void send_kv_tiles(const Word* kv_mem, std::int64_t offset, int channel, int runs, int run, int n, int pos,
                    int window, Port<Word>& out) {
@@ -87,17 +88,17 @@ scale_heads:
   }
 }
 
-// `count` words to the memory number `channel`.
+// `count` words to the memory number `memory`.
 inline void receive_to(int, std::int64_t, int, Port<Word>&) {}
 
 template <typename... Rest>
-inline void receive_to(int channel, std::int64_t offset, int count, Port<Word>& in, Word* first,
+inline void receive_to(int memory, std::int64_t offset, int count, Port<Word>& in, Word* first,
                        Rest*... rest) {
   STB_INLINE
-  if (channel == 0) {
+  if (memory == 0) {
     receive(first, offset, count, in);
   } else {
-    receive_to(channel - 1, offset, count, in, rest...);
+    receive_to(memory - 1, offset, count, in, rest...);
   }
 }
 
@@ -117,6 +118,26 @@ inline KvWrite step_after(const KvWrite& step, int pieces, int first, int end) {
   return KvWrite{step.run + 1, first, 0, 0};
 }
 
+// Where a piece goes: memory 0 has the scales, memory 1 + c the tiles of channel c.
+struct KvPlace {
+  int memory;
+  std::int64_t word;
+  int words;
+};
+
+template <typename LAYOUT, int RUNS, int CHANNELS>
+inline KvPlace place_of(const KvWrite& at, std::int64_t offset) {
+  if (at.piece < 2) {
+    const int tile = 2 * at.block + at.piece;
+    const std::int64_t word = LAYOUT::key_word(at.run, at.head, tile / CHANNELS);
+    return KvPlace{1 + (LAYOUT::key_base(at.head) + tile) % CHANNELS, offset + word, LAYOUT::kKeyWords};
+  }
+  const int tile = at.piece - 2;
+  if (tile == LAYOUT::kValueTiles) return KvPlace{0, LAYOUT::scale_word(at.run, at.head, at.block), 2};
+  const std::int64_t word = LAYOUT::value_word(RUNS, at.run, at.head, tile / CHANNELS, at.block);
+  return KvPlace{1 + (LAYOUT::value_base(at.head) + tile) % CHANNELS, offset + word, kSquareWords};
+}
+
 // The tiles of the blocks that the launch completes, from `offset` on in the regions of the channels, and
 // their scales; `kv` has a pointer for each of the CHANNELS.
 template <int RUNS, int KV_HEADS, int HEAD_DIM, int CONTEXT, int CHANNELS, typename... Kv>
@@ -128,19 +149,9 @@ void write_kv_tiles(Word* scale_mem, std::int64_t offset, int pos, int n, Port<W
   const int end = (pos + n) / kBlock;
   if (first == end) return;
 kv_writes:
-  for (KvWrite at = {0, first, 0, 0}; at.run < RUNS;
-       at = step_after<KV_HEADS>(at, kPieces, first, end)) {
-    if (at.piece < 2) {
-      const int tile = 2 * at.block + at.piece;
-      const std::int64_t word = Layout::key_word(at.run, at.head, tile / CHANNELS);
-      receive_to((Layout::key_base(at.head) + tile) % CHANNELS, offset + word, Layout::kKeyWords, tiles, kv...);
-    } else if (at.piece < kPieces - 1) {
-      const int tile = at.piece - 2;
-      const std::int64_t word = Layout::value_word(RUNS, at.run, at.head, tile / CHANNELS, at.block);
-      receive_to((Layout::value_base(at.head) + tile) % CHANNELS, offset + word, kSquareWords, tiles, kv...);
-    } else {
-      receive(scale_mem, Layout::scale_word(at.run, at.head, at.block), 2, tiles);
-    }
+  for (KvWrite at = {0, first, 0, 0}; at.run < RUNS; at = step_after<KV_HEADS>(at, kPieces, first, end)) {
+    const KvPlace to = place_of<Layout, RUNS, CHANNELS>(at, offset);
+    receive_to(to.memory, to.word, to.words, tiles, scale_mem, kv...);
   }
 }
 

@@ -1,8 +1,8 @@
 // The steps of a lane through its tiles of one op, one a cycle: counters, no arithmetic on weights.
 //
-// A tile is, per weight group, a header (none in raw ops) and then quads of four words; a quad is used once for each pass of
-// TOKEN_LANES tokens, of which the first reads it. Then come four steps in which the last sums are finished,
-// and four for each token's result.
+// A tile is, per weight group, a header (none in raw ops) and then quads of four words; a quad is used once
+// for each pass of TOKEN_LANES tokens, of which the first reads it. Then come four steps in which the last
+// sums are finished, and four for each token's result.
 #pragma once
 
 #include "stb/descriptor.hpp"

@@ -55,8 +55,8 @@ program_words:
 
 constexpr int kProgramWords = 16;  // that the sequencer reads at a time
 
-// Descriptors `first` to `end` of a launch of n tokens from position pos. Those of the head are left out if it
-// does not run, those of keys and values if there are no full blocks; an op of more rows than CHUNK, those
+// Descriptors `first` to `end` of a launch of n tokens from position pos. Those of the head are left out if
+// it does not run, those of keys and values if there are no full blocks; an op of more rows than CHUNK, those
 // that the engine takes, is sent several times. The last of them all ends the launch.
 template <int CHUNK, int CHANNELS>
 void sequence(const Word* program, int first, int end, int n, int pos, int head, Port<Word>& desc) {
