@@ -315,7 +315,7 @@ inline void give_heads(const RecentHeads<SHAPE, CHUNK>& heads, const HeadSizes& 
 head_steps:
   for (HeadOut step = {sizes.blocks ? HeadOut::kQueries : HeadOut::kQueryScales, 0, 0, 0, 0, 0};
        step.kv < SHAPE::kKvHeads; step = step_after<SHAPE>(step, sizes)) {
-    STB_PIPELINE(1)
+    STB_FLUSHABLE(1)
     STB_TICK(1)
     const int row = step.t * SHAPE::kKvHeads + step.kv;
     const int recent = step.j * SHAPE::kKvHeads + step.kv;

@@ -151,7 +151,7 @@ inline void score_rows(const SCALES& scales, const RunSinks<WORDS>& sinks, int h
   STB_ENTER(2 * kMultiplyDepth + kAddDepth)
 score_words:
   for (int i = 0; i < tokens * SHARED * words; ++i) {
-    STB_PIPELINE(1)
+    STB_FLUSHABLE(1)
     STB_TICK(1)
     const int query = head * SHARED + step.shared;
     const int32_t of_row = lane(scales.rows[step.row / kLanes], step.row % kLanes);

@@ -100,7 +100,7 @@ inline void add_rows(const Word (&values)[kOldRecents + CHUNK][SHAPE::kWords], i
 row_steps:
   for (ValueStep step = {ValueStep::kRecent, 0, 0, 0, 0}; step.row < tokens * SHAPE::kShared;
        step = step_after<SHAPE>(step, kv)) {
-    STB_PIPELINE(1)
+    STB_FLUSHABLE(1)
     STB_TICK(1)
     if (step.part == ValueStep::kRecent) {
       if (step.word == 0 && step.j % kLanes == 0) weights = recent.read();

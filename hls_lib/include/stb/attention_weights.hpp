@@ -93,7 +93,7 @@ inline void weigh_rows(const SCALES& scales, int rows, const KvBlocks& kv, Port<
   STB_ENTER(2 * kMultiplyDepth)
 weight_words:
   for (WeightStep step = {0, 0, 0, 0}; step.row < rows; step = step_after(step, words, kv.blocks)) {
-    STB_PIPELINE(1)
+    STB_FLUSHABLE(1)
     STB_TICK(1)
     if (step.word == words) {
       weights.write(slice_word(kept.halves[0][step.block], kept.halves[1][step.block], step.slice));

@@ -144,3 +144,79 @@ def test_attention_around_a_model_of_the_engine(build_network: BuildNetwork, siz
 def test_attention_around_the_engine(build_network: BuildNetwork, sizes: Sizes, variant: Variant) -> None:
     network = build_network(network_source(sizes), variant)
     run_session(network, sizes, 2)
+
+
+def test_raw_ops_take_the_cycles_of_the_text_that_synthesis_gets(build_network: BuildNetwork) -> None:
+    """Whole columns at a time in the emulator, words, scalings and results one by one in the text."""
+    cycles: list[list[int]] = []
+    for variant in (Variant.TIMED, Variant.TIMED_TEXT):
+        network = build_network(network_source(ENGINES[0]), variant)
+        session = Session(network=network, sizes=ENGINES[0], rng=np.random.default_rng(3))
+        cycles.append([])
+        for pos, n in (*((p, 8) for p in range(0, 96, 8)), (96, 1), (97, 1)):
+            session.launch(pos, n)
+            cycles[-1].append(network.cycles())
+    assert cycles[0] == cycles[1]
+
+
+@pytest.mark.parametrize("variant", [Variant.TIMED, Variant.STRICT])
+def test_attention_around_a_model_in_other_modes(build_network: BuildNetwork, variant: Variant) -> None:
+    sizes = MODELLED[-1]
+    run_session(build_network(network_source(sizes), variant), sizes, 4)
+
+
+@pytest.mark.parametrize("sizes", [MODELLED[i] for i in (1, 2, 5, 11)], ids=lambda s: s.name)
+def test_tiles_lie_where_the_machine_says(build_network: BuildNetwork, sizes: Sizes) -> None:
+    """Every completed block of the cache, by the formulas of docs/machine.md; nothing else is written."""
+    network = build_network(network_source(sizes), Variant.FAST)
+    session = Session(network=network, sizes=sizes, rng=np.random.default_rng(5))
+    before = {name: session.memory[name].copy() for name in session.memory}
+    for pos in range(0, 64 + sizes.chunk, sizes.chunk):
+        session.launch(pos, sizes.chunk)
+    expected = {name: before[name].view(np.uint8).reshape(-1, 64) for name in before if name != "q"}
+    for run in range(sizes.runs):
+        for head in range(sizes.kv_heads):
+            for block in range((pos + sizes.chunk) // 32):
+                write_block(sizes, session, expected, run, head, block)
+    for name in ("kv_scales", *(f"kv_{c}" for c in range(sizes.channels))):
+        np.testing.assert_array_equal(session.memory[name].view(np.uint8).reshape(-1, 64), expected[name])
+
+
+def write_block(
+    s: Sizes, session: Session, expected: dict[str, AnyArray], run: int, head: int, block: int
+) -> None:
+    """The tiles and scales of one block, from the records of its positions."""
+    padded = -(-s.head_dim // 64) * 64
+    positions = slice(32 * block, 32 * block + 32)
+    records = [
+        session.memory[f"kv_{x}"].view(np.uint8).reshape(s.runs, s.context, -1)[run, positions] for x in "kv"
+    ]
+    keys, values = (r[:, head * padded : (head + 1) * padded].view(np.int8) for r in records)
+    scales = records[0][:, s.value_words * 64 + 4 * head :][:, :4]
+    at = (run * s.kv_heads + head) * 2 * s.blocks + 2 * block
+    expected["kv_scales"][at : at + 2] = scales.reshape(2, 64)
+    groups = -(-s.head_dim // 32)
+    for t in (2 * block, 2 * block + 1):
+        rows = keys[16 * (t % 2) : 16 * (t % 2) + 16, : 32 * groups]
+        rounds = -(-2 * s.blocks // s.channels)
+        word = ((run * s.kv_heads + head) * rounds + t // s.channels) * groups * 8
+        channel = (head * s.channels // s.kv_heads + t) % s.channels
+        expected[f"kv_{channel}"][5 + word : 5 + word + groups * 8] = squares(rows)
+    start = s.runs * s.kv_heads * -(-2 * s.blocks // s.channels) * groups * 8
+    for u in range(s.head_dim // 16):
+        rounds = -(-(s.head_dim // 16) // s.channels)
+        tile = (run * s.kv_heads + head) * rounds + u // s.channels
+        word = start + (tile * s.blocks + block) * 8
+        channel = (head * (s.head_dim // 16) + u) % s.channels
+        expected[f"kv_{channel}"][5 + word : 5 + word + 8] = squares(values[:, 16 * u : 16 * u + 16].T)
+
+
+def squares(rows: AnyArray) -> AnyArray:
+    """The words of 16 rows of int8: of each 32 columns two planes of four words."""
+    stored = rows.astype(np.int64) + 128
+    words = []
+    for first in range(0, rows.shape[1], 32):
+        for plane in (stored & 15, stored >> 4):
+            for c in range(first, first + 32, 8):
+                words.append((plane[:, c : c + 4] | plane[:, c + 4 : c + 8] << 4).reshape(64))
+    return np.array(words, np.uint8)
