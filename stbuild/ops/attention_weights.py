@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from stbuild.ir.call import Call
 from stbuild.ir.kv import SLICES, Blocks, recent_words
 from stbuild.ir.parts import Part
-from stbuild.ir.program import Program, Repeat, reads, writes
+from stbuild.ir.program import Program, Repeat, moves, reads, writes
 from stbuild.ir.streaming import CallSite, LaunchContext
 from stbuild.ops import attention_hardware
 from stbuild.ops.attention_part import AttentionPart
@@ -26,10 +26,10 @@ class AttentionWeights(AttentionPart):
         words = recent_words(launch)
         row = (
             reads(tops, 1),
-            reads(scores, 2 * blocks.count + words),
-            writes(weights, SLICES * blocks.count),
-            writes(recent, words),
+            reads(scores, 2 * blocks.count),
+            moves(scores, recent, words),
             writes(totals, 1),
+            writes(weights, SLICES * blocks.count),
         )
         head = reads(scales, 2 * blocks.count + words), Repeat(launch.tokens * op.kv.shared, row)
         return (Repeat(op.kv_heads, head),)
