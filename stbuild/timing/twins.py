@@ -1,4 +1,4 @@
-"""Which loops of hls_lib a twin in rtl_lib/twins confirms: II and depth, chosen before the twin was written."""
+"""Which loops of hls_lib a twin in rtl_lib/twins confirms: II and depth, chosen before it was written."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -32,19 +32,21 @@ class Twin:
     """Whether tests/rtl compares it with hls_lib, bit for bit and cycle by cycle."""
 
 
-PRODUCT = (("factors into the DSP blocks", 1), ("product", 1), ("its two halves in cascade", 2))
+PRODUCT = (("factors into the blocks", 1), ("product", 1), ("its two halves in cascade", 2))
 """32 by up to 27 bits; a wider second factor needs one sum more."""
 ROUND = (("rounding", 1), ("saturation and write", 1))
 
 TWINS: tuple[Twin, ...] = (
     Twin(
         module="move_twin",
+        confirmed=True,
         functions=("fork", "slice", "concat", "loop_head", "loop_tail", "take_last"),
         loops=(Loop(depth="kMoveDepth", ii=1, stages=(("read", 1), ("write", 1))),),
     ),
     Twin(
         module="add_twin",
-        functions=("add", "add_param"),
+        confirmed=True,
+        functions=("add", ),
         loops=(
             Loop(
                 depth="kAddDepth",
@@ -55,7 +57,8 @@ TWINS: tuple[Twin, ...] = (
     ),
     Twin(
         module="multiply_twin",
-        functions=("mul", "mul_param", "affine", "rescale"),
+        confirmed=True,
+        functions=("mul", "affine", "rescale"),
         loops=(
             Loop(
                 depth="kMultiplyDepth",
@@ -66,6 +69,7 @@ TWINS: tuple[Twin, ...] = (
     ),
     Twin(
         module="map_twin",
+        confirmed=True,
         functions=("map",),
         loops=(
             Loop(
@@ -73,7 +77,8 @@ TWINS: tuple[Twin, ...] = (
                 ii=1,
                 stages=(
                     ("read", 1), ("distance from the left end", 1), ("piece and rest", 1), ("tables", 1),
-                    *PRODUCT, ("sum of the halves", 1), ("rounding", 1), ("base", 1), ("saturation and write", 1),
+                    *PRODUCT, ("sum of the halves", 1), ("shift", 1), ("base", 1),
+                    ("saturation and write", 1),
                 ),
             ),
         ),
@@ -87,7 +92,7 @@ TWINS: tuple[Twin, ...] = (
                 depth="kRotaryDepth",
                 ii=1,
                 stages=(
-                    ("read", 1), ("head and row", 1), ("partner's sign", 1), ("factors into the DSP blocks", 1),
+                    ("read", 1), ("head and row", 1), ("partner's sign", 1), ("factors into the blocks", 1),
                     ("product", 1), ("four products in cascade", 4), *ROUND,
                 ),
             ),
@@ -95,6 +100,7 @@ TWINS: tuple[Twin, ...] = (
     ),
     Twin(
         module="quantize_twin",
+        confirmed=True,
         functions=("quantize",),
         loops=(
             Loop(
