@@ -1,8 +1,9 @@
-// Drives a twin under Verilator: streams as FIFOs that take and give a word a cycle, with cycles for each word.
+// Drives a twin under Verilator: streams as FIFOs that take and give a word a cycle, with cycles for each
+// word.
 //
-// The rules are those of the timed network: what is written in a cycle can be read in the next one, and what is
-// read in a cycle has left its place for a write in the next one. `at` gives for each word the first cycle in
-// which its source may write it, or its sink read it.
+// The rules are those of the timed network: what is written in a cycle can be read in the next one, and what
+// is read in a cycle has left its place for a write in the next one. `at` gives for each word the first cycle
+// in which its source may write it, or its sink read it.
 #pragma once
 
 #include <verilated.h>
@@ -74,7 +75,8 @@ inline void load(std::FILE* file, Stream& stream) {
   stream.data.resize(head[3] * stream.bytes);
   if (head[3] == 0) return;
   if (std::fread(stream.at.data(), sizeof(Cycle), head[3], file) != head[3]) std::abort();
-  if (stream.into_twin && std::fread(stream.data.data(), stream.bytes, head[3], file) != head[3]) std::abort();
+  if (stream.into_twin && std::fread(stream.data.data(), stream.bytes, head[3], file) != head[3])
+    std::abort();
 }
 
 inline void save(std::FILE* file, const Stream& stream) {
@@ -111,8 +113,9 @@ inline void connect(std::vector<Stream>& streams, const std::vector<Pins>& pins,
 
 // Runs until all words have come through, or `limit` cycles; 0 if they have.
 template <typename Twin>
-int run(Twin& twin, const std::vector<Pins>& pins, const char* input, const char* output, Cycle limit,
-        const std::function<void(Cycle)>& each_cycle = [](Cycle) {}) {
+int run(
+    Twin& twin, const std::vector<Pins>& pins, const char* input, const char* output, Cycle limit,
+    const std::function<void(Cycle)>& each_cycle = [](Cycle) {}) {
   std::FILE* file = std::fopen(input, "rb");
   std::vector<Stream> streams(pins.size());
   for (Stream& stream : streams) load(file, stream);
@@ -128,7 +131,9 @@ int run(Twin& twin, const std::vector<Pins>& pins, const char* input, const char
   twin.reset = 1;
   for (int i = 0; i < 64; ++i) settle(), edge();
   twin.reset = 0;
-  const auto done = [&] { return std::all_of(streams.begin(), streams.end(), [](auto& s) { return s.done(); }); };
+  const auto done = [&] {
+    return std::all_of(streams.begin(), streams.end(), [](auto& s) { return s.done(); });
+  };
   Cycle now = 0;
   for (; now < limit && !done(); ++now) {
     each_cycle(now);

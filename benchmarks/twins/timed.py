@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.twins.verilated import Feed, Passed, Port
+from benchmarks.twins.verilated import Bytes, Cycles, Feed, Passed, Port
 from tests.hls_lib.single import build_emulator, compile_cpp
 
 FLAGS = ("-DSTB_TIMED", "-O1")
@@ -39,7 +39,9 @@ class TimedImage:
     def run(self, name: str, feeds: Sequence[Feed]) -> list[Passed]:
         """What passes each port of process `name`."""
         ports = self._ports[name]
-        held, passed = [], []
+        pointers: list[int] = []
+        kept: list[Bytes | Cycles] = []
+        passed: list[Passed] = []
         for port, feed in zip(ports, feeds, strict=True):
             count = len(feed.at)
             data = _aligned(count * port.bytes) if feed.data is None else _aligned_copy(feed.data)
@@ -49,12 +51,14 @@ class TimedImage:
                 read=np.zeros(count, np.int64),
             )
             at = feed.at.astype(np.int64)
-            held += [data, at, result.written if port.into_twin else result.read]
+            stamps = result.written if port.into_twin else result.read
+            pointers += [data.ctypes.data, at.ctypes.data, stamps.ctypes.data]
+            kept += [data, at]
             passed.append(result)
-        pointers = (ctypes.c_void_p * len(held))(*(array.ctypes.data for array in held))
+        buffers = (ctypes.c_void_p * len(pointers))(*pointers)
         values = (self._numbers[name], *(len(feed.at) for feed in feeds))
         scalars = (ctypes.c_uint64 * len(values))(*values)
-        if self._library.stb_run(pointers, scalars) != 0:
+        if self._library.stb_run(buffers, scalars) != 0:
             raise RuntimeError(self._library.stb_message().decode())
         return passed
 

@@ -1,4 +1,4 @@
-"""Each twin of rtl_lib/twins against its process: bits, cycles, area, levels. `make twins` does more of it."""
+"""Each twin of rtl_lib/twins against its process: bits, cycles, area, levels; `make twins` does more."""
 
 import json
 import re
