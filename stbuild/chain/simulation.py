@@ -145,7 +145,7 @@ def process_times(
             data_wait=data[n],
             space_wait=space[n],
             twin=twins.get(n, ""),
-        )  # fmt: skip
+        )
         for n in sorted(busy)
     )
 
