@@ -23,7 +23,7 @@ Parameters = Mapping[str, int | str]
 POINTS: Mapping[str, tuple[Parameters, ...]] = {
     "multiply": tuple(
         {"A": a, "B": b}
-        for a, b in ((16, 16), (27, 18), (24, 24), (32, 9), (32, 17), (32, 24), (32, 32), (32, 55))
+        for a, b in ((16, 16), (23, 9), (25, 18), (27, 18), (24, 24), (32, 9), (32, 17), (32, 24), (32, 32), (32, 55))
     ),
     "add": tuple({"BITS": bits} for bits in (16, 33, 64)),
     "clamp": tuple({"BITS": bits} for bits in (33, 48, 64)),
@@ -31,6 +31,7 @@ POINTS: Mapping[str, tuple[Parameters, ...]] = {
     "choose": tuple({"WAYS": w, "BITS": b} for w, b in ((2, 512), (3, 512), (8, 512), (24, 512), (8, 32))),
     "largest": tuple({"INPUTS": n, "BITS": b} for n, b in ((2, 32), (16, 32), (32, 64))),
     "divide": tuple({"BITS": bits} for bits in (40, 64)),
+    "delay": tuple({"BITS": bits, "CYCLES": cycles} for bits, cycles in ((54, 6), (512, 7))),
     "table_rom": tuple({"WORDS": w, "BITS": b} for w, b in ((64, 17), (128, 16), (256, 64), (512, 25))),
     "store": tuple(
         {"WORDS": w, "BITS": b, "STYLE": s}

@@ -6,6 +6,7 @@ from stbuild.codegen.kernel import call_line, fifo
 from stbuild.codegen.ports import ends_of_kernel, parameters, port_pragmas, ports_of
 from stbuild.codegen.writer import cpp_file, function
 from stbuild.ir.design import LANE_WORDS, Design, Engine, Kernel, Process
+from stbuild.ir.lane_shape import LaneShape, lane_shape
 from stbuild.ir.plumbing import Collect, ComputeUnit, Dispatch
 
 ACT_FAN, MERGE = "act_fan", "merge"
@@ -65,7 +66,7 @@ def matmul_kernel(design: Design, kernel: Kernel) -> str:
     inner = [name for lane in lanes for name in (lane.desc, lane.act, lane.out)]
     fan = ", ".join(f"{lane.desc}, {lane.act}" for lane in lanes)
     outs = ", ".join(lane.out for lane in lanes)
-    shape = f"{_columns(design, number)}, {engine.chunk}, {engine.token_lanes}"
+    shape = lane_shape(design, number)
     body = [
         *port_pragmas(ports),
         *(f"STB_FIFO(stb::Word, {name}, {LANE_WORDS})" for name in ("merge_desc", *inner)),
@@ -78,7 +79,7 @@ def matmul_kernel(design: Design, kernel: Kernel) -> str:
     return cpp_file(about, ["stb/matmul.hpp", "stb/stream.hpp"], [main])
 
 
-def _lane_call(lane: Lane, shape: str) -> str:
+def _lane_call(lane: Lane, shape: LaneShape) -> str:
     streams = f"{lane.desc}, {lane.act}, weights_{lane.number}, {lane.out}"
     return call_line(lane.process, f"stb::mac_lane<{lane.number}, {shape}>({streams})")
 
@@ -89,7 +90,7 @@ def _router_call(process: Process, design: Design) -> str:
         case Dispatch(engine=number):
             engine = design.engines[number]
             sources = len(process.reads) - 1
-            shape = f"{sources}, {engine.units}, {engine.lanes}, {_columns(design, number)}"
+            shape = f"{sources}, {engine.units}, {engine.lanes}, {lane_shape(design, number).columns}"
             return f"stb::dispatch<{shape}>({streams})"
         case Collect(engine=number, max_tiles=tiles):
             engine = design.engines[number]
@@ -114,8 +115,3 @@ def _engine_of(design: Design, kernel: Kernel) -> tuple[int, Engine]:
     op = design.members(kernel.name)[0].op
     assert isinstance(op, ComputeUnit)
     return op.engine, design.engines[op.engine]
-
-
-def _columns(design: Design, engine: int) -> int:
-    """Columns of the widest matrix."""
-    return max(op.cols for op in design.engine_ops(engine))

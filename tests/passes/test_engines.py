@@ -74,7 +74,8 @@ def test_units_are_generated_with_the_sizes_of_their_engine() -> None:
         assert isinstance(op, ComputeUnit)
         engine = design.engines[op.engine]
         columns = max(each.cols for each in design.engine_ops(op.engine))
-        assert f"<{engine.lanes - 1}, {columns}, {engine.chunk}, {engine.token_lanes}>" in files[kernel.name]
+        shape = f"{engine.lanes - 1}, {columns}, {engine.chunk}, {engine.token_lanes}, 4"
+        assert f"stb::mac_lane<{shape}>(" in files[kernel.name]
     cfg = connectivity_cfg(design, platform("u55c"))
     assert cfg.count("nk=matmul") == 2
     assert "3 lanes" in design_report(design, platform("u55c"))

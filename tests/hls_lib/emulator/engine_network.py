@@ -16,6 +16,7 @@ class EngineSizes:
     columns: int = 256
     chunk: int = 4
     token_lanes: int = 2
+    min_words: int = 4
     max_tiles: int = 64
     depth: int = 32
 
@@ -100,7 +101,7 @@ def _matmul(sizes: EngineSizes) -> str:
 
 
 def _lane(index: int, sizes: EngineSizes) -> str:
-    parameters = f"{index}, {sizes.columns}, {sizes.chunk}, {sizes.token_lanes}"
+    parameters = f"{index}, {sizes.columns}, {sizes.chunk}, {sizes.token_lanes}, {sizes.min_words}"
     ports = ", ".join(f"{name}_{index}" for name in ("lane_desc", "lane_act", "weights", "lane_tiles"))
     return f"stb::mac_lane<{parameters}>({ports})"
 
