@@ -10,11 +10,12 @@ from stbuild.ir.storage import Storage
 
 @dataclass(frozen=True, kw_only=True)
 class Multiply:
-    """Products of a signed number of `a` bits and one of `b` bits."""
+    """Products of a signed number of `a` bits and one of `b` bits, in DSPs or in LUTs."""
 
     a: int
     b: int
     count: int = 1
+    fabric: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -69,11 +69,14 @@ def logic_cost(part: Add | Clamp | Shift | Choose | Largest | Divide | Delay | H
 
 
 def multiply_cost(part: Multiply, dsp: DspKind) -> Fabric:
-    """As many DSP blocks as the factors have pieces, the wider one at the wider port.
+    """As many DSP blocks as the factors have pieces, the wider one at the wider port; in LUTs a row a bit.
 
     Yosys adds the pieces in LUTs and registers; Vivado may take the blocks' cascade instead. Of more than
     64 bits by 32 Yosys makes more pieces than there are (12 of 41 by 64 bits, where 9 will do).
     """
+    if part.fabric:
+        rows, bits = sorted((part.a, part.b))
+        return Fabric(lut=(bits + 1) * rows + 4, ff=2 * (part.a + part.b)) * part.count
     wide, narrow = PORTS[dsp]
     blocks = _pieces(max(part.a, part.b), wide) * _pieces(min(part.a, part.b), narrow)
     if blocks == 1:

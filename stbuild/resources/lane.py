@@ -19,9 +19,11 @@ CHAINED = 2
 """DSPs of a chain whose factors need no shift registers: the first, and one whose own registers do."""
 GROUP_WORDS = 32
 """Words of a weight group at most."""
-WEIGHTS, VALUE, DOT, PAIR, SCALE, X, SA, ROW_SCALE, SLICE, SUM = 23, 9, 18, 37, 25, 44, 35, 25, 18, 64
-"""Bits: two weights for one DSP, an activation, a dot product, those of two rows, a scale of activations, the
-sums that D and M meet, D or M, what a DSP takes of those sums, a row's sum (lane_sums.hpp)."""
+WEIGHTS, VALUE, ASUM, DOT, PAIR, SCALE = 23, 9, 14, 18, 37, 25
+"""Bits: two weights for one DSP, an activation (or a mantissa), the sum of 32, a dot product, those of two
+rows, a scale of activations."""
+X, SA, ROW_SCALE, SLICE, SUM = 44, 35, 25, 18, 64
+"""Bits: the sums that D and M meet, D or M, what a DSP takes of those sums, a row's sum (lane_sums.hpp)."""
 SLICES = 5
 """DSPs for a row: three slices of x times D, two of the activations' sum times M."""
 
@@ -54,7 +56,7 @@ def _dots() -> tuple[Part, ...]:
         Choose(ways=QUAD, bits=X, count=AT_ONCE),
         Add(bits=X, count=AT_ONCE),
         Hold(bits=2 * ROWS * X),
-        Add(bits=16, count=8),
+        Multiply(a=ASUM, b=VALUE, fabric=True),
         Shift(bits=SA, distances=16),
         Add(bits=SA),
         Hold(bits=SA),

@@ -1,6 +1,6 @@
 """The parts of the processes that are no streaming ops: those of `control`, a router and the engines."""
 
-from stbuild.ir.design import WORD_BYTES, Design, Engine
+from stbuild.ir.design import WORD_BYTES, Design
 from stbuild.ir.lane_shape import LaneShape, lane_shape
 from stbuild.ir.parts import Add, Choose, Hold, Largest, Multiply, Part, Shift, Store
 from stbuild.ir.plumbing import (
@@ -30,15 +30,15 @@ def plumbing_hardware(op: Plumbing, design: Design) -> tuple[Part, ...]:
             return _dispatch(design, engine)
         case Collect():
             return _collect(op, design)
-        case ComputeUnit(engine=engine):
-            return unit_hardware(design.engines[engine], lane_shape(design, engine))
+        case ComputeUnit(engine=engine, unit=unit):
+            return unit_hardware(design.engines[engine].lanes[unit], lane_shape(design, engine))
         case Sequence() | ReadWeights() | ReadParams() | ReadKv() | WriteKv() | WriteWords():
             return Add(bits=ADDRESS, count=2), Hold(bits=ADDRESS)
 
 
-def unit_hardware(engine: Engine, shape: LaneShape) -> tuple[Part, ...]:
+def unit_hardware(lanes: int, shape: LaneShape) -> tuple[Part, ...]:
     """A compute unit: its lanes, and a choice among their results."""
-    return *(lane_hardware(shape) * engine.lanes), *_choice(engine.lanes)
+    return *(lane_hardware(shape) * lanes), *_choice(lanes)
 
 
 def _choice(ways: int) -> tuple[Part, ...]:
@@ -61,6 +61,6 @@ def _collect(op: Collect, design: Design) -> tuple[Part, ...]:
     engine = design.engines[op.engine]
     return (
         Store(name="buffer", words=engine.chunk * op.max_tiles, bits=WORD, storage=Storage.URAM),
-        Choose(ways=engine.units, bits=WORD),
+        *_choice(len(engine.lanes)),
         Multiply(a=18, b=18),
     )

@@ -88,7 +88,7 @@ def _processes(design: Design, platform: Platform) -> Iterator[Row]:
         for part in parts:
             cost = cost + cost_of(part, platform.dsp.type, platform.available)
         if isinstance(process.op, ComputeUnit):
-            cost = cost + _inside(design.engines[process.op.engine].lanes, platform)
+            cost = cost + _inside(design.engines[process.op.engine].lanes[process.op.unit], platform)
         unit = design.unit_of(process)
         arrays = tuple(_arrays(parts, platform))
         yield Row(kind=RowKind.PROCESS, name=process.name, unit=unit, cost=cost, arrays=arrays)

@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from stbuild.errors import StbuildError
-from stbuild.ir.design import BlockRuns, Design, Engine, MatmulOp, Process, Sizes
+from stbuild.ir.design import BlockRuns, Design, MatmulOp, Process, Sizes
+from stbuild.ir.engine import Engine
 from stbuild.ir.exponent import fixed_scales
 from stbuild.ir.packed import PackedMatrix
 from stbuild.ir.param import FixedParam, Param, PositionTable

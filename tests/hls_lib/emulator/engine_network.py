@@ -74,11 +74,11 @@ def _router(sizes: EngineSizes) -> str:
     tiles, to_units = [f"tiles_{u}" for u in units], [s for u in units for s in (f"desc_{u}", f"act_{u}")]
     dispatch = ", ".join(("desc", *sources, "desc_collect", *to_units))
     collect = ", ".join(("desc_collect", *tiles, *destinations))
-    sized = f"{sizes.units}, {sizes.lanes}"
+    lanes = f"stb::UnitLanes<{', '.join([str(sizes.lanes)] * sizes.units)}>"
     body = [
         "STB_FIFO(stb::Word, desc_collect, 4)",
-        _call("dispatch", f"stb::dispatch<{PORTS}, {sized}, {sizes.columns}>({dispatch})"),
-        _call("collect", f"stb::collect<{sized}, {PORTS}, {sizes.chunk}, {sizes.max_tiles}>({collect})"),
+        _call("dispatch", f"stb::dispatch<{PORTS}, {lanes}, {sizes.columns}>({dispatch})"),
+        _call("collect", f"stb::collect<{lanes}, {PORTS}, {sizes.chunk}, {sizes.max_tiles}>({collect})"),
     ]
     ports = ["desc", *sources, *tiles, *to_units, *destinations]
     return _function("void router", _ports("stb::", ports), body)
