@@ -103,7 +103,7 @@ def small_design(channels: int) -> Design:
         op("head", 1, ("head",), 64, 0, True),
     )
     sizes = Sizes(chunk=8, context=4, clock_mhz=250)
-    engine = Engine(units=channels, lanes=1, token_lanes=1, chunk=8)
+    engine = Engine(lanes=(1,) * channels, token_lanes=1, chunk=8)
     blocks = (BlockRuns(name="layers", count=2, head=False), BlockRuns(name="head", count=1, head=True))
     return Design(
         name="small", platform="u55c", sizes=sizes, engines=(engine,), vocab_size=64, blocks=blocks,

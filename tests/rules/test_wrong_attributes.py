@@ -51,7 +51,7 @@ WRONG = [
     ("channels", "-1", f"channels {BELOW}"),
     ("channels", "33", "channels takes at most 28 on u55c, got 33"),
     ("lanes", "-1", f"lanes {BELOW}"),
-    ("lanes", "7", "lanes takes a number that divides the 24 channels, got 7"),
+    ("lanes", "29", "lanes takes at most the 28 channels, got 29"),
     ("chunk", "-1", f"chunk {BELOW}"),
     ("chunk", "17", "chunk takes at most the context of 16, got 17"),
     ("token_lanes", "-1", f"token_lanes {BELOW}"),

@@ -10,14 +10,14 @@ namespace stb {
 // The lanes of each compute unit: UnitLanes<8, 10, 10>.
 template <int FIRST, int... OTHERS>
 struct UnitLanes {
-  static constexpr int kUnits = 1 + sizeof...(OTHERS);
-  static constexpr int kChannels = FIRST + UnitLanes<OTHERS...>::kChannels;
+  static const int kUnits = 1 + sizeof...(OTHERS);
+  static const int kChannels = FIRST + UnitLanes<OTHERS...>::kChannels;
   static constexpr int at(int unit) { return unit == 0 ? FIRST : UnitLanes<OTHERS...>::at(unit - 1); }
 };
 template <int LAST>
 struct UnitLanes<LAST> {
-  static constexpr int kUnits = 1;
-  static constexpr int kChannels = LAST;
+  static const int kUnits = 1;
+  static const int kChannels = LAST;
   static constexpr int at(int) { return LAST; }
 };
 
