@@ -59,7 +59,7 @@ WRONG = [
     ("clock_mhz", "501", "clock_mhz takes at most 500 on u55c, got 501 (the shell's fastest"),
     ("depths", "{x: 0}", "depths: x takes 1 word or more, got 0 (leave it out"),
     ("depths", "{x: many}", "attribute 'depths' at 'x' takes an integer, got 'many'"),
-    ("token_lanes", "9", "token_lanes takes at most the chunk of 8, got 9"),
+    ("token_lanes", "17", "token_lanes takes at most the chunk of 16, got 17"),
 ]
 
 
