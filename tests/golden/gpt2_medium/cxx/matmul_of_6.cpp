@@ -46,12 +46,12 @@ extern "C" void matmul_of_6(
   STB_FIFO(stb::Word, lane_out_5, 32)
   STB_CALL(act_fan, (stb::act_fan<6>(desc, act, merge_desc, lane_desc_0, lane_act_0, lane_desc_1, lane_act_1,
       lane_desc_2, lane_act_2, lane_desc_3, lane_act_3, lane_desc_4, lane_act_4, lane_desc_5, lane_act_5)))
-  STB_CALL(mac_lane_0, (stb::mac_lane<0, 4096, 32, 3, 8>(lane_desc_0, lane_act_0, weights_0, lane_out_0)))
-  STB_CALL(mac_lane_1, (stb::mac_lane<1, 4096, 32, 3, 8>(lane_desc_1, lane_act_1, weights_1, lane_out_1)))
-  STB_CALL(mac_lane_2, (stb::mac_lane<2, 4096, 32, 3, 8>(lane_desc_2, lane_act_2, weights_2, lane_out_2)))
-  STB_CALL(mac_lane_3, (stb::mac_lane<3, 4096, 32, 3, 8>(lane_desc_3, lane_act_3, weights_3, lane_out_3)))
-  STB_CALL(mac_lane_4, (stb::mac_lane<4, 4096, 32, 3, 8>(lane_desc_4, lane_act_4, weights_4, lane_out_4)))
-  STB_CALL(mac_lane_5, (stb::mac_lane<5, 4096, 32, 3, 8>(lane_desc_5, lane_act_5, weights_5, lane_out_5)))
+  STB_CALL(mac_lane_0, (stb::mac_lane<0, 4096, 32, 2, 8>(lane_desc_0, lane_act_0, weights_0, lane_out_0)))
+  STB_CALL(mac_lane_1, (stb::mac_lane<1, 4096, 32, 2, 8>(lane_desc_1, lane_act_1, weights_1, lane_out_1)))
+  STB_CALL(mac_lane_2, (stb::mac_lane<2, 4096, 32, 2, 8>(lane_desc_2, lane_act_2, weights_2, lane_out_2)))
+  STB_CALL(mac_lane_3, (stb::mac_lane<3, 4096, 32, 2, 8>(lane_desc_3, lane_act_3, weights_3, lane_out_3)))
+  STB_CALL(mac_lane_4, (stb::mac_lane<4, 4096, 32, 2, 8>(lane_desc_4, lane_act_4, weights_4, lane_out_4)))
+  STB_CALL(mac_lane_5, (stb::mac_lane<5, 4096, 32, 2, 8>(lane_desc_5, lane_act_5, weights_5, lane_out_5)))
   STB_CALL(merge, (stb::merge<6>(merge_desc, lane_out_0, lane_out_1, lane_out_2, lane_out_3, lane_out_4,
       lane_out_5, tiles)))
 }

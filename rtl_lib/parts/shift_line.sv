@@ -1,5 +1,5 @@
 // A number that comes CYCLES cycles later, in shift registers.
-module delay #(parameter int BITS = 64, parameter int CYCLES = 6) (
+module shift_line #(parameter int BITS = 64, parameter int CYCLES = 6) (
     input logic clk,
     input logic [BITS-1:0] x,
     output logic [BITS-1:0] y
