@@ -10,10 +10,10 @@ namespace sim {
 // Where the activations of an op lie: group g of token t is at(t)[g * passes].
 template <int TOKEN_LANES, int ACTS>
 struct Activations {
-  const Word (&acts)[TOKEN_LANES][ACTS];
+  const Activation (&acts)[TOKEN_LANES][ACTS];
   int passes;
 
-  const Word* at(int token) const { return acts[token % TOKEN_LANES] + token / TOKEN_LANES; }
+  const Activation* at(int token) const { return acts[token % TOKEN_LANES] + token / TOKEN_LANES; }
 };
 
 // Adds products of 4 columns of 8 rows as pairs of 16 bits. vpmaddubsw takes its unsigned operand first.
@@ -59,10 +59,8 @@ inline void add_columns(const Word* words, const Word& act, __m256i (&sums)[2]) 
 
 // Takes the words of 32 columns to `copy` in the cycles of multiply_tiles_by_words.
 inline Run<Word> take_timed_columns(Port<Word>& weights, int passes, Word* copy) {
-  for (int q = 0; q < 2; ++q) {
-    take_n(weights, copy + kQuad * q, kQuad);
-    STB_TICK(kQuad * (passes - 1))
-  }
+  take_n(weights, copy, kRawWords);
+  STB_TICK(kRawWords * (passes - 1))
   return {copy, 1};
 }
 

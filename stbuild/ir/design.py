@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from enum import Enum
 
 from stbuild.ir.derived import Derived
+from stbuild.ir.engine import Engine
 from stbuild.ir.faults import design_faults
 from stbuild.ir.kv import KvLayout
-from stbuild.ir.plumbing import Collect, ComputeUnit, Dispatch, Plumbing, ReadWeights
+from stbuild.ir.plumbing import Collect, Dispatch, Plumbing, ReadWeights
 from stbuild.ir.schedule import KvMatmul, MatmulOp
 from stbuild.ir.storage import Storage
 from stbuild.ir.streaming import Streaming
@@ -20,39 +21,6 @@ WORD_BYTES = 64
 """A stream word and a memory word: 512 bits."""
 LANE_WORDS = 32
 """Depth of the FIFOs inside a matmul compute unit, which fit in shift registers."""
-
-
-class EngineRole(Enum):
-    """Which linear ops an engine takes."""
-
-    ALL = "all"
-    BODY = "body"
-    """Those of all blocks but the head."""
-    HEAD = "head"
-    """Those of the block that makes the logits, which sees one token of a launch."""
-
-    def takes(self, *, head: bool) -> bool:
-        """Whether it takes the linear ops of a block, the head or another."""
-        return self is EngineRole.ALL or self is (EngineRole.HEAD if head else EngineRole.BODY)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Engine:
-    """A matmul engine: `units` compute units of `lanes` weight channels each.
-
-    It takes up to `chunk` tokens at once, of which `token_lanes` share a cycle.
-    """
-
-    role: EngineRole = EngineRole.ALL
-    units: int
-    lanes: int
-    token_lanes: int
-    chunk: int
-
-    @property
-    def channels(self) -> int:
-        """The number of weight channels."""
-        return self.units * self.lanes
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -270,8 +238,8 @@ class Design:
 
     def unit_of(self, process: Process) -> str:
         """The compute unit that `process` runs in."""
-        number = process.op.unit if isinstance(process.op, ComputeUnit) else 0
-        return self.kernel(process.kernel).units[number]
+        units = self.kernel(process.kernel).units
+        return units[self.members(process.kernel).index(process)] if len(units) > 1 else units[0]
 
     def engine_ops(self, engine: int) -> tuple[MatmulOp | KvMatmul, ...]:
         """The ops of `engine` in the order of its schedule."""

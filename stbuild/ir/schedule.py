@@ -37,8 +37,12 @@ class MatmulOp:
     @property
     def tile_words(self) -> int:
         """Words of one tile: a header and the values for each group."""
-        planes = self.bits // 4
-        return self.cols // self.group * (1 + planes * self.group // 8)
+        return self.cols // self.group * (1 + self.group_words)
+
+    @property
+    def group_words(self) -> int:
+        """Words of a weight group's values."""
+        return self.bits // 4 * self.group // 8
 
     def tiles_in(self, channel: int, channels: int) -> int:
         """How many of its tiles lie in `channel`."""

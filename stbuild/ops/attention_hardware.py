@@ -26,7 +26,7 @@ def heads(kv: KvHeads, chunk: int) -> tuple[Part, ...]:
         Store(name="values", words=recent * kv.record_words, bits=WORD),
         Store(name="scales", words=recent, bits=SCALES_BITS),
         *quantiser(),
-        Multiply(a=INT8, b=INT8, count=BYTES),
+        Multiply(a=INT8, b=INT8, count=BYTES, fabric=True),
         Add(bits=ELEMENT, count=BYTES),
     )
 

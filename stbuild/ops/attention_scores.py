@@ -42,7 +42,7 @@ class AttentionScores(AttentionPart):
     def call(self, site: CallSite) -> Call:
         """`stb::attention_scores`, with what happens to the scores."""
         op = self.attention
-        form = TypeArgument(parameter="FORM", part="form", definition=self._form())
+        form = TypeArgument(parameter="FORM", part="form", definition=self.form)
         plain = op.cap == 0 and not op.slopes and not op.windows
         return self.call_of(
             "attention_scores", "attention_scores" if op.sinks is None else "attention_scores_with_sinks",
@@ -50,7 +50,9 @@ class AttentionScores(AttentionPart):
             CONTEXT=site.context, C=attention_scale(op.scale),
         )  # fmt: skip
 
-    def _form(self) -> str:
+    @property
+    def form(self) -> str:
+        """The type that says what happens to a score (score.hpp)."""
         op = self.attention
         if not op.cap and not op.slopes:
             return "stb::PlainScore"

@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-from stbuild.ir.design import BlockRuns, Engine, StreamKind
+from stbuild.ir.design import BlockRuns, StreamKind
+from stbuild.ir.engine import Engine
 from stbuild.ir.kv import BLOCK
 from stbuild.ir.plumbing import Collect, ComputeUnit, Dispatch
 from stbuild.ir.schedule import KvMatmul, MatmulOp
@@ -58,7 +59,7 @@ class EngineFrame:
         collected = stream("desc_collect", None, dispatch, collect, DESCRIPTOR, StreamKind.DESCRIPTOR)
         widest = StreamFormat(max(op.cols for op in schedule if isinstance(op, MatmulOp)) // GROUP)
         ends = []
-        for u in range(engine.units):
+        for u in range(len(engine.lanes)):
             unit = process(UNIT, u)
             ends.append((
                 stream("desc", u, dispatch, unit, DESCRIPTOR, StreamKind.DESCRIPTOR),
@@ -66,12 +67,12 @@ class EngineFrame:
                 stream("tiles", u, unit, collect, StreamFormat(1), StreamKind.TILES),
             ))  # fmt: skip
         weights = tuple(
-            stream("weights", c, process(READ_WEIGHTS, c), process(UNIT, c // engine.lanes), StreamFormat(1),
+            stream("weights", c, process(READ_WEIGHTS, c), process(UNIT, unit), StreamFormat(1),
                    StreamKind.WEIGHTS)
-            for c in range(engine.channels)
+            for c, unit in enumerate(engine.owners)
         )  # fmt: skip
         units = tuple(
-            UnitStreams(desc=d, act=a, tiles=t, weights=weights[u * engine.lanes :][: engine.lanes])
+            UnitStreams(desc=d, act=a, tiles=t, weights=weights[engine.first_channel(u) :][: engine.lanes[u]])
             for u, (d, a, t) in enumerate(ends)
         )
         return EngineFrame(net=net, number=number, schedule=schedule, blocks=blocks, desc=desc,
@@ -116,12 +117,12 @@ class EngineFrame:
         collect = Collect(engine=self.number, max_tiles=self._reorder_tiles())
         self.net.add(self._key(COLLECT), collect, LAUNCH, (self.collected, *tiles), writes, kernel)
 
-    def add_units(self, kernel: str) -> None:
-        """The compute units."""
-        for number, unit in enumerate(self.units):
-            reads = (unit.desc, unit.act, *unit.weights)
-            op = ComputeUnit(engine=self.number, unit=number)
-            self.net.add(self._key(UNIT, number), op, LAUNCH, reads, (unit.tiles,), kernel)
+    def add_unit(self, number: int, kernel: str) -> None:
+        """Compute unit `number`, which is one of `kernel`."""
+        unit = self.units[number]
+        reads = (unit.desc, unit.act, *unit.weights)
+        op = ComputeUnit(engine=self.number, unit=number)
+        self.net.add(self._key(UNIT, number), op, LAUNCH, reads, (unit.tiles,), kernel)
 
     def _key(self, part: str, number: int | None = None) -> OfEngine:
         return OfEngine(engine=self.number, part=part, number=number)

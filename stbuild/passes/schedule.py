@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from stbuild.errors import StbuildError
-from stbuild.ir.design import Engine
+from stbuild.ir.engine import Engine
 from stbuild.ir.graph import Block, Graph
 from stbuild.ir.kv import KvLayout
 from stbuild.ir.schedule import KvMatmul, MatmulOp

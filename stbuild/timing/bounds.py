@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 from stbuild.ir.design import WORD_BYTES, Design
 from stbuild.ir.kv import GROUP_WORDS, completed_blocks, recent_before
+from stbuild.ir.lane_shape import QUAD, ROWS, lane_shape
 from stbuild.ir.plumbing import (
     ReadKv,
     ReadKvScales,
@@ -19,9 +20,6 @@ from stbuild.ir.plumbing import (
 from stbuild.ir.program import Launch
 from stbuild.ir.tasks import Task, cached_words, launch_tasks
 from stbuild.timing.bandwidth import MemoryBandwidth
-
-QUAD = 4
-"""Words of weights with the same 32 columns; in as many steps a lane finishes sums and gives a result."""
 
 
 def launches(tokens: int, chunk: int) -> tuple[Launch, ...]:
@@ -57,8 +55,9 @@ def memory_bound(design: Design, supply: MemoryBandwidth, launch: Launch) -> flo
 def engine_bound(design: Design, launch: Launch) -> int:
     """Cycles of the channel with the most work, if weights and activations were always there.
 
-    A word takes a cycle; past `token_lanes` tokens, a further pass over its four columns' words takes as
-    long. Four cycles finish a tile's sums, and a token's result takes four.
+    A word takes a cycle; past `token_lanes` tokens, a further pass over its weight group takes as long.
+    Then a tile's last sums are finished as many rows a cycle as D and M meet, and a token's result takes four
+    cycles.
     """
     return max(
         _channel_cycles(design, number, channel, launch)
@@ -68,17 +67,17 @@ def engine_bound(design: Design, launch: Launch) -> int:
 
 
 def _channel_cycles(design: Design, engine: int, channel: int, launch: Launch) -> int:
-    sizes = design.engines[engine]
+    sizes, finish = design.engines[engine], ROWS // lane_shape(design, engine).rows_at_once
     return sum(
-        runs.count * task.tiles_in(channel, sizes.channels) * _tile_cycles(task, sizes.token_lanes)
+        runs.count * task.tiles_in(channel, sizes.channels) * _tile_cycles(task, sizes.token_lanes, finish)
         for runs in launch_tasks(design, engine, launch)
         for task in runs.tasks
     )
 
 
-def _tile_cycles(task: Task, token_lanes: int) -> int:
+def _tile_cycles(task: Task, token_lanes: int, finish: int) -> int:
     passes = -(-task.tokens // token_lanes)
-    return task.headers + (task.tile_words - task.headers) * passes + QUAD * (1 + task.tokens)
+    return task.headers + (task.tile_words - task.headers) * passes + finish + QUAD * task.tokens
 
 
 def _traffic(design: Design, launch: Launch) -> Iterator[tuple[str, float]]:

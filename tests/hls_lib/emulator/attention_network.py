@@ -216,6 +216,7 @@ def _model(s: Sizes) -> str:
 
 def _real(s: Sizes) -> list[str]:
     units = s.channels // s.lanes
+    unit_lanes = f"stb::UnitLanes<{', '.join([str(s.lanes)] * units)}>"
     columns = -(-max(s.context, s.head_dim) // 32) * 32
     max_tiles = max(2 * s.blocks, s.head_dim // 16)
     fifos = ["desc_collect", *_names("merge_desc", units), *_names("unit_tiles", units)]
@@ -224,7 +225,7 @@ def _real(s: Sizes) -> list[str]:
     to_units = ", ".join(f"unit_desc_{u}, unit_act_{u}" for u in range(units))
     results = ", ".join(_names("unit_tiles", units))
     lines = [f"STB_FIFO(stb::Word, {n}, 64)" for n in (*fifos, *lanes)]
-    lines.append(f"STB_CALL(dispatch, (stb::dispatch<2, {units}, {s.lanes}, {columns}>(desc, queries, weights, "
+    lines.append(f"STB_CALL(dispatch, (stb::dispatch<2, {unit_lanes}, {columns}>(desc, queries, weights, "
                  f"desc_collect, {to_units})))")  # fmt: skip
     for u in range(units):
         own = range(u * s.lanes, (u + 1) * s.lanes)
@@ -232,13 +233,13 @@ def _real(s: Sizes) -> list[str]:
         lines.append(f"STB_CALL(fan_{u}, (stb::act_fan<{s.lanes}>(unit_desc_{u}, unit_act_{u}, merge_desc_{u}, "
                      f"{pairs})))")  # fmt: skip
         lines += [
-            f"STB_CALL(lane_{c}, (stb::mac_lane<{i}, {columns}, {s.engine_chunk}, {s.token_lanes}>(lane_desc_{c}, "
-            f"lane_act_{c}, kv_{c}, lane_tiles_{c})))"
+            f"STB_CALL(lane_{c}, (stb::mac_lane<{i}, {columns}, {s.engine_chunk}, {s.token_lanes}, 32>("
+            f"lane_desc_{c}, lane_act_{c}, kv_{c}, lane_tiles_{c})))"
             for i, c in enumerate(own)
         ]
         tiles = ", ".join(f"lane_tiles_{c}" for c in own)
         lines.append(f"STB_CALL(merge_{u}, (stb::merge<{s.lanes}>(merge_desc_{u}, {tiles}, unit_tiles_{u})))")
-    lines.append(f"STB_CALL(collect, (stb::collect<{units}, {s.lanes}, 2, {s.engine_chunk}, {max_tiles}>("
+    lines.append(f"STB_CALL(collect, (stb::collect<{unit_lanes}, 2, {s.engine_chunk}, {max_tiles}>("
                  f"desc_collect, {results}, products, sums)))")  # fmt: skip
     return lines
 
