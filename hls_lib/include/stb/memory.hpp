@@ -7,6 +7,7 @@
 // (codegen/control.py): 16 of 64 words are 1,024 cycles, a round trip is some 100.
 #pragma once
 
+#include "stb/prefetch.hpp"
 #include "stb/program.hpp"
 #include "stb/stream.hpp"
 
@@ -14,7 +15,9 @@
 #define STB_READ_BEGINS(words)
 #define STB_SEND(address, count, out) write_n(out, address, static_cast<int>(count));
 #define STB_RECEIVE(address, count, in) read_n(in, address, static_cast<int>(count));
+#define STB_COUNT(count, out) out.write(count_word(count));
 #else
+#define STB_COUNT(count, out)
 #include "../../sim/memory.hpp"
 #endif
 
@@ -89,10 +92,13 @@ program_parts:
   }
 }
 
-// The weight tiles of one channel in the order of their use, those of the head only if it runs.
+// The weight tiles of one channel in the order of their use, those of the head only if it runs; in front of
+// them how many words they are (stb/prefetch.hpp).
 inline void read_weights(const Word* mem, std::int64_t body_words, std::int64_t head_words, int head,
                          Port<Word>& out) {
-  send(mem, 0, body_words + (head != 0 ? head_words : 0), out);
+  const std::int64_t words = body_words + (head != 0 ? head_words : 0);
+  STB_COUNT(words, out)
+  send(mem, 0, words, out);
 }
 
 // Of each run's region the records before this launch that its first position sees.
