@@ -4,6 +4,9 @@ from dataclasses import dataclass
 from math import log2, e
 
 LOOKAHEAD = 2
+WEIGHTS_AT, WEIGHTS_AFTER = 10, 2
+"""Where the weights of every channel begin in `program` if there is no engine to use them: in a run c + 1 words
+of channel c before its tiles, and two behind. The model of the engine checks that lane 0 is a word's place."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -128,6 +131,15 @@ void model_op(int rows, int groups, int tiles, int base, Port<Word>& in, Port<Wo
   for (int i = 0; i < rows * tiles; ++i) out.write(y[i]);
 }
 
+// Channel c gives the words from WEIGHTS_AT + run * (c + 1 + WEIGHTS_AFTER) on.
+template <int CHANNELS, typename... Ports>
+void check_weights(int channel, int at, int count, Ports&... kv) {
+  for (int i = 0; i < count; ++i) {
+    const Word w = PortRange<0, CHANNELS>::read(channel, kv...);
+    if (lane(w, 0) != at + i) sim::fail("a channel's weights are out of order");
+  }
+}
+
 // The engine's raw ops of all runs, without descriptors.
 template <int RUNS, int KV_HEADS, int SHARED, int HEAD_DIM, int CHANNELS, int CHUNK, typename WINDOWS,
           typename... Ports>
@@ -137,6 +149,9 @@ void model_engine(Port<Cmd>& cmd, Port<Word>& queries, Port<Word>& weights, Port
   const int n = cmd_tokens(c);
   for (int run = 0; run < RUNS; ++run) {
     const KvBlocks seen = blocks_of(static_cast<int>(cmd_pos(c)), n, WINDOWS::at(run));
+    for (int c = 0; c < CHANNELS; ++c) {
+      check_weights<CHANNELS>(c, WEIGHTS_AT + run * (c + 1 + WEIGHTS_AFTER), c + 1, kv...);
+    }
     for (int step = 0; seen.blocks > 0 && step < KV_HEADS + LOOKAHEAD; ++step) {
       for (int left = n * SHARED; step < KV_HEADS && left > 0; left -= CHUNK) {
         const int base = step * CHANNELS / KV_HEADS + 2 * seen.first;
@@ -148,6 +163,10 @@ void model_engine(Port<Cmd>& cmd, Port<Word>& queries, Port<Word>& weights, Port
         model_op<CHANNELS, true>(left < CHUNK ? left : CHUNK, seen.blocks, HEAD_DIM / 16, h * HEAD_DIM / 16,
                                  weights, sums, kv...);
       }
+    }
+    for (int c = 0; c < CHANNELS; ++c) {
+      const int at = WEIGHTS_AT + run * (c + 1 + WEIGHTS_AFTER) + c + 1;
+      check_weights<CHANNELS>(c, at, WEIGHTS_AFTER, kv...);
     }
   }
 }
@@ -163,7 +182,8 @@ def _types(sizes: Sizes) -> str:
     return "\n".join((
         f"using Form = stb::ScoreForm<{cap}, {round(2**46 / cap) if cap else 0}, {table}>;",
         f"using Windows = {f'stb::Numbers<{windows}>' if windows else 'stb::WholeContext'};",
-        f"constexpr int LOOKAHEAD = {LOOKAHEAD};",
+        f"constexpr int LOOKAHEAD = {LOOKAHEAD}, WEIGHTS_AT = {WEIGHTS_AT};",
+        f"constexpr int WEIGHTS_AFTER = {WEIGHTS_AFTER};",
     ))  # fmt: skip
 
 
@@ -273,7 +293,7 @@ def _control(s: Sizes) -> list[str]:
     lines += [
         f"STB_CALL(read_scales, (stb::read_kv_scales<{scales}>(kv_scales_mem, n, pos, old_scales)))",
         f"STB_CALL(write_tiles, (stb::write_kv_tiles<{written}>(kv_scales_mem, 5, pos, n, tiles, {channels})))",
-        *(f"STB_CALL(read_tiles_{c}, (read_channel_{c}(kv_{c}_mem, n, pos, kv_{c})))" for c in range(s.channels)),
+        *(f"STB_CALL(read_tiles_{c}, (read_channel_{c}(program_mem, kv_{c}_mem, n, pos, kv_{c})))" for c in range(s.channels)),
     ]  # fmt: skip
     if s.lanes:
         sized = f"{s.engine_chunk}, {s.channels}"
@@ -282,12 +302,14 @@ def _control(s: Sizes) -> list[str]:
 
 
 def _readers(s: Sizes) -> str:
-    sizes = f"{s.kv_heads}, {s.shared}, {s.head_dim}, {s.context}, {s.channels}, {s.engine_chunk}, LOOKAHEAD"
+    heads = f"stb::KvHeads<{s.kv_heads}, {s.shared}, {s.head_dim}>"
+    sizes = f"{s.context}, {s.channels}, {s.engine_chunk}, LOOKAHEAD"
+    after = 0 if s.lanes else WEIGHTS_AFTER
     return "\n".join(
-        f"""static void read_channel_{c}(const stb::Word* kv, int n, int pos, stb::Port<stb::Word>& out) {{
-  for (int run = 0; run < {s.runs}; ++run) {{
-    stb::send_kv_tiles<{sizes}>(kv, 5, {c}, {s.runs}, run, n, pos, Windows::at(run), out);
-  }}
+        f"""static void read_channel_{c}(const stb::Word* weights, const stb::Word* kv, int n, int pos,
+                           stb::Port<stb::Word>& out) {{
+  using Op = stb::KvOp<{heads}, 5, {0 if s.lanes else c + 1}, Windows>;
+  stb::send_runs<{s.runs}, {c}, {sizes}, {after}, Op>(weights, kv, {WEIGHTS_AT}, n, pos, out);
 }}"""
         for c in range(s.channels)
     )

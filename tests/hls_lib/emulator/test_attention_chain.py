@@ -58,7 +58,8 @@ class Session:
         for name in buffers(s):
             pattern = self.rng.integers(-(2**31), 2**31, (words[name], 16)).astype(np.int32)
             self.memory[name] = aligned(pattern)
-        program = raw_program(s)
+        program = raw_program(s) if s.lanes else self.memory["program"][:0]
+        self.memory["program"][:, 0] = np.arange(len(self.memory["program"]))
         self.memory["program"][: len(program)] = program
         self.program_words = len(program)
 
