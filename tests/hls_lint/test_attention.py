@@ -52,8 +52,11 @@ extern "C" void kernel({ports}, {pointers}, int n, int pos, int head) {{
       scales_mem, 9, pos, n, tiles, {kv})))
 }}
 """
-STREAMS = """q k v kv_k_in kv_v_in kv_k_out kv_v_out tiles queries scales dots values products old_scales scores tops
-value_scales sinks weights recent totals sums y desc channel""".split()
+STREAMS = (
+    "q", "k", "v", "kv_k_in", "kv_v_in", "kv_k_out", "kv_v_out", "tiles", "queries",
+    "scales", "dots", "values", "products", "old_scales", "scores", "tops", "value_scales", "sinks",
+    "weights", "recent", "totals", "sums", "y", "desc", "channel",
+)  # fmt: skip
 
 
 def kernel_text(sizes: str) -> str:

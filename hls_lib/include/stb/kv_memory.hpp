@@ -35,7 +35,7 @@ template <typename LAYOUT, int CHANNELS>
 inline int value_rounds(int head, int channel) {
   const int from = channel - LAYOUT::value_base(head);
   const int first = from < 0 ? from + CHANNELS : from;
-  return first >= LAYOUT::kValueTiles ? 0 : (LAYOUT::kValueTiles - first - 1) / CHANNELS + 1;
+  return first >= LAYOUT::kValueTiles ? 0 : quotient_by<CHANNELS>(LAYOUT::kValueTiles - first - 1) + 1;
 }
 
 // The K tiles `begin` to `end` of a channel are those of `tiles` first tiles.
@@ -43,7 +43,7 @@ template <typename LAYOUT, int CHANNELS>
 inline int key_rounds(int head, int channel, int tiles) {
   const int from = channel - LAYOUT::key_base(head);
   const int first = from < 0 ? from + CHANNELS : from;
-  return first >= tiles ? 0 : (tiles - first - 1) / CHANNELS + 1;
+  return first >= tiles ? 0 : quotient_by<CHANNELS>(tiles - first - 1) + 1;
 }
 
 // One read of a channel's cache; `last` is true for the last one of the run.
@@ -234,13 +234,13 @@ template <typename LAYOUT, int RUNS, int CHANNELS>
 inline KvPlace place_of(const KvWrite& at, std::int64_t offset) {
   if (at.piece < 2) {
     const int tile = 2 * at.block + at.piece;
-    const std::int64_t word = LAYOUT::key_word(at.run, at.head, tile / CHANNELS);
-    return KvPlace{1 + (LAYOUT::key_base(at.head) + tile) % CHANNELS, offset + word, LAYOUT::kKeyWords};
+    const std::int64_t word = LAYOUT::key_word(at.run, at.head, quotient_by<CHANNELS>(tile));
+    return KvPlace{1 + rest_by<CHANNELS>(LAYOUT::key_base(at.head) + tile), offset + word, LAYOUT::kKeyWords};
   }
   const int tile = at.piece - 2;
   if (tile == LAYOUT::kValueTiles) return KvPlace{0, LAYOUT::scale_word(at.run, at.head, at.block), 2};
-  const std::int64_t word = LAYOUT::value_word(RUNS, at.run, at.head, tile / CHANNELS, at.block);
-  return KvPlace{1 + (LAYOUT::value_base(at.head) + tile) % CHANNELS, offset + word, kSquareWords};
+  const std::int64_t word = LAYOUT::value_word(RUNS, at.run, at.head, quotient_by<CHANNELS>(tile), at.block);
+  return KvPlace{1 + rest_by<CHANNELS>(LAYOUT::value_base(at.head) + tile), offset + word, kSquareWords};
 }
 
 // The tiles of the blocks that the launch completes, from `offset` on in the regions of the channels, and
