@@ -117,5 +117,5 @@ def _engine_of(design: Design, kernel: Kernel) -> tuple[int, Engine]:
 
 
 def _columns(design: Design, engine: int) -> int:
-    """Columns of the widest matrix."""
-    return max(op.cols for op in design.engine_ops(engine))
+    """Columns of the widest operand."""
+    return design.columns(engine)

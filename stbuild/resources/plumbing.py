@@ -7,12 +7,6 @@ from stbuild.ir.plumbing import (
     ComputeUnit,
     Dispatch,
     Plumbing,
-    ReadKv,
-    ReadParams,
-    ReadWeights,
-    Sequence,
-    WriteKv,
-    WriteWords,
 )
 from stbuild.ir.types import GROUP
 
@@ -34,14 +28,9 @@ def plumbing_hardware(op: Plumbing, design: Design) -> tuple[Part, ...]:
         case Collect():
             return _collect(op, design)
         case ComputeUnit(engine=engine):
-            return unit_hardware(design.engines[engine], columns_of(design, engine))
-        case Sequence() | ReadWeights() | ReadParams() | ReadKv() | WriteKv() | WriteWords():
+            return unit_hardware(design.engines[engine], design.columns(engine))
+        case _:
             return Add(bits=ADDRESS, count=2), Hold(bits=ADDRESS)
-
-
-def columns_of(design: Design, engine: int) -> int:
-    """Columns of the widest matrix of an engine."""
-    return max((op.cols for op in design.engine_ops(engine)), default=0)
 
 
 def unit_hardware(engine: Engine, columns: int) -> tuple[Part, ...]:
@@ -98,7 +87,7 @@ def _results() -> tuple[Part, ...]:
 def _dispatch(design: Design, engine: int) -> tuple[Part, ...]:
     dispatch, _ = design.router(engine)
     return (
-        Store(name="vector", words=columns_of(design, engine) // GROUP, bits=8 * (GROUP + 2)),
+        Store(name="vector", words=design.columns(engine) // GROUP, bits=8 * (GROUP + 2)),
         Choose(ways=max(len(dispatch.reads) - 1, 1), bits=WORD),
         Largest(inputs=2, bits=8),
         Add(bits=13, count=GROUP - 1),

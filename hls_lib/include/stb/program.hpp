@@ -18,7 +18,8 @@ inline SentOp sent_op(const Word& word, int n, int pos, bool head) {
   SentOp op = {word, n};
   const int kind = lane(word, kKindLane);
   const bool head_only = lane(word, kHeadOnlyLane) == 1;
-  if (kind == kLinearKind || !is_linear(word)) {
+  if (!is_linear(word)) return SentOp{word, 1};
+  if (kind == kLinearKind) {
     op.rows = !head_only ? n : head ? 1 : 0;
     return op;
   }

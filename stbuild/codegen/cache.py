@@ -1,0 +1,116 @@
+"""The C++ of `control` that moves the KV cache: tiles between the weights of a channel, blocks to memory."""
+
+from collections.abc import Iterator
+
+from stbuild.codegen.calls import type_declaration
+from stbuild.codegen.identifiers import memory, read_pointer, type_name, write_pointer
+from stbuild.codegen.writer import function
+from stbuild.ir.design import Design, Process
+from stbuild.ir.kv import LOOK_AHEAD
+from stbuild.ir.plumbing import ReadKv, ReadKvScales, ReadWeights, WriteKv, WriteKvTiles
+from stbuild.ir.schedule import KvMatmul, MatmulOp
+from stbuild.ops.numbers import WINDOWS, windows_type
+
+WHOLE = "stb::WholeContext"
+
+
+def windows_declared(process: Process, design: Design) -> Iterator[str]:
+    """The type with the window of each run, called after the process that reads an attention's scales."""
+    if isinstance(process.op, ReadKvScales):
+        windows = design.attention(process.op.op, process.op.block).heads.windows
+        if windows:
+            yield type_declaration(process.name, windows_type(windows))
+
+
+def channel_reader(process: Process, op: ReadWeights, design: Design) -> str:
+    """A function that sends a channel's weights in the order of the schedule, the cache's tiles between."""
+    weights, out = memory(op.region), process.writes[0]
+    assert op.kv is not None
+    parameters = [
+        f"const stb::Word* {weights}", f"const stb::Word* {read_pointer(op.kv)}", "int n", "int pos",
+        "int head", f"stb::Port<stb::Word>& {out}",
+    ]  # fmt: skip
+    body = ["std::int64_t at = 0;"]
+    for number in range(len(design.blocks)):
+        body += _block_lines(number, op, weights, out, design)
+    return function(f"static void {process.name}", parameters, body)
+
+
+def _block_lines(number: int, op: ReadWeights, weights: str, out: str, design: Design) -> list[str]:
+    block = design.blocks[number]
+    ops = [each for each in design.engine_ops(op.engine) if each.block == number]
+    parts = list(_parts(ops, op.channel, design))
+    if len(parts) == 1:
+        words = parts[0][0] * block.count
+        count = f"head != 0 ? {words} : 0" if block.head else str(words)
+        return _sent(weights, count, out)
+    lines = [f"{block.name}_runs:", f"for (int run = 0; run < {block.count}; ++run) {{"]
+    for words, cached in parts:
+        lines += [f"  {line}" for line in _sent(weights, str(words), out)]
+        lines += [f"  {_tiles(cached, op, out, design)}"] if cached else []
+    return [*lines, "}"]
+
+
+def _parts(
+    ops: list[MatmulOp | KvMatmul], channel: int, design: Design
+) -> Iterator[tuple[int, KvMatmul | None]]:
+    """Words of weights with the attention op behind them, then those behind the last one."""
+    words = 0
+    for op in ops:
+        if isinstance(op, KvMatmul):
+            yield words, op
+            words = 0
+        else:
+            words += op.tiles_in(channel, design.engines[op.engine].channels) * op.tile_words
+    yield words, None
+
+
+def _sent(weights: str, words: str, out: str) -> list[str]:
+    return [f"stb::send({weights}, at, {words}, {out});", f"at += {words};"]
+
+
+def _tiles(cached: KvMatmul, op: ReadWeights, out: str, design: Design) -> str:
+    assert op.kv is not None
+    heads, engine = cached.heads, design.engines[op.engine]
+    sizes = (
+        heads.kv_heads, heads.shared, heads.head_dim, design.sizes.context, engine.channels, engine.chunk,
+        LOOK_AHEAD,
+    )  # fmt: skip
+    runs, window = design.blocks[cached.block].count, f"{_windows(cached, design)}::at(run)"
+    operands = f"{read_pointer(op.kv)}, {cached.offset}, {op.channel}, {runs}, run, n, pos, {window}, {out}"
+    return f"stb::send_kv_tiles<{', '.join(map(str, sizes))}>({operands});"
+
+
+def _windows(cached: KvMatmul, design: Design) -> str:
+    """The type with the windows of an attention op."""
+    if not cached.heads.windows:
+        return WHOLE
+    reader = next(p for p in design.processes if isinstance(p.op, ReadKvScales) and _reads(p.op, cached))
+    return type_name(reader.name, WINDOWS)
+
+
+def _reads(op: ReadKvScales, cached: KvMatmul) -> bool:
+    return (op.op, op.block) == (cached.name, cached.block)
+
+
+def cache_call(process: Process, op: ReadKv | WriteKv | ReadKvScales | WriteKvTiles, design: Design) -> str:
+    """The call of a process that reads or writes records, scales or tiles."""
+    runs, context = design.blocks[op.block].count, design.sizes.context
+    match op:
+        case ReadKv():
+            pointer, out = read_pointer(op.region), process.writes[0]
+            return f"stb::read_recent_kv<{runs}, {context}, {op.record_words}>({pointer}, pos, {out})"
+        case WriteKv():
+            pointer, found = write_pointer(op.region), process.reads[0]
+            return f"stb::write_kv<{runs}, {context}, {op.record_words}>({pointer}, pos, n, {found})"
+        case ReadKvScales():
+            cached = design.attention(op.op, op.block)
+            sizes = f"{runs}, {cached.heads.kv_heads}, {context}, {_windows(cached, design)}"
+            return f"stb::read_kv_scales<{sizes}>({read_pointer(op.region)}, n, pos, {process.writes[0]})"
+        case WriteKvTiles():
+            cached = design.attention(op.op, op.block)
+            heads, channels = cached.heads, design.engines[cached.engine].channels
+            sizes = f"{runs}, {heads.kv_heads}, {heads.head_dim}, {context}, {channels}"
+            pointers = ", ".join(write_pointer(region) for region in op.kv)
+            operands = f"{write_pointer(op.region)}, {cached.offset}, pos, n, {process.reads[0]}, {pointers}"
+            return f"stb::write_kv_tiles<{sizes}>({operands})"
