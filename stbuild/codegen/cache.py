@@ -30,7 +30,7 @@ def channel_reader(process: Process, op: ReadWeights, design: Design) -> str:
         f"const stb::Word* {weights}", f"const stb::Word* {read_pointer(op.kv)}", "int n", "int pos",
         "int head", f"stb::Port<stb::Word>& {out}",
     ]  # fmt: skip
-    body = ["std::int64_t at = 0;"]
+    body = [f"STB_COUNT(({_count(op, design)}), {out})", "std::int64_t at = 0;"]
     for number in range(len(design.blocks)):
         body += _block_lines(number, op, weights, out, design)
     return function(f"static void {process.name}", parameters, body)
@@ -71,14 +71,28 @@ def _sent(weights: str, words: str, out: str) -> list[str]:
 
 def _tiles(cached: KvMatmul, op: ReadWeights, out: str, design: Design) -> str:
     assert op.kv is not None
-    heads, engine = cached.heads, design.engines[op.engine]
-    sizes = (
-        heads.kv_heads, heads.shared, heads.head_dim, design.sizes.context, engine.channels, engine.chunk,
-        LOOK_AHEAD,
-    )  # fmt: skip
+    sizes = (*_sizes(cached, design), LOOK_AHEAD)
     runs, window = design.blocks[cached.block].count, f"{_windows(cached, design)}::at(run)"
     operands = f"{read_pointer(op.kv)}, {cached.offset}, {op.channel}, {runs}, run, n, pos, {window}, {out}"
     return f"stb::send_kv_tiles<{', '.join(map(str, sizes))}>({operands});"
+
+
+def _sizes(cached: KvMatmul, design: Design) -> tuple[int, ...]:
+    heads, engine = cached.heads, design.engines[cached.engine]
+    return (
+        heads.kv_heads, heads.shared, heads.head_dim, design.sizes.context, engine.channels, engine.chunk
+    )  # fmt: skip
+
+
+def _count(op: ReadWeights, design: Design) -> str:
+    """The words that the reader sends in a launch."""
+    cached = [each for each in design.engine_ops(op.engine) if isinstance(each, KvMatmul)]
+    terms = [str(op.body_words), f"(head != 0 ? {op.head_words} : 0)"]
+    for each in cached:
+        types = ", ".join((*map(str, _sizes(each, design)), _windows(each, design)))
+        runs = design.blocks[each.block].count
+        terms.append(f"stb::kv_tile_words<{types}>({op.channel}, {runs}, n, pos)")
+    return " + ".join(terms)
 
 
 def _windows(cached: KvMatmul, design: Design) -> str:

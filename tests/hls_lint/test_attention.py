@@ -27,9 +27,10 @@ using Slopes = stb::Numbers<{slopes}>;
 using Form = stb::ScoreForm<4726817, 14887481, Slopes>;
 using Windows = stb::Numbers<{windows}>;
 static void read_channel(const Word* weights_mem, const Word* kv_mem, int n, int pos, Port<Word>& out) {{
+  using Heads = stb::KvHeads<{kv_heads}, {shared}, {head_dim}>;
   stb::send(weights_mem, 0, 500, out);
-  stb::send_kv_tiles<{kv_heads}, {shared}, {head_dim}, {context}, {channels}, {chunk}>(
-      kv_mem, 9, 1, {runs}, 0, n, pos, Windows::at(0), out);
+  stb::send_runs<{runs}, 1, {context}, {channels}, {chunk}, 2, 60, stb::KvOp<Heads, 9, 50, Windows>,
+                 stb::KvOp<Heads, 999, 50>>(weights_mem, kv_mem, 500, n, pos, out);
 }}
 extern "C" void kernel({ports}, {pointers}, int n, int pos, int head) {{
   STB_CALL(sequence, (stb::sequence<{chunk}, {channels}>(program_mem, 0, 100, n, pos, head, desc)))
@@ -51,7 +52,11 @@ extern "C" void kernel({ports}, {pointers}, int n, int pos, int head) {{
       scales_mem, 9, pos, n, tiles, {kv})))
 }}
 """
-STREAMS = ["q", "k", "v", "kv_k_in", "kv_v_in", "kv_k_out", "kv_v_out", "tiles", "queries", "scales", "dots", "values", "products", "old_scales", "scores", "tops", "value_scales", "sinks", "weights", "recent", "totals", "sums", "y", "desc", "channel"]
+STREAMS = (
+    "q", "k", "v", "kv_k_in", "kv_v_in", "kv_k_out", "kv_v_out", "tiles", "queries",
+    "scales", "dots", "values", "products", "old_scales", "scores", "tops", "value_scales", "sinks",
+    "weights", "recent", "totals", "sums", "y", "desc", "channel",
+)  # fmt: skip
 
 
 def kernel_text(sizes: str) -> str:

@@ -15,6 +15,19 @@ constexpr int kOldRecents = 31;  // at most so many positions before a launch ar
 constexpr int kSquareWords = 8;  // words with 16 rows and 32 columns in two planes
 constexpr int kSlices = 3;       // bytes of a weight of attention
 
+// x / DIVISOR for x * DIVISOR < 2^24, by a factor that is at most DIVISOR / 2^24 too large.
+template <int DIVISOR>
+inline int quotient_by(int x) {
+  static_assert(DIVISOR > 0 && DIVISOR <= 4096, "the quotient is exact for divisors up to 4,096");
+  const std::int64_t factor = ((std::int64_t(1) << 24) + DIVISOR - 1) / DIVISOR;
+  return static_cast<int>((x * factor) >> 24);
+}
+
+template <int DIVISOR>
+inline int rest_by(int x) {
+  return x - quotient_by<DIVISOR>(x) * DIVISOR;
+}
+
 // What a launch of n tokens from position pos sees of the cache, with a window.
 struct KvBlocks {
   int first;         // block that it reads
@@ -63,8 +76,8 @@ struct KvLayout {
   };
 
   // The channel of a head's first tile of keys, or of values.
-  static int key_base(int head) { return head * CHANNELS / KV_HEADS; }
-  static int value_base(int head) { return head * kValueTiles % CHANNELS; }
+  static int key_base(int head) { return quotient_by<KV_HEADS>(head * CHANNELS); }
+  static int value_base(int head) { return rest_by<CHANNELS>(head * kValueTiles); }
 
   // The first word of a head's K tile number `round` of the channel.
   static std::int64_t key_word(int run, int head, int round) {

@@ -35,7 +35,7 @@ template <typename LAYOUT, int CHANNELS>
 inline int value_rounds(int head, int channel) {
   const int from = channel - LAYOUT::value_base(head);
   const int first = from < 0 ? from + CHANNELS : from;
-  return first >= LAYOUT::kValueTiles ? 0 : (LAYOUT::kValueTiles - first - 1) / CHANNELS + 1;
+  return first >= LAYOUT::kValueTiles ? 0 : quotient_by<CHANNELS>(LAYOUT::kValueTiles - first - 1) + 1;
 }
 
 // The K tiles `begin` to `end` of a channel are those of `tiles` first tiles.
@@ -43,7 +43,60 @@ template <typename LAYOUT, int CHANNELS>
 inline int key_rounds(int head, int channel, int tiles) {
   const int from = channel - LAYOUT::key_base(head);
   const int first = from < 0 ? from + CHANNELS : from;
-  return first >= tiles ? 0 : (tiles - first - 1) / CHANNELS + 1;
+  return first >= tiles ? 0 : quotient_by<CHANNELS>(tiles - first - 1) + 1;
+}
+
+// One read of a channel's cache; `last` is true for the last one of the run.
+struct KvPiece {
+  std::int64_t at;
+  int words;
+  bool last;
+};
+
+// The read of `step`, which goes on to the next one. HEADS: KvHeads.
+template <typename HEADS, int CONTEXT, int CHANNELS, int CHUNK, int LOOKAHEAD>
+inline KvPiece kv_piece(KvRead& step, int channel, int runs, int run, int n, const KvBlocks& kv) {
+  using Layout = KvLayout<HEADS::kKvHeads, HEADS::kHeadDim, CONTEXT, CHANNELS>;
+  const KvRepeats repeats = repeats_of<HEADS::kShared, CHUNK>(n);
+  const bool keys = reads_keys<HEADS::kKvHeads, LOOKAHEAD>(step);
+  const int head = keys ? step.keys : step.values;
+  const int begin = keys ? key_rounds<Layout, CHANNELS>(head, channel, 2 * kv.first) : step.round;
+  const int end = keys ? key_rounds<Layout, CHANNELS>(head, channel, 2 * kv.end)
+                       : value_rounds<Layout, CHANNELS>(head, channel);
+  KvPiece piece;
+  piece.at = keys ? Layout::key_word(run, head, begin) : Layout::value_word(runs, run, head, begin, kv.first);
+  piece.words = keys ? (end - begin) * Layout::kKeyWords : begin < end ? kv.blocks * kSquareWords : 0;
+  const bool tiles_end = keys || begin + 1 >= end;
+  const bool op_ends = tiles_end && step.repeat + 1 == (keys ? repeats.keys : repeats.values);
+  step.round = tiles_end ? 0 : step.round + 1;
+  step.repeat = op_ends ? 0 : tiles_end ? step.repeat + 1 : step.repeat;
+  step.keys = keys && op_ends ? step.keys + 1 : step.keys;
+  step.values = !keys && op_ends ? step.values + 1 : step.values;
+  piece.last = step.values == HEADS::kKvHeads;
+  return piece;
+}
+
+// The heads of an attention op: of k and v, of q for each of them, their dimension.
+template <int KV_HEADS, int SHARED, int HEAD_DIM>
+struct KvHeads {
+  enum : int { kKvHeads = KV_HEADS, kShared = SHARED, kHeadDim = HEAD_DIM };
+};
+
+// The words of all runs' tiles that a channel's reader sends in a launch.
+template <int KV_HEADS, int SHARED, int HEAD_DIM, int CONTEXT, int CHANNELS, int CHUNK, typename WINDOWS>
+inline std::int64_t kv_tile_words(int channel, int runs, int n, int pos) {
+  using Layout = KvLayout<KV_HEADS, HEAD_DIM, CONTEXT, CHANNELS>;
+  const KvRepeats repeats = repeats_of<SHARED, CHUNK>(n);
+  std::int64_t words = 0;
+counted_heads:
+  for (RunHead at = {0, 0}; at.run < runs; at = step_after<KV_HEADS>(at)) {
+    const KvBlocks kv = blocks_of(pos, n, WINDOWS::at(at.run));
+    const int keys = key_rounds<Layout, CHANNELS>(at.head, channel, 2 * kv.end) -
+                     key_rounds<Layout, CHANNELS>(at.head, channel, 2 * kv.first);
+    const int values = value_rounds<Layout, CHANNELS>(at.head, channel);
+    words += repeats.keys * keys * Layout::kKeyWords + repeats.values * values * kv.blocks * kSquareWords;
+  }
+  return words;
 }
 
 // The tiles of one run that lie in `channel`, from `offset` on in its region, in the order in which the
@@ -53,27 +106,96 @@ inline int key_rounds(int head, int channel, int tiles) {
 template <int KV_HEADS, int SHARED, int HEAD_DIM, int CONTEXT, int CHANNELS, int CHUNK, int LOOKAHEAD = 2>
 void send_kv_tiles(const Word* kv_mem, std::int64_t offset, int channel, int runs, int run, int n, int pos,
                    int window, Port<Word>& out) {
-  using Layout = KvLayout<KV_HEADS, HEAD_DIM, CONTEXT, CHANNELS>;
+  using Heads = KvHeads<KV_HEADS, SHARED, HEAD_DIM>;
   const KvBlocks kv = blocks_of(pos, n, window);
-  const KvRepeats repeats = repeats_of<SHARED, CHUNK>(n);
   KvRead step = {0, 0, 0, 0};
 kv_reads:
   while (kv.blocks > 0 && step.values < KV_HEADS) {
-    const bool keys = reads_keys<KV_HEADS, LOOKAHEAD>(step);
-    const int head = keys ? step.keys : step.values;
-    const int begin = keys ? key_rounds<Layout, CHANNELS>(head, channel, 2 * kv.first) : step.round;
-    const int end = keys ? key_rounds<Layout, CHANNELS>(head, channel, 2 * kv.end)
-                         : value_rounds<Layout, CHANNELS>(head, channel);
-    const std::int64_t at =
-        keys ? Layout::key_word(run, head, begin) : Layout::value_word(runs, run, head, begin, kv.first);
-    const int words = keys ? (end - begin) * Layout::kKeyWords : begin < end ? kv.blocks * kSquareWords : 0;
-    send(kv_mem, offset + at, words, out);
-    const bool tiles_end = keys || begin + 1 >= end;
-    const bool op_ends = tiles_end && step.repeat + 1 == (keys ? repeats.keys : repeats.values);
-    step.round = tiles_end ? 0 : step.round + 1;
-    step.repeat = op_ends ? 0 : tiles_end ? step.repeat + 1 : step.repeat;
-    step.keys = keys && op_ends ? step.keys + 1 : step.keys;
-    step.values = !keys && op_ends ? step.values + 1 : step.values;
+    const KvPiece piece =
+        kv_piece<Heads, CONTEXT, CHANNELS, CHUNK, LOOKAHEAD>(step, channel, runs, run, n, kv);
+    send(kv_mem, offset + piece.at, piece.words, out);
+  }
+}
+
+// An attention op in the runs of a block: its tiles lie from OFFSET on in the regions of the channels; BEFORE
+// words of weights come before them in the channel that is read.
+template <typename HEADS, std::int64_t OFFSET, std::int64_t BEFORE, typename WINDOWS = WholeContext>
+struct KvOp {};
+
+// What a channel's reader needs to know of a launch, and a step through its reads of a block with attention:
+// in each run part by part, of each its weights, then its tiles.
+struct RunReads {
+  int channel;
+  int runs;
+  int n;
+  int pos;
+};
+
+struct RunRead {
+  int run;
+  int part;
+  bool tiles;
+  KvRead kv;
+  std::int64_t at;  // of the weights
+};
+
+// `words` words of the weights from `at` on or, if `cached`, of the tiles.
+struct ChannelPiece {
+  bool cached;
+  std::int64_t at;
+  std::int64_t words;
+};
+
+// The reads of the parts from number `part` on; behind the last op, AFTER words of weights.
+template <int CONTEXT, int CHANNELS, int CHUNK, int LOOKAHEAD, std::int64_t AFTER, typename... Ops>
+struct RunParts {
+  static ChannelPiece next(RunRead& step, int, const RunReads&) {
+    const ChannelPiece piece = {false, step.at, AFTER};
+    step = RunRead{step.run + 1, 0, false, {0, 0, 0, 0}, step.at + AFTER};
+    return piece;
+  }
+};
+
+template <int CONTEXT, int CHANNELS, int CHUNK, int LOOKAHEAD, std::int64_t AFTER, typename HEADS,
+          std::int64_t OFFSET, std::int64_t BEFORE, typename WINDOWS, typename... Rest>
+struct RunParts<CONTEXT, CHANNELS, CHUNK, LOOKAHEAD, AFTER, KvOp<HEADS, OFFSET, BEFORE, WINDOWS>, Rest...> {
+  static ChannelPiece next(RunRead& step, int part, const RunReads& launch) {
+    if (step.part > part) {
+      return RunParts<CONTEXT, CHANNELS, CHUNK, LOOKAHEAD, AFTER, Rest...>::next(step, part + 1, launch);
+    }
+    const KvBlocks kv = blocks_of(launch.pos, launch.n, WINDOWS::at(step.run));
+    if (!step.tiles) {
+      const ChannelPiece weights = {false, step.at, BEFORE};
+      step.at += BEFORE;
+      step.tiles = kv.blocks > 0;
+      step.part = kv.blocks > 0 ? part : part + 1;
+      return weights;
+    }
+    const KvPiece piece = kv_piece<HEADS, CONTEXT, CHANNELS, CHUNK, LOOKAHEAD>(
+        step.kv, launch.channel, launch.runs, step.run, launch.n, kv);
+    if (piece.last) step = RunRead{step.run, part + 1, false, {0, 0, 0, 0}, step.at};
+    return ChannelPiece{true, OFFSET + piece.at, piece.words};
+  }
+};
+
+// Of all runs of a block what channel CHANNEL gives in a launch, in the order of the engine's ops: weights
+// from `at` on, and before the weights of later ops the tiles of each attention op. OPS: KvOp, in order;
+// AFTER: words of weights of a run behind the last of them. One loop over all reads.
+template <int RUNS, int CHANNEL, int CONTEXT, int CHANNELS, int CHUNK, int LOOKAHEAD, std::int64_t AFTER,
+          typename... OPS>
+void send_runs(const Word* weights_mem, const Word* kv_mem, std::int64_t at, int n, int pos,
+               Port<Word>& out) {
+  using Parts = RunParts<CONTEXT, CHANNELS, CHUNK, LOOKAHEAD, AFTER, OPS...>;
+  const RunReads launch = {CHANNEL, RUNS, n, pos};
+  RunRead step = {0, 0, false, {0, 0, 0, 0}, at};
+run_reads:
+  while (step.run < RUNS) {
+    const ChannelPiece piece = Parts::next(step, 0, launch);
+    if (piece.cached) {
+      send(kv_mem, piece.at, piece.words, out);
+    } else {
+      send(weights_mem, piece.at, piece.words, out);
+    }
   }
 }
 
@@ -129,13 +251,13 @@ template <typename LAYOUT, int RUNS, int CHANNELS>
 inline KvPlace place_of(const KvWrite& at, std::int64_t offset) {
   if (at.piece < 2) {
     const int tile = 2 * at.block + at.piece;
-    const std::int64_t word = LAYOUT::key_word(at.run, at.head, tile / CHANNELS);
-    return KvPlace{1 + (LAYOUT::key_base(at.head) + tile) % CHANNELS, offset + word, LAYOUT::kKeyWords};
+    const std::int64_t word = LAYOUT::key_word(at.run, at.head, quotient_by<CHANNELS>(tile));
+    return KvPlace{1 + rest_by<CHANNELS>(LAYOUT::key_base(at.head) + tile), offset + word, LAYOUT::kKeyWords};
   }
   const int tile = at.piece - 2;
   if (tile == LAYOUT::kValueTiles) return KvPlace{0, LAYOUT::scale_word(at.run, at.head, at.block), 2};
-  const std::int64_t word = LAYOUT::value_word(RUNS, at.run, at.head, tile / CHANNELS, at.block);
-  return KvPlace{1 + (LAYOUT::value_base(at.head) + tile) % CHANNELS, offset + word, kSquareWords};
+  const std::int64_t word = LAYOUT::value_word(RUNS, at.run, at.head, quotient_by<CHANNELS>(tile), at.block);
+  return KvPlace{1 + rest_by<CHANNELS>(LAYOUT::value_base(at.head) + tile), offset + word, kSquareWords};
 }
 
 // The tiles of the blocks that the launch completes, from `offset` on in the regions of the channels, and

@@ -56,7 +56,8 @@ program_words:
   }
 }
 
-constexpr int kProgramWords = 16;  // that the sequencer reads at a time
+constexpr int kProgramWords = 16;    // that the sequencer reads at a time
+constexpr int kProgramInterval = 8;  // cycles of an op: a product decides whether it is sent again
 
 // Descriptors `first` to `end` of a launch of n tokens from position pos. Those of the head are left out if
 // it does not run, those of keys and values if there are no full blocks; an op of more rows than CHUNK, those
@@ -79,8 +80,8 @@ program_parts:
     STB_ENTER(kMultiplyDepth)
   send_ops:
     for (int i = 0; i < count;) {
-      STB_FLUSHABLE(4)
-      STB_TICK(4)
+      STB_FLUSHABLE(kProgramInterval)
+      STB_TICK(kProgramInterval)
       SentOp op = sent_op<CHANNELS>(words[i], n, pos, head != 0);
       const int rows = rows_left > 0 ? rows_left : op.rows;
       const int now = min_of(rows, CHUNK);

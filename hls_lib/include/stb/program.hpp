@@ -6,14 +6,6 @@
 
 namespace stb {
 
-// x / DIVISOR for x < 4096, by a factor that is at most DIVISOR / 2^24 too large.
-template <int DIVISOR>
-inline int quotient_by(int x) {
-  static_assert(DIVISOR > 0 && DIVISOR <= 4096, "the quotient is exact for divisors up to 4,096");
-  const int64_t factor = ((int64_t(1) << 24) + DIVISOR - 1) / DIVISOR;
-  return static_cast<int>((x * factor) >> 24);
-}
-
 // A program word on its way out: the rows of it that are still to be sent.
 struct SentOp {
   Word word;
@@ -42,7 +34,7 @@ inline SentOp sent_op(const Word& word, int n, int pos, bool head) {
   }
   const int from = lane(word, 5) + 2 * kv.first;
   set_lane(op.word, 4, 2 * kv.blocks);
-  set_lane(op.word, 5, from - quotient_by<CHANNELS>(from) * CHANNELS);
+  set_lane(op.word, 5, rest_by<CHANNELS>(from));
   return op;
 }
 

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from tests.hls_lib.emulator.attention_network import LOOKAHEAD, Sizes, buffers, network_source
+from tests.hls_lib.emulator.attention_network import LOOKAHEAD, buffers, network_source
+from tests.hls_lib.emulator.attention_sizes import Sizes
 from tests.hls_lib.emulator.conftest import BuildNetwork
 from tests.hls_lib.emulator.network import AnyArray, Network, Variant, aligned
 
@@ -51,14 +52,15 @@ class Session:
         chunk = s.runs * s.chunk
         words |= {"q": chunk * s.heads * s.head_dim // 16, "sinks": s.runs * s.sink_words, "program": 4096}
         words |= dict.fromkeys(("k", "v"), chunk * s.kv_heads * s.head_dim // 16)
-        words |= dict.fromkeys(("y", "y_oracle"), words["q"])
+        words |= dict.fromkeys(("y", "oracle_y"), words["q"])
         words |= dict.fromkeys(("kv_k", "oracle_k"), s.runs * s.context * s.key_words)
         words |= dict.fromkeys(("kv_v", "oracle_v"), s.runs * s.context * s.value_words)
         words["kv_scales"] = s.scale_words
         for name in buffers(s):
             pattern = self.rng.integers(-(2**31), 2**31, (words[name], 16)).astype(np.int32)
             self.memory[name] = aligned(pattern)
-        program = raw_program(s)
+        program = raw_program(s) if s.lanes else self.memory["program"][:0]
+        self.memory["program"][:, 0] = np.arange(len(self.memory["program"]))
         self.memory["program"][: len(program)] = program
         self.program_words = len(program)
 
@@ -69,7 +71,7 @@ class Session:
         self.network.run([self.memory[b] for b in buffers(self.sizes)], (n, pos, self.program_words))
         used = self.sizes.runs * n * self.sizes.heads * self.sizes.head_dim // 16
         where = f"position {pos}, {n} tokens"
-        np.testing.assert_array_equal(self.memory["y"][:used], self.memory["y_oracle"][:used], where)
+        np.testing.assert_array_equal(self.memory["y"][:used], self.memory["oracle_y"][:used], where)
 
 
 def drawn(rng: np.random.Generator, shape: tuple[int, ...], head_dim: int) -> NDArray[np.int32]:
@@ -79,7 +81,8 @@ def drawn(rng: np.random.Generator, shape: tuple[int, ...], head_dim: int) -> ND
     flat = flat >> shifts
     extreme = rng.random(flat.shape) < 0.02
     flat[extreme] = rng.choice((2**31 - 1, 1 - 2**31), int(extreme.sum()))
-    return flat.reshape(shape).astype(np.int32)
+    heads: NDArray[np.int32] = flat.reshape(shape).astype(np.int32)
+    return heads
 
 
 def launches(s: Sizes, rng: np.random.Generator) -> Iterator[tuple[int, int]]:
@@ -217,6 +220,6 @@ def squares(rows: AnyArray) -> AnyArray:
     words = []
     for first in range(0, rows.shape[1], 32):
         for plane in (stored & 15, stored >> 4):
-            for c in range(first, first + 32, 8):
-                words.append((plane[:, c : c + 4] | plane[:, c + 4 : c + 8] << 4).reshape(64))
+            parts = [plane[:, c : c + 8] for c in range(first, first + 32, 8)]
+            words += [(part[:, :4] | part[:, 4:] << 4).reshape(64) for part in parts]
     return np.array(words, np.uint8)
