@@ -1,4 +1,4 @@
-"""What the lanes of an engine are generated for: the widest operand, the tokens, the smallest weight group."""
+"""What the lanes of an engine are generated for: widest operand, tokens, smallest weight group."""
 
 from dataclasses import dataclass
 

@@ -24,7 +24,7 @@ class Attention(Op):
     slope times the distance (ALiBi). Each query sees the last `windows[run]` positions, its own among them;
     () is all. `sinks` [heads] are scores in base 2 that take part in the softmax without a value.
 
-    Four processes and the matmul engine compute it (`attention_heads.py`, `…_scores`, `…_weights`, `…_values`).
+    Four processes around the matmul engine compute it (`attention_heads.py` and the three behind it).
     """
 
     operand_fields: ClassVar[tuple[str, ...]] = ("q", "k", "v")

@@ -18,12 +18,13 @@ from stbuild.passes.segments import FormKernels
 from stbuild.passes.sizes import SizeOverrides, choose_sizes, largest_engine, unit_lanes
 from stbuild.platform import Fabric, Platform
 from stbuild.resources.costs import cost_of
-from stbuild.resources.fit import RESOURCES, fit_of, limit_of
+from stbuild.resources.fit import RESOURCES, WIRES, fit_of, limit_of
 from stbuild.resources.lane import lane_hardware
 from stbuild.resources.usage import RowKind, unit_costs, unit_fifos, usage_of
 
 TRIES = 40
 """Engines that are placed before the search gives up."""
+MEMORY = "memory"
 CHUNKS = (32, 24, 16, 12, 8, 4, 2, 1)
 """Tokens of a launch that are tried."""
 
@@ -34,7 +35,8 @@ class EngineChoice:
 
     A channel counts most, since every token waits for the weights; then a token lane, which only prompts
     want; then the chunk, then what is fetched ahead. The lanes lie in as few units as the card has SLRs,
-    evenly unless only other numbers fit. FIFOs are those of `SizeFifos`, which the proof may deepen.
+    evenly unless only other numbers fit; lanes whose wires are too many are tried with no other chunk, nor
+    channels that leave too little memory. FIFOs are those of `SizeFifos`, which the proof may deepen.
     """
 
     graph: Graph
@@ -49,15 +51,22 @@ class EngineChoice:
     def fitting(self, largest: Engine) -> Iterator[Engine]:
         """The engines up to `largest` that fit, the best first."""
         others: dict[int, _Others] = {}
-        tries = 0
+        tries, refused = 0, set[tuple[object, ...]]()
         for tried in self._engines(largest):
+            if refused & {(tried.channels,), (tried.lanes, tried.token_lanes)}:
+                continue
             if tried.chunk not in others:
                 others[tried.chunk] = self._others(replace(largest, chunk=tried.chunk))
             if not self._may_fit(tried, others[tried.chunk]):
                 continue
             tries += 1
-            if self._fits(self._network(tried)):
+            lacking = self._lacking(self._network(tried))
+            if not lacking:
                 yield tried
+            if MEMORY in lacking:
+                refused.add((tried.channels,))
+            if WIRES in lacking:
+                refused.add((tried.lanes, tried.token_lanes))
             if tries == TRIES:
                 break
 
@@ -122,13 +131,15 @@ class EngineChoice:
         design = build_network(self.graph, self.index, sizes, (tried,), self.platform.name)
         return SizeFifos()(FormKernels()(design))
 
-    def _fits(self, design: Design) -> bool:
+    def _lacking(self, design: Design) -> set[str]:
+        """What there is too little of: resources of the fabric, or memory."""
         try:
             design = PlaceMemory(platform=self.platform)(design)
         except StbuildError:
-            return False
+            return {MEMORY}
         placed = PlaceKernels(platform=self.platform)(design)
-        return fit_of(placed, self.platform, usage_of(placed, self.platform)).fits
+        fit = fit_of(placed, self.platform, usage_of(placed, self.platform))
+        return {use.resource for use in fit.passed}
 
 
 @dataclass(frozen=True, kw_only=True)

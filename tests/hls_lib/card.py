@@ -49,7 +49,8 @@ class Shape:
     def operator(self) -> Operator:
         sizes = (self.runs, self.heads, self.kv_heads, self.head_dim, CHUNK, CONTEXT)
         scale = attention_scale(self.scale)
-        windows = f"stb::Numbers<{', '.join(map(str, self.windows))}>" if self.windows else "stb::WholeContext"
+        numbers_type = f"stb::Numbers<{', '.join(map(str, self.windows))}>"
+        windows = numbers_type if self.windows else "stb::WholeContext"
         types = AttentionScores(attention=self.op()).form, windows
         arguments = ", ".join(map(str, (*sizes, scale, *types)))
         function = "attention_with_sinks" if self.sinks else "attention"
