@@ -44,11 +44,12 @@ def _block_lines(number: int, op: ReadWeights, weights: str, out: str, design: D
         words = parts[0][0] * block.count
         count = f"head != 0 ? {words} : 0" if block.head else str(words)
         return _sent(weights, count, out)
-    lines = [f"{block.name}_runs:", f"for (int run = 0; run < {block.count}; ++run) {{"]
-    for words, cached in parts:
-        lines += [f"  {line}" for line in _sent(weights, str(words), out)]
-        lines += [f"  {_tiles(cached, op, out, design)}"] if cached else []
-    return [*lines, "}"]
+    *before, (after, _) = parts
+    sizes = f"{block.count}, {op.channel}, {design.sizes.context}, {_engine(op.engine, design)}, {LOOK_AHEAD}"
+    kinds = ", ".join((sizes, str(after), *(_kv_op(words, cached, design) for words, cached in before)))
+    assert op.kv is not None
+    call = f"stb::send_runs<{kinds}>({weights}, {read_pointer(op.kv)}, at, n, pos, {out});"
+    return [call, f"at += {block.count * sum(words for words, _ in parts)};"]
 
 
 def _parts(
@@ -69,29 +70,28 @@ def _sent(weights: str, words: str, out: str) -> list[str]:
     return [f"stb::send({weights}, at, {words}, {out});", f"at += {words};"]
 
 
-def _tiles(cached: KvMatmul, op: ReadWeights, out: str, design: Design) -> str:
-    assert op.kv is not None
-    sizes = (*_sizes(cached, design), LOOK_AHEAD)
-    runs, window = design.blocks[cached.block].count, f"{_windows(cached, design)}::at(run)"
-    operands = f"{read_pointer(op.kv)}, {cached.offset}, {op.channel}, {runs}, run, n, pos, {window}, {out}"
-    return f"stb::send_kv_tiles<{', '.join(map(str, sizes))}>({operands});"
+def _engine(engine: int, design: Design) -> str:
+    """Channels and tokens of an engine."""
+    return f"{design.engines[engine].channels}, {design.engines[engine].chunk}"
 
 
-def _sizes(cached: KvMatmul, design: Design) -> tuple[int, ...]:
-    heads, engine = cached.heads, design.engines[cached.engine]
-    return (
-        heads.kv_heads, heads.shared, heads.head_dim, design.sizes.context, engine.channels, engine.chunk
-    )  # fmt: skip
+def _kv_op(words: int, cached: KvMatmul | None, design: Design) -> str:
+    """An attention op with the `words` of weights before it."""
+    assert cached is not None
+    heads = cached.heads
+    shape = f"stb::KvHeads<{heads.kv_heads}, {heads.shared}, {heads.head_dim}>"
+    return f"stb::KvOp<{shape}, {cached.offset}, {words}, {_windows(cached, design)}>"
 
 
 def _count(op: ReadWeights, design: Design) -> str:
     """The words that the reader sends in a launch."""
-    cached = [each for each in design.engine_ops(op.engine) if isinstance(each, KvMatmul)]
     terms = [str(op.body_words), f"(head != 0 ? {op.head_words} : 0)"]
-    for each in cached:
-        types = ", ".join((*map(str, _sizes(each, design)), _windows(each, design)))
-        runs = design.blocks[each.block].count
-        terms.append(f"stb::kv_tile_words<{types}>({op.channel}, {runs}, n, pos)")
+    for cached in design.engine_ops(op.engine):
+        if isinstance(cached, KvMatmul):
+            heads, runs = cached.heads, design.blocks[cached.block].count
+            shape = f"{heads.kv_heads}, {heads.shared}, {heads.head_dim}, {design.sizes.context}"
+            types = f"{shape}, {_engine(op.engine, design)}, {_windows(cached, design)}"
+            terms.append(f"stb::kv_tile_words<{types}>({op.channel}, {runs}, n, pos)")
     return " + ".join(terms)
 
 

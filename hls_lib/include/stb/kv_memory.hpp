@@ -99,24 +99,6 @@ counted_heads:
   return words;
 }
 
-// The tiles of one run that lie in `channel`, from `offset` on in its region, in the order in which the
-// engine takes them: of each op as often as it is sent, all tiles in ascending order. KV_HEADS, SHARED,
-// HEAD_DIM: shape of the op, which has `runs` runs; CHUNK: rows that the engine takes; LOOKAHEAD: ops of keys
-// ahead.
-template <int KV_HEADS, int SHARED, int HEAD_DIM, int CONTEXT, int CHANNELS, int CHUNK, int LOOKAHEAD = 2>
-void send_kv_tiles(const Word* kv_mem, std::int64_t offset, int channel, int runs, int run, int n, int pos,
-                   int window, Port<Word>& out) {
-  using Heads = KvHeads<KV_HEADS, SHARED, HEAD_DIM>;
-  const KvBlocks kv = blocks_of(pos, n, window);
-  KvRead step = {0, 0, 0, 0};
-kv_reads:
-  while (kv.blocks > 0 && step.values < KV_HEADS) {
-    const KvPiece piece =
-        kv_piece<Heads, CONTEXT, CHANNELS, CHUNK, LOOKAHEAD>(step, channel, runs, run, n, kv);
-    send(kv_mem, offset + piece.at, piece.words, out);
-  }
-}
-
 // An attention op in the runs of a block: its tiles lie from OFFSET on in the regions of the channels; BEFORE
 // words of weights come before them in the channel that is read.
 template <typename HEADS, std::int64_t OFFSET, std::int64_t BEFORE, typename WINDOWS = WholeContext>

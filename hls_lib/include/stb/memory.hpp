@@ -40,22 +40,6 @@ inline std::int32_t token_at(const Word* tokens, int index) {
   return lane(tokens[index / kLanes], index % kLanes);
 }
 
-// Descriptors `first` to `end` of a launch of n tokens, without those of the head if it does not run. The
-// last of them all ends the launch.
-inline void sequence(const Word* program, int first, int end, int n, int head, Port<Word>& desc) {
-  STB_READ_BEGINS(end - first)
-  STB_ENTER(kMoveDepth)
-program_words:
-  for (int i = first; i < end; ++i) {
-    STB_FLUSHABLE(1)
-    STB_TICK(1)
-    Word word = program[i];
-    const bool head_only = lane(word, kHeadOnlyLane) == 1;
-    set_lane(word, kHeadOnlyLane, head_only ? 1 : n);
-    if (!head_only || head != 0) desc.write(word);
-  }
-}
-
 constexpr int kProgramWords = 16;    // that the sequencer reads at a time
 constexpr int kProgramInterval = 8;  // cycles of an op: a product decides whether it is sent again
 

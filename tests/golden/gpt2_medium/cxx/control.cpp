@@ -29,7 +29,7 @@ static void sequence(
     stb::send(prologue_wte_mem, stb::token_at(tokens_mem, t) * 64, 64, prologue_wte);
     stb::send(prologue_wpe_mem, (pos + t) * 64, 64, prologue_wpe);
   }
-  stb::sequence<32, 29>(program_mem, 0, 866, n, pos, head, desc);
+  stb::sequence<32, 24>(program_mem, 0, 866, n, pos, head, desc);
 }
 
 static void read_weights_0(
@@ -39,20 +39,14 @@ static void read_weights_0(
     int pos,
     int head,
     stb::Port<stb::Word>& weights_0) {
-  STB_COUNT((101184 + (head != 0 ? 31392 : 0) + stb::kv_tile_words<16, 1, 64, 1024, 29, 32, stb::WholeContext>(0, 24, n, pos)), weights_0)
+  STB_COUNT((110976 + (head != 0 ? 37728 : 0) + stb::kv_tile_words<16, 1, 64, 1024, 24, 32, stb::WholeContext>(0, 24, n, pos)), weights_0)
   std::int64_t at = 0;
   stb::send(weights_0_mem, at, 0, weights_0);
   at += 0;
-  layers_runs:
-  for (int run = 0; run < 24; ++run) {
-    stb::send(weights_0_mem, at, 952, weights_0);
-    at += 952;
-    stb::send_kv_tiles<16, 1, 64, 1024, 29, 32, 2>(kv_0_in_mem, 0, 0, 24, run, n, pos, stb::WholeContext::at(run), weights_0);
-    stb::send(weights_0_mem, at, 3264, weights_0);
-    at += 3264;
-  }
-  stb::send(weights_0_mem, at, head != 0 ? 31392 : 0, weights_0);
-  at += head != 0 ? 31392 : 0;
+  stb::send_runs<24, 0, 1024, 24, 32, 2, 3536, stb::KvOp<stb::KvHeads<16, 1, 64>, 0, 1088, stb::WholeContext>>(weights_0_mem, kv_0_in_mem, at, n, pos, weights_0);
+  at += 110976;
+  stb::send(weights_0_mem, at, head != 0 ? 37728 : 0, weights_0);
+  at += head != 0 ? 37728 : 0;
 }
 
 static void read_weights_1(
@@ -62,20 +56,14 @@ static void read_weights_1(
     int pos,
     int head,
     stb::Port<stb::Word>& weights_1) {
-  STB_COUNT((101184 + (head != 0 ? 31392 : 0) + stb::kv_tile_words<16, 1, 64, 1024, 29, 32, stb::WholeContext>(1, 24, n, pos)), weights_1)
+  STB_COUNT((110976 + (head != 0 ? 37728 : 0) + stb::kv_tile_words<16, 1, 64, 1024, 24, 32, stb::WholeContext>(1, 24, n, pos)), weights_1)
   std::int64_t at = 0;
   stb::send(weights_1_mem, at, 0, weights_1);
   at += 0;
-  layers_runs:
-  for (int run = 0; run < 24; ++run) {
-    stb::send(weights_1_mem, at, 952, weights_1);
-    at += 952;
-    stb::send_kv_tiles<16, 1, 64, 1024, 29, 32, 2>(kv_1_in_mem, 0, 1, 24, run, n, pos, stb::WholeContext::at(run), weights_1);
-    stb::send(weights_1_mem, at, 3264, weights_1);
-    at += 3264;
-  }
-  stb::send(weights_1_mem, at, head != 0 ? 31392 : 0, weights_1);
-  at += head != 0 ? 31392 : 0;
+  stb::send_runs<24, 1, 1024, 24, 32, 2, 3536, stb::KvOp<stb::KvHeads<16, 1, 64>, 0, 1088, stb::WholeContext>>(weights_1_mem, kv_1_in_mem, at, n, pos, weights_1);
+  at += 110976;
+  stb::send(weights_1_mem, at, head != 0 ? 37728 : 0, weights_1);
+  at += head != 0 ? 37728 : 0;
 }
 
 static void read_weights_2(
@@ -85,20 +73,14 @@ static void read_weights_2(
     int pos,
     int head,
     stb::Port<stb::Word>& weights_2) {
-  STB_COUNT((101184 + (head != 0 ? 31392 : 0) + stb::kv_tile_words<16, 1, 64, 1024, 29, 32, stb::WholeContext>(2, 24, n, pos)), weights_2)
+  STB_COUNT((110976 + (head != 0 ? 37728 : 0) + stb::kv_tile_words<16, 1, 64, 1024, 24, 32, stb::WholeContext>(2, 24, n, pos)), weights_2)
   std::int64_t at = 0;
   stb::send(weights_2_mem, at, 0, weights_2);
   at += 0;
-  layers_runs:
-  for (int run = 0; run < 24; ++run) {
-    stb::send(weights_2_mem, at, 952, weights_2);
-    at += 952;
-    stb::send_kv_tiles<16, 1, 64, 1024, 29, 32, 2>(kv_2_in_mem, 0, 2, 24, run, n, pos, stb::WholeContext::at(run), weights_2);
-    stb::send(weights_2_mem, at, 3264, weights_2);
-    at += 3264;
-  }
-  stb::send(weights_2_mem, at, head != 0 ? 31392 : 0, weights_2);
-  at += head != 0 ? 31392 : 0;
+  stb::send_runs<24, 2, 1024, 24, 32, 2, 3536, stb::KvOp<stb::KvHeads<16, 1, 64>, 0, 1088, stb::WholeContext>>(weights_2_mem, kv_2_in_mem, at, n, pos, weights_2);
+  at += 110976;
+  stb::send(weights_2_mem, at, head != 0 ? 37728 : 0, weights_2);
+  at += head != 0 ? 37728 : 0;
 }
 
 static void read_weights_3(
@@ -108,20 +90,14 @@ static void read_weights_3(
     int pos,
     int head,
     stb::Port<stb::Word>& weights_3) {
-  STB_COUNT((101184 + (head != 0 ? 31392 : 0) + stb::kv_tile_words<16, 1, 64, 1024, 29, 32, stb::WholeContext>(3, 24, n, pos)), weights_3)
+  STB_COUNT((110976 + (head != 0 ? 37728 : 0) + stb::kv_tile_words<16, 1, 64, 1024, 24, 32, stb::WholeContext>(3, 24, n, pos)), weights_3)
   std::int64_t at = 0;
   stb::send(weights_3_mem, at, 0, weights_3);
   at += 0;
-  layers_runs:
-  for (int run = 0; run < 24; ++run) {
-    stb::send(weights_3_mem, at, 952, weights_3);
-    at += 952;
-    stb::send_kv_tiles<16, 1, 64, 1024, 29, 32, 2>(kv_3_in_mem, 0, 3, 24, run, n, pos, stb::WholeContext::at(run), weights_3);
-    stb::send(weights_3_mem, at, 3264, weights_3);
-    at += 3264;
-  }
-  stb::send(weights_3_mem, at, head != 0 ? 31392 : 0, weights_3);
-  at += head != 0 ? 31392 : 0;
+  stb::send_runs<24, 3, 1024, 24, 32, 2, 3536, stb::KvOp<stb::KvHeads<16, 1, 64>, 0, 1088, stb::WholeContext>>(weights_3_mem, kv_3_in_mem, at, n, pos, weights_3);
+  at += 110976;
+  stb::send(weights_3_mem, at, head != 0 ? 37728 : 0, weights_3);
+  at += head != 0 ? 37728 : 0;
 }
 
 static void read_weights_4(
@@ -131,20 +107,14 @@ static void read_weights_4(
     int pos,
     int head,
     stb::Port<stb::Word>& weights_4) {
-  STB_COUNT((101184 + (head != 0 ? 31392 : 0) + stb::kv_tile_words<16, 1, 64, 1024, 29, 32, stb::WholeContext>(4, 24, n, pos)), weights_4)
+  STB_COUNT((110976 + (head != 0 ? 37728 : 0) + stb::kv_tile_words<16, 1, 64, 1024, 24, 32, stb::WholeContext>(4, 24, n, pos)), weights_4)
   std::int64_t at = 0;
   stb::send(weights_4_mem, at, 0, weights_4);
   at += 0;
-  layers_runs:
-  for (int run = 0; run < 24; ++run) {
-    stb::send(weights_4_mem, at, 952, weights_4);
-    at += 952;
-    stb::send_kv_tiles<16, 1, 64, 1024, 29, 32, 2>(kv_4_in_mem, 0, 4, 24, run, n, pos, stb::WholeContext::at(run), weights_4);
-    stb::send(weights_4_mem, at, 3264, weights_4);
-    at += 3264;
-  }
-  stb::send(weights_4_mem, at, head != 0 ? 31392 : 0, weights_4);
-  at += head != 0 ? 31392 : 0;
+  stb::send_runs<24, 4, 1024, 24, 32, 2, 3536, stb::KvOp<stb::KvHeads<16, 1, 64>, 0, 1088, stb::WholeContext>>(weights_4_mem, kv_4_in_mem, at, n, pos, weights_4);
+  at += 110976;
+  stb::send(weights_4_mem, at, head != 0 ? 37728 : 0, weights_4);
+  at += head != 0 ? 37728 : 0;
 }
 
 static void read_weights_5(
@@ -154,20 +124,14 @@ static void read_weights_5(
     int pos,
     int head,
     stb::Port<stb::Word>& weights_5) {
-  STB_COUNT((101184 + (head != 0 ? 31392 : 0) + stb::kv_tile_words<16, 1, 64, 1024, 29, 32, stb::WholeContext>(5, 24, n, pos)), weights_5)
+  STB_COUNT((110976 + (head != 0 ? 37728 : 0) + stb::kv_tile_words<16, 1, 64, 1024, 24, 32, stb::WholeContext>(5, 24, n, pos)), weights_5)
   std::int64_t at = 0;
   stb::send(weights_5_mem, at, 0, weights_5);
   at += 0;
-  layers_runs:
-  for (int run = 0; run < 24; ++run) {
-    stb::send(weights_5_mem, at, 952, weights_5);
-    at += 952;
-    stb::send_kv_tiles<16, 1, 64, 1024, 29, 32, 2>(kv_5_in_mem, 0, 5, 24, run, n, pos, stb::WholeContext::at(run), weights_5);
-    stb::send(weights_5_mem, at, 3264, weights_5);
-    at += 3264;
-  }
-  stb::send(weights_5_mem, at, head != 0 ? 31392 : 0, weights_5);
-  at += head != 0 ? 31392 : 0;
+  stb::send_runs<24, 5, 1024, 24, 32, 2, 3536, stb::KvOp<stb::KvHeads<16, 1, 64>, 0, 1088, stb::WholeContext>>(weights_5_mem, kv_5_in_mem, at, n, pos, weights_5);
+  at += 110976;
+  stb::send(weights_5_mem, at, head != 0 ? 37728 : 0, weights_5);
+  at += head != 0 ? 37728 : 0;
 }
 
 static void read_weights_6(
@@ -177,20 +141,14 @@ static void read_weights_6(
     int pos,
     int head,
     stb::Port<stb::Word>& weights_6) {
-  STB_COUNT((84864 + (head != 0 ? 31392 : 0) + stb::kv_tile_words<16, 1, 64, 1024, 29, 32, stb::WholeContext>(6, 24, n, pos)), weights_6)
+  STB_COUNT((110976 + (head != 0 ? 37728 : 0) + stb::kv_tile_words<16, 1, 64, 1024, 24, 32, stb::WholeContext>(6, 24, n, pos)), weights_6)
   std::int64_t at = 0;
   stb::send(weights_6_mem, at, 0, weights_6);
   at += 0;
-  layers_runs:
-  for (int run = 0; run < 24; ++run) {
-    stb::send(weights_6_mem, at, 952, weights_6);
-    at += 952;
-    stb::send_kv_tiles<16, 1, 64, 1024, 29, 32, 2>(kv_6_in_mem, 0, 6, 24, run, n, pos, stb::WholeContext::at(run), weights_6);
-    stb::send(weights_6_mem, at, 2584, weights_6);
-    at += 2584;
-  }
-  stb::send(weights_6_mem, at, head != 0 ? 31392 : 0, weights_6);
-  at += head != 0 ? 31392 : 0;
+  stb::send_runs<24, 6, 1024, 24, 32, 2, 3536, stb::KvOp<stb::KvHeads<16, 1, 64>, 0, 1088, stb::WholeContext>>(weights_6_mem, kv_6_in_mem, at, n, pos, weights_6);
+  at += 110976;
+  stb::send(weights_6_mem, at, head != 0 ? 37728 : 0, weights_6);
+  at += head != 0 ? 37728 : 0;
 }
 
 static void read_weights_7(
@@ -200,20 +158,14 @@ static void read_weights_7(
     int pos,
     int head,
     stb::Port<stb::Word>& weights_7) {
-  STB_COUNT((84864 + (head != 0 ? 31392 : 0) + stb::kv_tile_words<16, 1, 64, 1024, 29, 32, stb::WholeContext>(7, 24, n, pos)), weights_7)
+  STB_COUNT((110976 + (head != 0 ? 37728 : 0) + stb::kv_tile_words<16, 1, 64, 1024, 24, 32, stb::WholeContext>(7, 24, n, pos)), weights_7)
   std::int64_t at = 0;
   stb::send(weights_7_mem, at, 0, weights_7);
   at += 0;
-  layers_runs:
-  for (int run = 0; run < 24; ++run) {
-    stb::send(weights_7_mem, at, 952, weights_7);
-    at += 952;
-    stb::send_kv_tiles<16, 1, 64, 1024, 29, 32, 2>(kv_7_in_mem, 0, 7, 24, run, n, pos, stb::WholeContext::at(run), weights_7);
-    stb::send(weights_7_mem, at, 2584, weights_7);
-    at += 2584;
-  }
-  stb::send(weights_7_mem, at, head != 0 ? 31392 : 0, weights_7);
-  at += head != 0 ? 31392 : 0;
+  stb::send_runs<24, 7, 1024, 24, 32, 2, 3536, stb::KvOp<stb::KvHeads<16, 1, 64>, 0, 1088, stb::WholeContext>>(weights_7_mem, kv_7_in_mem, at, n, pos, weights_7);
+  at += 110976;
+  stb::send(weights_7_mem, at, head != 0 ? 37728 : 0, weights_7);
+  at += head != 0 ? 37728 : 0;
 }
 
 static void read_weights_8(
@@ -223,20 +175,14 @@ static void read_weights_8(
     int pos,
     int head,
     stb::Port<stb::Word>& weights_8) {
-  STB_COUNT((84864 + (head != 0 ? 31392 : 0) + stb::kv_tile_words<16, 1, 64, 1024, 29, 32, stb::WholeContext>(8, 24, n, pos)), weights_8)
+  STB_COUNT((110976 + (head != 0 ? 37728 : 0) + stb::kv_tile_words<16, 1, 64, 1024, 24, 32, stb::WholeContext>(8, 24, n, pos)), weights_8)
   std::int64_t at = 0;
   stb::send(weights_8_mem, at, 0, weights_8);
   at += 0;
-  layers_runs:
-  for (int run = 0; run < 24; ++run) {
-    stb::send(weights_8_mem, at, 952, weights_8);
-    at += 952;
-    stb::send_kv_tiles<16, 1, 64, 1024, 29, 32, 2>(kv_8_in_mem, 0, 8, 24, run, n, pos, stb::WholeContext::at(run), weights_8);
-    stb::send(weights_8_mem, at, 2584, weights_8);
-    at += 2584;
-  }
-  stb::send(weights_8_mem, at, head != 0 ? 31392 : 0, weights_8);
-  at += head != 0 ? 31392 : 0;
+  stb::send_runs<24, 8, 1024, 24, 32, 2, 3536, stb::KvOp<stb::KvHeads<16, 1, 64>, 0, 1088, stb::WholeContext>>(weights_8_mem, kv_8_in_mem, at, n, pos, weights_8);
+  at += 110976;
+  stb::send(weights_8_mem, at, head != 0 ? 37728 : 0, weights_8);
+  at += head != 0 ? 37728 : 0;
 }
 
 static void read_weights_9(
@@ -246,20 +192,14 @@ static void read_weights_9(
     int pos,
     int head,
     stb::Port<stb::Word>& weights_9) {
-  STB_COUNT((84864 + (head != 0 ? 31392 : 0) + stb::kv_tile_words<16, 1, 64, 1024, 29, 32, stb::WholeContext>(9, 24, n, pos)), weights_9)
+  STB_COUNT((110976 + (head != 0 ? 37728 : 0) + stb::kv_tile_words<16, 1, 64, 1024, 24, 32, stb::WholeContext>(9, 24, n, pos)), weights_9)
   std::int64_t at = 0;
   stb::send(weights_9_mem, at, 0, weights_9);
   at += 0;
-  layers_runs:
-  for (int run = 0; run < 24; ++run) {
-    stb::send(weights_9_mem, at, 952, weights_9);
-    at += 952;
-    stb::send_kv_tiles<16, 1, 64, 1024, 29, 32, 2>(kv_9_in_mem, 0, 9, 24, run, n, pos, stb::WholeContext::at(run), weights_9);
-    stb::send(weights_9_mem, at, 2584, weights_9);
-    at += 2584;
-  }
-  stb::send(weights_9_mem, at, head != 0 ? 31392 : 0, weights_9);
-  at += head != 0 ? 31392 : 0;
+  stb::send_runs<24, 9, 1024, 24, 32, 2, 3536, stb::KvOp<stb::KvHeads<16, 1, 64>, 0, 1088, stb::WholeContext>>(weights_9_mem, kv_9_in_mem, at, n, pos, weights_9);
+  at += 110976;
+  stb::send(weights_9_mem, at, head != 0 ? 37728 : 0, weights_9);
+  at += head != 0 ? 37728 : 0;
 }
 
 static void read_weights_10(
@@ -269,20 +209,14 @@ static void read_weights_10(
     int pos,
     int head,
     stb::Port<stb::Word>& weights_10) {
-  STB_COUNT((84864 + (head != 0 ? 31104 : 0) + stb::kv_tile_words<16, 1, 64, 1024, 29, 32, stb::WholeContext>(10, 24, n, pos)), weights_10)
+  STB_COUNT((110976 + (head != 0 ? 37728 : 0) + stb::kv_tile_words<16, 1, 64, 1024, 24, 32, stb::WholeContext>(10, 24, n, pos)), weights_10)
   std::int64_t at = 0;
   stb::send(weights_10_mem, at, 0, weights_10);
   at += 0;
-  layers_runs:
-  for (int run = 0; run < 24; ++run) {
-    stb::send(weights_10_mem, at, 952, weights_10);
-    at += 952;
-    stb::send_kv_tiles<16, 1, 64, 1024, 29, 32, 2>(kv_10_in_mem, 0, 10, 24, run, n, pos, stb::WholeContext::at(run), weights_10);
-    stb::send(weights_10_mem, at, 2584, weights_10);
-    at += 2584;
-  }
-  stb::send(weights_10_mem, at, head != 0 ? 31104 : 0, weights_10);
-  at += head != 0 ? 31104 : 0;
+  stb::send_runs<24, 10, 1024, 24, 32, 2, 3536, stb::KvOp<stb::KvHeads<16, 1, 64>, 0, 1088, stb::WholeContext>>(weights_10_mem, kv_10_in_mem, at, n, pos, weights_10);
+  at += 110976;
+  stb::send(weights_10_mem, at, head != 0 ? 37728 : 0, weights_10);
+  at += head != 0 ? 37728 : 0;
 }
 
 static void read_weights_11(
@@ -292,20 +226,14 @@ static void read_weights_11(
     int pos,
     int head,
     stb::Port<stb::Word>& weights_11) {
-  STB_COUNT((84864 + (head != 0 ? 31104 : 0) + stb::kv_tile_words<16, 1, 64, 1024, 29, 32, stb::WholeContext>(11, 24, n, pos)), weights_11)
+  STB_COUNT((110976 + (head != 0 ? 37728 : 0) + stb::kv_tile_words<16, 1, 64, 1024, 24, 32, stb::WholeContext>(11, 24, n, pos)), weights_11)
   std::int64_t at = 0;
   stb::send(weights_11_mem, at, 0, weights_11);
   at += 0;
-  layers_runs:
-  for (int run = 0; run < 24; ++run) {
-    stb::send(weights_11_mem, at, 952, weights_11);
-    at += 952;
-    stb::send_kv_tiles<16, 1, 64, 1024, 29, 32, 2>(kv_11_in_mem, 0, 11, 24, run, n, pos, stb::WholeContext::at(run), weights_11);
-    stb::send(weights_11_mem, at, 2584, weights_11);
-    at += 2584;
-  }
-  stb::send(weights_11_mem, at, head != 0 ? 31104 : 0, weights_11);
-  at += head != 0 ? 31104 : 0;
+  stb::send_runs<24, 11, 1024, 24, 32, 2, 3536, stb::KvOp<stb::KvHeads<16, 1, 64>, 0, 1088, stb::WholeContext>>(weights_11_mem, kv_11_in_mem, at, n, pos, weights_11);
+  at += 110976;
+  stb::send(weights_11_mem, at, head != 0 ? 37728 : 0, weights_11);
+  at += head != 0 ? 37728 : 0;
 }
 
 static void read_weights_12(
@@ -315,20 +243,14 @@ static void read_weights_12(
     int pos,
     int head,
     stb::Port<stb::Word>& weights_12) {
-  STB_COUNT((84864 + (head != 0 ? 31104 : 0) + stb::kv_tile_words<16, 1, 64, 1024, 29, 32, stb::WholeContext>(12, 24, n, pos)), weights_12)
+  STB_COUNT((110976 + (head != 0 ? 37728 : 0) + stb::kv_tile_words<16, 1, 64, 1024, 24, 32, stb::WholeContext>(12, 24, n, pos)), weights_12)
   std::int64_t at = 0;
   stb::send(weights_12_mem, at, 0, weights_12);
   at += 0;
-  layers_runs:
-  for (int run = 0; run < 24; ++run) {
-    stb::send(weights_12_mem, at, 952, weights_12);
-    at += 952;
-    stb::send_kv_tiles<16, 1, 64, 1024, 29, 32, 2>(kv_12_in_mem, 0, 12, 24, run, n, pos, stb::WholeContext::at(run), weights_12);
-    stb::send(weights_12_mem, at, 2584, weights_12);
-    at += 2584;
-  }
-  stb::send(weights_12_mem, at, head != 0 ? 31104 : 0, weights_12);
-  at += head != 0 ? 31104 : 0;
+  stb::send_runs<24, 12, 1024, 24, 32, 2, 3536, stb::KvOp<stb::KvHeads<16, 1, 64>, 0, 1088, stb::WholeContext>>(weights_12_mem, kv_12_in_mem, at, n, pos, weights_12);
+  at += 110976;
+  stb::send(weights_12_mem, at, head != 0 ? 37728 : 0, weights_12);
+  at += head != 0 ? 37728 : 0;
 }
 
 static void read_weights_13(
@@ -338,20 +260,14 @@ static void read_weights_13(
     int pos,
     int head,
     stb::Port<stb::Word>& weights_13) {
-  STB_COUNT((84864 + (head != 0 ? 31104 : 0) + stb::kv_tile_words<16, 1, 64, 1024, 29, 32, stb::WholeContext>(13, 24, n, pos)), weights_13)
+  STB_COUNT((110976 + (head != 0 ? 37728 : 0) + stb::kv_tile_words<16, 1, 64, 1024, 24, 32, stb::WholeContext>(13, 24, n, pos)), weights_13)
   std::int64_t at = 0;
   stb::send(weights_13_mem, at, 0, weights_13);
   at += 0;
-  layers_runs:
-  for (int run = 0; run < 24; ++run) {
-    stb::send(weights_13_mem, at, 952, weights_13);
-    at += 952;
-    stb::send_kv_tiles<16, 1, 64, 1024, 29, 32, 2>(kv_13_in_mem, 0, 13, 24, run, n, pos, stb::WholeContext::at(run), weights_13);
-    stb::send(weights_13_mem, at, 2584, weights_13);
-    at += 2584;
-  }
-  stb::send(weights_13_mem, at, head != 0 ? 31104 : 0, weights_13);
-  at += head != 0 ? 31104 : 0;
+  stb::send_runs<24, 13, 1024, 24, 32, 2, 3536, stb::KvOp<stb::KvHeads<16, 1, 64>, 0, 1088, stb::WholeContext>>(weights_13_mem, kv_13_in_mem, at, n, pos, weights_13);
+  at += 110976;
+  stb::send(weights_13_mem, at, head != 0 ? 37728 : 0, weights_13);
+  at += head != 0 ? 37728 : 0;
 }
 
 static void read_weights_14(
@@ -361,20 +277,14 @@ static void read_weights_14(
     int pos,
     int head,
     stb::Port<stb::Word>& weights_14) {
-  STB_COUNT((84864 + (head != 0 ? 31104 : 0) + stb::kv_tile_words<16, 1, 64, 1024, 29, 32, stb::WholeContext>(14, 24, n, pos)), weights_14)
+  STB_COUNT((110976 + (head != 0 ? 37728 : 0) + stb::kv_tile_words<16, 1, 64, 1024, 24, 32, stb::WholeContext>(14, 24, n, pos)), weights_14)
   std::int64_t at = 0;
   stb::send(weights_14_mem, at, 0, weights_14);
   at += 0;
-  layers_runs:
-  for (int run = 0; run < 24; ++run) {
-    stb::send(weights_14_mem, at, 952, weights_14);
-    at += 952;
-    stb::send_kv_tiles<16, 1, 64, 1024, 29, 32, 2>(kv_14_in_mem, 0, 14, 24, run, n, pos, stb::WholeContext::at(run), weights_14);
-    stb::send(weights_14_mem, at, 2584, weights_14);
-    at += 2584;
-  }
-  stb::send(weights_14_mem, at, head != 0 ? 31104 : 0, weights_14);
-  at += head != 0 ? 31104 : 0;
+  stb::send_runs<24, 14, 1024, 24, 32, 2, 3536, stb::KvOp<stb::KvHeads<16, 1, 64>, 0, 1088, stb::WholeContext>>(weights_14_mem, kv_14_in_mem, at, n, pos, weights_14);
+  at += 110976;
+  stb::send(weights_14_mem, at, head != 0 ? 37728 : 0, weights_14);
+  at += head != 0 ? 37728 : 0;
 }
 
 static void read_weights_15(
@@ -384,20 +294,14 @@ static void read_weights_15(
     int pos,
     int head,
     stb::Port<stb::Word>& weights_15) {
-  STB_COUNT((84864 + (head != 0 ? 31104 : 0) + stb::kv_tile_words<16, 1, 64, 1024, 29, 32, stb::WholeContext>(15, 24, n, pos)), weights_15)
+  STB_COUNT((110976 + (head != 0 ? 37728 : 0) + stb::kv_tile_words<16, 1, 64, 1024, 24, 32, stb::WholeContext>(15, 24, n, pos)), weights_15)
   std::int64_t at = 0;
   stb::send(weights_15_mem, at, 0, weights_15);
   at += 0;
-  layers_runs:
-  for (int run = 0; run < 24; ++run) {
-    stb::send(weights_15_mem, at, 952, weights_15);
-    at += 952;
-    stb::send_kv_tiles<16, 1, 64, 1024, 29, 32, 2>(kv_15_in_mem, 0, 15, 24, run, n, pos, stb::WholeContext::at(run), weights_15);
-    stb::send(weights_15_mem, at, 2584, weights_15);
-    at += 2584;
-  }
-  stb::send(weights_15_mem, at, head != 0 ? 31104 : 0, weights_15);
-  at += head != 0 ? 31104 : 0;
+  stb::send_runs<24, 15, 1024, 24, 32, 2, 3536, stb::KvOp<stb::KvHeads<16, 1, 64>, 0, 1088, stb::WholeContext>>(weights_15_mem, kv_15_in_mem, at, n, pos, weights_15);
+  at += 110976;
+  stb::send(weights_15_mem, at, head != 0 ? 37728 : 0, weights_15);
+  at += head != 0 ? 37728 : 0;
 }
 
 static void read_weights_16(
@@ -407,20 +311,14 @@ static void read_weights_16(
     int pos,
     int head,
     stb::Port<stb::Word>& weights_16) {
-  STB_COUNT((84864 + (head != 0 ? 31104 : 0) + stb::kv_tile_words<16, 1, 64, 1024, 29, 32, stb::WholeContext>(16, 24, n, pos)), weights_16)
+  STB_COUNT((91392 + (head != 0 ? 37728 : 0) + stb::kv_tile_words<16, 1, 64, 1024, 24, 32, stb::WholeContext>(16, 24, n, pos)), weights_16)
   std::int64_t at = 0;
   stb::send(weights_16_mem, at, 0, weights_16);
   at += 0;
-  layers_runs:
-  for (int run = 0; run < 24; ++run) {
-    stb::send(weights_16_mem, at, 952, weights_16);
-    at += 952;
-    stb::send_kv_tiles<16, 1, 64, 1024, 29, 32, 2>(kv_16_in_mem, 0, 16, 24, run, n, pos, stb::WholeContext::at(run), weights_16);
-    stb::send(weights_16_mem, at, 2584, weights_16);
-    at += 2584;
-  }
-  stb::send(weights_16_mem, at, head != 0 ? 31104 : 0, weights_16);
-  at += head != 0 ? 31104 : 0;
+  stb::send_runs<24, 16, 1024, 24, 32, 2, 2720, stb::KvOp<stb::KvHeads<16, 1, 64>, 0, 1088, stb::WholeContext>>(weights_16_mem, kv_16_in_mem, at, n, pos, weights_16);
+  at += 91392;
+  stb::send(weights_16_mem, at, head != 0 ? 37728 : 0, weights_16);
+  at += head != 0 ? 37728 : 0;
 }
 
 static void read_weights_17(
@@ -430,20 +328,14 @@ static void read_weights_17(
     int pos,
     int head,
     stb::Port<stb::Word>& weights_17) {
-  STB_COUNT((84864 + (head != 0 ? 31104 : 0) + stb::kv_tile_words<16, 1, 64, 1024, 29, 32, stb::WholeContext>(17, 24, n, pos)), weights_17)
+  STB_COUNT((91392 + (head != 0 ? 37728 : 0) + stb::kv_tile_words<16, 1, 64, 1024, 24, 32, stb::WholeContext>(17, 24, n, pos)), weights_17)
   std::int64_t at = 0;
   stb::send(weights_17_mem, at, 0, weights_17);
   at += 0;
-  layers_runs:
-  for (int run = 0; run < 24; ++run) {
-    stb::send(weights_17_mem, at, 952, weights_17);
-    at += 952;
-    stb::send_kv_tiles<16, 1, 64, 1024, 29, 32, 2>(kv_17_in_mem, 0, 17, 24, run, n, pos, stb::WholeContext::at(run), weights_17);
-    stb::send(weights_17_mem, at, 2584, weights_17);
-    at += 2584;
-  }
-  stb::send(weights_17_mem, at, head != 0 ? 31104 : 0, weights_17);
-  at += head != 0 ? 31104 : 0;
+  stb::send_runs<24, 17, 1024, 24, 32, 2, 2720, stb::KvOp<stb::KvHeads<16, 1, 64>, 0, 1088, stb::WholeContext>>(weights_17_mem, kv_17_in_mem, at, n, pos, weights_17);
+  at += 91392;
+  stb::send(weights_17_mem, at, head != 0 ? 37728 : 0, weights_17);
+  at += head != 0 ? 37728 : 0;
 }
 
 static void read_weights_18(
@@ -453,20 +345,14 @@ static void read_weights_18(
     int pos,
     int head,
     stb::Port<stb::Word>& weights_18) {
-  STB_COUNT((81600 + (head != 0 ? 31104 : 0) + stb::kv_tile_words<16, 1, 64, 1024, 29, 32, stb::WholeContext>(18, 24, n, pos)), weights_18)
+  STB_COUNT((91392 + (head != 0 ? 37728 : 0) + stb::kv_tile_words<16, 1, 64, 1024, 24, 32, stb::WholeContext>(18, 24, n, pos)), weights_18)
   std::int64_t at = 0;
   stb::send(weights_18_mem, at, 0, weights_18);
   at += 0;
-  layers_runs:
-  for (int run = 0; run < 24; ++run) {
-    stb::send(weights_18_mem, at, 816, weights_18);
-    at += 816;
-    stb::send_kv_tiles<16, 1, 64, 1024, 29, 32, 2>(kv_18_in_mem, 0, 18, 24, run, n, pos, stb::WholeContext::at(run), weights_18);
-    stb::send(weights_18_mem, at, 2584, weights_18);
-    at += 2584;
-  }
-  stb::send(weights_18_mem, at, head != 0 ? 31104 : 0, weights_18);
-  at += head != 0 ? 31104 : 0;
+  stb::send_runs<24, 18, 1024, 24, 32, 2, 2720, stb::KvOp<stb::KvHeads<16, 1, 64>, 0, 1088, stb::WholeContext>>(weights_18_mem, kv_18_in_mem, at, n, pos, weights_18);
+  at += 91392;
+  stb::send(weights_18_mem, at, head != 0 ? 37728 : 0, weights_18);
+  at += head != 0 ? 37728 : 0;
 }
 
 static void read_weights_19(
@@ -476,20 +362,14 @@ static void read_weights_19(
     int pos,
     int head,
     stb::Port<stb::Word>& weights_19) {
-  STB_COUNT((81600 + (head != 0 ? 31104 : 0) + stb::kv_tile_words<16, 1, 64, 1024, 29, 32, stb::WholeContext>(19, 24, n, pos)), weights_19)
+  STB_COUNT((91392 + (head != 0 ? 37728 : 0) + stb::kv_tile_words<16, 1, 64, 1024, 24, 32, stb::WholeContext>(19, 24, n, pos)), weights_19)
   std::int64_t at = 0;
   stb::send(weights_19_mem, at, 0, weights_19);
   at += 0;
-  layers_runs:
-  for (int run = 0; run < 24; ++run) {
-    stb::send(weights_19_mem, at, 816, weights_19);
-    at += 816;
-    stb::send_kv_tiles<16, 1, 64, 1024, 29, 32, 2>(kv_19_in_mem, 0, 19, 24, run, n, pos, stb::WholeContext::at(run), weights_19);
-    stb::send(weights_19_mem, at, 2584, weights_19);
-    at += 2584;
-  }
-  stb::send(weights_19_mem, at, head != 0 ? 31104 : 0, weights_19);
-  at += head != 0 ? 31104 : 0;
+  stb::send_runs<24, 19, 1024, 24, 32, 2, 2720, stb::KvOp<stb::KvHeads<16, 1, 64>, 0, 1088, stb::WholeContext>>(weights_19_mem, kv_19_in_mem, at, n, pos, weights_19);
+  at += 91392;
+  stb::send(weights_19_mem, at, head != 0 ? 37728 : 0, weights_19);
+  at += head != 0 ? 37728 : 0;
 }
 
 static void read_weights_20(
@@ -499,20 +379,14 @@ static void read_weights_20(
     int pos,
     int head,
     stb::Port<stb::Word>& weights_20) {
-  STB_COUNT((81600 + (head != 0 ? 31104 : 0) + stb::kv_tile_words<16, 1, 64, 1024, 29, 32, stb::WholeContext>(20, 24, n, pos)), weights_20)
+  STB_COUNT((91392 + (head != 0 ? 37728 : 0) + stb::kv_tile_words<16, 1, 64, 1024, 24, 32, stb::WholeContext>(20, 24, n, pos)), weights_20)
   std::int64_t at = 0;
   stb::send(weights_20_mem, at, 0, weights_20);
   at += 0;
-  layers_runs:
-  for (int run = 0; run < 24; ++run) {
-    stb::send(weights_20_mem, at, 816, weights_20);
-    at += 816;
-    stb::send_kv_tiles<16, 1, 64, 1024, 29, 32, 2>(kv_20_in_mem, 0, 20, 24, run, n, pos, stb::WholeContext::at(run), weights_20);
-    stb::send(weights_20_mem, at, 2584, weights_20);
-    at += 2584;
-  }
-  stb::send(weights_20_mem, at, head != 0 ? 31104 : 0, weights_20);
-  at += head != 0 ? 31104 : 0;
+  stb::send_runs<24, 20, 1024, 24, 32, 2, 2720, stb::KvOp<stb::KvHeads<16, 1, 64>, 0, 1088, stb::WholeContext>>(weights_20_mem, kv_20_in_mem, at, n, pos, weights_20);
+  at += 91392;
+  stb::send(weights_20_mem, at, head != 0 ? 37728 : 0, weights_20);
+  at += head != 0 ? 37728 : 0;
 }
 
 static void read_weights_21(
@@ -522,20 +396,14 @@ static void read_weights_21(
     int pos,
     int head,
     stb::Port<stb::Word>& weights_21) {
-  STB_COUNT((81600 + (head != 0 ? 31104 : 0) + stb::kv_tile_words<16, 1, 64, 1024, 29, 32, stb::WholeContext>(21, 24, n, pos)), weights_21)
+  STB_COUNT((91392 + (head != 0 ? 37728 : 0) + stb::kv_tile_words<16, 1, 64, 1024, 24, 32, stb::WholeContext>(21, 24, n, pos)), weights_21)
   std::int64_t at = 0;
   stb::send(weights_21_mem, at, 0, weights_21);
   at += 0;
-  layers_runs:
-  for (int run = 0; run < 24; ++run) {
-    stb::send(weights_21_mem, at, 816, weights_21);
-    at += 816;
-    stb::send_kv_tiles<16, 1, 64, 1024, 29, 32, 2>(kv_21_in_mem, 0, 21, 24, run, n, pos, stb::WholeContext::at(run), weights_21);
-    stb::send(weights_21_mem, at, 2584, weights_21);
-    at += 2584;
-  }
-  stb::send(weights_21_mem, at, head != 0 ? 31104 : 0, weights_21);
-  at += head != 0 ? 31104 : 0;
+  stb::send_runs<24, 21, 1024, 24, 32, 2, 2720, stb::KvOp<stb::KvHeads<16, 1, 64>, 0, 1088, stb::WholeContext>>(weights_21_mem, kv_21_in_mem, at, n, pos, weights_21);
+  at += 91392;
+  stb::send(weights_21_mem, at, head != 0 ? 37728 : 0, weights_21);
+  at += head != 0 ? 37728 : 0;
 }
 
 static void read_weights_22(
@@ -545,20 +413,14 @@ static void read_weights_22(
     int pos,
     int head,
     stb::Port<stb::Word>& weights_22) {
-  STB_COUNT((81600 + (head != 0 ? 31104 : 0) + stb::kv_tile_words<16, 1, 64, 1024, 29, 32, stb::WholeContext>(22, 24, n, pos)), weights_22)
+  STB_COUNT((91392 + (head != 0 ? 37440 : 0) + stb::kv_tile_words<16, 1, 64, 1024, 24, 32, stb::WholeContext>(22, 24, n, pos)), weights_22)
   std::int64_t at = 0;
   stb::send(weights_22_mem, at, 0, weights_22);
   at += 0;
-  layers_runs:
-  for (int run = 0; run < 24; ++run) {
-    stb::send(weights_22_mem, at, 816, weights_22);
-    at += 816;
-    stb::send_kv_tiles<16, 1, 64, 1024, 29, 32, 2>(kv_22_in_mem, 0, 22, 24, run, n, pos, stb::WholeContext::at(run), weights_22);
-    stb::send(weights_22_mem, at, 2584, weights_22);
-    at += 2584;
-  }
-  stb::send(weights_22_mem, at, head != 0 ? 31104 : 0, weights_22);
-  at += head != 0 ? 31104 : 0;
+  stb::send_runs<24, 22, 1024, 24, 32, 2, 2720, stb::KvOp<stb::KvHeads<16, 1, 64>, 0, 1088, stb::WholeContext>>(weights_22_mem, kv_22_in_mem, at, n, pos, weights_22);
+  at += 91392;
+  stb::send(weights_22_mem, at, head != 0 ? 37440 : 0, weights_22);
+  at += head != 0 ? 37440 : 0;
 }
 
 static void read_weights_23(
@@ -568,135 +430,14 @@ static void read_weights_23(
     int pos,
     int head,
     stb::Port<stb::Word>& weights_23) {
-  STB_COUNT((81600 + (head != 0 ? 31104 : 0) + stb::kv_tile_words<16, 1, 64, 1024, 29, 32, stb::WholeContext>(23, 24, n, pos)), weights_23)
+  STB_COUNT((91392 + (head != 0 ? 37440 : 0) + stb::kv_tile_words<16, 1, 64, 1024, 24, 32, stb::WholeContext>(23, 24, n, pos)), weights_23)
   std::int64_t at = 0;
   stb::send(weights_23_mem, at, 0, weights_23);
   at += 0;
-  layers_runs:
-  for (int run = 0; run < 24; ++run) {
-    stb::send(weights_23_mem, at, 816, weights_23);
-    at += 816;
-    stb::send_kv_tiles<16, 1, 64, 1024, 29, 32, 2>(kv_23_in_mem, 0, 23, 24, run, n, pos, stb::WholeContext::at(run), weights_23);
-    stb::send(weights_23_mem, at, 2584, weights_23);
-    at += 2584;
-  }
-  stb::send(weights_23_mem, at, head != 0 ? 31104 : 0, weights_23);
-  at += head != 0 ? 31104 : 0;
-}
-
-static void read_weights_24(
-    const stb::Word* weights_24_mem,
-    const stb::Word* kv_24_in_mem,
-    int n,
-    int pos,
-    int head,
-    stb::Port<stb::Word>& weights_24) {
-  STB_COUNT((78336 + (head != 0 ? 31104 : 0) + stb::kv_tile_words<16, 1, 64, 1024, 29, 32, stb::WholeContext>(24, 24, n, pos)), weights_24)
-  std::int64_t at = 0;
-  stb::send(weights_24_mem, at, 0, weights_24);
-  at += 0;
-  layers_runs:
-  for (int run = 0; run < 24; ++run) {
-    stb::send(weights_24_mem, at, 816, weights_24);
-    at += 816;
-    stb::send_kv_tiles<16, 1, 64, 1024, 29, 32, 2>(kv_24_in_mem, 0, 24, 24, run, n, pos, stb::WholeContext::at(run), weights_24);
-    stb::send(weights_24_mem, at, 2448, weights_24);
-    at += 2448;
-  }
-  stb::send(weights_24_mem, at, head != 0 ? 31104 : 0, weights_24);
-  at += head != 0 ? 31104 : 0;
-}
-
-static void read_weights_25(
-    const stb::Word* weights_25_mem,
-    const stb::Word* kv_25_in_mem,
-    int n,
-    int pos,
-    int head,
-    stb::Port<stb::Word>& weights_25) {
-  STB_COUNT((78336 + (head != 0 ? 31104 : 0) + stb::kv_tile_words<16, 1, 64, 1024, 29, 32, stb::WholeContext>(25, 24, n, pos)), weights_25)
-  std::int64_t at = 0;
-  stb::send(weights_25_mem, at, 0, weights_25);
-  at += 0;
-  layers_runs:
-  for (int run = 0; run < 24; ++run) {
-    stb::send(weights_25_mem, at, 816, weights_25);
-    at += 816;
-    stb::send_kv_tiles<16, 1, 64, 1024, 29, 32, 2>(kv_25_in_mem, 0, 25, 24, run, n, pos, stb::WholeContext::at(run), weights_25);
-    stb::send(weights_25_mem, at, 2448, weights_25);
-    at += 2448;
-  }
-  stb::send(weights_25_mem, at, head != 0 ? 31104 : 0, weights_25);
-  at += head != 0 ? 31104 : 0;
-}
-
-static void read_weights_26(
-    const stb::Word* weights_26_mem,
-    const stb::Word* kv_26_in_mem,
-    int n,
-    int pos,
-    int head,
-    stb::Port<stb::Word>& weights_26) {
-  STB_COUNT((78336 + (head != 0 ? 31104 : 0) + stb::kv_tile_words<16, 1, 64, 1024, 29, 32, stb::WholeContext>(26, 24, n, pos)), weights_26)
-  std::int64_t at = 0;
-  stb::send(weights_26_mem, at, 0, weights_26);
-  at += 0;
-  layers_runs:
-  for (int run = 0; run < 24; ++run) {
-    stb::send(weights_26_mem, at, 816, weights_26);
-    at += 816;
-    stb::send_kv_tiles<16, 1, 64, 1024, 29, 32, 2>(kv_26_in_mem, 0, 26, 24, run, n, pos, stb::WholeContext::at(run), weights_26);
-    stb::send(weights_26_mem, at, 2448, weights_26);
-    at += 2448;
-  }
-  stb::send(weights_26_mem, at, head != 0 ? 31104 : 0, weights_26);
-  at += head != 0 ? 31104 : 0;
-}
-
-static void read_weights_27(
-    const stb::Word* weights_27_mem,
-    const stb::Word* kv_27_in_mem,
-    int n,
-    int pos,
-    int head,
-    stb::Port<stb::Word>& weights_27) {
-  STB_COUNT((78336 + (head != 0 ? 31104 : 0) + stb::kv_tile_words<16, 1, 64, 1024, 29, 32, stb::WholeContext>(27, 24, n, pos)), weights_27)
-  std::int64_t at = 0;
-  stb::send(weights_27_mem, at, 0, weights_27);
-  at += 0;
-  layers_runs:
-  for (int run = 0; run < 24; ++run) {
-    stb::send(weights_27_mem, at, 816, weights_27);
-    at += 816;
-    stb::send_kv_tiles<16, 1, 64, 1024, 29, 32, 2>(kv_27_in_mem, 0, 27, 24, run, n, pos, stb::WholeContext::at(run), weights_27);
-    stb::send(weights_27_mem, at, 2448, weights_27);
-    at += 2448;
-  }
-  stb::send(weights_27_mem, at, head != 0 ? 31104 : 0, weights_27);
-  at += head != 0 ? 31104 : 0;
-}
-
-static void read_weights_28(
-    const stb::Word* weights_28_mem,
-    const stb::Word* kv_28_in_mem,
-    int n,
-    int pos,
-    int head,
-    stb::Port<stb::Word>& weights_28) {
-  STB_COUNT((78336 + (head != 0 ? 31104 : 0) + stb::kv_tile_words<16, 1, 64, 1024, 29, 32, stb::WholeContext>(28, 24, n, pos)), weights_28)
-  std::int64_t at = 0;
-  stb::send(weights_28_mem, at, 0, weights_28);
-  at += 0;
-  layers_runs:
-  for (int run = 0; run < 24; ++run) {
-    stb::send(weights_28_mem, at, 816, weights_28);
-    at += 816;
-    stb::send_kv_tiles<16, 1, 64, 1024, 29, 32, 2>(kv_28_in_mem, 0, 28, 24, run, n, pos, stb::WholeContext::at(run), weights_28);
-    stb::send(weights_28_mem, at, 2448, weights_28);
-    at += 2448;
-  }
-  stb::send(weights_28_mem, at, head != 0 ? 31104 : 0, weights_28);
-  at += head != 0 ? 31104 : 0;
+  stb::send_runs<24, 23, 1024, 24, 32, 2, 2720, stb::KvOp<stb::KvHeads<16, 1, 64>, 0, 1088, stb::WholeContext>>(weights_23_mem, kv_23_in_mem, at, n, pos, weights_23);
+  at += 91392;
+  stb::send(weights_23_mem, at, head != 0 ? 37440 : 0, weights_23);
+  at += head != 0 ? 37440 : 0;
 }
 
 static void read_params(
@@ -804,21 +545,6 @@ extern "C" void control(
     const stb::Word* weights_23_mem,
     const stb::Word* kv_23_in_mem,
     stb::Word* kv_23_out_mem,
-    const stb::Word* weights_24_mem,
-    const stb::Word* kv_24_in_mem,
-    stb::Word* kv_24_out_mem,
-    const stb::Word* weights_25_mem,
-    const stb::Word* kv_25_in_mem,
-    stb::Word* kv_25_out_mem,
-    const stb::Word* weights_26_mem,
-    const stb::Word* kv_26_in_mem,
-    stb::Word* kv_26_out_mem,
-    const stb::Word* weights_27_mem,
-    const stb::Word* kv_27_in_mem,
-    stb::Word* kv_27_out_mem,
-    const stb::Word* weights_28_mem,
-    const stb::Word* kv_28_in_mem,
-    stb::Word* kv_28_out_mem,
     const stb::Word* program_mem,
     const stb::Word* tokens_mem,
     const stb::Word* prologue_wte_mem,
@@ -865,11 +591,6 @@ extern "C" void control(
     stb::Port<stb::Word>& weights_21,
     stb::Port<stb::Word>& weights_22,
     stb::Port<stb::Word>& weights_23,
-    stb::Port<stb::Word>& weights_24,
-    stb::Port<stb::Word>& weights_25,
-    stb::Port<stb::Word>& weights_26,
-    stb::Port<stb::Word>& weights_27,
-    stb::Port<stb::Word>& weights_28,
     stb::Port<stb::Word>& prologue_wte,
     stb::Port<stb::Word>& prologue_wpe,
     stb::Port<stb::Word>& layers_ln_1_params,
@@ -886,106 +607,91 @@ extern "C" void control(
     stb::Port<stb::Cmd>& cmd_layers_attention,
     stb::Port<stb::Cmd>& cmd_layers_c_fc_bias,
     stb::Port<stb::Cmd>& cmd_sampler) {
-#pragma HLS INTERFACE mode = m_axi port = weights_0_mem bundle = weights_0 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 16
-#pragma HLS INTERFACE mode = m_axi port = kv_0_in_mem bundle = weights_0 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 16
-#pragma HLS INTERFACE mode = m_axi port = kv_0_out_mem bundle = kv offset = slave latency = 64 max_write_burst_length = 64 num_write_outstanding = 16
-#pragma HLS INTERFACE mode = m_axi port = weights_1_mem bundle = weights_1 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 16
-#pragma HLS INTERFACE mode = m_axi port = kv_1_in_mem bundle = weights_1 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 16
-#pragma HLS INTERFACE mode = m_axi port = kv_1_out_mem bundle = kv offset = slave latency = 64 max_write_burst_length = 64 num_write_outstanding = 16
-#pragma HLS INTERFACE mode = m_axi port = weights_2_mem bundle = weights_2 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 16
-#pragma HLS INTERFACE mode = m_axi port = kv_2_in_mem bundle = weights_2 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 16
-#pragma HLS INTERFACE mode = m_axi port = kv_2_out_mem bundle = kv offset = slave latency = 64 max_write_burst_length = 64 num_write_outstanding = 16
-#pragma HLS INTERFACE mode = m_axi port = weights_3_mem bundle = weights_3 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 16
-#pragma HLS INTERFACE mode = m_axi port = kv_3_in_mem bundle = weights_3 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 16
-#pragma HLS INTERFACE mode = m_axi port = kv_3_out_mem bundle = kv offset = slave latency = 64 max_write_burst_length = 64 num_write_outstanding = 16
-#pragma HLS INTERFACE mode = m_axi port = weights_4_mem bundle = weights_4 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 16
-#pragma HLS INTERFACE mode = m_axi port = kv_4_in_mem bundle = weights_4 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 16
-#pragma HLS INTERFACE mode = m_axi port = kv_4_out_mem bundle = kv offset = slave latency = 64 max_write_burst_length = 64 num_write_outstanding = 16
-#pragma HLS INTERFACE mode = m_axi port = weights_5_mem bundle = weights_5 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 16
-#pragma HLS INTERFACE mode = m_axi port = kv_5_in_mem bundle = weights_5 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 16
-#pragma HLS INTERFACE mode = m_axi port = kv_5_out_mem bundle = kv offset = slave latency = 64 max_write_burst_length = 64 num_write_outstanding = 16
-#pragma HLS INTERFACE mode = m_axi port = weights_6_mem bundle = weights_6 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 16
-#pragma HLS INTERFACE mode = m_axi port = kv_6_in_mem bundle = weights_6 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 16
-#pragma HLS INTERFACE mode = m_axi port = kv_6_out_mem bundle = kv offset = slave latency = 64 max_write_burst_length = 64 num_write_outstanding = 16
-#pragma HLS INTERFACE mode = m_axi port = weights_7_mem bundle = weights_7 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 16
-#pragma HLS INTERFACE mode = m_axi port = kv_7_in_mem bundle = weights_7 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 16
-#pragma HLS INTERFACE mode = m_axi port = kv_7_out_mem bundle = kv offset = slave latency = 64 max_write_burst_length = 64 num_write_outstanding = 16
-#pragma HLS INTERFACE mode = m_axi port = weights_8_mem bundle = weights_8 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 16
-#pragma HLS INTERFACE mode = m_axi port = kv_8_in_mem bundle = weights_8 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 16
-#pragma HLS INTERFACE mode = m_axi port = kv_8_out_mem bundle = kv offset = slave latency = 64 max_write_burst_length = 64 num_write_outstanding = 16
-#pragma HLS INTERFACE mode = m_axi port = weights_9_mem bundle = weights_9 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 16
-#pragma HLS INTERFACE mode = m_axi port = kv_9_in_mem bundle = weights_9 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 16
-#pragma HLS INTERFACE mode = m_axi port = kv_9_out_mem bundle = kv offset = slave latency = 64 max_write_burst_length = 64 num_write_outstanding = 16
-#pragma HLS INTERFACE mode = m_axi port = weights_10_mem bundle = weights_10 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 16
-#pragma HLS INTERFACE mode = m_axi port = kv_10_in_mem bundle = weights_10 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 16
-#pragma HLS INTERFACE mode = m_axi port = kv_10_out_mem bundle = kv offset = slave latency = 64 max_write_burst_length = 64 num_write_outstanding = 16
-#pragma HLS INTERFACE mode = m_axi port = weights_11_mem bundle = weights_11 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 16
-#pragma HLS INTERFACE mode = m_axi port = kv_11_in_mem bundle = weights_11 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 16
-#pragma HLS INTERFACE mode = m_axi port = kv_11_out_mem bundle = kv offset = slave latency = 64 max_write_burst_length = 64 num_write_outstanding = 16
-#pragma HLS INTERFACE mode = m_axi port = weights_12_mem bundle = weights_12 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 16
-#pragma HLS INTERFACE mode = m_axi port = kv_12_in_mem bundle = weights_12 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 16
-#pragma HLS INTERFACE mode = m_axi port = kv_12_out_mem bundle = kv offset = slave latency = 64 max_write_burst_length = 64 num_write_outstanding = 16
-#pragma HLS INTERFACE mode = m_axi port = weights_13_mem bundle = weights_13 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 16
-#pragma HLS INTERFACE mode = m_axi port = kv_13_in_mem bundle = weights_13 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 16
-#pragma HLS INTERFACE mode = m_axi port = kv_13_out_mem bundle = kv offset = slave latency = 64 max_write_burst_length = 64 num_write_outstanding = 16
-#pragma HLS INTERFACE mode = m_axi port = weights_14_mem bundle = weights_14 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 16
-#pragma HLS INTERFACE mode = m_axi port = kv_14_in_mem bundle = weights_14 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 16
-#pragma HLS INTERFACE mode = m_axi port = kv_14_out_mem bundle = kv offset = slave latency = 64 max_write_burst_length = 64 num_write_outstanding = 16
-#pragma HLS INTERFACE mode = m_axi port = weights_15_mem bundle = weights_15 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 16
-#pragma HLS INTERFACE mode = m_axi port = kv_15_in_mem bundle = weights_15 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 16
-#pragma HLS INTERFACE mode = m_axi port = kv_15_out_mem bundle = kv offset = slave latency = 64 max_write_burst_length = 64 num_write_outstanding = 16
-#pragma HLS INTERFACE mode = m_axi port = weights_16_mem bundle = weights_16 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 16
-#pragma HLS INTERFACE mode = m_axi port = kv_16_in_mem bundle = weights_16 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 16
-#pragma HLS INTERFACE mode = m_axi port = kv_16_out_mem bundle = kv offset = slave latency = 64 max_write_burst_length = 64 num_write_outstanding = 16
-#pragma HLS INTERFACE mode = m_axi port = weights_17_mem bundle = weights_17 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 16
-#pragma HLS INTERFACE mode = m_axi port = kv_17_in_mem bundle = weights_17 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 16
-#pragma HLS INTERFACE mode = m_axi port = kv_17_out_mem bundle = kv offset = slave latency = 64 max_write_burst_length = 64 num_write_outstanding = 16
-#pragma HLS INTERFACE mode = m_axi port = weights_18_mem bundle = weights_18 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 16
-#pragma HLS INTERFACE mode = m_axi port = kv_18_in_mem bundle = weights_18 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 16
-#pragma HLS INTERFACE mode = m_axi port = kv_18_out_mem bundle = kv offset = slave latency = 64 max_write_burst_length = 64 num_write_outstanding = 16
-#pragma HLS INTERFACE mode = m_axi port = weights_19_mem bundle = weights_19 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 16
-#pragma HLS INTERFACE mode = m_axi port = kv_19_in_mem bundle = weights_19 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 16
-#pragma HLS INTERFACE mode = m_axi port = kv_19_out_mem bundle = kv offset = slave latency = 64 max_write_burst_length = 64 num_write_outstanding = 16
-#pragma HLS INTERFACE mode = m_axi port = weights_20_mem bundle = weights_20 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 16
-#pragma HLS INTERFACE mode = m_axi port = kv_20_in_mem bundle = weights_20 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 16
-#pragma HLS INTERFACE mode = m_axi port = kv_20_out_mem bundle = kv offset = slave latency = 64 max_write_burst_length = 64 num_write_outstanding = 16
-#pragma HLS INTERFACE mode = m_axi port = weights_21_mem bundle = weights_21 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 16
-#pragma HLS INTERFACE mode = m_axi port = kv_21_in_mem bundle = weights_21 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 16
-#pragma HLS INTERFACE mode = m_axi port = kv_21_out_mem bundle = kv offset = slave latency = 64 max_write_burst_length = 64 num_write_outstanding = 16
-#pragma HLS INTERFACE mode = m_axi port = weights_22_mem bundle = weights_22 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 16
-#pragma HLS INTERFACE mode = m_axi port = kv_22_in_mem bundle = weights_22 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 16
-#pragma HLS INTERFACE mode = m_axi port = kv_22_out_mem bundle = kv offset = slave latency = 64 max_write_burst_length = 64 num_write_outstanding = 16
-#pragma HLS INTERFACE mode = m_axi port = weights_23_mem bundle = weights_23 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 16
-#pragma HLS INTERFACE mode = m_axi port = kv_23_in_mem bundle = weights_23 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 16
-#pragma HLS INTERFACE mode = m_axi port = kv_23_out_mem bundle = kv offset = slave latency = 64 max_write_burst_length = 64 num_write_outstanding = 16
-#pragma HLS INTERFACE mode = m_axi port = weights_24_mem bundle = weights_24 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 16
-#pragma HLS INTERFACE mode = m_axi port = kv_24_in_mem bundle = weights_24 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 16
-#pragma HLS INTERFACE mode = m_axi port = kv_24_out_mem bundle = kv offset = slave latency = 64 max_write_burst_length = 64 num_write_outstanding = 16
-#pragma HLS INTERFACE mode = m_axi port = weights_25_mem bundle = weights_25 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 16
-#pragma HLS INTERFACE mode = m_axi port = kv_25_in_mem bundle = weights_25 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 16
-#pragma HLS INTERFACE mode = m_axi port = kv_25_out_mem bundle = kv offset = slave latency = 64 max_write_burst_length = 64 num_write_outstanding = 16
-#pragma HLS INTERFACE mode = m_axi port = weights_26_mem bundle = weights_26 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 16
-#pragma HLS INTERFACE mode = m_axi port = kv_26_in_mem bundle = weights_26 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 16
-#pragma HLS INTERFACE mode = m_axi port = kv_26_out_mem bundle = kv offset = slave latency = 64 max_write_burst_length = 64 num_write_outstanding = 16
-#pragma HLS INTERFACE mode = m_axi port = weights_27_mem bundle = weights_27 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 16
-#pragma HLS INTERFACE mode = m_axi port = kv_27_in_mem bundle = weights_27 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 16
-#pragma HLS INTERFACE mode = m_axi port = kv_27_out_mem bundle = kv offset = slave latency = 64 max_write_burst_length = 64 num_write_outstanding = 16
-#pragma HLS INTERFACE mode = m_axi port = weights_28_mem bundle = weights_28 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 16
-#pragma HLS INTERFACE mode = m_axi port = kv_28_in_mem bundle = weights_28 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 16
-#pragma HLS INTERFACE mode = m_axi port = kv_28_out_mem bundle = kv offset = slave latency = 64 max_write_burst_length = 64 num_write_outstanding = 16
-#pragma HLS INTERFACE mode = m_axi port = program_mem bundle = program offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 16
-#pragma HLS INTERFACE mode = m_axi port = tokens_mem bundle = program offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 16
-#pragma HLS INTERFACE mode = m_axi port = prologue_wte_mem bundle = program offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 16
-#pragma HLS INTERFACE mode = m_axi port = prologue_wpe_mem bundle = program offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 16
-#pragma HLS INTERFACE mode = m_axi port = params_mem bundle = params offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 16
-#pragma HLS INTERFACE mode = m_axi port = layers_attention_kv_k_in_mem bundle = kv offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 16
-#pragma HLS INTERFACE mode = m_axi port = layers_attention_kv_k_out_mem bundle = kv offset = slave latency = 64 max_write_burst_length = 64 num_write_outstanding = 16
-#pragma HLS INTERFACE mode = m_axi port = layers_attention_kv_v_in_mem bundle = kv offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 16
-#pragma HLS INTERFACE mode = m_axi port = layers_attention_kv_v_out_mem bundle = kv offset = slave latency = 64 max_write_burst_length = 64 num_write_outstanding = 16
-#pragma HLS INTERFACE mode = m_axi port = layers_attention_kv_scales_in_mem bundle = kv offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 16
-#pragma HLS INTERFACE mode = m_axi port = layers_attention_kv_scales_out_mem bundle = kv offset = slave latency = 64 max_write_burst_length = 64 num_write_outstanding = 16
-#pragma HLS INTERFACE mode = m_axi port = logits_mem bundle = program offset = slave latency = 64 max_write_burst_length = 64 num_write_outstanding = 16
-#pragma HLS INTERFACE mode = m_axi port = token_mem bundle = params offset = slave latency = 64 max_write_burst_length = 64 num_write_outstanding = 16
+#pragma HLS INTERFACE mode = m_axi port = weights_0_mem bundle = weights_0 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = kv_0_in_mem bundle = weights_0 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = kv_0_out_mem bundle = kv offset = slave latency = 64 max_write_burst_length = 64 num_write_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = weights_1_mem bundle = weights_1 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = kv_1_in_mem bundle = weights_1 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = kv_1_out_mem bundle = kv offset = slave latency = 64 max_write_burst_length = 64 num_write_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = weights_2_mem bundle = weights_2 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = kv_2_in_mem bundle = weights_2 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = kv_2_out_mem bundle = kv offset = slave latency = 64 max_write_burst_length = 64 num_write_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = weights_3_mem bundle = weights_3 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = kv_3_in_mem bundle = weights_3 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = kv_3_out_mem bundle = kv offset = slave latency = 64 max_write_burst_length = 64 num_write_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = weights_4_mem bundle = weights_4 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = kv_4_in_mem bundle = weights_4 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = kv_4_out_mem bundle = kv offset = slave latency = 64 max_write_burst_length = 64 num_write_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = weights_5_mem bundle = weights_5 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = kv_5_in_mem bundle = weights_5 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = kv_5_out_mem bundle = kv offset = slave latency = 64 max_write_burst_length = 64 num_write_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = weights_6_mem bundle = weights_6 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = kv_6_in_mem bundle = weights_6 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = kv_6_out_mem bundle = kv offset = slave latency = 64 max_write_burst_length = 64 num_write_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = weights_7_mem bundle = weights_7 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = kv_7_in_mem bundle = weights_7 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = kv_7_out_mem bundle = kv offset = slave latency = 64 max_write_burst_length = 64 num_write_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = weights_8_mem bundle = weights_8 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = kv_8_in_mem bundle = weights_8 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = kv_8_out_mem bundle = kv offset = slave latency = 64 max_write_burst_length = 64 num_write_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = weights_9_mem bundle = weights_9 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = kv_9_in_mem bundle = weights_9 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = kv_9_out_mem bundle = kv offset = slave latency = 64 max_write_burst_length = 64 num_write_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = weights_10_mem bundle = weights_10 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = kv_10_in_mem bundle = weights_10 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = kv_10_out_mem bundle = kv offset = slave latency = 64 max_write_burst_length = 64 num_write_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = weights_11_mem bundle = weights_11 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = kv_11_in_mem bundle = weights_11 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = kv_11_out_mem bundle = kv offset = slave latency = 64 max_write_burst_length = 64 num_write_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = weights_12_mem bundle = weights_12 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = kv_12_in_mem bundle = weights_12 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = kv_12_out_mem bundle = kv offset = slave latency = 64 max_write_burst_length = 64 num_write_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = weights_13_mem bundle = weights_13 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = kv_13_in_mem bundle = weights_13 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = kv_13_out_mem bundle = kv offset = slave latency = 64 max_write_burst_length = 64 num_write_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = weights_14_mem bundle = weights_14 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = kv_14_in_mem bundle = weights_14 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = kv_14_out_mem bundle = kv offset = slave latency = 64 max_write_burst_length = 64 num_write_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = weights_15_mem bundle = weights_15 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = kv_15_in_mem bundle = weights_15 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = kv_15_out_mem bundle = kv offset = slave latency = 64 max_write_burst_length = 64 num_write_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = weights_16_mem bundle = weights_16 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = kv_16_in_mem bundle = weights_16 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = kv_16_out_mem bundle = kv offset = slave latency = 64 max_write_burst_length = 64 num_write_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = weights_17_mem bundle = weights_17 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = kv_17_in_mem bundle = weights_17 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = kv_17_out_mem bundle = kv offset = slave latency = 64 max_write_burst_length = 64 num_write_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = weights_18_mem bundle = weights_18 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = kv_18_in_mem bundle = weights_18 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = kv_18_out_mem bundle = kv offset = slave latency = 64 max_write_burst_length = 64 num_write_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = weights_19_mem bundle = weights_19 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = kv_19_in_mem bundle = weights_19 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = kv_19_out_mem bundle = kv offset = slave latency = 64 max_write_burst_length = 64 num_write_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = weights_20_mem bundle = weights_20 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = kv_20_in_mem bundle = weights_20 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = kv_20_out_mem bundle = kv offset = slave latency = 64 max_write_burst_length = 64 num_write_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = weights_21_mem bundle = weights_21 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = kv_21_in_mem bundle = weights_21 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = kv_21_out_mem bundle = kv offset = slave latency = 64 max_write_burst_length = 64 num_write_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = weights_22_mem bundle = weights_22 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = kv_22_in_mem bundle = weights_22 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = kv_22_out_mem bundle = kv offset = slave latency = 64 max_write_burst_length = 64 num_write_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = weights_23_mem bundle = weights_23 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = kv_23_in_mem bundle = weights_23 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = kv_23_out_mem bundle = kv offset = slave latency = 64 max_write_burst_length = 64 num_write_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = program_mem bundle = program offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = tokens_mem bundle = program offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = prologue_wte_mem bundle = program offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = prologue_wpe_mem bundle = program offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = params_mem bundle = params offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = layers_attention_kv_k_in_mem bundle = kv offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = layers_attention_kv_k_out_mem bundle = kv offset = slave latency = 64 max_write_burst_length = 64 num_write_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = layers_attention_kv_v_in_mem bundle = kv offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = layers_attention_kv_v_out_mem bundle = kv offset = slave latency = 64 max_write_burst_length = 64 num_write_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = layers_attention_kv_scales_in_mem bundle = kv offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = layers_attention_kv_scales_out_mem bundle = kv offset = slave latency = 64 max_write_burst_length = 64 num_write_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = logits_mem bundle = program offset = slave latency = 64 max_write_burst_length = 64 num_write_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = token_mem bundle = params offset = slave latency = 64 max_write_burst_length = 64 num_write_outstanding = 8
 #pragma HLS INTERFACE mode = axis port = layers_attention_kv_k_out
 #pragma HLS INTERFACE mode = axis port = layers_attention_kv_v_out
 #pragma HLS INTERFACE mode = axis port = layers_attention_kv_tiles
@@ -1016,11 +722,6 @@ extern "C" void control(
 #pragma HLS INTERFACE mode = axis port = weights_21
 #pragma HLS INTERFACE mode = axis port = weights_22
 #pragma HLS INTERFACE mode = axis port = weights_23
-#pragma HLS INTERFACE mode = axis port = weights_24
-#pragma HLS INTERFACE mode = axis port = weights_25
-#pragma HLS INTERFACE mode = axis port = weights_26
-#pragma HLS INTERFACE mode = axis port = weights_27
-#pragma HLS INTERFACE mode = axis port = weights_28
 #pragma HLS INTERFACE mode = axis port = prologue_wte
 #pragma HLS INTERFACE mode = axis port = prologue_wpe
 #pragma HLS INTERFACE mode = axis port = layers_ln_1_params
@@ -1069,11 +770,6 @@ extern "C" void control(
   STB_CALL(read_weights_21, (read_weights_21(weights_21_mem, kv_21_in_mem, n, pos, head, weights_21)))
   STB_CALL(read_weights_22, (read_weights_22(weights_22_mem, kv_22_in_mem, n, pos, head, weights_22)))
   STB_CALL(read_weights_23, (read_weights_23(weights_23_mem, kv_23_in_mem, n, pos, head, weights_23)))
-  STB_CALL(read_weights_24, (read_weights_24(weights_24_mem, kv_24_in_mem, n, pos, head, weights_24)))
-  STB_CALL(read_weights_25, (read_weights_25(weights_25_mem, kv_25_in_mem, n, pos, head, weights_25)))
-  STB_CALL(read_weights_26, (read_weights_26(weights_26_mem, kv_26_in_mem, n, pos, head, weights_26)))
-  STB_CALL(read_weights_27, (read_weights_27(weights_27_mem, kv_27_in_mem, n, pos, head, weights_27)))
-  STB_CALL(read_weights_28, (read_weights_28(weights_28_mem, kv_28_in_mem, n, pos, head, weights_28)))
   STB_CALL(read_params, (read_params(params_mem, layers_ln_1_params, layers_c_attn_bias_params,
       layers_c_proj_bias_params, layers_ln_2_params, layers_c_fc_bias_params, layers_c_proj_bias_1_params,
       head_ln_f_params)))
@@ -1086,12 +782,11 @@ extern "C" void control(
   STB_CALL(write_layers_attention_kv_v, (stb::write_kv<24, 1024, 16>(layers_attention_kv_v_out_mem, pos, n,
       layers_attention_kv_v_out)))
   STB_CALL(write_layers_attention_kv_scales, (stb::write_kv_tiles<24, 16, 64, 1024,
-      29>(layers_attention_kv_scales_out_mem, 0, pos, n, layers_attention_kv_tiles, kv_0_out_mem,
+      24>(layers_attention_kv_scales_out_mem, 0, pos, n, layers_attention_kv_tiles, kv_0_out_mem,
       kv_1_out_mem, kv_2_out_mem, kv_3_out_mem, kv_4_out_mem, kv_5_out_mem, kv_6_out_mem, kv_7_out_mem,
       kv_8_out_mem, kv_9_out_mem, kv_10_out_mem, kv_11_out_mem, kv_12_out_mem, kv_13_out_mem, kv_14_out_mem,
       kv_15_out_mem, kv_16_out_mem, kv_17_out_mem, kv_18_out_mem, kv_19_out_mem, kv_20_out_mem, kv_21_out_mem,
-      kv_22_out_mem, kv_23_out_mem, kv_24_out_mem, kv_25_out_mem, kv_26_out_mem, kv_27_out_mem,
-      kv_28_out_mem)))
+      kv_22_out_mem, kv_23_out_mem)))
   STB_CALL(read_layers_attention_kv_scales, (stb::read_kv_scales<24, 16, 1024,
       stb::WholeContext>(layers_attention_kv_scales_in_mem, n, pos, layers_attention_kv_scales)))
   STB_CALL(write_logits, (stb::write_head_words(logits_mem, 3142, head, logits)))

@@ -43,14 +43,8 @@ static void read_weights_0(
   std::int64_t at = 0;
   stb::send(weights_0_mem, at, 0, weights_0);
   at += 0;
-  layers_runs:
-  for (int run = 0; run < 30; ++run) {
-    stb::send(weights_0_mem, at, 270, weights_0);
-    at += 270;
-    stb::send_kv_tiles<3, 3, 64, 2048, 28, 32, 2>(kv_0_in_mem, 0, 0, 30, run, n, pos, stb::WholeContext::at(run), weights_0);
-    stb::send(weights_0_mem, at, 1290, weights_0);
-    at += 1290;
-  }
+  stb::send_runs<30, 0, 2048, 28, 32, 2, 1290, stb::KvOp<stb::KvHeads<3, 3, 64>, 0, 270, stb::WholeContext>>(weights_0_mem, kv_0_in_mem, at, n, pos, weights_0);
+  at += 46800;
   stb::send(weights_0_mem, at, head != 0 ? 17820 : 0, weights_0);
   at += head != 0 ? 17820 : 0;
 }
@@ -66,14 +60,8 @@ static void read_weights_1(
   std::int64_t at = 0;
   stb::send(weights_1_mem, at, 0, weights_1);
   at += 0;
-  layers_runs:
-  for (int run = 0; run < 30; ++run) {
-    stb::send(weights_1_mem, at, 270, weights_1);
-    at += 270;
-    stb::send_kv_tiles<3, 3, 64, 2048, 28, 32, 2>(kv_1_in_mem, 0, 1, 30, run, n, pos, stb::WholeContext::at(run), weights_1);
-    stb::send(weights_1_mem, at, 1290, weights_1);
-    at += 1290;
-  }
+  stb::send_runs<30, 1, 2048, 28, 32, 2, 1290, stb::KvOp<stb::KvHeads<3, 3, 64>, 0, 270, stb::WholeContext>>(weights_1_mem, kv_1_in_mem, at, n, pos, weights_1);
+  at += 46800;
   stb::send(weights_1_mem, at, head != 0 ? 17820 : 0, weights_1);
   at += head != 0 ? 17820 : 0;
 }
@@ -89,14 +77,8 @@ static void read_weights_2(
   std::int64_t at = 0;
   stb::send(weights_2_mem, at, 0, weights_2);
   at += 0;
-  layers_runs:
-  for (int run = 0; run < 30; ++run) {
-    stb::send(weights_2_mem, at, 270, weights_2);
-    at += 270;
-    stb::send_kv_tiles<3, 3, 64, 2048, 28, 32, 2>(kv_2_in_mem, 0, 2, 30, run, n, pos, stb::WholeContext::at(run), weights_2);
-    stb::send(weights_2_mem, at, 1290, weights_2);
-    at += 1290;
-  }
+  stb::send_runs<30, 2, 2048, 28, 32, 2, 1290, stb::KvOp<stb::KvHeads<3, 3, 64>, 0, 270, stb::WholeContext>>(weights_2_mem, kv_2_in_mem, at, n, pos, weights_2);
+  at += 46800;
   stb::send(weights_2_mem, at, head != 0 ? 17820 : 0, weights_2);
   at += head != 0 ? 17820 : 0;
 }
@@ -112,14 +94,8 @@ static void read_weights_3(
   std::int64_t at = 0;
   stb::send(weights_3_mem, at, 0, weights_3);
   at += 0;
-  layers_runs:
-  for (int run = 0; run < 30; ++run) {
-    stb::send(weights_3_mem, at, 270, weights_3);
-    at += 270;
-    stb::send_kv_tiles<3, 3, 64, 2048, 28, 32, 2>(kv_3_in_mem, 0, 3, 30, run, n, pos, stb::WholeContext::at(run), weights_3);
-    stb::send(weights_3_mem, at, 1290, weights_3);
-    at += 1290;
-  }
+  stb::send_runs<30, 3, 2048, 28, 32, 2, 1290, stb::KvOp<stb::KvHeads<3, 3, 64>, 0, 270, stb::WholeContext>>(weights_3_mem, kv_3_in_mem, at, n, pos, weights_3);
+  at += 46800;
   stb::send(weights_3_mem, at, head != 0 ? 17820 : 0, weights_3);
   at += head != 0 ? 17820 : 0;
 }
@@ -135,14 +111,8 @@ static void read_weights_4(
   std::int64_t at = 0;
   stb::send(weights_4_mem, at, 0, weights_4);
   at += 0;
-  layers_runs:
-  for (int run = 0; run < 30; ++run) {
-    stb::send(weights_4_mem, at, 180, weights_4);
-    at += 180;
-    stb::send_kv_tiles<3, 3, 64, 2048, 28, 32, 2>(kv_4_in_mem, 0, 4, 30, run, n, pos, stb::WholeContext::at(run), weights_4);
-    stb::send(weights_4_mem, at, 1290, weights_4);
-    at += 1290;
-  }
+  stb::send_runs<30, 4, 2048, 28, 32, 2, 1290, stb::KvOp<stb::KvHeads<3, 3, 64>, 0, 180, stb::WholeContext>>(weights_4_mem, kv_4_in_mem, at, n, pos, weights_4);
+  at += 44100;
   stb::send(weights_4_mem, at, head != 0 ? 17820 : 0, weights_4);
   at += head != 0 ? 17820 : 0;
 }
@@ -158,14 +128,8 @@ static void read_weights_5(
   std::int64_t at = 0;
   stb::send(weights_5_mem, at, 0, weights_5);
   at += 0;
-  layers_runs:
-  for (int run = 0; run < 30; ++run) {
-    stb::send(weights_5_mem, at, 180, weights_5);
-    at += 180;
-    stb::send_kv_tiles<3, 3, 64, 2048, 28, 32, 2>(kv_5_in_mem, 0, 5, 30, run, n, pos, stb::WholeContext::at(run), weights_5);
-    stb::send(weights_5_mem, at, 1290, weights_5);
-    at += 1290;
-  }
+  stb::send_runs<30, 5, 2048, 28, 32, 2, 1290, stb::KvOp<stb::KvHeads<3, 3, 64>, 0, 180, stb::WholeContext>>(weights_5_mem, kv_5_in_mem, at, n, pos, weights_5);
+  at += 44100;
   stb::send(weights_5_mem, at, head != 0 ? 17820 : 0, weights_5);
   at += head != 0 ? 17820 : 0;
 }
@@ -181,14 +145,8 @@ static void read_weights_6(
   std::int64_t at = 0;
   stb::send(weights_6_mem, at, 0, weights_6);
   at += 0;
-  layers_runs:
-  for (int run = 0; run < 30; ++run) {
-    stb::send(weights_6_mem, at, 180, weights_6);
-    at += 180;
-    stb::send_kv_tiles<3, 3, 64, 2048, 28, 32, 2>(kv_6_in_mem, 0, 6, 30, run, n, pos, stb::WholeContext::at(run), weights_6);
-    stb::send(weights_6_mem, at, 1290, weights_6);
-    at += 1290;
-  }
+  stb::send_runs<30, 6, 2048, 28, 32, 2, 1290, stb::KvOp<stb::KvHeads<3, 3, 64>, 0, 180, stb::WholeContext>>(weights_6_mem, kv_6_in_mem, at, n, pos, weights_6);
+  at += 44100;
   stb::send(weights_6_mem, at, head != 0 ? 17820 : 0, weights_6);
   at += head != 0 ? 17820 : 0;
 }
@@ -204,14 +162,8 @@ static void read_weights_7(
   std::int64_t at = 0;
   stb::send(weights_7_mem, at, 0, weights_7);
   at += 0;
-  layers_runs:
-  for (int run = 0; run < 30; ++run) {
-    stb::send(weights_7_mem, at, 180, weights_7);
-    at += 180;
-    stb::send_kv_tiles<3, 3, 64, 2048, 28, 32, 2>(kv_7_in_mem, 0, 7, 30, run, n, pos, stb::WholeContext::at(run), weights_7);
-    stb::send(weights_7_mem, at, 1290, weights_7);
-    at += 1290;
-  }
+  stb::send_runs<30, 7, 2048, 28, 32, 2, 1290, stb::KvOp<stb::KvHeads<3, 3, 64>, 0, 180, stb::WholeContext>>(weights_7_mem, kv_7_in_mem, at, n, pos, weights_7);
+  at += 44100;
   stb::send(weights_7_mem, at, head != 0 ? 17820 : 0, weights_7);
   at += head != 0 ? 17820 : 0;
 }
@@ -227,14 +179,8 @@ static void read_weights_8(
   std::int64_t at = 0;
   stb::send(weights_8_mem, at, 0, weights_8);
   at += 0;
-  layers_runs:
-  for (int run = 0; run < 30; ++run) {
-    stb::send(weights_8_mem, at, 180, weights_8);
-    at += 180;
-    stb::send_kv_tiles<3, 3, 64, 2048, 28, 32, 2>(kv_8_in_mem, 0, 8, 30, run, n, pos, stb::WholeContext::at(run), weights_8);
-    stb::send(weights_8_mem, at, 960, weights_8);
-    at += 960;
-  }
+  stb::send_runs<30, 8, 2048, 28, 32, 2, 960, stb::KvOp<stb::KvHeads<3, 3, 64>, 0, 180, stb::WholeContext>>(weights_8_mem, kv_8_in_mem, at, n, pos, weights_8);
+  at += 34200;
   stb::send(weights_8_mem, at, head != 0 ? 17820 : 0, weights_8);
   at += head != 0 ? 17820 : 0;
 }
@@ -250,14 +196,8 @@ static void read_weights_9(
   std::int64_t at = 0;
   stb::send(weights_9_mem, at, 0, weights_9);
   at += 0;
-  layers_runs:
-  for (int run = 0; run < 30; ++run) {
-    stb::send(weights_9_mem, at, 180, weights_9);
-    at += 180;
-    stb::send_kv_tiles<3, 3, 64, 2048, 28, 32, 2>(kv_9_in_mem, 0, 9, 30, run, n, pos, stb::WholeContext::at(run), weights_9);
-    stb::send(weights_9_mem, at, 960, weights_9);
-    at += 960;
-  }
+  stb::send_runs<30, 9, 2048, 28, 32, 2, 960, stb::KvOp<stb::KvHeads<3, 3, 64>, 0, 180, stb::WholeContext>>(weights_9_mem, kv_9_in_mem, at, n, pos, weights_9);
+  at += 34200;
   stb::send(weights_9_mem, at, head != 0 ? 17820 : 0, weights_9);
   at += head != 0 ? 17820 : 0;
 }
@@ -273,14 +213,8 @@ static void read_weights_10(
   std::int64_t at = 0;
   stb::send(weights_10_mem, at, 0, weights_10);
   at += 0;
-  layers_runs:
-  for (int run = 0; run < 30; ++run) {
-    stb::send(weights_10_mem, at, 180, weights_10);
-    at += 180;
-    stb::send_kv_tiles<3, 3, 64, 2048, 28, 32, 2>(kv_10_in_mem, 0, 10, 30, run, n, pos, stb::WholeContext::at(run), weights_10);
-    stb::send(weights_10_mem, at, 960, weights_10);
-    at += 960;
-  }
+  stb::send_runs<30, 10, 2048, 28, 32, 2, 960, stb::KvOp<stb::KvHeads<3, 3, 64>, 0, 180, stb::WholeContext>>(weights_10_mem, kv_10_in_mem, at, n, pos, weights_10);
+  at += 34200;
   stb::send(weights_10_mem, at, head != 0 ? 17820 : 0, weights_10);
   at += head != 0 ? 17820 : 0;
 }
@@ -296,14 +230,8 @@ static void read_weights_11(
   std::int64_t at = 0;
   stb::send(weights_11_mem, at, 0, weights_11);
   at += 0;
-  layers_runs:
-  for (int run = 0; run < 30; ++run) {
-    stb::send(weights_11_mem, at, 180, weights_11);
-    at += 180;
-    stb::send_kv_tiles<3, 3, 64, 2048, 28, 32, 2>(kv_11_in_mem, 0, 11, 30, run, n, pos, stb::WholeContext::at(run), weights_11);
-    stb::send(weights_11_mem, at, 960, weights_11);
-    at += 960;
-  }
+  stb::send_runs<30, 11, 2048, 28, 32, 2, 960, stb::KvOp<stb::KvHeads<3, 3, 64>, 0, 180, stb::WholeContext>>(weights_11_mem, kv_11_in_mem, at, n, pos, weights_11);
+  at += 34200;
   stb::send(weights_11_mem, at, head != 0 ? 17820 : 0, weights_11);
   at += head != 0 ? 17820 : 0;
 }
@@ -319,14 +247,8 @@ static void read_weights_12(
   std::int64_t at = 0;
   stb::send(weights_12_mem, at, 0, weights_12);
   at += 0;
-  layers_runs:
-  for (int run = 0; run < 30; ++run) {
-    stb::send(weights_12_mem, at, 180, weights_12);
-    at += 180;
-    stb::send_kv_tiles<3, 3, 64, 2048, 28, 32, 2>(kv_12_in_mem, 0, 12, 30, run, n, pos, stb::WholeContext::at(run), weights_12);
-    stb::send(weights_12_mem, at, 960, weights_12);
-    at += 960;
-  }
+  stb::send_runs<30, 12, 2048, 28, 32, 2, 960, stb::KvOp<stb::KvHeads<3, 3, 64>, 0, 180, stb::WholeContext>>(weights_12_mem, kv_12_in_mem, at, n, pos, weights_12);
+  at += 34200;
   stb::send(weights_12_mem, at, head != 0 ? 17820 : 0, weights_12);
   at += head != 0 ? 17820 : 0;
 }
@@ -342,14 +264,8 @@ static void read_weights_13(
   std::int64_t at = 0;
   stb::send(weights_13_mem, at, 0, weights_13);
   at += 0;
-  layers_runs:
-  for (int run = 0; run < 30; ++run) {
-    stb::send(weights_13_mem, at, 180, weights_13);
-    at += 180;
-    stb::send_kv_tiles<3, 3, 64, 2048, 28, 32, 2>(kv_13_in_mem, 0, 13, 30, run, n, pos, stb::WholeContext::at(run), weights_13);
-    stb::send(weights_13_mem, at, 960, weights_13);
-    at += 960;
-  }
+  stb::send_runs<30, 13, 2048, 28, 32, 2, 960, stb::KvOp<stb::KvHeads<3, 3, 64>, 0, 180, stb::WholeContext>>(weights_13_mem, kv_13_in_mem, at, n, pos, weights_13);
+  at += 34200;
   stb::send(weights_13_mem, at, head != 0 ? 17820 : 0, weights_13);
   at += head != 0 ? 17820 : 0;
 }
@@ -365,14 +281,8 @@ static void read_weights_14(
   std::int64_t at = 0;
   stb::send(weights_14_mem, at, 0, weights_14);
   at += 0;
-  layers_runs:
-  for (int run = 0; run < 30; ++run) {
-    stb::send(weights_14_mem, at, 180, weights_14);
-    at += 180;
-    stb::send_kv_tiles<3, 3, 64, 2048, 28, 32, 2>(kv_14_in_mem, 0, 14, 30, run, n, pos, stb::WholeContext::at(run), weights_14);
-    stb::send(weights_14_mem, at, 960, weights_14);
-    at += 960;
-  }
+  stb::send_runs<30, 14, 2048, 28, 32, 2, 960, stb::KvOp<stb::KvHeads<3, 3, 64>, 0, 180, stb::WholeContext>>(weights_14_mem, kv_14_in_mem, at, n, pos, weights_14);
+  at += 34200;
   stb::send(weights_14_mem, at, head != 0 ? 17820 : 0, weights_14);
   at += head != 0 ? 17820 : 0;
 }
@@ -388,14 +298,8 @@ static void read_weights_15(
   std::int64_t at = 0;
   stb::send(weights_15_mem, at, 0, weights_15);
   at += 0;
-  layers_runs:
-  for (int run = 0; run < 30; ++run) {
-    stb::send(weights_15_mem, at, 180, weights_15);
-    at += 180;
-    stb::send_kv_tiles<3, 3, 64, 2048, 28, 32, 2>(kv_15_in_mem, 0, 15, 30, run, n, pos, stb::WholeContext::at(run), weights_15);
-    stb::send(weights_15_mem, at, 960, weights_15);
-    at += 960;
-  }
+  stb::send_runs<30, 15, 2048, 28, 32, 2, 960, stb::KvOp<stb::KvHeads<3, 3, 64>, 0, 180, stb::WholeContext>>(weights_15_mem, kv_15_in_mem, at, n, pos, weights_15);
+  at += 34200;
   stb::send(weights_15_mem, at, head != 0 ? 17820 : 0, weights_15);
   at += head != 0 ? 17820 : 0;
 }
@@ -411,14 +315,8 @@ static void read_weights_16(
   std::int64_t at = 0;
   stb::send(weights_16_mem, at, 0, weights_16);
   at += 0;
-  layers_runs:
-  for (int run = 0; run < 30; ++run) {
-    stb::send(weights_16_mem, at, 180, weights_16);
-    at += 180;
-    stb::send_kv_tiles<3, 3, 64, 2048, 28, 32, 2>(kv_16_in_mem, 0, 16, 30, run, n, pos, stb::WholeContext::at(run), weights_16);
-    stb::send(weights_16_mem, at, 960, weights_16);
-    at += 960;
-  }
+  stb::send_runs<30, 16, 2048, 28, 32, 2, 960, stb::KvOp<stb::KvHeads<3, 3, 64>, 0, 180, stb::WholeContext>>(weights_16_mem, kv_16_in_mem, at, n, pos, weights_16);
+  at += 34200;
   stb::send(weights_16_mem, at, head != 0 ? 17820 : 0, weights_16);
   at += head != 0 ? 17820 : 0;
 }
@@ -434,14 +332,8 @@ static void read_weights_17(
   std::int64_t at = 0;
   stb::send(weights_17_mem, at, 0, weights_17);
   at += 0;
-  layers_runs:
-  for (int run = 0; run < 30; ++run) {
-    stb::send(weights_17_mem, at, 180, weights_17);
-    at += 180;
-    stb::send_kv_tiles<3, 3, 64, 2048, 28, 32, 2>(kv_17_in_mem, 0, 17, 30, run, n, pos, stb::WholeContext::at(run), weights_17);
-    stb::send(weights_17_mem, at, 960, weights_17);
-    at += 960;
-  }
+  stb::send_runs<30, 17, 2048, 28, 32, 2, 960, stb::KvOp<stb::KvHeads<3, 3, 64>, 0, 180, stb::WholeContext>>(weights_17_mem, kv_17_in_mem, at, n, pos, weights_17);
+  at += 34200;
   stb::send(weights_17_mem, at, head != 0 ? 17820 : 0, weights_17);
   at += head != 0 ? 17820 : 0;
 }
@@ -457,14 +349,8 @@ static void read_weights_18(
   std::int64_t at = 0;
   stb::send(weights_18_mem, at, 0, weights_18);
   at += 0;
-  layers_runs:
-  for (int run = 0; run < 30; ++run) {
-    stb::send(weights_18_mem, at, 180, weights_18);
-    at += 180;
-    stb::send_kv_tiles<3, 3, 64, 2048, 28, 32, 2>(kv_18_in_mem, 0, 18, 30, run, n, pos, stb::WholeContext::at(run), weights_18);
-    stb::send(weights_18_mem, at, 960, weights_18);
-    at += 960;
-  }
+  stb::send_runs<30, 18, 2048, 28, 32, 2, 960, stb::KvOp<stb::KvHeads<3, 3, 64>, 0, 180, stb::WholeContext>>(weights_18_mem, kv_18_in_mem, at, n, pos, weights_18);
+  at += 34200;
   stb::send(weights_18_mem, at, head != 0 ? 17820 : 0, weights_18);
   at += head != 0 ? 17820 : 0;
 }
@@ -480,14 +366,8 @@ static void read_weights_19(
   std::int64_t at = 0;
   stb::send(weights_19_mem, at, 0, weights_19);
   at += 0;
-  layers_runs:
-  for (int run = 0; run < 30; ++run) {
-    stb::send(weights_19_mem, at, 180, weights_19);
-    at += 180;
-    stb::send_kv_tiles<3, 3, 64, 2048, 28, 32, 2>(kv_19_in_mem, 0, 19, 30, run, n, pos, stb::WholeContext::at(run), weights_19);
-    stb::send(weights_19_mem, at, 960, weights_19);
-    at += 960;
-  }
+  stb::send_runs<30, 19, 2048, 28, 32, 2, 960, stb::KvOp<stb::KvHeads<3, 3, 64>, 0, 180, stb::WholeContext>>(weights_19_mem, kv_19_in_mem, at, n, pos, weights_19);
+  at += 34200;
   stb::send(weights_19_mem, at, head != 0 ? 17820 : 0, weights_19);
   at += head != 0 ? 17820 : 0;
 }
@@ -503,14 +383,8 @@ static void read_weights_20(
   std::int64_t at = 0;
   stb::send(weights_20_mem, at, 0, weights_20);
   at += 0;
-  layers_runs:
-  for (int run = 0; run < 30; ++run) {
-    stb::send(weights_20_mem, at, 180, weights_20);
-    at += 180;
-    stb::send_kv_tiles<3, 3, 64, 2048, 28, 32, 2>(kv_20_in_mem, 0, 20, 30, run, n, pos, stb::WholeContext::at(run), weights_20);
-    stb::send(weights_20_mem, at, 960, weights_20);
-    at += 960;
-  }
+  stb::send_runs<30, 20, 2048, 28, 32, 2, 960, stb::KvOp<stb::KvHeads<3, 3, 64>, 0, 180, stb::WholeContext>>(weights_20_mem, kv_20_in_mem, at, n, pos, weights_20);
+  at += 34200;
   stb::send(weights_20_mem, at, head != 0 ? 17658 : 0, weights_20);
   at += head != 0 ? 17658 : 0;
 }
@@ -526,14 +400,8 @@ static void read_weights_21(
   std::int64_t at = 0;
   stb::send(weights_21_mem, at, 0, weights_21);
   at += 0;
-  layers_runs:
-  for (int run = 0; run < 30; ++run) {
-    stb::send(weights_21_mem, at, 180, weights_21);
-    at += 180;
-    stb::send_kv_tiles<3, 3, 64, 2048, 28, 32, 2>(kv_21_in_mem, 0, 21, 30, run, n, pos, stb::WholeContext::at(run), weights_21);
-    stb::send(weights_21_mem, at, 960, weights_21);
-    at += 960;
-  }
+  stb::send_runs<30, 21, 2048, 28, 32, 2, 960, stb::KvOp<stb::KvHeads<3, 3, 64>, 0, 180, stb::WholeContext>>(weights_21_mem, kv_21_in_mem, at, n, pos, weights_21);
+  at += 34200;
   stb::send(weights_21_mem, at, head != 0 ? 17658 : 0, weights_21);
   at += head != 0 ? 17658 : 0;
 }
@@ -549,14 +417,8 @@ static void read_weights_22(
   std::int64_t at = 0;
   stb::send(weights_22_mem, at, 0, weights_22);
   at += 0;
-  layers_runs:
-  for (int run = 0; run < 30; ++run) {
-    stb::send(weights_22_mem, at, 180, weights_22);
-    at += 180;
-    stb::send_kv_tiles<3, 3, 64, 2048, 28, 32, 2>(kv_22_in_mem, 0, 22, 30, run, n, pos, stb::WholeContext::at(run), weights_22);
-    stb::send(weights_22_mem, at, 960, weights_22);
-    at += 960;
-  }
+  stb::send_runs<30, 22, 2048, 28, 32, 2, 960, stb::KvOp<stb::KvHeads<3, 3, 64>, 0, 180, stb::WholeContext>>(weights_22_mem, kv_22_in_mem, at, n, pos, weights_22);
+  at += 34200;
   stb::send(weights_22_mem, at, head != 0 ? 17658 : 0, weights_22);
   at += head != 0 ? 17658 : 0;
 }
@@ -572,14 +434,8 @@ static void read_weights_23(
   std::int64_t at = 0;
   stb::send(weights_23_mem, at, 0, weights_23);
   at += 0;
-  layers_runs:
-  for (int run = 0; run < 30; ++run) {
-    stb::send(weights_23_mem, at, 180, weights_23);
-    at += 180;
-    stb::send_kv_tiles<3, 3, 64, 2048, 28, 32, 2>(kv_23_in_mem, 0, 23, 30, run, n, pos, stb::WholeContext::at(run), weights_23);
-    stb::send(weights_23_mem, at, 960, weights_23);
-    at += 960;
-  }
+  stb::send_runs<30, 23, 2048, 28, 32, 2, 960, stb::KvOp<stb::KvHeads<3, 3, 64>, 0, 180, stb::WholeContext>>(weights_23_mem, kv_23_in_mem, at, n, pos, weights_23);
+  at += 34200;
   stb::send(weights_23_mem, at, head != 0 ? 17658 : 0, weights_23);
   at += head != 0 ? 17658 : 0;
 }
@@ -595,14 +451,8 @@ static void read_weights_24(
   std::int64_t at = 0;
   stb::send(weights_24_mem, at, 0, weights_24);
   at += 0;
-  layers_runs:
-  for (int run = 0; run < 30; ++run) {
-    stb::send(weights_24_mem, at, 180, weights_24);
-    at += 180;
-    stb::send_kv_tiles<3, 3, 64, 2048, 28, 32, 2>(kv_24_in_mem, 0, 24, 30, run, n, pos, stb::WholeContext::at(run), weights_24);
-    stb::send(weights_24_mem, at, 870, weights_24);
-    at += 870;
-  }
+  stb::send_runs<30, 24, 2048, 28, 32, 2, 870, stb::KvOp<stb::KvHeads<3, 3, 64>, 0, 180, stb::WholeContext>>(weights_24_mem, kv_24_in_mem, at, n, pos, weights_24);
+  at += 31500;
   stb::send(weights_24_mem, at, head != 0 ? 17658 : 0, weights_24);
   at += head != 0 ? 17658 : 0;
 }
@@ -618,14 +468,8 @@ static void read_weights_25(
   std::int64_t at = 0;
   stb::send(weights_25_mem, at, 0, weights_25);
   at += 0;
-  layers_runs:
-  for (int run = 0; run < 30; ++run) {
-    stb::send(weights_25_mem, at, 180, weights_25);
-    at += 180;
-    stb::send_kv_tiles<3, 3, 64, 2048, 28, 32, 2>(kv_25_in_mem, 0, 25, 30, run, n, pos, stb::WholeContext::at(run), weights_25);
-    stb::send(weights_25_mem, at, 870, weights_25);
-    at += 870;
-  }
+  stb::send_runs<30, 25, 2048, 28, 32, 2, 870, stb::KvOp<stb::KvHeads<3, 3, 64>, 0, 180, stb::WholeContext>>(weights_25_mem, kv_25_in_mem, at, n, pos, weights_25);
+  at += 31500;
   stb::send(weights_25_mem, at, head != 0 ? 17658 : 0, weights_25);
   at += head != 0 ? 17658 : 0;
 }
@@ -641,14 +485,8 @@ static void read_weights_26(
   std::int64_t at = 0;
   stb::send(weights_26_mem, at, 0, weights_26);
   at += 0;
-  layers_runs:
-  for (int run = 0; run < 30; ++run) {
-    stb::send(weights_26_mem, at, 180, weights_26);
-    at += 180;
-    stb::send_kv_tiles<3, 3, 64, 2048, 28, 32, 2>(kv_26_in_mem, 0, 26, 30, run, n, pos, stb::WholeContext::at(run), weights_26);
-    stb::send(weights_26_mem, at, 870, weights_26);
-    at += 870;
-  }
+  stb::send_runs<30, 26, 2048, 28, 32, 2, 870, stb::KvOp<stb::KvHeads<3, 3, 64>, 0, 180, stb::WholeContext>>(weights_26_mem, kv_26_in_mem, at, n, pos, weights_26);
+  at += 31500;
   stb::send(weights_26_mem, at, head != 0 ? 17658 : 0, weights_26);
   at += head != 0 ? 17658 : 0;
 }
@@ -664,14 +502,8 @@ static void read_weights_27(
   std::int64_t at = 0;
   stb::send(weights_27_mem, at, 0, weights_27);
   at += 0;
-  layers_runs:
-  for (int run = 0; run < 30; ++run) {
-    stb::send(weights_27_mem, at, 180, weights_27);
-    at += 180;
-    stb::send_kv_tiles<3, 3, 64, 2048, 28, 32, 2>(kv_27_in_mem, 0, 27, 30, run, n, pos, stb::WholeContext::at(run), weights_27);
-    stb::send(weights_27_mem, at, 870, weights_27);
-    at += 870;
-  }
+  stb::send_runs<30, 27, 2048, 28, 32, 2, 870, stb::KvOp<stb::KvHeads<3, 3, 64>, 0, 180, stb::WholeContext>>(weights_27_mem, kv_27_in_mem, at, n, pos, weights_27);
+  at += 31500;
   stb::send(weights_27_mem, at, head != 0 ? 17658 : 0, weights_27);
   at += head != 0 ? 17658 : 0;
 }
@@ -843,103 +675,103 @@ extern "C" void control(
     stb::Port<stb::Cmd>& cmd_layers_attention,
     stb::Port<stb::Cmd>& cmd_layers_silu,
     stb::Port<stb::Cmd>& cmd_sampler) {
-#pragma HLS INTERFACE mode = m_axi port = weights_0_mem bundle = weights_0 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 16
-#pragma HLS INTERFACE mode = m_axi port = kv_0_in_mem bundle = weights_0 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 16
-#pragma HLS INTERFACE mode = m_axi port = kv_0_out_mem bundle = kv offset = slave latency = 64 max_write_burst_length = 64 num_write_outstanding = 16
-#pragma HLS INTERFACE mode = m_axi port = weights_1_mem bundle = weights_1 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 16
-#pragma HLS INTERFACE mode = m_axi port = kv_1_in_mem bundle = weights_1 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 16
-#pragma HLS INTERFACE mode = m_axi port = kv_1_out_mem bundle = kv offset = slave latency = 64 max_write_burst_length = 64 num_write_outstanding = 16
-#pragma HLS INTERFACE mode = m_axi port = weights_2_mem bundle = weights_2 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 16
-#pragma HLS INTERFACE mode = m_axi port = kv_2_in_mem bundle = weights_2 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 16
-#pragma HLS INTERFACE mode = m_axi port = kv_2_out_mem bundle = kv offset = slave latency = 64 max_write_burst_length = 64 num_write_outstanding = 16
-#pragma HLS INTERFACE mode = m_axi port = weights_3_mem bundle = weights_3 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 16
-#pragma HLS INTERFACE mode = m_axi port = kv_3_in_mem bundle = weights_3 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 16
-#pragma HLS INTERFACE mode = m_axi port = kv_3_out_mem bundle = kv offset = slave latency = 64 max_write_burst_length = 64 num_write_outstanding = 16
-#pragma HLS INTERFACE mode = m_axi port = weights_4_mem bundle = weights_4 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 16
-#pragma HLS INTERFACE mode = m_axi port = kv_4_in_mem bundle = weights_4 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 16
-#pragma HLS INTERFACE mode = m_axi port = kv_4_out_mem bundle = kv offset = slave latency = 64 max_write_burst_length = 64 num_write_outstanding = 16
-#pragma HLS INTERFACE mode = m_axi port = weights_5_mem bundle = weights_5 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 16
-#pragma HLS INTERFACE mode = m_axi port = kv_5_in_mem bundle = weights_5 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 16
-#pragma HLS INTERFACE mode = m_axi port = kv_5_out_mem bundle = kv offset = slave latency = 64 max_write_burst_length = 64 num_write_outstanding = 16
-#pragma HLS INTERFACE mode = m_axi port = weights_6_mem bundle = weights_6 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 16
-#pragma HLS INTERFACE mode = m_axi port = kv_6_in_mem bundle = weights_6 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 16
-#pragma HLS INTERFACE mode = m_axi port = kv_6_out_mem bundle = kv offset = slave latency = 64 max_write_burst_length = 64 num_write_outstanding = 16
-#pragma HLS INTERFACE mode = m_axi port = weights_7_mem bundle = weights_7 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 16
-#pragma HLS INTERFACE mode = m_axi port = kv_7_in_mem bundle = weights_7 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 16
-#pragma HLS INTERFACE mode = m_axi port = kv_7_out_mem bundle = kv offset = slave latency = 64 max_write_burst_length = 64 num_write_outstanding = 16
-#pragma HLS INTERFACE mode = m_axi port = weights_8_mem bundle = weights_8 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 16
-#pragma HLS INTERFACE mode = m_axi port = kv_8_in_mem bundle = weights_8 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 16
-#pragma HLS INTERFACE mode = m_axi port = kv_8_out_mem bundle = kv offset = slave latency = 64 max_write_burst_length = 64 num_write_outstanding = 16
-#pragma HLS INTERFACE mode = m_axi port = weights_9_mem bundle = weights_9 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 16
-#pragma HLS INTERFACE mode = m_axi port = kv_9_in_mem bundle = weights_9 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 16
-#pragma HLS INTERFACE mode = m_axi port = kv_9_out_mem bundle = kv offset = slave latency = 64 max_write_burst_length = 64 num_write_outstanding = 16
-#pragma HLS INTERFACE mode = m_axi port = weights_10_mem bundle = weights_10 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 16
-#pragma HLS INTERFACE mode = m_axi port = kv_10_in_mem bundle = weights_10 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 16
-#pragma HLS INTERFACE mode = m_axi port = kv_10_out_mem bundle = kv offset = slave latency = 64 max_write_burst_length = 64 num_write_outstanding = 16
-#pragma HLS INTERFACE mode = m_axi port = weights_11_mem bundle = weights_11 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 16
-#pragma HLS INTERFACE mode = m_axi port = kv_11_in_mem bundle = weights_11 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 16
-#pragma HLS INTERFACE mode = m_axi port = kv_11_out_mem bundle = kv offset = slave latency = 64 max_write_burst_length = 64 num_write_outstanding = 16
-#pragma HLS INTERFACE mode = m_axi port = weights_12_mem bundle = weights_12 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 16
-#pragma HLS INTERFACE mode = m_axi port = kv_12_in_mem bundle = weights_12 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 16
-#pragma HLS INTERFACE mode = m_axi port = kv_12_out_mem bundle = kv offset = slave latency = 64 max_write_burst_length = 64 num_write_outstanding = 16
-#pragma HLS INTERFACE mode = m_axi port = weights_13_mem bundle = weights_13 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 16
-#pragma HLS INTERFACE mode = m_axi port = kv_13_in_mem bundle = weights_13 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 16
-#pragma HLS INTERFACE mode = m_axi port = kv_13_out_mem bundle = kv offset = slave latency = 64 max_write_burst_length = 64 num_write_outstanding = 16
-#pragma HLS INTERFACE mode = m_axi port = weights_14_mem bundle = weights_14 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 16
-#pragma HLS INTERFACE mode = m_axi port = kv_14_in_mem bundle = weights_14 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 16
-#pragma HLS INTERFACE mode = m_axi port = kv_14_out_mem bundle = kv offset = slave latency = 64 max_write_burst_length = 64 num_write_outstanding = 16
-#pragma HLS INTERFACE mode = m_axi port = weights_15_mem bundle = weights_15 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 16
-#pragma HLS INTERFACE mode = m_axi port = kv_15_in_mem bundle = weights_15 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 16
-#pragma HLS INTERFACE mode = m_axi port = kv_15_out_mem bundle = kv offset = slave latency = 64 max_write_burst_length = 64 num_write_outstanding = 16
-#pragma HLS INTERFACE mode = m_axi port = weights_16_mem bundle = weights_16 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 16
-#pragma HLS INTERFACE mode = m_axi port = kv_16_in_mem bundle = weights_16 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 16
-#pragma HLS INTERFACE mode = m_axi port = kv_16_out_mem bundle = kv offset = slave latency = 64 max_write_burst_length = 64 num_write_outstanding = 16
-#pragma HLS INTERFACE mode = m_axi port = weights_17_mem bundle = weights_17 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 16
-#pragma HLS INTERFACE mode = m_axi port = kv_17_in_mem bundle = weights_17 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 16
-#pragma HLS INTERFACE mode = m_axi port = kv_17_out_mem bundle = kv offset = slave latency = 64 max_write_burst_length = 64 num_write_outstanding = 16
-#pragma HLS INTERFACE mode = m_axi port = weights_18_mem bundle = weights_18 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 16
-#pragma HLS INTERFACE mode = m_axi port = kv_18_in_mem bundle = weights_18 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 16
-#pragma HLS INTERFACE mode = m_axi port = kv_18_out_mem bundle = kv offset = slave latency = 64 max_write_burst_length = 64 num_write_outstanding = 16
-#pragma HLS INTERFACE mode = m_axi port = weights_19_mem bundle = weights_19 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 16
-#pragma HLS INTERFACE mode = m_axi port = kv_19_in_mem bundle = weights_19 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 16
-#pragma HLS INTERFACE mode = m_axi port = kv_19_out_mem bundle = kv offset = slave latency = 64 max_write_burst_length = 64 num_write_outstanding = 16
-#pragma HLS INTERFACE mode = m_axi port = weights_20_mem bundle = weights_20 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 16
-#pragma HLS INTERFACE mode = m_axi port = kv_20_in_mem bundle = weights_20 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 16
-#pragma HLS INTERFACE mode = m_axi port = kv_20_out_mem bundle = kv offset = slave latency = 64 max_write_burst_length = 64 num_write_outstanding = 16
-#pragma HLS INTERFACE mode = m_axi port = weights_21_mem bundle = weights_21 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 16
-#pragma HLS INTERFACE mode = m_axi port = kv_21_in_mem bundle = weights_21 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 16
-#pragma HLS INTERFACE mode = m_axi port = kv_21_out_mem bundle = kv offset = slave latency = 64 max_write_burst_length = 64 num_write_outstanding = 16
-#pragma HLS INTERFACE mode = m_axi port = weights_22_mem bundle = weights_22 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 16
-#pragma HLS INTERFACE mode = m_axi port = kv_22_in_mem bundle = weights_22 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 16
-#pragma HLS INTERFACE mode = m_axi port = kv_22_out_mem bundle = kv offset = slave latency = 64 max_write_burst_length = 64 num_write_outstanding = 16
-#pragma HLS INTERFACE mode = m_axi port = weights_23_mem bundle = weights_23 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 16
-#pragma HLS INTERFACE mode = m_axi port = kv_23_in_mem bundle = weights_23 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 16
-#pragma HLS INTERFACE mode = m_axi port = kv_23_out_mem bundle = kv offset = slave latency = 64 max_write_burst_length = 64 num_write_outstanding = 16
-#pragma HLS INTERFACE mode = m_axi port = weights_24_mem bundle = weights_24 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 16
-#pragma HLS INTERFACE mode = m_axi port = kv_24_in_mem bundle = weights_24 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 16
-#pragma HLS INTERFACE mode = m_axi port = kv_24_out_mem bundle = kv offset = slave latency = 64 max_write_burst_length = 64 num_write_outstanding = 16
-#pragma HLS INTERFACE mode = m_axi port = weights_25_mem bundle = weights_25 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 16
-#pragma HLS INTERFACE mode = m_axi port = kv_25_in_mem bundle = weights_25 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 16
-#pragma HLS INTERFACE mode = m_axi port = kv_25_out_mem bundle = kv offset = slave latency = 64 max_write_burst_length = 64 num_write_outstanding = 16
-#pragma HLS INTERFACE mode = m_axi port = weights_26_mem bundle = weights_26 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 16
-#pragma HLS INTERFACE mode = m_axi port = kv_26_in_mem bundle = weights_26 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 16
-#pragma HLS INTERFACE mode = m_axi port = kv_26_out_mem bundle = kv offset = slave latency = 64 max_write_burst_length = 64 num_write_outstanding = 16
-#pragma HLS INTERFACE mode = m_axi port = weights_27_mem bundle = weights_27 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 16
-#pragma HLS INTERFACE mode = m_axi port = kv_27_in_mem bundle = weights_27 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 16
-#pragma HLS INTERFACE mode = m_axi port = kv_27_out_mem bundle = kv offset = slave latency = 64 max_write_burst_length = 64 num_write_outstanding = 16
-#pragma HLS INTERFACE mode = m_axi port = program_mem bundle = program offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 16
-#pragma HLS INTERFACE mode = m_axi port = tokens_mem bundle = program offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 16
-#pragma HLS INTERFACE mode = m_axi port = prologue_embed_tokens_mem bundle = program offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 16
-#pragma HLS INTERFACE mode = m_axi port = rotary_mem bundle = program offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 16
-#pragma HLS INTERFACE mode = m_axi port = params_mem bundle = params offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 16
-#pragma HLS INTERFACE mode = m_axi port = layers_attention_kv_k_in_mem bundle = kv offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 16
-#pragma HLS INTERFACE mode = m_axi port = layers_attention_kv_k_out_mem bundle = kv offset = slave latency = 64 max_write_burst_length = 64 num_write_outstanding = 16
-#pragma HLS INTERFACE mode = m_axi port = layers_attention_kv_v_in_mem bundle = kv offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 16
-#pragma HLS INTERFACE mode = m_axi port = layers_attention_kv_v_out_mem bundle = kv offset = slave latency = 64 max_write_burst_length = 64 num_write_outstanding = 16
-#pragma HLS INTERFACE mode = m_axi port = layers_attention_kv_scales_in_mem bundle = kv offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 16
-#pragma HLS INTERFACE mode = m_axi port = layers_attention_kv_scales_out_mem bundle = kv offset = slave latency = 64 max_write_burst_length = 64 num_write_outstanding = 16
-#pragma HLS INTERFACE mode = m_axi port = logits_mem bundle = program offset = slave latency = 64 max_write_burst_length = 64 num_write_outstanding = 16
-#pragma HLS INTERFACE mode = m_axi port = token_mem bundle = params offset = slave latency = 64 max_write_burst_length = 64 num_write_outstanding = 16
+#pragma HLS INTERFACE mode = m_axi port = weights_0_mem bundle = weights_0 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = kv_0_in_mem bundle = weights_0 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = kv_0_out_mem bundle = kv offset = slave latency = 64 max_write_burst_length = 64 num_write_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = weights_1_mem bundle = weights_1 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = kv_1_in_mem bundle = weights_1 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = kv_1_out_mem bundle = kv offset = slave latency = 64 max_write_burst_length = 64 num_write_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = weights_2_mem bundle = weights_2 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = kv_2_in_mem bundle = weights_2 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = kv_2_out_mem bundle = kv offset = slave latency = 64 max_write_burst_length = 64 num_write_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = weights_3_mem bundle = weights_3 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = kv_3_in_mem bundle = weights_3 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = kv_3_out_mem bundle = kv offset = slave latency = 64 max_write_burst_length = 64 num_write_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = weights_4_mem bundle = weights_4 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = kv_4_in_mem bundle = weights_4 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = kv_4_out_mem bundle = kv offset = slave latency = 64 max_write_burst_length = 64 num_write_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = weights_5_mem bundle = weights_5 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = kv_5_in_mem bundle = weights_5 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = kv_5_out_mem bundle = kv offset = slave latency = 64 max_write_burst_length = 64 num_write_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = weights_6_mem bundle = weights_6 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = kv_6_in_mem bundle = weights_6 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = kv_6_out_mem bundle = kv offset = slave latency = 64 max_write_burst_length = 64 num_write_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = weights_7_mem bundle = weights_7 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = kv_7_in_mem bundle = weights_7 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = kv_7_out_mem bundle = kv offset = slave latency = 64 max_write_burst_length = 64 num_write_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = weights_8_mem bundle = weights_8 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = kv_8_in_mem bundle = weights_8 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = kv_8_out_mem bundle = kv offset = slave latency = 64 max_write_burst_length = 64 num_write_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = weights_9_mem bundle = weights_9 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = kv_9_in_mem bundle = weights_9 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = kv_9_out_mem bundle = kv offset = slave latency = 64 max_write_burst_length = 64 num_write_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = weights_10_mem bundle = weights_10 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = kv_10_in_mem bundle = weights_10 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = kv_10_out_mem bundle = kv offset = slave latency = 64 max_write_burst_length = 64 num_write_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = weights_11_mem bundle = weights_11 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = kv_11_in_mem bundle = weights_11 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = kv_11_out_mem bundle = kv offset = slave latency = 64 max_write_burst_length = 64 num_write_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = weights_12_mem bundle = weights_12 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = kv_12_in_mem bundle = weights_12 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = kv_12_out_mem bundle = kv offset = slave latency = 64 max_write_burst_length = 64 num_write_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = weights_13_mem bundle = weights_13 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = kv_13_in_mem bundle = weights_13 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = kv_13_out_mem bundle = kv offset = slave latency = 64 max_write_burst_length = 64 num_write_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = weights_14_mem bundle = weights_14 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = kv_14_in_mem bundle = weights_14 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = kv_14_out_mem bundle = kv offset = slave latency = 64 max_write_burst_length = 64 num_write_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = weights_15_mem bundle = weights_15 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = kv_15_in_mem bundle = weights_15 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = kv_15_out_mem bundle = kv offset = slave latency = 64 max_write_burst_length = 64 num_write_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = weights_16_mem bundle = weights_16 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = kv_16_in_mem bundle = weights_16 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = kv_16_out_mem bundle = kv offset = slave latency = 64 max_write_burst_length = 64 num_write_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = weights_17_mem bundle = weights_17 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = kv_17_in_mem bundle = weights_17 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = kv_17_out_mem bundle = kv offset = slave latency = 64 max_write_burst_length = 64 num_write_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = weights_18_mem bundle = weights_18 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = kv_18_in_mem bundle = weights_18 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = kv_18_out_mem bundle = kv offset = slave latency = 64 max_write_burst_length = 64 num_write_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = weights_19_mem bundle = weights_19 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = kv_19_in_mem bundle = weights_19 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = kv_19_out_mem bundle = kv offset = slave latency = 64 max_write_burst_length = 64 num_write_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = weights_20_mem bundle = weights_20 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = kv_20_in_mem bundle = weights_20 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = kv_20_out_mem bundle = kv offset = slave latency = 64 max_write_burst_length = 64 num_write_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = weights_21_mem bundle = weights_21 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = kv_21_in_mem bundle = weights_21 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = kv_21_out_mem bundle = kv offset = slave latency = 64 max_write_burst_length = 64 num_write_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = weights_22_mem bundle = weights_22 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = kv_22_in_mem bundle = weights_22 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = kv_22_out_mem bundle = kv offset = slave latency = 64 max_write_burst_length = 64 num_write_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = weights_23_mem bundle = weights_23 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = kv_23_in_mem bundle = weights_23 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = kv_23_out_mem bundle = kv offset = slave latency = 64 max_write_burst_length = 64 num_write_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = weights_24_mem bundle = weights_24 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = kv_24_in_mem bundle = weights_24 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = kv_24_out_mem bundle = kv offset = slave latency = 64 max_write_burst_length = 64 num_write_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = weights_25_mem bundle = weights_25 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = kv_25_in_mem bundle = weights_25 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = kv_25_out_mem bundle = kv offset = slave latency = 64 max_write_burst_length = 64 num_write_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = weights_26_mem bundle = weights_26 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = kv_26_in_mem bundle = weights_26 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = kv_26_out_mem bundle = kv offset = slave latency = 64 max_write_burst_length = 64 num_write_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = weights_27_mem bundle = weights_27 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = kv_27_in_mem bundle = weights_27 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = kv_27_out_mem bundle = kv offset = slave latency = 64 max_write_burst_length = 64 num_write_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = program_mem bundle = program offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = tokens_mem bundle = program offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = prologue_embed_tokens_mem bundle = program offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = rotary_mem bundle = program offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = params_mem bundle = params offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = layers_attention_kv_k_in_mem bundle = kv offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = layers_attention_kv_k_out_mem bundle = kv offset = slave latency = 64 max_write_burst_length = 64 num_write_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = layers_attention_kv_v_in_mem bundle = kv offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = layers_attention_kv_v_out_mem bundle = kv offset = slave latency = 64 max_write_burst_length = 64 num_write_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = layers_attention_kv_scales_in_mem bundle = kv offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = layers_attention_kv_scales_out_mem bundle = kv offset = slave latency = 64 max_write_burst_length = 64 num_write_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = logits_mem bundle = program offset = slave latency = 64 max_write_burst_length = 64 num_write_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = token_mem bundle = params offset = slave latency = 64 max_write_burst_length = 64 num_write_outstanding = 8
 #pragma HLS INTERFACE mode = axis port = layers_attention_kv_k_out
 #pragma HLS INTERFACE mode = axis port = layers_attention_kv_v_out
 #pragma HLS INTERFACE mode = axis port = layers_attention_kv_tiles

@@ -43,14 +43,8 @@ static void read_weights_0(
   std::int64_t at = 0;
   stb::send(weights_0_mem, at, 0, weights_0);
   at += 0;
-  layers_runs:
-  for (int run = 0; run < 2; ++run) {
-    stb::send(weights_0_mem, at, 20, weights_0);
-    at += 20;
-    stb::send_kv_tiles<2, 2, 16, 32, 4, 4, 2>(kv_0_in_mem, 0, 0, 2, run, n, pos, stb::WholeContext::at(run), weights_0);
-    stb::send(weights_0_mem, at, 55, weights_0);
-    at += 55;
-  }
+  stb::send_runs<2, 0, 32, 4, 4, 2, 55, stb::KvOp<stb::KvHeads<2, 2, 16>, 0, 20, stb::WholeContext>>(weights_0_mem, kv_0_in_mem, at, n, pos, weights_0);
+  at += 150;
   stb::send(weights_0_mem, at, head != 0 ? 18 : 0, weights_0);
   at += head != 0 ? 18 : 0;
 }
@@ -66,14 +60,8 @@ static void read_weights_1(
   std::int64_t at = 0;
   stb::send(weights_1_mem, at, 0, weights_1);
   at += 0;
-  layers_runs:
-  for (int run = 0; run < 2; ++run) {
-    stb::send(weights_1_mem, at, 20, weights_1);
-    at += 20;
-    stb::send_kv_tiles<2, 2, 16, 32, 4, 4, 2>(kv_1_in_mem, 0, 1, 2, run, n, pos, stb::WholeContext::at(run), weights_1);
-    stb::send(weights_1_mem, at, 55, weights_1);
-    at += 55;
-  }
+  stb::send_runs<2, 1, 32, 4, 4, 2, 55, stb::KvOp<stb::KvHeads<2, 2, 16>, 0, 20, stb::WholeContext>>(weights_1_mem, kv_1_in_mem, at, n, pos, weights_1);
+  at += 150;
   stb::send(weights_1_mem, at, head != 0 ? 18 : 0, weights_1);
   at += head != 0 ? 18 : 0;
 }
@@ -89,14 +77,8 @@ static void read_weights_2(
   std::int64_t at = 0;
   stb::send(weights_2_mem, at, 0, weights_2);
   at += 0;
-  layers_runs:
-  for (int run = 0; run < 2; ++run) {
-    stb::send(weights_2_mem, at, 20, weights_2);
-    at += 20;
-    stb::send_kv_tiles<2, 2, 16, 32, 4, 4, 2>(kv_2_in_mem, 0, 2, 2, run, n, pos, stb::WholeContext::at(run), weights_2);
-    stb::send(weights_2_mem, at, 55, weights_2);
-    at += 55;
-  }
+  stb::send_runs<2, 2, 32, 4, 4, 2, 55, stb::KvOp<stb::KvHeads<2, 2, 16>, 0, 20, stb::WholeContext>>(weights_2_mem, kv_2_in_mem, at, n, pos, weights_2);
+  at += 150;
   stb::send(weights_2_mem, at, head != 0 ? 18 : 0, weights_2);
   at += head != 0 ? 18 : 0;
 }
@@ -112,14 +94,8 @@ static void read_weights_3(
   std::int64_t at = 0;
   stb::send(weights_3_mem, at, 0, weights_3);
   at += 0;
-  layers_runs:
-  for (int run = 0; run < 2; ++run) {
-    stb::send(weights_3_mem, at, 20, weights_3);
-    at += 20;
-    stb::send_kv_tiles<2, 2, 16, 32, 4, 4, 2>(kv_3_in_mem, 0, 3, 2, run, n, pos, stb::WholeContext::at(run), weights_3);
-    stb::send(weights_3_mem, at, 55, weights_3);
-    at += 55;
-  }
+  stb::send_runs<2, 3, 32, 4, 4, 2, 55, stb::KvOp<stb::KvHeads<2, 2, 16>, 0, 20, stb::WholeContext>>(weights_3_mem, kv_3_in_mem, at, n, pos, weights_3);
+  at += 150;
   stb::send(weights_3_mem, at, head != 0 ? 18 : 0, weights_3);
   at += head != 0 ? 18 : 0;
 }
@@ -195,31 +171,31 @@ extern "C" void control(
     stb::Port<stb::Cmd>& cmd_layers_attention,
     stb::Port<stb::Cmd>& cmd_layers_silu,
     stb::Port<stb::Cmd>& cmd_sampler) {
-#pragma HLS INTERFACE mode = m_axi port = weights_0_mem bundle = weights_0 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 16
-#pragma HLS INTERFACE mode = m_axi port = kv_0_in_mem bundle = weights_0 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 16
-#pragma HLS INTERFACE mode = m_axi port = kv_0_out_mem bundle = kv offset = slave latency = 64 max_write_burst_length = 64 num_write_outstanding = 16
-#pragma HLS INTERFACE mode = m_axi port = weights_1_mem bundle = weights_1 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 16
-#pragma HLS INTERFACE mode = m_axi port = kv_1_in_mem bundle = weights_1 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 16
-#pragma HLS INTERFACE mode = m_axi port = kv_1_out_mem bundle = kv offset = slave latency = 64 max_write_burst_length = 64 num_write_outstanding = 16
-#pragma HLS INTERFACE mode = m_axi port = weights_2_mem bundle = weights_2 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 16
-#pragma HLS INTERFACE mode = m_axi port = kv_2_in_mem bundle = weights_2 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 16
-#pragma HLS INTERFACE mode = m_axi port = kv_2_out_mem bundle = kv offset = slave latency = 64 max_write_burst_length = 64 num_write_outstanding = 16
-#pragma HLS INTERFACE mode = m_axi port = weights_3_mem bundle = weights_3 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 16
-#pragma HLS INTERFACE mode = m_axi port = kv_3_in_mem bundle = weights_3 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 16
-#pragma HLS INTERFACE mode = m_axi port = kv_3_out_mem bundle = kv offset = slave latency = 64 max_write_burst_length = 64 num_write_outstanding = 16
-#pragma HLS INTERFACE mode = m_axi port = program_mem bundle = program offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 16
-#pragma HLS INTERFACE mode = m_axi port = tokens_mem bundle = program offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 16
-#pragma HLS INTERFACE mode = m_axi port = prologue_embed_tokens_mem bundle = program offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 16
-#pragma HLS INTERFACE mode = m_axi port = rotary_mem bundle = program offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 16
-#pragma HLS INTERFACE mode = m_axi port = params_mem bundle = params offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 16
-#pragma HLS INTERFACE mode = m_axi port = layers_attention_kv_k_in_mem bundle = kv offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 16
-#pragma HLS INTERFACE mode = m_axi port = layers_attention_kv_k_out_mem bundle = kv offset = slave latency = 64 max_write_burst_length = 64 num_write_outstanding = 16
-#pragma HLS INTERFACE mode = m_axi port = layers_attention_kv_v_in_mem bundle = kv offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 16
-#pragma HLS INTERFACE mode = m_axi port = layers_attention_kv_v_out_mem bundle = kv offset = slave latency = 64 max_write_burst_length = 64 num_write_outstanding = 16
-#pragma HLS INTERFACE mode = m_axi port = layers_attention_kv_scales_in_mem bundle = kv offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 16
-#pragma HLS INTERFACE mode = m_axi port = layers_attention_kv_scales_out_mem bundle = kv offset = slave latency = 64 max_write_burst_length = 64 num_write_outstanding = 16
-#pragma HLS INTERFACE mode = m_axi port = logits_mem bundle = program offset = slave latency = 64 max_write_burst_length = 64 num_write_outstanding = 16
-#pragma HLS INTERFACE mode = m_axi port = token_mem bundle = params offset = slave latency = 64 max_write_burst_length = 64 num_write_outstanding = 16
+#pragma HLS INTERFACE mode = m_axi port = weights_0_mem bundle = weights_0 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = kv_0_in_mem bundle = weights_0 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = kv_0_out_mem bundle = kv offset = slave latency = 64 max_write_burst_length = 64 num_write_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = weights_1_mem bundle = weights_1 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = kv_1_in_mem bundle = weights_1 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = kv_1_out_mem bundle = kv offset = slave latency = 64 max_write_burst_length = 64 num_write_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = weights_2_mem bundle = weights_2 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = kv_2_in_mem bundle = weights_2 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = kv_2_out_mem bundle = kv offset = slave latency = 64 max_write_burst_length = 64 num_write_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = weights_3_mem bundle = weights_3 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = kv_3_in_mem bundle = weights_3 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = kv_3_out_mem bundle = kv offset = slave latency = 64 max_write_burst_length = 64 num_write_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = program_mem bundle = program offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = tokens_mem bundle = program offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = prologue_embed_tokens_mem bundle = program offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = rotary_mem bundle = program offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = params_mem bundle = params offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = layers_attention_kv_k_in_mem bundle = kv offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = layers_attention_kv_k_out_mem bundle = kv offset = slave latency = 64 max_write_burst_length = 64 num_write_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = layers_attention_kv_v_in_mem bundle = kv offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = layers_attention_kv_v_out_mem bundle = kv offset = slave latency = 64 max_write_burst_length = 64 num_write_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = layers_attention_kv_scales_in_mem bundle = kv offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = layers_attention_kv_scales_out_mem bundle = kv offset = slave latency = 64 max_write_burst_length = 64 num_write_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = logits_mem bundle = program offset = slave latency = 64 max_write_burst_length = 64 num_write_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = token_mem bundle = params offset = slave latency = 64 max_write_burst_length = 64 num_write_outstanding = 8
 #pragma HLS INTERFACE mode = axis port = layers_attention_kv_k_out
 #pragma HLS INTERFACE mode = axis port = layers_attention_kv_v_out
 #pragma HLS INTERFACE mode = axis port = layers_attention_kv_tiles
