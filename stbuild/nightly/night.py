@@ -5,7 +5,7 @@ import os
 import socket
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,10 +14,12 @@ from stbuild import __version__
 from stbuild.engine.load.workspace import Workspace
 from stbuild.engine.store.disk import FULL
 from stbuild.errors import NoRoomError, StbuildError
+from stbuild.nightly.alarms import Alarm
 from stbuild.nightly.cell_run import Bench, Tell, is_quarantined, log_of, run_cell
 from stbuild.nightly.commit import commit_of
+from stbuild.nightly.found import alarms_of_night, judged
 from stbuild.nightly.history import FILE, History
-from stbuild.nightly.lease import same_device
+from stbuild.runtime.devices.lease import lock_folder, same_device
 from stbuild.nightly.outcome import EXIT_CODES, Outcome, worst
 from stbuild.nightly.plan import Plan
 from stbuild.nightly.reports import write_reports
@@ -32,12 +34,13 @@ NIGHTS = "nights"
 
 @dataclass(frozen=True, kw_only=True)
 class Ended:
-    """How a night ended; `folder` has its reports and logs."""
+    """How a night ended; `folder` has its reports and logs, `alarms` what changed with it."""
 
     night: Night
     outcome: Outcome
     results: tuple[Result, ...]
     folder: Path
+    alarms: Mapping[Cell, tuple[Alarm, ...]]
 
     @property
     def exit_code(self) -> int:
@@ -49,6 +52,7 @@ def run_night(
     plan: Plan, workspace: Workspace, *, tell: Tell, new: bool = False, opener: str = Request.opener
 ) -> Ended:
     """Run all cells; with `new` a killed night is not gone on with. `opener` opens the devices."""
+    lock_folder()
     place = workspace.root / plan.results
     place.mkdir(parents=True, exist_ok=True)
     with _alone(place), _told_when_full(place), History(place / FILE) as history:
@@ -72,8 +76,9 @@ def run_night(
         outcome = worst(each.outcome for each in results)
         history.end(night, outcome)
         night = next(each for each in history.nights() if each.id == night.id)
-        ended = Ended(night=night, outcome=outcome, results=results, folder=folder)
-        write_reports(folder, night, results, plan)
+        alarms = {result.cell: alarms_of_night(history, night, result) for result in results}
+        ended = Ended(night=night, outcome=outcome, results=results, folder=folder, alarms=alarms)
+        write_reports(folder, night, results, plan, alarms)
         _point(place / "latest", folder)
         return ended
 
@@ -118,6 +123,8 @@ def _run_cells(bench: Bench, history: History, night: Night, done: dict[Cell, Re
         else:
             tries = 1 if device in earlier else bench.plan.measure.tries
             result = run_cell(bench, cell, tries)
+        found = alarms_of_night(history, night, result)
+        result = judged(result, found)
         history.add(night, _with_log(bench, night, result))
         if is_quarantined(result) and result.fault is not None:
             history.quarantine(night, device, f"{result.fault.value} in {cell}: {result.message}")
@@ -126,6 +133,8 @@ def _run_cells(bench: Bench, history: History, night: Night, done: dict[Cell, Re
             history.release(bench.host, device)
             earlier.pop(device, None)
         bench.tell(f"[{number}/{len(bench.plan.matrix)}] {line_of(result)}")
+        for alarm in found:
+            bench.tell(f"  {alarm}")
 
 
 def line_of(result: Result) -> str:

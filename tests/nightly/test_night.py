@@ -15,7 +15,7 @@ import pytest
 
 from stbuild.nightly.figures import KINDS
 from stbuild.nightly.history import FILE, Reader
-from stbuild.nightly.lease import leased
+from stbuild.runtime.devices.lease import leased
 from stbuild.nightly.outcome import EXIT_CODES, Outcome, worst
 from tests.conftest import CHECKOUT, WorkspaceFolder
 from tests.engine.test_build import wait_for
@@ -106,6 +106,19 @@ def test_a_device_that_another_night_has_is_waited_for_and_then_left(night: RunN
     assert (ended.results[0].outcome, ended.exit_code) == (Outcome.NOT_MEASURED, 6)
     assert "another night has had native for 0.5 s" in ended.results[0].message
     assert f"native is in use by process {os.getpid()}; waiting for it" in told
+
+
+def test_locks_that_cannot_be_made_are_no_failed_build(
+    night: RunNight, built: WorkspaceFolder, tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text("")
+    built.write("locks.yaml", f"{PLAN.replace('DEVICE', 'native')}results: results-locks\n")
+    before = built.env["STBUILD_DEVICE_LOCKS"]
+    built.env["STBUILD_DEVICE_LOCKS"] = str(tmp_path / "file")
+    told = built.fails("nightly", "locks.yaml")
+    built.env["STBUILD_DEVICE_LOCKS"] = before
+    assert told.startswith("error: the folder of device locks ") and len(told.splitlines()) == 1
+    assert not (built.root / "results-locks").exists()
 
 
 def start(built: WorkspaceFolder, name: str, results: str) -> "subprocess.Popen[str]":
