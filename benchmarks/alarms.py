@@ -2,9 +2,9 @@
 
     python -m benchmarks.alarms [--histories 2000]
 
-All figures are simulated: seeded noise, not measured nights. First, all noise is the night's: measuring again
-in the same night, which a night does where a value looks odd, tells nothing new. Then part of the noise is the
-measurement's, and goes where it is measured again, by the rule and as often as `stbuild nightly` does.
+All figures are simulated: seeded noise, not measured nights. First, all noise is the night's:
+measuring again in the same night, which a night does where a value looks odd, tells nothing new. Then part of
+the noise is the measurement's, and goes where it is measured again, as `stbuild nightly` does it.
 """
 
 import argparse

@@ -49,7 +49,9 @@ def execute(options: argparse.Namespace) -> int:
     ended = run_night(plan, workspace, tell=_tell, new=options.new)
     page = write_page(workspace.root / plan.results, workspace.root)
     if options.json:
-        print(json.dumps(night_as_data(ended.night, ended.results, ended.alarms), indent=1, ensure_ascii=False))
+        print(
+            json.dumps(night_as_data(ended.night, ended.results, ended.alarms), indent=1, ensure_ascii=False)
+        )
     else:
         print(_status(ended, time.monotonic() - began))
         print(f"  report: {ended.folder / JSON}")

@@ -66,7 +66,13 @@ class Alarm:
 
     def shown(self, value: float) -> str:
         """A value for a person: of an exact figure all digits, since one of them may be what changed."""
-        return f"{value:,.12g}" if self.series.exact else f"{value:,.6g}" if abs(value) < 1e6 else f"{value:,.0f}"
+        return (
+            f"{value:,.12g}"
+            if self.series.exact
+            else f"{value:,.6g}"
+            if abs(value) < 1e6
+            else f"{value:,.0f}"
+        )
 
     def __str__(self) -> str:
         unit = f" {self.series.unit}" if self.series.unit else ""

@@ -18,17 +18,19 @@ from stbuild.nightly.device_run import run_on_device
 from stbuild.nightly.figures import figures_of_build, figures_of_design, figures_of_runs
 from stbuild.nightly.found import ACCURACY
 from stbuild.nightly.history import Reader
-from stbuild.runtime.devices.lease import LeaseError, leased
 from stbuild.nightly.outcome import Fault, Outcome
 from stbuild.nightly.plan import Plan
 from stbuild.nightly.repeating import combined, odd_figures
 from stbuild.nightly.runs import Broken, Request, Runs
 from stbuild.nightly.values import Cell, Figure, Result
+from stbuild.runtime.devices.lease import LeaseError, leased
 from stbuild.runtime.devices.opening import NATIVE
 from stbuild.runtime.devices.reset import reset_device
 
 ALONE, CHECKED = ("xclbin", "cycles", "accuracy"), ("deploy",)
 """The targets of a project that a night makes, as far as it has them: without the device, and on it."""
+ON_DEVICE = "smoke"
+"""The target that a build for hardware runs on its device."""
 JUDGES = ("deploy", "check", "accuracy")
 """Targets that fail when a result is wrong."""
 ENOUGH_NIGHTS = 3
@@ -111,14 +113,24 @@ def _leased(bench: Bench, cell: Cell, made: Products, tries: int) -> tuple[Produ
         if not held:
             message = f"another night has had {cell.device} for {wait_s:g} s"
             return made, _result(cell, Outcome.NOT_MEASURED, fault=Fault.BUSY, message=message)
-        made = made.joined(_build(bench, cell, CHECKED))
-        bundle, expected = _bundle(made), made.file("reference", "expected")
-        if made.failures:
-            return made, _failed(cell, made)
+        checked = made.joined(_build(bench, cell, CHECKED))
+        bundle, expected = _bundle(checked), checked.file("reference", "expected")
+        on_device = cell.device != NATIVE and _fails_on_device(cell, checked)
+        if checked.failures and not (on_device and bundle and expected):
+            return checked, _failed(cell, checked)
         if bundle is None or expected is None:
             message = f"//{cell.project} makes no bundle with a reference; a night needs an llm_accelerator"
-            return made, _result(cell, Outcome.BUILD_FAILED, message=message)
-        return made, _tried(bench, cell, _request(bench, cell, bundle, expected), tries)
+            return checked, _result(cell, Outcome.BUILD_FAILED, message=message)
+        result = _tried(bench, cell, _request(bench, cell, bundle, expected), tries)
+        if checked.failures and result.outcome is Outcome.GOOD:
+            checked = made.joined(_build(bench, cell, CHECKED))
+            result = _failed(cell, checked) if checked.failures else result
+        return checked, result
+
+
+def _fails_on_device(cell: Cell, made: Products) -> bool:
+    """Whether only the check on the device failed: the measurement, which can hang and be lost, tells why."""
+    return {failure.label for failure in made.failures} == {f"//{cell.project}:{ON_DEVICE}"}
 
 
 def _bundle(made: Products) -> Path | None:
@@ -174,7 +186,7 @@ def _tried(bench: Bench, cell: Cell, request: Request, tries: int) -> Result:
 def _measured(
     bench: Bench, cell: Cell, request: Request, log: Path
 ) -> tuple[Runs | Broken, tuple[Figure, ...]]:
-    """Measure once, or more often where a value looks as if it had shifted; what came last, and the figures."""
+    """Measure once, or more often where a value looks odd; what came last, and the figures."""
     found = run_on_device(request, bench.folder, log)
     if isinstance(found, Broken):
         return found, ()

@@ -28,7 +28,7 @@ _SLACK = 0.3
 _SMALL = 16.5
 """Sum at which the chart of small shifts alarms."""
 
-_STEP_T = 4.1
+_STEP_T = 4.0
 """t of the step beside a straight line that an alarm of small shifts needs: a drift is no shift."""
 
 _LONG, _LONG_T = 150, 5.5
@@ -72,7 +72,7 @@ def first_alarms(histories: Floats) -> FirstAlarms:
 
 
 def is_odd(scores: Floats) -> NDArray[np.bool_]:
-    """Whether the last night of each row is to be measured again, by the scores of the last three (`[rows, 3]`).
+    """Whether the last night of each row is to be measured again; `scores` are of three nights (`[rows, 3]`).
 
     Control charts with a variable sample size (Prabhu, Runger and Keats, 1993; Costa, 1994) take a larger
     sample where the last one came near a limit. What is the measurement's noise goes; what is the night's

@@ -51,6 +51,12 @@ def measure(workspace: Path, subject: Subject, log: Path) -> float:
     return _figure(workspace, subject, log) if subject.figure else _printed(workspace, subject, log)
 
 
+def measure_of(figure: str) -> dict[str, list[int]]:
+    """What a night measures: where the figure is one behind a prompt, prompts of that length alone."""
+    kind, _, place = figure.partition("@")
+    return {"prompt_tokens": [int(place)]} if kind in PROMPT_KINDS and place.isdecimal() else {}
+
+
 def _printed(workspace: Path, subject: Subject, log: Path) -> float:
     """The last number that the run prints."""
     done = _stbuild(workspace, log, "run", subject.label, *subject.options())
@@ -70,7 +76,7 @@ def _figure(workspace: Path, subject: Subject, log: Path) -> float:
         device=subject.device,
     )
     entry = {name: [getattr(cell, name)] for name in ("project", "platform", "target", "device")}
-    asked = {"matrix": [entry], "measure": _measure(subject.figure), "results": _RESULTS}
+    asked = {"matrix": [entry], "measure": measure_of(subject.figure), "results": _RESULTS}
     plan = workspace / _PLAN
     plan.write_text(json.dumps(asked))
     try:
@@ -84,12 +90,6 @@ def _figure(workspace: Path, subject: Subject, log: Path) -> float:
     except (ValueError, KeyError) as error:
         what = f"no figure {subject.figure} was measured"
         raise StbuildError(what, where=str(log), exit_code=1) from error
-
-
-def _measure(figure: str) -> dict[str, list[int]]:
-    """What a night measures: where the figure is one behind a prompt, prompts of that length alone."""
-    kind, _, place = figure.partition("@")
-    return {"prompt_tokens": [int(place)]} if kind in PROMPT_KINDS and place.isdecimal() else {}
 
 
 def _stbuild(workspace: Path, log: Path, *words: str) -> "subprocess.CompletedProcess[str]":

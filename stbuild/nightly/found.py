@@ -21,9 +21,7 @@ def alarms_of_night(history: Reader, night: Night, result: Result) -> tuple[Alar
     for series in history.series():
         if (series.cell, series.host) != (result.cell, night.host) or series.figure not in values:
             continue
-        now = Point(
-            night=night.id, time_s=night.began_s, commit=night.commit, value=values[series.figure]
-        )
+        now = Point(night=night.id, time_s=night.began_s, commit=night.commit, value=values[series.figure])
         before = [point for point in history.points(series) if point.night < night.id]
         histories.append((series, (*before, now)))
     found = alarms_of_all(histories)

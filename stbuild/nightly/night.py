@@ -19,13 +19,13 @@ from stbuild.nightly.cell_run import Bench, Tell, is_quarantined, log_of, run_ce
 from stbuild.nightly.commit import commit_of
 from stbuild.nightly.found import alarms_of_night, judged
 from stbuild.nightly.history import FILE, History
-from stbuild.runtime.devices.lease import lock_folder, same_device
 from stbuild.nightly.outcome import EXIT_CODES, Outcome, worst
 from stbuild.nightly.plan import Plan
 from stbuild.nightly.reports import write_reports
 from stbuild.nightly.runs import Request
 from stbuild.nightly.schema import full_disk
 from stbuild.nightly.values import Cell, Night, Result
+from stbuild.runtime.devices.lease import lock_folder, same_device
 
 RESUME_S = 24 * 3600.0
 """A night that was killed longer ago is not gone on with."""

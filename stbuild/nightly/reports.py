@@ -18,9 +18,7 @@ Alarms = Mapping[Cell, tuple[Alarm, ...]]
 _ERRORS = (Outcome.BUILD_FAILED, Outcome.BROKEN_DEVICE)
 
 
-def write_reports(
-    folder: Path, night: Night, results: Sequence[Result], plan: Plan, alarms: Alarms
-) -> None:
+def write_reports(folder: Path, night: Night, results: Sequence[Result], plan: Plan, alarms: Alarms) -> None:
     """Write both into the night's folder."""
     text = json.dumps(night_as_data(night, results, alarms), indent=1, ensure_ascii=False)
     (folder / JSON).write_text(text + "\n", encoding="utf-8")
@@ -72,9 +70,7 @@ def _alarm(alarm: Alarm) -> dict[str, Any]:
     }
 
 
-def _suites(
-    night: Night, results: Sequence[Result], plan: Plan, alarms: Alarms
-) -> ElementTree.Element:
+def _suites(night: Night, results: Sequence[Result], plan: Plan, alarms: Alarms) -> ElementTree.Element:
     """A suite for each cell: how it came out, each figure that has a limit, and each that changed."""
     top = ElementTree.Element("testsuites", name=f"night {night.id}")
     for result in results:

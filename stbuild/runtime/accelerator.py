@@ -18,7 +18,6 @@ from stbuild.runtime.sampling import GREEDY, Sampler, Sampling
 from stbuild.runtime.session import Session
 from stbuild.runtime.text import TextSide, load_text_side
 
-
 HARDWARE = "hw"
 """The target of a bundle for a real card; an emulated one is its process's own."""
 

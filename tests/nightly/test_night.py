@@ -15,8 +15,8 @@ import pytest
 
 from stbuild.nightly.figures import KINDS
 from stbuild.nightly.history import FILE, Reader
-from stbuild.runtime.devices.lease import leased
 from stbuild.nightly.outcome import EXIT_CODES, Outcome, worst
+from stbuild.runtime.devices.lease import leased
 from tests.conftest import CHECKOUT, WorkspaceFolder
 from tests.engine.test_build import wait_for
 from tests.nightly.conftest import PLAN, SIZES, RunNight

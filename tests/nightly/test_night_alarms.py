@@ -1,4 +1,4 @@
-"""What changed with a night is told in its reports and decides how it ends; what looks odd is measured again."""
+"""What changed with a night is told and decides how it ends; what looks odd is measured again."""
 
 import json
 import socket
@@ -27,7 +27,8 @@ def set_values(file: Path, figure: str, value: float) -> None:
     """Change what the history has of a figure."""
     with sqlite3.connect(file) as connection:
         connection.execute(
-            "UPDATE value SET value = ? WHERE series = (SELECT id FROM series WHERE figure = ?)", (value, figure)
+            "UPDATE value SET value = ? WHERE series = (SELECT id FROM series WHERE figure = ?)",
+            (value, figure),
         )
 
 
@@ -60,13 +61,13 @@ def test_an_exact_figure_that_changed_decides_the_outcome_and_stands_in_all_repo
     assert night().outcome is Outcome.GOOD
 
 
-def written(path: Path, values: dict[str, "np.ndarray[tuple[int], np.dtype[np.float64]]"], host: str) -> Night:
+def written(
+    path: Path, values: dict[str, "np.ndarray[tuple[int], np.dtype[np.float64]]"], host: str
+) -> Night:
     """A history with these values of `CELL`, a night each; its last night."""
     with History(path) as history:
         for row in zip(*values.values(), strict=True):
-            night = history.begin(
-                host=host, commit="c", dirty=False, committed_s=None, plan="", stbuild="1"
-            )
+            night = history.begin(host=host, commit="c", dirty=False, committed_s=None, plan="", stbuild="1")
             figures = tuple(figure(name, float(value)) for name, value in zip(values, row, strict=True))
             history.add(night, result_of(figures))
             history.end(night, Outcome.GOOD)
@@ -115,7 +116,8 @@ def test_what_is_as_ever_is_measured_once(tmp_path: Path) -> None:
 
 def test_the_median_of_all_measurements_counts() -> None:
     measured = [
-        (figure("tokens_per_s@9", value), Figure(name="measured_s", value=2.0, unit="s")) for value in (1, 9, 2)
+        (figure("tokens_per_s@9", value), Figure(name="measured_s", value=2.0, unit="s"))
+        for value in (1, 9, 2)
     ]
     found = {each.name: each.value for each in combined(measured)}
     assert found == {"tokens_per_s@9": 2, "measured_s": 6, "measurements": 3}

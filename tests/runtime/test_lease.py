@@ -47,7 +47,10 @@ def test_a_lease_ends_with_its_holder(tmp_path: Path, monkeypatch: pytest.Monkey
 def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "file").write_text("")
     monkeypatch.setenv(LOCKS, str(tmp_path / "file"))
-    with pytest.raises(LeaseError, match=r"cannot be made: Not a directory") as told, leased("native", 0, print):
+    with (
+        pytest.raises(LeaseError, match=r"cannot be made: Not a directory") as told,
+        leased("native", 0, print),
+    ):
         pass
     assert told.value.exit_code == 2
 
@@ -55,7 +58,10 @@ def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path, monkeypatch: pytes
 def test_a_lock_that_cannot_be_opened_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(LOCKS, str(tmp_path))
     (tmp_path / "stbuild-devices/native").mkdir(parents=True)
-    with pytest.raises(LeaseError, match=r"native cannot be opened: Is a directory"), leased("native", 0, print):
+    with (
+        pytest.raises(LeaseError, match=r"native cannot be opened: Is a directory"),
+        leased("native", 0, print),
+    ):
         pass
 
 
@@ -67,7 +73,9 @@ def test_a_card_that_a_night_has_is_busy_for_a_run_and_free_after_it(
     argv = ["--tokens", "1 2 3", "--max-tokens", "1", "--device", "xrt:0"]
     with leased("xrt:0", 0, print) as held:
         assert held
-        with pytest.raises(DeviceError, match=rf"xrt:0: the device is in use by process {os.getpid()} ") as told:
+        with pytest.raises(
+            DeviceError, match=rf"xrt:0: the device is in use by process {os.getpid()} "
+        ) as told:
             run(folder, argv)
     assert (told.value.fault, told.value.exit_code) == (DeviceFault.BUSY, 1)
     with pytest.raises(StbuildError) as missing:  # the lease is had; there is no card
