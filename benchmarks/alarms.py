@@ -138,7 +138,8 @@ def measured_again(rng: np.random.Generator, rows: int, share: float) -> Iterato
         shared[:, KNOWN:] += shift
         nights = measured_nights(shared, normal)[0]
         found = first_alarms(nights).found
-        return np.where(found == KNOWN + after, np.inf, found - KNOWN + 1.0)[found >= KNOWN]
+        taken: Floats = np.where(found == KNOWN + after, np.inf, found - KNOWN + 1.0)[found >= KNOWN]
+        return taken
 
     hits = float((late(3.0, 3) <= 3).mean())
     yield Row(what=f"{what}3 sd", found=f"{hits:.1%} in 3 nights", target="80 %", holds=hits >= 0.8)
