@@ -4,7 +4,7 @@ CXX_FILES := $(shell git ls-files 'hls_lib/*.hpp' 'hls_lib/*.cpp' 'tests/*.hpp' 
 KERNELS := $(wildcard $(foreach p,smollm2_135m llama2_7b gpt2_medium,tests/golden/$(p)/cxx/*.cpp))
 PYTHON_FOLDERS := stbuild rules platforms targets projects tests benchmarks hls_lint
 
-.PHONY: check test lint types cxx hls-lint
+.PHONY: check test lint types cxx hls-lint twins
 
 check: lint types cxx hls-lint
 
@@ -23,6 +23,10 @@ cxx:
 	@for f in $$(git ls-files 'hls_lib/include/*.hpp' 'hls_lib/sim/*.cpp' 'hls_lib/xrt_model/*.cpp'); do \
 	  echo "#include \"$$f\"" | g++ -std=c++17 -O1 -march=native -Wall -Wextra -Werror -Wno-unknown-pragmas \
 	    -Wno-unused-label -fsyntax-only -I. -Ihls_lib/include -x c++ - || exit 1; done
+
+# All comparisons of rtl_lib/twins with hls_lib, and what Yosys counts of them: some minutes.
+twins: .venv/dev
+	$(PYTHON) -m benchmarks.twins --launches 100 --count
 
 # The loops, arrays and markers of the kernels that the projects generate for a U55C.
 hls-lint: .venv/dev

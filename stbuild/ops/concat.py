@@ -5,7 +5,7 @@ from typing import ClassVar, Self
 
 from stbuild.ir.call import Call
 from stbuild.ir.op import CheckContext, StreamingOp, Values
-from stbuild.ir.parts import Choose, Part
+from stbuild.ir.parts import Choose, Hold, Part
 from stbuild.ir.program import Program, Repeat, moves
 from stbuild.ir.streaming import CallSite, LaunchContext
 from stbuild.ir.types import ACTIVATION_FRAC, LANES
@@ -48,4 +48,4 @@ class Concat(StreamingOp):
 
     def hardware(self, site: CallSite) -> tuple[Part, ...]:
         """A choice of the part."""
-        return (Choose(ways=len(self.parts), bits=WORD),)
+        return Choose(ways=len(self.parts), bits=WORD), Hold(bits=WORD)

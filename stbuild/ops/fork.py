@@ -3,9 +3,10 @@
 from dataclasses import dataclass
 
 from stbuild.ir.call import Call, call
-from stbuild.ir.parts import Part
+from stbuild.ir.parts import Hold, Part
 from stbuild.ir.program import Program, Read, Repeat, Write
 from stbuild.ir.streaming import CallSite, LaunchContext, Streaming
+from stbuild.ops.datapaths import WORD
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,5 +29,5 @@ class Fork(Streaming):
         return call("plumbing", "fork", **times, WORDS=self.words)
 
     def hardware(self, site: CallSite) -> tuple[Part, ...]:
-        """Nothing but wires."""
-        return ()
+        """A word that was read, and one that is written."""
+        return (Hold(bits=2 * WORD),)

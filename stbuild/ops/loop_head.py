@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from stbuild.ir.call import Call, call
-from stbuild.ir.parts import Choose, Part
+from stbuild.ir.parts import Choose, Hold, Part
 from stbuild.ir.program import Program, Repeat, moves
 from stbuild.ir.streaming import CallSite, LaunchContext, Streaming
 from stbuild.ops.datapaths import WORD
@@ -27,4 +27,4 @@ class LoopHead(Streaming):
 
     def hardware(self, site: CallSite) -> tuple[Part, ...]:
         """A choice of where from."""
-        return (Choose(ways=2, bits=WORD),)
+        return Choose(ways=2, bits=WORD), Hold(bits=WORD)

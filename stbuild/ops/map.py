@@ -7,12 +7,12 @@ from stbuild.errors import StbuildError
 from stbuild.ir.call import Call, FunctionTable, call
 from stbuild.ir.fixed import map_integers
 from stbuild.ir.op import NOT_SHOWN, CheckContext, StreamingOp, Values
-from stbuild.ir.parts import Part, Table
+from stbuild.ir.parts import Add, Choose, Part, Table
 from stbuild.ir.program import Program, moves
 from stbuild.ir.streaming import CallSite, LaunchContext
 from stbuild.ir.types import ACTIVATION_FRAC, LANES, words_of
 from stbuild.ops.checks import require
-from stbuild.ops.datapaths import ELEMENT, rounded_product
+from stbuild.ops.datapaths import ELEMENT, SUM, rounded_product
 
 SAMPLES = 257
 
@@ -64,6 +64,11 @@ class Map(StreamingOp):
         return replace(call("map", "map", **site.times, WIDTH=words_of(self.width) * LANES), table=table)
 
     def hardware(self, site: CallSite) -> tuple[Part, ...]:
-        """The table for each lane, 16 products."""
-        table = Table(words=len(self.bases), bits=2 * ELEMENT, reads=LANES)
-        return table, *rounded_product(ELEMENT, ELEMENT + 2)
+        """The piece and what is left of each element, the table for each lane, 16 products, the bases."""
+        return (
+            Add(bits=ELEMENT + 1, count=LANES),
+            Choose(ways=2, bits=ELEMENT, count=LANES),
+            Table(words=len(self.bases), bits=2 * ELEMENT, reads=LANES),
+            *rounded_product(ELEMENT, ELEMENT),
+            Add(bits=SUM - ACTIVATION_FRAC + 1, count=LANES),
+        )

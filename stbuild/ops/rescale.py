@@ -34,4 +34,4 @@ class Rescale(StreamingOp):
 
     def hardware(self, site: CallSite) -> tuple[Part, ...]:
         """16 shifts by a constant, which are wires, rounded and saturated."""
-        return saturated_sum()
+        return saturated_sum(operands=1)

@@ -5,11 +5,12 @@ from typing import Self
 
 from stbuild.ir.call import Call, call
 from stbuild.ir.op import CheckContext, StreamingOp, Values
-from stbuild.ir.parts import Part
+from stbuild.ir.parts import Hold, Part
 from stbuild.ir.program import Program, Repeat, moves, reads
 from stbuild.ir.streaming import CallSite, LaunchContext
 from stbuild.ir.types import LANES
 from stbuild.ops.checks import require, require_multiple
+from stbuild.ops.datapaths import WORD
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,5 +44,5 @@ class Slice(StreamingOp):
         )  # fmt: skip
 
     def hardware(self, site: CallSite) -> tuple[Part, ...]:
-        """Nothing but the count of words."""
-        return ()
+        """A word that was read, and one that is written."""
+        return (Hold(bits=2 * WORD),)

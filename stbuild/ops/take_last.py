@@ -3,9 +3,10 @@
 from dataclasses import dataclass
 
 from stbuild.ir.call import Call, call
-from stbuild.ir.parts import Part
+from stbuild.ir.parts import Hold, Part
 from stbuild.ir.program import Program, moves, reads
 from stbuild.ir.streaming import CallSite, LaunchContext, Streaming
+from stbuild.ops.datapaths import WORD
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,5 +28,5 @@ class TakeLast(Streaming):
         return call("plumbing", "take_last", WORDS=self.words)
 
     def hardware(self, site: CallSite) -> tuple[Part, ...]:
-        """Nothing but the count of words."""
-        return ()
+        """A word that was read, and one that is written."""
+        return (Hold(bits=2 * WORD),)

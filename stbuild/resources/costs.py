@@ -59,17 +59,17 @@ def logic_cost(part: Add | Clamp | Shift | Choose | Largest | Divide | Hold) -> 
 
 
 def multiply_cost(part: Multiply, dsp: DspKind) -> Fabric:
-    """As many DSP blocks as the factors have pieces, the wider one at the wider port.
-
-    Yosys adds the pieces in LUTs and registers; Vivado may take the blocks' cascade instead. Of more than
-    64 bits by 32 Yosys makes more pieces than there are (12 of 41 by 64 bits, where 9 will do).
+    """As many DSP blocks as the factors have pieces: those of one factor in cascade (the lower bits wait in
+    registers), a row of them for each piece of the other one, added up in LUTs (rtl_lib/twins/product.sv).
     """
     wide, narrow = PORTS[dsp]
-    blocks = _pieces(max(part.a, part.b), wide) * _pieces(min(part.a, part.b), narrow)
-    if blocks == 1:
-        return Fabric(lut=0, ff=0, dsp=1) * part.count
-    sums = ceil(0.6 * blocks * (part.a + part.b - 17))
-    return Fabric(lut=sums, ff=2 * (part.a + part.b), dsp=blocks) * part.count
+    rows, columns = min(
+        ((_pieces(a, wide), _pieces(b, narrow)) for a, b in ((part.a, part.b), (part.b, part.a))),
+        key=lambda sizes: (sizes[0] * sizes[1], sizes[0]),
+    )
+    sums = (rows - 1) * (part.a + part.b - wide + 1)
+    low = (narrow - 1) * (columns - 1) * rows
+    return Fabric(lut=sums, ff=low + (rows - 1) * (part.a + part.b), dsp=rows * columns) * part.count
 
 
 def _pieces(bits: int, port: int) -> int:

@@ -17,8 +17,8 @@ from stbuild.resources.plumbing import plumbing_hardware
 from stbuild.resources.storage import bind_array, bind_fifo
 
 NOTHING = Fabric(lut=0, ff=0)
-PROCESS = Fabric(lut=150, ff=200)
-"""Modelled: the counters, the state machine and the handshakes of a process."""
+PROCESS = Fabric(lut=50, ff=60)
+"""The counters, the state machine and the handshakes of a process (rtl_lib/twins/launch_steps.sv)."""
 COMMAND_BITS = 64
 LANE_FIFOS = 3
 """Inside a compute unit each lane has FIFOs of descriptors, vectors and results; the merger has one more."""

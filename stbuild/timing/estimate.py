@@ -10,7 +10,8 @@ LABEL = "simulated, not calibrated against RTL"
 class Times:
     """Cycles that a process worked, waited for data and waited for space; the rest came after its end.
 
-    Processes of one `group` do the same work: the lanes of an engine, the readers of its channels.
+    Processes of one `group` do the same work: the lanes of an engine, the readers of its channels. `twin` is
+    the module of rtl_lib/twins that confirms such cycles, empty where they are modelled.
     """
 
     name: str
@@ -18,6 +19,7 @@ class Times:
     busy: int
     data_wait: int
     space_wait: int
+    twin: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,6 +54,15 @@ class Step:
     def total(self) -> int:
         """Cycles of all launches."""
         return sum(self.cycles)
+
+    @property
+    def modelled_share(self) -> float:
+        """Of the cycles that the busiest process of each group works, those of groups without a twin."""
+        busiest: dict[str, Times] = {}
+        for times in sorted(self.processes, key=lambda t: (t.busy, t.name)):
+            busiest[times.group] = times
+        work = sum(times.busy for times in busiest.values())
+        return sum(times.busy for times in busiest.values() if not times.twin) / max(work, 1)
 
     @property
     def bound(self) -> int:

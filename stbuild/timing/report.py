@@ -61,11 +61,13 @@ def _where(step: Step) -> Iterator[str]:
         ("waits for weights", engine.weights_wait), ("waits to give results", engine.results_wait),
     ):  # fmt: skip
         yield f"  {name:48}{_percent(cycles, total)}"
-    yield f"  {'the busiest processes':48}   works    no data   no room"
+    yield f"  {'of all work, modelled: no twin confirms it':48}{100 * step.modelled_share:6.1f} %"
+    yield f"  {'the busiest processes':48}   works    no data   no room   cycles"
     for times, others in _busiest(step):
         more = f" and {others} like it" if others else ""
         waits = f"{_percent(times.data_wait, total)} {_percent(times.space_wait, total)}"
-        yield f"  {times.name + more:48}{_percent(times.busy, total)}  {waits}"
+        twin = times.twin or "modelled"
+        yield f"  {times.name + more:48}{_percent(times.busy, total)}  {waits}   {twin}"
 
 
 def _busiest(step: Step) -> list[tuple[Times, int]]:

@@ -72,8 +72,7 @@ def test_a_formula_says_what_yosys_counts_or_a_little_more(point: dict[str, Any]
     for resource in ("dsp", "bram36", "uram"):
         counted = point[resource]
         assert counted / BLOCKS <= getattr(said, resource) <= counted * BLOCKS, resource
-    outside = point["part"] == "multiply" and point["dsp"] == 1  # its registers are the block's own on a card
-    for resource in ("lut", "ff") if not outside else ("lut",):
+    for resource in ("lut", "ff"):
         counted = point[resource]
         assert counted <= getattr(said, resource) <= max(counted * LOGIC, counted + LEAST), resource
 

@@ -1,5 +1,9 @@
 """The report of a cycle estimate and the closing line of its build."""
 
+from dataclasses import replace
+
+import pytest
+
 from stbuild.timing.estimate import CycleEstimate, Engine, Step, Times
 from stbuild.timing.report import estimate_report, speed_line
 from tests.golden_fixture import Golden
@@ -44,6 +48,13 @@ ESTIMATE = CycleEstimate(
 
 def test_the_report(golden: Golden) -> None:
     golden.check("timing/report.txt", estimate_report(ESTIMATE))
+
+
+def test_work_without_a_twin_has_a_share() -> None:
+    assert DECODE.modelled_share == 1
+    confirmed = replace(DECODE, processes=(ATTENTION, *(replace(lane, twin="lane_twin") for lane in LANES)))
+    assert confirmed.modelled_share == pytest.approx(250_000 / (250_000 + 600_000))
+    assert "lane_twin" in estimate_report(replace(ESTIMATE, steps=(confirmed,)))
 
 
 def test_the_closing_line_carries_the_label() -> None:

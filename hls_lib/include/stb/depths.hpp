@@ -1,15 +1,20 @@
 // How many stages pipelined loops have, for STB_ENTER.
 //
-// Modelled: a read, the cycles that Vitis HLS gives such operators at 250 to 300 MHz, a write. No report of
-// Vitis has told them yet.
+// Those of the first part are the depths of the twins in rtl_lib/twins, which have these loops in
+// SystemVerilog; stbuild/timing/twins.py says stage by stage what they are, and tests/rtl holds the two
+// together. Those of the second part are modelled. No report of Vitis has told any of them yet.
 #pragma once
 
 namespace stb {
 
-constexpr int kMoveDepth = 3;       // words as they are, through a buffer at most
-constexpr int kAddDepth = 5;        // one addition, saturated
-constexpr int kTreeDepth = 8;       // 16 lanes to one
-constexpr int kMultiplyDepth = 14;  // a product of 32 by 32 bits, or a wider one in steps, rounded
-constexpr int kScaleDepth = 24;     // bit lengths, a table, a product, rounded
+constexpr int kMoveDepth = 2;       // words as they are, through a buffer at most
+constexpr int kAddDepth = 3;        // one addition, saturated
+constexpr int kMultiplyDepth = 8;   // a product of 32 by 32 bits, rounded
+constexpr int kMapDepth = 12;       // a piece of a table, a product, a sum
+constexpr int kRotaryDepth = 11;    // two products, rounded
+constexpr int kQuantizeDepth = 27;  // the largest of a group, its scale, a product, rounded
+
+constexpr int kTreeDepth = 8;    // 16 lanes to one
+constexpr int kScaleDepth = 24;  // bit lengths, a table, a product, rounded
 
 }  // namespace stb

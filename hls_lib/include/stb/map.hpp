@@ -33,7 +33,7 @@ void map(Port<Cmd>& cmd, Port<Word>& x, Port<Word>& y, const MapTable& table) {
   const int tokens = role_tokens<ROLE>(cmd.read());
   STB_ROM(table.bases)
   STB_ROM(table.slopes)
-  STB_ENTER(kMultiplyDepth)
+  STB_ENTER(kMapDepth)
 map_words:
   for (int i = 0; i < RUNS * tokens * (WIDTH / kLanes); ++i) {
     STB_FLUSHABLE(1)

@@ -65,7 +65,7 @@ template <int RUNS, int ROLE, int WIDTH>
 void quantize(Port<Cmd>& cmd, Port<Word>& x, Port<Word>& y) {
   static_assert(WIDTH % kGroup == 0, "the width of a quantised vector is a multiple of 32");
   const int tokens = role_tokens<ROLE>(cmd.read());
-  STB_ENTER(kScaleDepth)
+  STB_ENTER(kQuantizeDepth)
 quantize_groups:
   for (int g = 0; g < RUNS * tokens * (WIDTH / kGroup); ++g) {
     STB_FLUSHABLE(2)

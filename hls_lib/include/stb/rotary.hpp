@@ -130,7 +130,7 @@ rotary_rows:
     }
   }
   RotaryStep step = {0, false, 0, 0, 0};
-  STB_ENTER(kMultiplyDepth)
+  STB_ENTER(kRotaryDepth)
 rotary_words:
   for (int i = 0; i < RUNS * tokens * HEADS * 2 * Shape::kWords; ++i) {
     STB_FLUSHABLE(1)

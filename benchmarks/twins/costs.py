@@ -1,0 +1,67 @@
+"""What a twin takes of the fabric, and its longest path, from the netlist that Yosys makes of it."""
+
+import json
+import shutil
+import subprocess
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks.part_costs import YOSYS, Counts, Parameters, counts_of, with_parameters
+from benchmarks.twins.comparison import Case
+from benchmarks.twins.levels import Path as LevelPath
+from benchmarks.twins.levels import longest_path
+from benchmarks.twins.verilated import TWINS
+from stbuild.platform import Fabric
+from stbuild.resources.costs import cost_of
+from stbuild.resources.usage import PROCESS
+from tests.accelerator import platform
+
+MEASURED = TWINS / "measured.json"
+"""What Yosys counted, kept."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Synthesis:
+    """Counts and the longest path."""
+
+    counts: Counts
+    path: LevelPath
+
+
+def synthesize(module: str, parameters: Parameters) -> Synthesis:
+    """A twin with these parameters, flat, for an UltraScale+ part."""
+    with tempfile.TemporaryDirectory(dir=Path.cwd()) as scratch:
+        folder = Path(scratch)
+        sources = [_copied(source, module, parameters, folder) for source in sorted(TWINS.glob("*.sv"))]
+        for table in TWINS.glob("*.hex"):
+            shutil.copy(table, folder)
+        script = (
+            f"read_verilog -sv {' '.join(sources)}; hierarchy -top {module}; "
+            f"synth_xilinx -family xcup -flatten -noiopad -noclkbuf -top {module}; "
+            f"tee -o {folder.name}/stat.json stat -json; write_json {folder.name}/netlist.json"
+        )
+        done = subprocess.run((YOSYS, "-q", "-p", script), capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise RuntimeError(
+                f"Yosys fails on {module} with {dict(parameters)}:\n{done.stderr or done.stdout}"
+            )
+        netlist = json.loads((folder / "netlist.json").read_text())
+        return Synthesis(
+            counts=counts_of(json.loads((folder / "stat.json").read_text())),
+            path=longest_path(netlist, module),
+        )
+
+
+def modelled(case: Case) -> Fabric:
+    """What stbuild/resources says of the process."""
+    card = platform("u55c")
+    return sum((cost_of(part, card.dsp.type, card.available) for part in case.hardware), PROCESS)
+
+
+def _copied(source: Path, module: str, parameters: Parameters, folder: Path) -> str:
+    """The source's copy in `folder`, from here, with the parameters if it is the module's own."""
+    text = source.read_text()
+    copy = folder / source.name
+    copy.write_text(with_parameters(text, parameters) if source.stem == module else text)
+    return f"{folder.name}/{source.name}"

@@ -1,0 +1,169 @@
+"""Which loops of hls_lib a twin in rtl_lib/twins confirms: II and depth, chosen before it was written."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True)
+class Loop:
+    """A pipelined loop: cycles an iteration, cycles from its reads to its writes, and what those are.
+
+    `depth` is the constant of hls_lib/include/stb/depths.hpp that `STB_ENTER` has there.
+    """
+
+    depth: str
+    ii: int
+    stages: tuple[tuple[str, int], ...]
+
+    @property
+    def cycles(self) -> int:
+        """From a read to the write that depends on it."""
+        return sum(count for _, count in self.stages)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Twin:
+    """A process in SystemVerilog, and the hls_lib functions whose loops it has."""
+
+    module: str
+    functions: tuple[str, ...]
+    loops: tuple[Loop, ...]
+    confirmed: bool = False
+    """Whether tests/rtl compares it with hls_lib, bit for bit and cycle by cycle."""
+
+
+PRODUCT = (("factors into the blocks", 1), ("product", 1), ("its two halves in cascade", 2))
+"""32 by up to 27 bits; a wider second factor needs one sum more."""
+ROUND = (("rounding", 1), ("saturation and write", 1))
+
+TWINS: tuple[Twin, ...] = (
+    Twin(
+        module="move_twin",
+        confirmed=True,
+        functions=("fork", "slice", "concat", "loop_head", "loop_tail", "take_last"),
+        loops=(Loop(depth="kMoveDepth", ii=1, stages=(("read", 1), ("write", 1))),),
+    ),
+    Twin(
+        module="add_twin",
+        confirmed=True,
+        functions=("add", ),
+        loops=(
+            Loop(
+                depth="kAddDepth",
+                ii=1,
+                stages=(("read", 1), ("sum", 1), ("saturation and write", 1)),
+            ),
+        ),
+    ),
+    Twin(
+        module="multiply_twin",
+        confirmed=True,
+        functions=("mul", "affine", "rescale"),
+        loops=(
+            Loop(
+                depth="kMultiplyDepth",
+                ii=1,
+                stages=(("read", 1), *PRODUCT, ("sum of the halves", 1), *ROUND),
+            ),
+        ),
+    ),
+    Twin(
+        module="map_twin",
+        confirmed=True,
+        functions=("map",),
+        loops=(
+            Loop(
+                depth="kMapDepth",
+                ii=1,
+                stages=(
+                    ("read", 1), ("distance from the left end", 1), ("piece and rest", 1), ("tables", 1),
+                    *PRODUCT, ("sum of the halves", 1), ("shift", 1), ("base", 1),
+                    ("saturation and write", 1),
+                ),
+            ),
+        ),
+    ),
+    Twin(
+        module="rotary_twin",
+        functions=("rotary",),
+        loops=(
+            Loop(depth="kMoveDepth", ii=1, stages=(("read", 1), ("write of the row", 1))),
+            Loop(
+                depth="kRotaryDepth",
+                ii=1,
+                stages=(
+                    ("read", 1), ("head and row", 1), ("partner's sign", 1), ("factors into the blocks", 1),
+                    ("product", 1), ("four products in cascade", 4), *ROUND,
+                ),
+            ),
+        ),
+    ),
+    Twin(
+        module="quantize_twin",
+        confirmed=True,
+        functions=("quantize",),
+        loops=(
+            Loop(
+                depth="kQuantizeDepth",
+                ii=2,
+                stages=(
+                    ("read of two words", 2), ("magnitudes", 1), ("larger of the two words", 1),
+                    ("largest of 16", 4), ("above 127", 1), ("product by 1/127", 4), ("sum of the halves", 1),
+                    ("q", 1), ("bit length", 1), ("mantissa", 2), ("reciprocal", 1), *PRODUCT, ("shifts", 2),
+                    *ROUND,
+                ),
+            ),
+        ),
+    ),
+    Twin(
+        module="norm_twin",
+        functions=("norm",),
+        loops=(
+            Loop(
+                depth="kNormTakeDepth",
+                ii=1,
+                stages=(("read", 1), ("magnitudes", 1), ("trees over 16 lanes", 4), ("segment so far", 1)),
+            ),
+            Loop(
+                depth="kNormSquareDepth",
+                ii=1,
+                stages=(
+                    ("vector's memory", 2), ("excess bits", 1), *PRODUCT, ("tree over 16 lanes", 4),
+                    ("segment so far", 1),
+                ),
+            ),
+            Loop(depth="kStepDepth", ii=1, stages=(("difference, kept if not negative", 1), ("quotient", 1))),
+            Loop(
+                depth="kNormShiftDepth",
+                ii=1,
+                stages=(("EPS", 2), ("bit length", 2), ("shift", 2)),
+            ),
+            Loop(
+                depth="kNormGiveDepth",
+                ii=1,
+                stages=(
+                    ("vector's memory", 2), *PRODUCT, ("shifts", 3), ("rounding", 1), *PRODUCT,
+                    ("sum of the halves", 1), ("rounding", 1), ("bias", 1), ("saturation and write", 1),
+                ),
+            ),
+        ),
+    ),
+    Twin(
+        module="read_twin",
+        functions=("read_weights", "read_kv"),
+        loops=(Loop(depth="kMoveDepth", ii=1, stages=(("beat of the bus", 1), ("write", 1))),),
+    ),
+    Twin(
+        module="collect_twin",
+        functions=("collect",),
+        loops=(
+            Loop(depth="kMoveDepth", ii=1, stages=(("read", 1), ("write", 1))),
+            Loop(depth="kStoreDepth", ii=1, stages=(("address", 1), ("memory", 2), ("write", 1))),
+        ),
+    ),
+)  # fmt: skip
+
+
+def confirmed_functions() -> Mapping[str, str]:
+    """The hls_lib functions whose cycles a twin confirms, with the twin's name."""
+    return {function: twin.module for twin in TWINS if twin.confirmed for function in twin.functions}
