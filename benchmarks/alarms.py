@@ -8,6 +8,7 @@ the noise is the measurement's, and goes where it is measured again, as `stbuild
 """
 
 import argparse
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -124,11 +125,12 @@ def measured_nights(shared: Floats, draw: Draw) -> tuple[Floats, float]:
 
 def measured_again(rng: np.random.Generator, rows: int, share: float) -> Iterator[Row]:
     """The targets where `share` of a night's variance is that of its measurements."""
-    own, common = np.sqrt(share), np.sqrt(1 - share)
+    own, common = math.sqrt(share), math.sqrt(1 - share)
     what = f"{share:.0%} of the variance is measured again: "
 
     def normal(count: int) -> Floats:
-        return own * rng.standard_normal(count)
+        noise: Floats = own * rng.standard_normal(count)
+        return noise
 
     def rare_mode(count: int) -> Floats:
         return normal(count) + 10 * (rng.random(count) < 0.02)

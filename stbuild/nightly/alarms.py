@@ -77,6 +77,8 @@ class Alarm:
     def __str__(self) -> str:
         unit = f" {self.series.unit}" if self.series.unit else ""
         values = f"{self.shown(self.old)} to {self.shown(self.new)}{unit} ({self.by})"
+        if not (self.before.commit or self.since.commit):
+            return f"{self.series.figure} {self.change.value} from {values}, in no git repository"
         where = (
             f"with the same commit {self.since.commit[:12]}: the machine changed"
             if self.same_commit

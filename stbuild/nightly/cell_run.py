@@ -29,8 +29,8 @@ from stbuild.runtime.devices.reset import reset_device
 
 ALONE, CHECKED = ("xclbin", "cycles", "accuracy"), ("deploy",)
 """The targets of a project that a night makes, as far as it has them: without the device, and on it."""
-ON_DEVICE = "smoke"
-"""The target that a build for hardware runs on its device."""
+ON_DEVICE = ("smoke", "deploy")
+"""The targets that tell what a build for hardware did on its device."""
 JUDGES = ("deploy", "check", "accuracy")
 """Targets that fail when a result is wrong."""
 ENOUGH_NIGHTS = 3
@@ -114,23 +114,32 @@ def _leased(bench: Bench, cell: Cell, made: Products, tries: int) -> tuple[Produ
             message = f"another night has had {cell.device} for {wait_s:g} s"
             return made, _result(cell, Outcome.NOT_MEASURED, fault=Fault.BUSY, message=message)
         checked = made.joined(_build(bench, cell, CHECKED))
-        bundle, expected = _bundle(checked), checked.file("reference", "expected")
-        on_device = cell.device != NATIVE and _fails_on_device(cell, checked)
-        if checked.failures and not (on_device and bundle and expected):
+        if _fails_on_device(cell, checked):
+            result = _measure(bench, cell, checked, tries)
+            if result.outcome is not Outcome.GOOD:
+                return checked, result
+            checked = made.joined(_build(bench, cell, CHECKED))
+        if checked.failures:
             return checked, _failed(cell, checked)
-        if bundle is None or expected is None:
+        if _bundle(checked) is None or checked.file("reference", "expected") is None:
             message = f"//{cell.project} makes no bundle with a reference; a night needs an llm_accelerator"
             return checked, _result(cell, Outcome.BUILD_FAILED, message=message)
-        result = _tried(bench, cell, _request(bench, cell, bundle, expected), tries)
-        if checked.failures and result.outcome is Outcome.GOOD:
-            checked = made.joined(_build(bench, cell, CHECKED))
-            result = _failed(cell, checked) if checked.failures else result
-        return checked, result
+        return checked, _measure(bench, cell, checked, tries)
 
 
 def _fails_on_device(cell: Cell, made: Products) -> bool:
-    """Whether only the check on the device failed: the measurement, which can hang and be lost, tells why."""
-    return {failure.label for failure in made.failures} == {f"//{cell.project}:{ON_DEVICE}"}
+    """Whether only the check on a card failed: the measurement, which is ended where it hangs, tells why."""
+    on_device = {f"//{cell.project}:{name}" for name in ON_DEVICE}
+    labels = {failure.label for failure in made.failures}
+    return cell.device != NATIVE and bool(labels) and labels <= on_device and _bundle(made) is not None
+
+
+def _measure(bench: Bench, cell: Cell, made: Products, tries: int) -> Result:
+    """Measure the bundle; where its check gave no tokens there is nothing that it could be compared with."""
+    bundle, expected = _bundle(made), made.file("reference", "expected")
+    assert bundle is not None
+    request = _request(bench, cell, bundle, expected or bench.folder / "no reference")
+    return _tried(bench, cell, request, tries)
 
 
 def _bundle(made: Products) -> Path | None:
