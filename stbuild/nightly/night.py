@@ -5,7 +5,7 @@ import os
 import socket
 import sqlite3
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -76,6 +76,8 @@ def run_night(
         outcome = worst(each.outcome for each in results)
         history.end(night, outcome)
         night = next(each for each in history.nights() if each.id == night.id)
+        for name in _unmeasured(plan, results):
+            tell(f"warning: the limit of {name} holds for nothing: no place of the matrix has this figure")
         alarms = {result.cell: alarms_of_night(history, night, result) for result in results}
         ended = Ended(night=night, outcome=outcome, results=results, folder=folder, alarms=alarms)
         write_reports(folder, night, results, plan, alarms)
@@ -155,6 +157,14 @@ def _with_log(bench: Bench, night: Night, result: Result) -> Result:
     name = log_of(result.cell)
     there = (bench.folder / name).is_file()
     return replace(result, log=f"{NIGHTS}/{night.id:05}/{name}" if there else "")
+
+
+def _unmeasured(plan: Plan, results: Sequence[Result]) -> list[str]:
+    """The limits whose figure no cell has; all are silent where a cell was not measured."""
+    if any(result.outcome in (Outcome.BUILD_FAILED, Outcome.NOT_MEASURED) for result in results):
+        return []
+    known = {name for result in results for each in result.figures for name in (each.name, each.kind)}
+    return [name for name in plan.limits if name not in known]
 
 
 def _point(link: Path, folder: Path) -> None:

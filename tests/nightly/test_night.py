@@ -53,7 +53,12 @@ def test_exact_figures_are_the_same_the_next_night(night: RunNight) -> None:
 
 def test_the_reports_are_json_and_junit(night: RunNight) -> None:
     plan = f"{PLAN}limits:\n  tokens_per_s: {{min: 1}}\n  tokens_per_s@3: {{min: 1.0e+9}}\n"
-    ended = night(plan=plan)
+    plan += "  tokens_per_s@64: {min: 1}\n"
+    told: list[str] = []
+    ended = night(plan=plan, told=told)
+    assert told[-1] == (
+        "warning: the limit of tokens_per_s@64 holds for nothing: no place of the matrix has this figure"
+    )
     assert (ended.outcome, ended.exit_code) == (Outcome.SLOWDOWN, 4)
     data = json.loads((ended.folder / "night.json").read_text())
     (cell,) = data["cells"]
@@ -88,6 +93,25 @@ def test_a_missed_gate_of_accuracy_is_a_wrong_result(night: RunNight, built: Wor
     ended = night(plan=PLAN.replace("project: tiny", "project: judged"))
     assert (ended.results[0].outcome, ended.exit_code) == (Outcome.WRONG_RESULT, 3)
     assert "the integer results differ" in ended.results[0].message
+
+
+def test_accuracy_is_a_figure_of_a_night_and_a_wrong_result_when_it_gets_worse(
+    night: RunNight, built: WorkspaceFolder
+) -> None:
+    built.write("scored/model.py", (built.root / "tiny/model.py").read_text())
+    built.build_file(
+        "scored",
+        f"llm_accelerator: {{model: model.py, {SIZES}}}",
+        "genrule: {name: accuracy, srcs: [given.json], outs: [accuracy.json], cmd: 'cp $< $@'}",
+    )
+    given = {"kl": 0.01, "top1": 0.95, "perplexity": 10.5, "float_perplexity": 10.0}
+    for kl, outcome in ((0.01, Outcome.GOOD), (0.01 + 1e-9, Outcome.WRONG_RESULT), (0.001, Outcome.GOOD)):
+        built.write("scored/given.json", json.dumps({**given, "kl": kl}))
+        ended = night(plan=PLAN.replace("project: tiny", "project: scored"))
+        figures = {figure.name: figure.value for figure in ended.results[0].figures}
+        assert (figures["kl"], figures["top1"]) == (kl, 0.95)
+        assert figures["perplexity_change"] == pytest.approx(0.05)
+        assert ended.outcome is outcome
 
 
 def test_what_is_no_accelerator_is_told(night: RunNight, built: WorkspaceFolder) -> None:
