@@ -1,17 +1,22 @@
 """The twins at the sizes at which they are compared."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 
 from benchmarks.twins.comparison import COMMAND, Case, Generator, Traffic
 from benchmarks.twins.verilated import TWINS, Bytes, Port
+from stbuild.ir.param import Param
+from stbuild.ir.parts import Add, Hold
 from stbuild.ir.streaming import CallSite
-from stbuild.ops.add import Add
+from stbuild.ops import add
 from stbuild.ops.fork import Fork
 from stbuild.ops.map import Map
 from stbuild.ops.mul import Mul
+from stbuild.ops.norm import Norm
 from stbuild.ops.quantize import Quantize
+from stbuild.ops.rotary import Rotary
 
 LIMIT = 2**31 - 1
 LANES = 16
@@ -65,6 +70,25 @@ def quantized(tokens: int, words: int) -> Callable[[Generator], Traffic]:
     return traffic
 
 
+def rotated(rng: Generator) -> Traffic:
+    """Heads of 64 elements, and rows of cos and sin."""
+    tokens, words = 8, 2 * 3 * 4
+    rows = rng.integers(-(2**15), 2**15, (tokens * 8, LANES)).astype(np.int32).view(np.uint8)
+    heads = elements(rng, tokens * words)
+    return Traffic(inputs=(command(tokens), heads, rows), outputs=(tokens * words,))
+
+
+def normed(rng: Generator) -> Traffic:
+    """Vectors of 4,096 elements, each of a size of its own, one of zeros; weights of two runs."""
+    tokens, words = 3, 256
+    bits = rng.integers(1, 32, (2 * tokens, 1))
+    values = rng.integers(-LIMIT, LIMIT + 1, (2 * tokens, words * LANES)) >> (31 - bits)
+    values[rng.integers(0, 2 * tokens)] = 0
+    values[rng.integers(0, 2 * tokens)] = rng.choice([-LIMIT, LIMIT], words * LANES)
+    x = values.astype(np.int32).view(np.uint8).reshape(-1, 64)
+    return Traffic(inputs=(command(tokens), x, elements(rng, 2 * words)), outputs=(2 * tokens * words,))
+
+
 def map_table() -> str:
     """The table of map_twin as C++."""
     rows = [int(line, 16) for line in (TWINS / "map_table.hex").read_text().split()]
@@ -82,7 +106,7 @@ ADD = Case(
     ports=(COMMAND, source("a"), source("b"), sink("y")),
     call="stb::add<2, 0, 576>",
     traffic=streams(2, 1, 8, 72),
-    hardware=Add(name="y", width=576, a="a", b="b").hardware(SITE),
+    hardware=add.Add(name="y", width=576, a="a", b="b").hardware(SITE),
 )
 FORK = Case(
     name="fork",
@@ -124,4 +148,90 @@ QUANTIZE = Case(
     traffic=quantized(8, 72),
     hardware=Quantize(name="y", width=576, x="x").hardware(SITE),
 )
-CASES: tuple[Case, ...] = (ADD, FORK, MULTIPLY, MAP, QUANTIZE)
+
+
+def read_case(least: int, most: int) -> Case:
+    """Reads from HBM whose first words come after `least` to `most` cycles, their mean in the network."""
+    return Case(
+        name=f"read_{least}_{most}",
+        module="read_twin",
+        parameters={},
+        ports=(COMMAND, sink("y")),
+        call="read_run",
+        prelude=MEMORY,
+        settings={"bytes_per_cycle": HBM_BYTES, "read_latency": (least + most) / 2},
+        each_cycle=f"static bench::ReadMemory memory({least}, {most}, {HBM_BYTES}); memory.step(twin, now);",
+        traffic=reads,
+        hardware=(Add(bits=64, count=2), Hold(bits=64)),
+        memory_port=True,
+    )
+
+
+HBM_BYTES = 53.2
+"""Bytes a cycle at 250 MHz of a port of 13.3 GB/s."""
+MEMORY_WORDS = 8192
+MEMORY = f"""
+struct Memory {{
+  alignas(64) Word words[{MEMORY_WORDS}];
+  Memory() {{
+    for (unsigned i = 0; i < {MEMORY_WORDS}; ++i)
+      for (unsigned l = 0; l < 16; ++l)
+        stb::set_lane(words[i], static_cast<int>(l), static_cast<int>((i * 16 + l) * 2654435761u));
+  }}
+}};
+static const Memory kMemory;
+static void read_run(Port<Cmd>& cmd, Port<Word>& y) {{
+  const Cmd c = cmd.read();
+  stb::send(kMemory.words, static_cast<std::int64_t>(c >> 32), static_cast<std::int64_t>(c & 0xffffffff), y);
+}}
+"""
+
+
+def reads(rng: Generator) -> Traffic:
+    """Two long reads and some short ones."""
+    counts = np.array([4000, *rng.integers(1, 400, 4), 3000], np.uint64)
+    firsts = rng.integers(0, MEMORY_WORDS - 4000, len(counts)).astype(np.uint64)
+    commands = (firsts << np.uint64(32) | counts).reshape(-1, 1).view(np.uint8)
+    return Traffic(inputs=(commands,), outputs=(int(counts.sum()),))
+
+
+ROTARY = Case(
+    name="rotary",
+    module="rotary_twin",
+    parameters={"RUNS": 2, "HEADS": 3, "HEAD_WORDS": 4, "ROTARY_WORDS": 4, "CHUNK": 8},
+    ports=(COMMAND, source("x"), source("rows"), sink("y")),
+    call="stb::rotary<2, 0, 3, 64, 64, false, 8>",
+    traffic=rotated,
+    hardware=Rotary(name="y", width=192, x="x", heads=3, head_dim=64, rotary_dim=64, table="t").hardware(
+        replace(SITE, words=(12, 8))
+    ),
+)
+NORM = Case(
+    name="norm",
+    module="norm_twin",
+    parameters={"RUNS": 2, "WORDS": 256, "FOUT": 16, "EPS": 168},
+    ports=(COMMAND, source("x"), source("params"), sink("y")),
+    call="stb::norm<2, 0, 4096, 4096, false, 12, 16, true, false, 168>",
+    traffic=normed,
+    hardware=Norm(
+        name="y",
+        width=4096,
+        x="x",
+        segment=4096,
+        center=False,
+        eps=1e-5,
+        weight=Param(names=("w", "w"), shape=(4096,)),
+        bias=None,
+    ).hardware(SITE),
+)
+CASES: tuple[Case, ...] = (
+    ADD,
+    FORK,
+    MULTIPLY,
+    MAP,
+    ROTARY,
+    QUANTIZE,
+    NORM,
+    read_case(36, 36),
+    read_case(36, 100),
+)

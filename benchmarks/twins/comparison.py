@@ -36,7 +36,8 @@ class Traffic:
 class Case:
     """A twin at one set of parameters, and the call of hls_lib that it stands for.
 
-    `traffic` draws a launch; the same seed gives the same words. `hardware` is what the process is made of.
+    `traffic` draws a launch; the same seed gives the same words. `hardware` is what the process is made of,
+    beside a memory port's adapter.
     """
 
     name: str
@@ -46,10 +47,12 @@ class Case:
     call: str
     traffic: Callable[[Generator], Traffic]
     hardware: tuple[Part, ...]
+    memory_port: bool = False
     tail: str = ""
     prelude: str = ""
     settings: Mapping[str, float] = field(default_factory=dict)
     each_cycle: str = ""
+    """C++ before each cycle of the twin."""
 
     @property
     def process(self) -> Process:
@@ -83,7 +86,7 @@ def compare(case: Case, program: Path, image: TimedImage, seed: int, pace: Pace)
     rng = np.random.default_rng(seed)
     feeds = paced(case, case.traffic(rng), pace, rng)
     twin = run_twin(program, case.ports, feeds)
-    timed = image.run(case.name, feeds)
+    timed = image.run(case.name, feeds, case.settings)
     outputs = [i for i, port in enumerate(case.ports) if not port.into_twin]
     differing = [np.any(twin[i].data != timed[i].data, axis=1).sum() for i in outputs]
     return Comparison(

@@ -11,7 +11,7 @@ from benchmarks.part_costs import YOSYS, Counts, Parameters, counts_of, with_par
 from benchmarks.twins.comparison import Case
 from benchmarks.twins.levels import Path as LevelPath
 from benchmarks.twins.levels import longest_path
-from benchmarks.twins.verilated import TWINS
+from benchmarks.twins.verilated import SOURCES, TWINS
 from stbuild.platform import Fabric
 from stbuild.resources.costs import cost_of
 from stbuild.resources.usage import PROCESS
@@ -33,7 +33,7 @@ def synthesize(module: str, parameters: Parameters) -> Synthesis:
     """A twin with these parameters, flat, for an UltraScale+ part."""
     with tempfile.TemporaryDirectory(dir=Path.cwd()) as scratch:
         folder = Path(scratch)
-        sources = [_copied(source, module, parameters, folder) for source in sorted(TWINS.glob("*.sv"))]
+        sources = [_copied(source, module, parameters, folder) for source in SOURCES]
         for table in TWINS.glob("*.hex"):
             shutil.copy(table, folder)
         script = (
@@ -56,7 +56,8 @@ def synthesize(module: str, parameters: Parameters) -> Synthesis:
 def modelled(case: Case) -> Fabric:
     """What stbuild/resources says of the process."""
     card = platform("u55c")
-    return sum((cost_of(part, card.dsp.type, card.available) for part in case.hardware), PROCESS)
+    parts = sum((cost_of(part, card.dsp.type, card.available) for part in case.hardware), PROCESS)
+    return parts + card.axi.adapter_cost if case.memory_port else parts
 
 
 def _copied(source: Path, module: str, parameters: Parameters, folder: Path) -> str:

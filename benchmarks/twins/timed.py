@@ -1,9 +1,10 @@
 """The same processes alone in the timed network: what passes their streams, and when."""
 
 import ctypes
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 
@@ -36,8 +37,13 @@ class TimedImage:
         self._numbers = {process.name: i for i, process in enumerate(processes)}
         self._ports = {process.name: process.ports for process in processes}
 
-    def run(self, name: str, feeds: Sequence[Feed]) -> list[Passed]:
-        """What passes each port of process `name`."""
+    def run(
+        self, name: str, feeds: Sequence[Feed], settings: Mapping[str, float] = MappingProxyType({})
+    ) -> list[Passed]:
+        """What passes each port of process `name`; `settings` are those of its memory."""
+        for key, value in settings.items():
+            if self._library.stb_set(f"{key}.{name}.process".encode(), ctypes.c_double(value)) != 0:
+                raise RuntimeError(f"the emulator has no setting {key}")
         ports = self._ports[name]
         pointers: list[int] = []
         kept: list[Bytes | Cycles] = []

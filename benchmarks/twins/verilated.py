@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 TWINS = Path(__file__).parents[2] / "rtl_lib/twins"
+SOURCES = (*sorted(TWINS.glob("*.sv")), TWINS.parent / "parts/fifo_memory.sv")
+"""What a twin may be made of."""
 HERE = Path(__file__).parent
 MISSING = "verilator is missing: apt-get install verilator"
 LIMIT = 20_000_000
@@ -76,7 +78,7 @@ def compile_twin(
 ) -> Path:  # fmt: skip
     """The program that runs a twin; `extra` is C++ for each cycle."""
     folder.mkdir(parents=True, exist_ok=True)
-    sources = map(str, sorted(TWINS.glob("*.sv")))
+    sources = map(str, SOURCES)
     values = [f"-G{k}={_literal(v)}" for k, v in parameters.items()]
     _run(
         "verilator", "--cc", "--top-module", module, "--Mdir", str(folder), "--prefix", "Twin", "-O3",
@@ -126,6 +128,7 @@ def _main(ports: Sequence[Port], sources: Sequence[Path], extra: str) -> str:
     pins = ",\n".join(map(_pins, ports))
     return f"""{includes}
 #include "bench.hpp"
+#include "memory.hpp"
 int main(int, char** argv) {{
   Twin twin;
   std::vector<bench::Pins> pins = {{

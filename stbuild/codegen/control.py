@@ -93,7 +93,7 @@ def _memory_pragmas(design: Design) -> Iterator[str]:
 
 def _bursts(way: str) -> str:
     """Bursts of 4 KB, and as many of them under way as hide a round trip: 16 * 64 words take 1,024 cycles."""
-    return f"latency = 64 max_{way}_burst_length = 64 num_{way}_outstanding = 16"
+    return f"latency = 64 max_{way}_burst_length = 64 num_{way}_outstanding = 8"
 
 
 def _functions(processes: tuple[Process, ...], design: Design) -> Iterator[str]:

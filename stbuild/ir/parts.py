@@ -86,10 +86,17 @@ class Store:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Delay:
+    """Numbers that come some cycles later, in shift registers."""
+
+    bits: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class Hold:
     """Registers."""
 
     bits: int
 
 
-Part = Multiply | Add | Clamp | Shift | Choose | Largest | Divide | Table | Store | Hold
+Part = Multiply | Add | Clamp | Shift | Choose | Largest | Divide | Table | Store | Delay | Hold

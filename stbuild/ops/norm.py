@@ -8,16 +8,18 @@ from stbuild.ir.call import Call, call
 from stbuild.ir.fixed import PARAM_FRAC, norm_epsilon
 from stbuild.ir.op import CheckContext, StreamingOp
 from stbuild.ir.param import FixedParam, Param, ParamRole
-from stbuild.ir.parts import Add, Divide, Largest, Multiply, Part, Shift
+from stbuild.ir.parts import Add, Divide, Hold, Largest, Multiply, Part, Shift
 from stbuild.ir.program import Program, Repeat, reads, writes
 from stbuild.ir.streaming import CallSite, LaunchContext
 from stbuild.ir.types import LANES
 from stbuild.ops.checks import require, require_multiple
-from stbuild.ops.datapaths import DISTANCES, ELEMENT, SUM, rounded_product, saturated_sum, vector
+from stbuild.ops.datapaths import DISTANCES, ELEMENT, SUM, WORD, rounded_product, saturated_sum, vector
 
 MAX_EPS, EPS_BITS = 1024, 46
 """Keeps a norm's mean of squares below 2^47."""
-FACTOR_BITS = 55
+SQUARED_BITS = 24
+"""Bits of an element that is squared."""
+FACTOR_BITS = 26
 """Bits of the inverse root that elements are multiplied by."""
 
 
@@ -88,13 +90,21 @@ class Norm(StreamingOp):
         words = self.segment // LANES
         center = (Add(bits=SUM, count=LANES), *saturated_sum()) if self.center else ()
         return (
-            *(vector(name, words) for name in ("segment", "weight", "bias")),
+            vector("words", self.width // LANES),
+            *(vector(name, words) for name in ("weight", "bias") if getattr(self, name) is not None),
             *center,
+            Hold(bits=WORD),
+            Add(bits=ELEMENT, count=LANES),
             Largest(inputs=LANES, bits=ELEMENT),
-            Multiply(a=24, b=24, count=LANES),
-            Add(bits=SUM, count=LANES),
+            Largest(inputs=2, bits=ELEMENT),
+            Shift(bits=SQUARED_BITS, distances=16, count=LANES),
+            Multiply(a=SQUARED_BITS, b=SQUARED_BITS, count=LANES),
+            Add(bits=2 * SQUARED_BITS + 3, count=LANES - 1),
+            Add(bits=SUM, count=2),
             Divide(bits=SUM, count=3),
-            *rounded_product(ELEMENT, FACTOR_BITS),
-            Shift(bits=SUM, distances=DISTANCES, count=LANES),
+            Shift(bits=SUM, distances=DISTANCES),
+            Multiply(a=FACTOR_BITS, b=ELEMENT, count=LANES),
+            Shift(bits=ELEMENT + FACTOR_BITS, distances=DISTANCES, count=LANES),
             *rounded_product(ELEMENT, ELEMENT),
+            *((Add(bits=ELEMENT + 2, count=LANES),) if self.bias is not None else ()),
         )

@@ -4,14 +4,18 @@ from dataclasses import dataclass, replace
 from typing import ClassVar, Self
 
 from stbuild.ir.call import Call, TypeArgument, call
+from stbuild.ir.fixed import TABLE_FRAC
 from stbuild.ir.op import CheckContext, StreamingOp, Values
-from stbuild.ir.parts import Add, Clamp, Multiply, Part
+from stbuild.ir.parts import Add, Choose, Clamp, Delay, Hold, Multiply, Part, Store
 from stbuild.ir.program import Program, Repeat, reads, writes
 from stbuild.ir.streaming import CallSite, LaunchContext
 from stbuild.ir.types import LANES
 from stbuild.ops.checks import require, require_multiple, require_width
-from stbuild.ops.datapaths import ELEMENT, SUM, vector
+from stbuild.ops.datapaths import ELEMENT, WORD
 from stbuild.ops.numbers import numbers
+
+ENTRY = 18
+"""Bits of cos and sin that count: a factor of a DSP block."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,11 +86,15 @@ class Rotary(StreamingOp):
 
     def hardware(self, site: CallSite) -> tuple[Part, ...]:
         """The rows of a launch, a head on its way in and one on its way out; 16 elements a cycle."""
-        rows = site.chunk * site.words[1]
+        words, rotated = self.head_dim // LANES, -(-self.rotary_dim // LANES)
         return (
-            vector("rows", rows),
-            vector("head", 2 * self.head_dim // LANES),
-            Multiply(a=ELEMENT, b=ELEMENT, count=2 * LANES),
-            Add(bits=SUM, count=2 * LANES),
-            Clamp(bits=SUM, count=LANES),
+            Store(name="rows", words=site.chunk, bits=LANES * ENTRY, banks=site.words[1]),
+            Choose(ways=rotated, bits=LANES * ENTRY, count=2),
+            Hold(bits=words * WORD),
+            Choose(ways=words, bits=WORD, count=2),
+            Add(bits=ELEMENT, count=LANES),
+            Choose(ways=2, bits=WORD),
+            Multiply(a=ENTRY, b=ELEMENT, count=2 * LANES),
+            Delay(bits=LANES * (ENTRY + ELEMENT)),
+            Clamp(bits=ENTRY + ELEMENT + 1 - TABLE_FRAC, count=LANES),
         )

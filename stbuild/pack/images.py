@@ -20,6 +20,8 @@ OPCODE_LINEAR, OPCODE_END = 1, 0
 SCALE_FRAC = 19
 """Fraction bits that the activation scales and the sum bring: docs/numerics.md, Linear."""
 ROWS_AT_ONCE = 1024
+TABLE_LIMIT = 8.0
+"""Entries of position tables are below it: rotary.hpp takes 18 bits of them, 14 of them fraction bits."""
 
 Put = Callable[[str, NDArray[np.generic]], None]
 """Appends words to the region of a name."""
@@ -130,6 +132,12 @@ def _table_words(values: NDArray[np.float32], table: PositionTable, context: int
         raise StbuildError(
             f"position table {table.name!r} is {list(values.shape)}, the graph says {[context, table.width]}",
             hint="trace the model again",
+        )
+    largest = float(np.abs(values).max(initial=0))
+    if largest >= TABLE_LIMIT:
+        raise StbuildError(
+            f"position table {table.name!r} has entries up to {largest:.3g}, and they must be below 8",
+            hint="a rotation scaled by so much is not supported",
         )
     return to_fixed(values, TABLE_FRAC).reshape(-1, LANES)
 

@@ -10,6 +10,7 @@ from stbuild.ir.parts import (
     Add,
     Choose,
     Clamp,
+    Delay,
     Divide,
     Hold,
     Largest,
@@ -39,7 +40,7 @@ def cost_of(part: Part, dsp: DspKind, available: Fabric) -> Fabric:
             return logic_cost(part)
 
 
-def logic_cost(part: Add | Clamp | Shift | Choose | Largest | Divide | Hold) -> Fabric:
+def logic_cost(part: Add | Clamp | Shift | Choose | Largest | Divide | Delay | Hold) -> Fabric:
     """Parts that are LUTs and registers alone."""
     match part:
         case Add(bits=bits, count=count):
@@ -54,6 +55,8 @@ def logic_cost(part: Add | Clamp | Shift | Choose | Largest | Divide | Hold) -> 
             return Fabric(lut=ceil(1.8 * bits), ff=bits) * ((inputs - 1) * count)
         case Divide(bits=bits, count=count):
             return Fabric(lut=ceil(3.2 * bits) + 10, ff=3 * bits + 8) * count
+        case Delay(bits=bits):
+            return Fabric(lut=bits, ff=bits)
         case Hold(bits=bits):
             return Fabric(lut=0, ff=bits)
 

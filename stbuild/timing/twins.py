@@ -85,6 +85,7 @@ TWINS: tuple[Twin, ...] = (
     ),
     Twin(
         module="rotary_twin",
+        confirmed=True,
         functions=("rotary",),
         loops=(
             Loop(depth="kMoveDepth", ii=1, stages=(("read", 1), ("write of the row", 1))),
@@ -117,6 +118,7 @@ TWINS: tuple[Twin, ...] = (
     ),
     Twin(
         module="norm_twin",
+        confirmed=True,
         functions=("norm",),
         loops=(
             Loop(
@@ -129,7 +131,7 @@ TWINS: tuple[Twin, ...] = (
                 ii=1,
                 stages=(
                     ("vector's memory", 2), ("excess bits", 1), *PRODUCT, ("tree over 16 lanes", 4),
-                    ("segment so far", 1),
+                    ("segment so far, in two halves", 2),
                 ),
             ),
             Loop(depth="kStepDepth", ii=1, stages=(("difference, kept if not negative", 1), ("quotient", 1))),
@@ -150,6 +152,7 @@ TWINS: tuple[Twin, ...] = (
     ),
     Twin(
         module="read_twin",
+        confirmed=True,
         functions=("read_weights", "read_kv"),
         loops=(Loop(depth="kMoveDepth", ii=1, stages=(("beat of the bus", 1), ("write", 1))),),
     ),

@@ -208,6 +208,15 @@ def test_a_table_that_is_too_short() -> None:
         images.write_rows(rows(), tensors, tables, Regions().put)
 
 
+def test_a_table_whose_entries_do_not_fit_the_multipliers() -> None:
+    tables = {"rope": np.full((4, 16), 8.0, np.float32)}
+    tensors = FewTensors({}, {"t": np.ones((5, 32), np.float32)})
+    with pytest.raises(
+        StbuildError, match="position table 'rope' has entries up to 8, and they must be below 8"
+    ):
+        images.write_rows(rows(), tensors, tables, Regions().put)
+
+
 def test_weights_of_another_shape() -> None:
     tensors = small_tensors()
     tensors.matrices["k.1"] = random_matrix(16, 64, 4, 32, 0)

@@ -14,6 +14,12 @@ constexpr int kMapDepth = 12;       // a piece of a table, a product, a sum
 constexpr int kRotaryDepth = 11;    // two products, rounded
 constexpr int kQuantizeDepth = 27;  // the largest of a group, its scale, a product, rounded
 
+constexpr int kNormTakeDepth = 7;     // magnitudes, the largest of a segment
+constexpr int kNormSquareDepth = 13;  // squares, their sum of up to 62 bits
+constexpr int kStepDepth = 2;         // a bit of a quotient or root
+constexpr int kNormShiftDepth = 6;    // EPS, a bit length, a shift
+constexpr int kNormGiveDepth = 18;    // a product, a shift by a variable distance, another product
+
 constexpr int kTreeDepth = 8;    // 16 lanes to one
 constexpr int kScaleDepth = 24;  // bit lengths, a table, a product, rounded
 

@@ -38,6 +38,12 @@ constexpr int64_t rsr(int64_t x, int shift) {
                       : clamp(x, kMax) * (int64_t(1) << min_of(-shift, 31));
 }
 
+// x, which fits BITS bits with its sign: so wide is the factor that synthesis makes of it.
+template <int BITS>
+constexpr int32_t narrow(int32_t x) {
+  return static_cast<int32_t>(static_cast<uint32_t>(x) << (32 - BITS)) >> (32 - BITS);
+}
+
 constexpr uint32_t magnitude(int32_t x) {
   return x < 0 ? uint32_t(0) - static_cast<uint32_t>(x) : static_cast<uint32_t>(x);
 }

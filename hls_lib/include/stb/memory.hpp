@@ -4,7 +4,7 @@
 // finds an address which one launch both writes and reads, and paid for in the timed network:
 // STB_READ_BEGINS is the wait for the first word of a read that follows no other. The bursts of one read
 // follow each other without a wait as long as the port may have enough of them outstanding
-// (codegen/control.py): 16 of 64 words are 1,024 cycles, a round trip is some 100.
+// (codegen/control.py): 8 of 64 words are 512 cycles, a round trip is some 100.
 #pragma once
 
 #include "stb/descriptor.hpp"

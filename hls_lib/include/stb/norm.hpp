@@ -5,54 +5,48 @@
 
 namespace stb {
 
-// A word of the result, with weight (16 fraction bits) and bias (FOUT fraction bits).
-template <int FOUT>
+// A word of the result, with weight (16 fraction bits) and bias (FOUT fraction bits); 1 and 0 without them.
+template <int FOUT, bool HAS_WEIGHT, bool HAS_BIAS>
 inline Word norm_word(const Word& x, const InverseRoot& by, const Word& weight, const Word& bias) {
   Word y;
 norm_lanes:
   for (int l = 0; l < kLanes; ++l) {
     STB_UNROLL
-    const int32_t n = static_cast<int32_t>(round_shift(lane(x, l) * by.factor, by.shift));
-    const int64_t scaled = round_shift(static_cast<int64_t>(n) * lane(weight, l), 36 - FOUT);
-    set_lane(y, l, sat(scaled + lane(bias, l)));
+    const int32_t n =
+        static_cast<int32_t>(round_shift(static_cast<int64_t>(lane(x, l)) * narrow<26>(by.factor), by.shift));
+    const int64_t scaled =
+        round_shift(static_cast<int64_t>(n) * (HAS_WEIGHT ? lane(weight, l) : 65536), 36 - FOUT);
+    set_lane(y, l, sat(scaled + (HAS_BIAS ? lane(bias, l) : 0)));
   }
   return y;
 }
 
 // The words of the result.
-template <typename SHAPE, int FOUT>
+template <typename SHAPE, int FOUT, bool HAS_WEIGHT, bool HAS_BIAS>
 inline void give_normed(const NormVector<SHAPE>& vector, const Word (&weight)[SHAPE::kSegmentWords],
                         const Word (&bias)[SHAPE::kSegmentWords], Port<Word>& y) {
   SegmentStep step = {0, 0};
-  STB_ENTER(2 * kMultiplyDepth)
+  STB_ENTER(kNormGiveDepth)
 norm_words:
   for (int i = 0; i < SHAPE::kWords; ++i) {
     STB_PIPELINE(1)
     STB_TICK(1)
-    y.write(norm_word<FOUT>(vector.words[i], vector.by[step.segment], weight[step.word], bias[step.word]));
+    const Word w = HAS_WEIGHT ? weight[step.word] : zero_word();
+    const Word b = HAS_BIAS ? bias[step.word] : zero_word();
+    y.write(norm_word<FOUT, HAS_WEIGHT, HAS_BIAS>(vector.words[i], vector.by[step.segment], w, b));
     step = step_after<SHAPE::kSegmentWords>(step);
   }
 }
 
 // One vector: in, normalised, out.
-template <typename SHAPE, bool CENTER, int FOUT, int64_t EPS>
+template <typename SHAPE, bool CENTER, int FOUT, bool HAS_WEIGHT, bool HAS_BIAS, int64_t EPS>
 inline void norm_vector(Port<Word>& x, const Word (&weight)[SHAPE::kSegmentWords],
                         const Word (&bias)[SHAPE::kSegmentWords], Port<Word>& y) {
   NormVector<SHAPE> vector;
   take_vector(vector, x);
   if (CENTER) center(vector);
   find_scales<SHAPE, EPS>(vector);
-  give_normed<SHAPE, FOUT>(vector, weight, bias, y);
-}
-
-inline Word splat(int32_t value) {
-  Word w;
-splat_lanes:
-  for (int l = 0; l < kLanes; ++l) {
-    STB_UNROLL
-    set_lane(w, l, value);
-  }
-  return w;
+  give_normed<SHAPE, FOUT, HAS_WEIGHT, HAS_BIAS>(vector, weight, bias, y);
 }
 
 // Biases of 16 fraction bits come in; FOUT of them stay.
@@ -83,18 +77,6 @@ inline void check_norm() {
   static_assert(EPS >= 0 && EPS < (int64_t(1) << 60), "EPS leaves the mean square within 62 bits");
 }
 
-// What a norm without a weight multiplies by, and what one without a bias adds.
-template <int WORDS>
-inline void fill(Word (&words)[WORDS], int32_t value) {
-  STB_ENTER(kMoveDepth)
-fill_words:
-  for (int i = 0; i < WORDS; ++i) {
-    STB_PIPELINE(1)
-    STB_TICK(1)
-    words[i] = splat(value);
-  }
-}
-
 // x: WIDTH/16 words of FIN fraction bits; y: as many of FOUT. Each SEGMENT elements are normalised
 // on their own; CENTER makes it a layer norm; EPS has 2 * FIN fraction bits. Per run, also when the run
 // has no token, SEGMENT/16 words of weights, then of biases, come from `params`. Lag: one vector.
@@ -108,15 +90,13 @@ void norm(Port<Cmd>& cmd, Port<Word>& x, Port<Word>& params, Port<Word>& y) {
   Word bias[Shape::kSegmentWords];
   STB_BIND(weight, bram)
   STB_BIND(bias, bram)
-  fill(weight, 65536);
-  fill(bias, 0);
   const int turns = RUNS * (tokens > 0 ? tokens : 1);
   int token = 0;
 norm_turns:
   for (int i = 0; i < turns; ++i) {
     if (HAS_WEIGHT && token == 0) read_n(params, weight, Shape::kSegmentWords);
     if (HAS_BIAS && token == 0) read_biases<Shape::kSegmentWords, FOUT>(params, bias);
-    if (tokens > 0) norm_vector<Shape, CENTER, FOUT, EPS>(x, weight, bias, y);
+    if (tokens > 0) norm_vector<Shape, CENTER, FOUT, HAS_WEIGHT, HAS_BIAS, EPS>(x, weight, bias, y);
     token = token + 1 < tokens ? token + 1 : 0;
   }
 }
@@ -133,10 +113,9 @@ void norm(Port<Cmd>& cmd, Port<Word>& x, Port<Word>& y) {
   Word bias[Shape::kSegmentWords];
   STB_BIND(weight, bram)
   STB_BIND(bias, bram)
-  fill(weight, 65536);
-  fill(bias, 0);
 norm_vectors:
-  for (int i = 0; i < count; ++i) norm_vector<Shape, CENTER, FOUT, EPS>(x, weight, bias, y);
+  for (int i = 0; i < count; ++i)
+    norm_vector<Shape, CENTER, FOUT, HAS_WEIGHT, HAS_BIAS, EPS>(x, weight, bias, y);
 }
 
 }  // namespace stb

@@ -21,7 +21,7 @@ struct NormShape {
 
 // What a segment's elements are multiplied by: n = round_shift(x * factor, shift), 20 fraction bits.
 struct InverseRoot {
-  int64_t factor;
+  int32_t factor;  // up to 2^24
   int shift;
 };
 
@@ -62,7 +62,7 @@ inline void take_vector(NormVector<SHAPE>& vector, Port<Word>& x) {
   uint32_t tops[kLanes] = {};
   int64_t sum = 0;
   SegmentStep step = {0, 0};
-  STB_ENTER(kTreeDepth)
+  STB_ENTER(kNormTakeDepth)
 take_words:
   for (int i = 0; i < SHAPE::kWords; ++i) {
     STB_PIPELINE(1)
@@ -144,7 +144,7 @@ inline int64_t sum_of_squares(const Word& x, int excess) {
 square_lanes:
   for (int l = 0; l < kLanes; ++l) {
     STB_UNROLL
-    const int32_t y = lane(x, l) >> excess;
+    const int32_t y = narrow<24>(lane(x, l) >> excess);
     sum += static_cast<int64_t>(y) * y;
   }
   return sum;
@@ -157,7 +157,7 @@ inline void find_squares(const NormVector<SHAPE>& vector, uint64_t (&means)[SHAP
   uint64_t divisors[SHAPE::kSegments];
   int64_t sum = 0;
   SegmentStep step = {0, 0};
-  STB_ENTER(kMultiplyDepth)
+  STB_ENTER(kNormSquareDepth)
 square_words:
   for (int i = 0; i < SHAPE::kWords; ++i) {
     STB_PIPELINE(1)
@@ -180,7 +180,7 @@ inline void find_scales(NormVector<SHAPE>& vector) {
   uint64_t roots[SHAPE::kSegments];
   uint64_t inverses[SHAPE::kSegments];
   find_squares(vector, squares);
-  STB_ENTER(kTreeDepth)
+  STB_ENTER(kNormShiftDepth)
 shift_squares:
   for (int s = 0; s < SHAPE::kSegments; ++s) {
     STB_PIPELINE(1)
@@ -200,7 +200,7 @@ keep_inverses:
   for (int s = 0; s < SHAPE::kSegments; ++s) {
     STB_PIPELINE(1)
     STB_TICK(1)
-    vector.by[s].factor = static_cast<int64_t>(inverses[s] >> 7);
+    vector.by[s].factor = static_cast<int32_t>(inverses[s] >> 7);
   }
 }
 

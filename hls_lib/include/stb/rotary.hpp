@@ -55,6 +55,8 @@ partner_lanes:
   return y;
 }
 
+constexpr int kEntryBits = 18;  // of cos and sin: with 14 fraction bits they lie within +-8 (stbuild/pack)
+
 // Elements first..first+15 of a row; 0 behind it.
 template <int WORDS>
 inline Word part_of_row(const Word (&row)[WORDS], int first) {
@@ -80,8 +82,8 @@ inline Word rotated_word(const Word (&head)[SHAPE::kWords], const Word (&row)[SH
 rotate_lanes:
   for (int l = 0; l < kLanes; ++l) {
     STB_UNROLL
-    const int64_t sum =
-        static_cast<int64_t>(lane(x, l)) * lane(cos, l) + static_cast<int64_t>(lane(other, l)) * lane(sin, l);
+    const int64_t sum = static_cast<int64_t>(lane(x, l)) * narrow<kEntryBits>(lane(cos, l)) +
+                        static_cast<int64_t>(lane(other, l)) * narrow<kEntryBits>(lane(sin, l));
     const int32_t turned = sat(round_shift(sum, 14));
     set_lane(y, l, whole || kLanes * w + l < SHAPE::kRotated ? turned : lane(x, l));
   }

@@ -7,7 +7,6 @@ namespace stb {
 
 constexpr int kBits = 62;      // of a dividend
 constexpr int kRootBits = 31;  // of a root
-constexpr int kStepDepth = 2;  // a subtraction that is kept if it is not negative
 
 // quotients[i] = dividends[i] / divisors[i] for dividends below 2^62 and divisors below 2^32.
 template <int N>

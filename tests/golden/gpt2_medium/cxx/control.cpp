@@ -147,41 +147,41 @@ extern "C" void control(
     stb::Port<stb::Cmd>& cmd_layers_attention,
     stb::Port<stb::Cmd>& cmd_layers_c_fc_bias,
     stb::Port<stb::Cmd>& cmd_sampler) {
-#pragma HLS INTERFACE mode = m_axi port = weights_0_mem bundle = weights_0 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 16
-#pragma HLS INTERFACE mode = m_axi port = weights_1_mem bundle = weights_1 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 16
-#pragma HLS INTERFACE mode = m_axi port = weights_2_mem bundle = weights_2 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 16
-#pragma HLS INTERFACE mode = m_axi port = weights_3_mem bundle = weights_3 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 16
-#pragma HLS INTERFACE mode = m_axi port = weights_4_mem bundle = weights_4 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 16
-#pragma HLS INTERFACE mode = m_axi port = weights_5_mem bundle = weights_5 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 16
-#pragma HLS INTERFACE mode = m_axi port = weights_6_mem bundle = weights_6 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 16
-#pragma HLS INTERFACE mode = m_axi port = weights_7_mem bundle = weights_7 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 16
-#pragma HLS INTERFACE mode = m_axi port = weights_8_mem bundle = weights_8 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 16
-#pragma HLS INTERFACE mode = m_axi port = weights_9_mem bundle = weights_9 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 16
-#pragma HLS INTERFACE mode = m_axi port = weights_10_mem bundle = weights_10 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 16
-#pragma HLS INTERFACE mode = m_axi port = weights_11_mem bundle = weights_11 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 16
-#pragma HLS INTERFACE mode = m_axi port = weights_12_mem bundle = weights_12 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 16
-#pragma HLS INTERFACE mode = m_axi port = weights_13_mem bundle = weights_13 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 16
-#pragma HLS INTERFACE mode = m_axi port = weights_14_mem bundle = weights_14 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 16
-#pragma HLS INTERFACE mode = m_axi port = weights_15_mem bundle = weights_15 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 16
-#pragma HLS INTERFACE mode = m_axi port = weights_16_mem bundle = weights_16 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 16
-#pragma HLS INTERFACE mode = m_axi port = weights_17_mem bundle = weights_17 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 16
-#pragma HLS INTERFACE mode = m_axi port = weights_18_mem bundle = weights_18 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 16
-#pragma HLS INTERFACE mode = m_axi port = weights_19_mem bundle = weights_19 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 16
-#pragma HLS INTERFACE mode = m_axi port = weights_20_mem bundle = weights_20 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 16
-#pragma HLS INTERFACE mode = m_axi port = weights_21_mem bundle = weights_21 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 16
-#pragma HLS INTERFACE mode = m_axi port = weights_22_mem bundle = weights_22 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 16
-#pragma HLS INTERFACE mode = m_axi port = weights_23_mem bundle = weights_23 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 16
-#pragma HLS INTERFACE mode = m_axi port = program_mem bundle = program offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 16
-#pragma HLS INTERFACE mode = m_axi port = tokens_mem bundle = program offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 16
-#pragma HLS INTERFACE mode = m_axi port = prologue_wte_mem bundle = program offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 16
-#pragma HLS INTERFACE mode = m_axi port = prologue_wpe_mem bundle = program offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 16
-#pragma HLS INTERFACE mode = m_axi port = params_mem bundle = params offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 16
-#pragma HLS INTERFACE mode = m_axi port = layers_attention_kv_k_in_mem bundle = layers_attention_kv_k offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 16
-#pragma HLS INTERFACE mode = m_axi port = layers_attention_kv_k_out_mem bundle = layers_attention_kv_k offset = slave latency = 64 max_write_burst_length = 64 num_write_outstanding = 16
-#pragma HLS INTERFACE mode = m_axi port = layers_attention_kv_v_in_mem bundle = layers_attention_kv_v offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 16
-#pragma HLS INTERFACE mode = m_axi port = layers_attention_kv_v_out_mem bundle = layers_attention_kv_v offset = slave latency = 64 max_write_burst_length = 64 num_write_outstanding = 16
-#pragma HLS INTERFACE mode = m_axi port = logits_mem bundle = program offset = slave latency = 64 max_write_burst_length = 64 num_write_outstanding = 16
-#pragma HLS INTERFACE mode = m_axi port = token_mem bundle = params offset = slave latency = 64 max_write_burst_length = 64 num_write_outstanding = 16
+#pragma HLS INTERFACE mode = m_axi port = weights_0_mem bundle = weights_0 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = weights_1_mem bundle = weights_1 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = weights_2_mem bundle = weights_2 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = weights_3_mem bundle = weights_3 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = weights_4_mem bundle = weights_4 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = weights_5_mem bundle = weights_5 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = weights_6_mem bundle = weights_6 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = weights_7_mem bundle = weights_7 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = weights_8_mem bundle = weights_8 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = weights_9_mem bundle = weights_9 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = weights_10_mem bundle = weights_10 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = weights_11_mem bundle = weights_11 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = weights_12_mem bundle = weights_12 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = weights_13_mem bundle = weights_13 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = weights_14_mem bundle = weights_14 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = weights_15_mem bundle = weights_15 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = weights_16_mem bundle = weights_16 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = weights_17_mem bundle = weights_17 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = weights_18_mem bundle = weights_18 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = weights_19_mem bundle = weights_19 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = weights_20_mem bundle = weights_20 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = weights_21_mem bundle = weights_21 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = weights_22_mem bundle = weights_22 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = weights_23_mem bundle = weights_23 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = program_mem bundle = program offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = tokens_mem bundle = program offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = prologue_wte_mem bundle = program offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = prologue_wpe_mem bundle = program offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = params_mem bundle = params offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = layers_attention_kv_k_in_mem bundle = layers_attention_kv_k offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = layers_attention_kv_k_out_mem bundle = layers_attention_kv_k offset = slave latency = 64 max_write_burst_length = 64 num_write_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = layers_attention_kv_v_in_mem bundle = layers_attention_kv_v offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = layers_attention_kv_v_out_mem bundle = layers_attention_kv_v offset = slave latency = 64 max_write_burst_length = 64 num_write_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = logits_mem bundle = program offset = slave latency = 64 max_write_burst_length = 64 num_write_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = token_mem bundle = params offset = slave latency = 64 max_write_burst_length = 64 num_write_outstanding = 8
 #pragma HLS INTERFACE mode = axis port = layers_attention_kv_k_out
 #pragma HLS INTERFACE mode = axis port = layers_attention_kv_v_out
 #pragma HLS INTERFACE mode = axis port = logits
