@@ -25,8 +25,11 @@ Parameters = Mapping[str, int | str]
 POINTS: Mapping[str, tuple[Parameters, ...]] = {
     "multiply": tuple(
         {"A": a, "B": b}
-        for a, b in ((16, 16), (27, 18), (24, 24), (9, 32), (17, 32), (24, 32), (32, 32), (55, 32))
+        for a, b in (
+            (16, 16), (23, 9), (25, 18), (27, 18), (24, 24), (9, 32), (17, 32), (24, 32), (32, 32), (55, 32),
+        )
     ),
+    "multiply_fabric": tuple({"A": a, "B": b} for a, b in ((8, 8), (14, 9))),
     "add": tuple({"BITS": bits} for bits in (16, 33, 64)),
     "clamp": tuple({"BITS": bits} for bits in (33, 48, 64)),
     "shift": tuple({"BITS": b, "DISTANCES": d} for b, d in ((32, 32), (49, 64), (64, 32), (64, 64))),

@@ -29,6 +29,8 @@ def part_of(name: str, p: dict[str, Any]) -> Part:
     match name:
         case "multiply":
             return Multiply(a=p["A"], b=p["B"])
+        case "multiply_fabric":
+            return Multiply(a=p["A"], b=p["B"], fabric=True)
         case "add":
             return Add(bits=p["BITS"])
         case "clamp":

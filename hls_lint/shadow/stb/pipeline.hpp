@@ -17,6 +17,7 @@ template <typename T>
 void depends(const T& array, long distance);
 }  // namespace stb_lint
 
+#define STB_PRAGMA(text)
 #define STB_PIPELINE(ii) ::stb_lint::pipeline(ii);
 #define STB_FLUSHABLE(ii) ::stb_lint::pipeline(ii);
 #define STB_UNROLL ::stb_lint::unroll();
@@ -25,6 +26,7 @@ void depends(const T& array, long distance);
 #define STB_BIND(array, kind) ::stb_lint::bind(array);
 #define STB_ROM(array) ::stb_lint::rom(array);
 #define STB_MULTIPLY(variable, kind)
+#define STB_CHAIN
 #define STB_INDEPENDENT(array) ::stb_lint::depends(array, 0);
 #define STB_DISTANCE(array, iterations) ::stb_lint::depends(array, iterations);
 #define STB_ENTER(depth) ::stb_lint::enter(depth);
