@@ -18,13 +18,12 @@ from stbuild.passes.segments import FormKernels
 from stbuild.passes.sizes import SizeOverrides, choose_sizes, largest_engine, unit_lanes
 from stbuild.platform import Fabric, Platform
 from stbuild.resources.costs import cost_of
-from stbuild.resources.fit import RESOURCES, WIRES, fit_of, limit_of
+from stbuild.resources.fit import RESOURCES, fit_of, limit_of
 from stbuild.resources.lane import lane_hardware
 from stbuild.resources.usage import RowKind, unit_costs, unit_fifos, usage_of
 
 TRIES = 40
 """Engines that are placed before the search gives up."""
-MEMORY = "memory"
 CHUNKS = (32, 24, 16, 12, 8, 4, 2, 1)
 """Tokens of a launch that are tried."""
 
@@ -35,8 +34,7 @@ class EngineChoice:
 
     A channel counts most, since every token waits for the weights; then a token lane, which only prompts
     want; then the chunk, then what is fetched ahead. The lanes lie in as few units as the card has SLRs,
-    evenly unless only other numbers fit; lanes whose wires are too many are tried with no other chunk, nor
-    channels that leave too little memory. FIFOs are those of `SizeFifos`, which the proof may deepen.
+    evenly unless only other numbers fit. FIFOs are those of `SizeFifos`, which the proof may deepen.
     """
 
     graph: Graph
@@ -51,24 +49,27 @@ class EngineChoice:
     def fitting(self, largest: Engine) -> Iterator[Engine]:
         """The engines up to `largest` that fit, the best first."""
         others: dict[int, _Others] = {}
-        tries, refused = 0, set[tuple[object, ...]]()
+        smallest: dict[tuple[tuple[int, ...], int], bool] = {}
+        tries = 0
         for tried in self._engines(largest):
-            if refused & {(tried.channels,), (tried.lanes, tried.token_lanes)}:
-                continue
             if tried.chunk not in others:
                 others[tried.chunk] = self._others(replace(largest, chunk=tried.chunk))
             if not self._may_fit(tried, others[tried.chunk]):
                 continue
-            tries += 1
-            lacking = self._lacking(self._network(tried))
-            if not lacking:
-                yield tried
-            if MEMORY in lacking:
-                refused.add((tried.channels,))
-            if WIRES in lacking:
-                refused.add((tried.lanes, tried.token_lanes))
-            if tries == TRIES:
+            lanes = (tried.lanes, tried.token_lanes)
+            if lanes not in smallest:
+                tries += 1
+                smallest[lanes] = self._fits(self._network(self._smallest(tried)))
+            if smallest[lanes]:
+                tries += 1
+                if self._fits(self._network(tried)):
+                    yield tried
+            if tries >= TRIES:
                 break
+
+    def _smallest(self, engine: Engine) -> Engine:
+        """The one with the same lanes that needs least: if it does not fit, no other does."""
+        return replace(engine, chunk=self.overrides.chunk or engine.token_lanes, prefetch=SHALLOW)
 
     def _others(self, engine: Engine) -> "_Others":
         """What a design takes without its lanes and memory ports."""
@@ -131,15 +132,13 @@ class EngineChoice:
         design = build_network(self.graph, self.index, sizes, (tried,), self.platform.name)
         return SizeFifos()(FormKernels()(design))
 
-    def _lacking(self, design: Design) -> set[str]:
-        """What there is too little of: resources of the fabric, or memory."""
+    def _fits(self, design: Design) -> bool:
         try:
             design = PlaceMemory(platform=self.platform)(design)
         except StbuildError:
-            return {MEMORY}
+            return False
         placed = PlaceKernels(platform=self.platform)(design)
-        fit = fit_of(placed, self.platform, usage_of(placed, self.platform))
-        return {use.resource for use in fit.passed}
+        return fit_of(placed, self.platform, usage_of(placed, self.platform)).fits
 
 
 @dataclass(frozen=True, kw_only=True)
