@@ -8,8 +8,6 @@ from stbuild.platform import Fabric, Platform
 from stbuild.resources.usage import NOTHING, Row, memory_ports, unit_costs
 from stbuild.resources.wires import crossings
 
-WIRES = "wires"
-"""What is counted at a boundary of two SLRs."""
 RESOURCES = {"lut": "LUT", "ff": "FF", "dsp": "DSP", "bram36": "BRAM", "uram": "URAM"}
 """The fields of `Fabric` in the order of reports, with the vendor's names."""
 assert set(RESOURCES) == {field.name for field in fields(Fabric)}
@@ -149,4 +147,4 @@ def _wires(design: Design, platform: Platform) -> Iterator[Use]:
     counts = crossings(design, platform.memory.slr_of(0), len(platform.slrs))
     for boundary, wires in enumerate(counts):
         place = f"SLR{boundary}-{boundary + 1}"
-        yield Use(place=place, resource=WIRES, used=wires, limit=platform.sll.planning)
+        yield Use(place=place, resource="wires", used=wires, limit=platform.sll.planning)

@@ -15,7 +15,7 @@
 #define STB_READ_BEGINS(words)
 #define STB_SEND(address, count, out) write_n(out, address, static_cast<int>(count));
 #define STB_RECEIVE(address, count, in) read_n(in, address, static_cast<int>(count));
-#define STB_COUNT(count, out) out.write(count_word(count));
+#define STB_COUNT(count, out) out.write(::stb::count_word(count));
 #else
 #define STB_COUNT(count, out)
 #include "../../sim/memory.hpp"
