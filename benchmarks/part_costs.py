@@ -25,14 +25,18 @@ Parameters = Mapping[str, int | str]
 POINTS: Mapping[str, tuple[Parameters, ...]] = {
     "multiply": tuple(
         {"A": a, "B": b}
-        for a, b in ((16, 16), (27, 18), (24, 24), (9, 32), (17, 32), (24, 32), (32, 32), (55, 32))
+        for a, b in (
+            (16, 16), (23, 9), (25, 18), (27, 18), (24, 24), (9, 32), (17, 32), (24, 32), (32, 32), (55, 32),
+        )
     ),
+    "multiply_fabric": tuple({"A": a, "B": b} for a, b in ((8, 8), (14, 9))),
     "add": tuple({"BITS": bits} for bits in (16, 33, 64)),
     "clamp": tuple({"BITS": bits} for bits in (33, 48, 64)),
     "shift": tuple({"BITS": b, "DISTANCES": d} for b, d in ((32, 32), (49, 64), (64, 32), (64, 64))),
     "choose": tuple({"WAYS": w, "BITS": b} for w, b in ((2, 512), (3, 512), (8, 512), (24, 512), (8, 32))),
     "largest": tuple({"INPUTS": n, "BITS": b} for n, b in ((2, 32), (16, 32), (32, 64))),
     "divide": tuple({"BITS": bits} for bits in (40, 64)),
+    "shift_line": tuple({"BITS": bits, "CYCLES": cycles} for bits, cycles in ((54, 6), (512, 7))),
     "table_rom": tuple({"WORDS": w, "BITS": b} for w, b in ((64, 17), (128, 16), (256, 64), (512, 25))),
     "store": tuple(
         {"WORDS": w, "BITS": b, "STYLE": s}

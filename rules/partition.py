@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from stbuild.api import Context, rule
-from stbuild.limits import CHUNK, OTHER_PORTS, default_channels
+from stbuild.limits import CHUNK, most_channels
 from stbuild.providers import PartitionInfo, TraceInfo, WeightsInfo
 from stbuild.steps.partition import Partition as PartitionStep
 
@@ -74,22 +74,17 @@ def _check(ctx: Context[Partition]) -> None:
                 f"{name} takes 1 or more, or 0 for a default, got {getattr(attrs, name)}", attribute=name
             )
     _check_by_hand(ctx)
-    most = min(platform.axi.limit - OTHER_PORTS, platform.memory.banks)
+    most = most_channels(banks=platform.memory.banks, ports=platform.axi.limit)
     if attrs.channels > most:
         ctx.fail(
             f"channels takes at most {most} on {platform.name}, got {attrs.channels}", attribute="channels"
         )
-    usual = default_channels(
-        banks=platform.memory.banks, ports=platform.axi.practical, slrs=len(platform.slrs)
-    )
-    channels = attrs.channels or usual
-    if attrs.lanes and channels % attrs.lanes:
-        ctx.fail(
-            f"lanes takes a number that divides the {channels} channels, got {attrs.lanes}", attribute="lanes"
-        )
+    channels = attrs.channels or most
+    if attrs.lanes > channels:
+        ctx.fail(f"lanes takes at most the {channels} channels, got {attrs.lanes}", attribute="lanes")
     if attrs.chunk > context:
         ctx.fail(f"chunk takes at most the context of {context}, got {attrs.chunk}", attribute="chunk")
-    chunk = attrs.chunk or CHUNK
+    chunk = attrs.chunk or min(CHUNK, context)
     if attrs.token_lanes > chunk:
         ctx.fail(
             f"token_lanes takes at most the chunk of {chunk}, got {attrs.token_lanes}",

@@ -6,11 +6,12 @@ GROUPS = (32, 64, 128)
 """Columns of a weight matrix that share a scale."""
 OTHER_PORTS = 4
 """m_axi ports beside the weight channels: program with rows, parameters, K and V records."""
-CHUNK = 8
-"""Tokens of a prompt that share one pass over the weights, where a project does not say."""
+CHUNK = 32
+"""Tokens of a prompt that share one pass over the weights at most, where a project does not say."""
+TOKEN_LANES = 8
+"""Of them those that share a cycle, at most, where a project does not say."""
 
 
-def default_channels(*, banks: int, ports: int, slrs: int) -> int:
-    """Weight channels that the memory and the ports allow, the same number in every SLR."""
-    most = min(banks, ports - OTHER_PORTS)
-    return most - most % slrs
+def most_channels(*, banks: int, ports: int) -> int:
+    """Weight channels that the memory and the ports allow."""
+    return min(banks, ports - OTHER_PORTS)

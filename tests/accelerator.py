@@ -18,7 +18,8 @@ from stbuild.codegen.system import system_file
 from stbuild.frontend.model_graph import decode_graph
 from stbuild.frontend.weights import Checkpoint, index_of
 from stbuild.ir import serde
-from stbuild.ir.design import Design, Engine
+from stbuild.ir.design import Design
+from stbuild.ir.engine import Engine
 from stbuild.ir.formats import USUAL, Formats
 from stbuild.ir.graph import Graph
 from stbuild.pack.files import RegionFiles
@@ -26,7 +27,7 @@ from stbuild.pack.images import write_memory
 from stbuild.package.bundle import load_bundle
 from stbuild.passes.numerics import FixNumerics
 from stbuild.passes.pipeline import plan_engines
-from stbuild.passes.sizes import SizeOverrides, choose_engine
+from stbuild.passes.sizes import SizeOverrides, largest_engine
 from stbuild.platform import Platform
 from stbuild.reference.interpreter import OUTPUTS, Outcome, Reference
 from stbuild.runtime.devices.native import NativeDevice
@@ -146,7 +147,7 @@ def accelerate_graph(graph: Graph, weights: Checkpoint, tables: Tables, folder: 
                      engines: tuple[Engine, ...] = ()) -> Accelerator:  # fmt: skip
     """The same from a graph after the numerics pass, with its numbers."""
     index = index_of(graph, weights)
-    engines = engines or (choose_engine(platform(card), overrides),)
+    engines = engines or (largest_engine(platform(card), overrides, graph.context),)
     design = plan_engines(graph, index, platform(card), engines)
     design = change(design) if change else design
     memory = folder / "memory"

@@ -38,6 +38,7 @@ inline void enter(int depth) {
 #define STB_BIND(array, kind) static_cast<void>(array);
 #define STB_ROM(table) static_cast<void>(table);
 #define STB_MULTIPLY(product, kind) static_cast<void>(product);
+#define STB_CHAIN
 #define STB_INDEPENDENT(array) static_cast<void>(array);
 #define STB_DISTANCE(array, iterations) static_cast<void>(array);
 

@@ -9,10 +9,10 @@ namespace sim {
 // Where the activations of an op lie: group g of token t is at(t)[g * passes].
 template <int TOKEN_LANES, int ACTS>
 struct Activations {
-  const Word (&acts)[TOKEN_LANES][ACTS];
+  const Activation (&acts)[TOKEN_LANES][ACTS];
   int passes;
 
-  const Word* at(int token) const { return acts[token % TOKEN_LANES] + token / TOKEN_LANES; }
+  const Activation* at(int token) const { return acts[token % TOKEN_LANES] + token / TOKEN_LANES; }
 };
 
 // The quads of one plane of a weight group, for all tokens. TOKENS is their number if known, else 0.
@@ -36,11 +36,9 @@ constexpr int kLargestGroup = 4;  // 128 columns
 // Takes the words of one weight group to `copy` in the cycles of multiply_tiles_by_words.
 template <int PLANES>
 inline Run<Word> take_timed_group(Port<Word>& weights, const LinearOp& op, int passes, Word* copy) {
-  take_n(weights, copy, 1);
-  for (int q = 0; q < PLANES * op.weight_group; ++q) {
-    take_n(weights, copy + 1 + kQuad * q, kQuad);
-    STB_TICK(kQuad * (passes - 1))
-  }
+  const int words = PLANES * kQuad * op.weight_group;
+  take_n(weights, copy, 1 + words);
+  STB_TICK(words * (passes - 1))
   return {copy, 1};
 }
 
@@ -105,11 +103,11 @@ inline Word result_word(const FastSums& sums, int shift) {
 
 }  // namespace sim
 
-template <int CHUNK, int TOKEN_LANES, int ACTS>
-void multiply_tiles(Port<Word>& weights, const LinearOp& op, int tiles, const Word (&acts)[TOKEN_LANES][ACTS],
-                    Port<Word>& out) {
+template <int CHUNK, int TOKEN_LANES, int AT_ONCE, int ACTS>
+void multiply_tiles(Port<Word>& weights, const LinearOp& op, int tiles,
+                    const Activation (&acts)[TOKEN_LANES][ACTS], Port<Word>& out) {
   if (sim::kStrict) {
-    multiply_tiles_by_words<CHUNK, TOKEN_LANES>(weights, op, tiles, acts, out);
+    multiply_tiles_by_words<CHUNK, TOKEN_LANES, AT_ONCE>(weights, op, tiles, acts, out);
     return;
   }
   const sim::Activations<TOKEN_LANES, ACTS> where = {acts, (op.tokens + TOKEN_LANES - 1) / TOKEN_LANES};
@@ -117,7 +115,7 @@ void multiply_tiles(Port<Word>& weights, const LinearOp& op, int tiles, const Wo
   STB_ENTER(kLaneDepth)
   for (int tile = 0; tile < tiles; ++tile) {
     sim::multiply_tile(weights, op, where, sums);
-    STB_TICK(kQuad)
+    STB_TICK(kTileRows / AT_ONCE)
     for (int t = 0; t < op.tokens; ++t) {
       STB_TICK(kQuad)
       out.write(sim::result_word(sums[t], op.shift - exponent_of(where.at(t)[0])));

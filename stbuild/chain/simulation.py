@@ -116,8 +116,9 @@ def process_groups(design: Design) -> dict[str, str]:
     for process in named.processes:
         unit = named.unit_of(process)
         match process.op:
-            case ComputeUnit(engine=engine):
-                lanes = dict.fromkeys((lane.process for lane in lanes_of(named.engines[engine])), "lanes")
+            case ComputeUnit(engine=engine, unit=number):
+                found = lanes_of(named.engines[engine], number)
+                lanes = dict.fromkeys((lane.process for lane in found), "lanes")
                 parts = {**lanes, ACT_FAN: ACT_FAN, MERGE: MERGE}
                 groups.update({f"{unit}.{part}": f"{engine} {group}" for part, group in parts.items()})
             case ReadWeights(engine=engine):
@@ -160,7 +161,7 @@ def engine_times(design: Design, profiles: Sequence[Any], streams: Sequence[Any]
         (named.unit_of(process), lane)
         for process in named.processes
         if isinstance(process.op, ComputeUnit)
-        for lane in lanes_of(named.engines[process.op.engine])
+        for lane in lanes_of(named.engines[process.op.engine], process.op.unit)
     ]
     return Engine(
         weights_wait=_mean(waited[stream] for stream in weights),

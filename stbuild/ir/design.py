@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from enum import Enum
 
 from stbuild.ir.derived import Derived
+from stbuild.ir.engine import Engine
 from stbuild.ir.faults import design_faults
 from stbuild.ir.param import Param
-from stbuild.ir.plumbing import Collect, ComputeUnit, Dispatch, Plumbing, ReadWeights
+from stbuild.ir.plumbing import Collect, Dispatch, Plumbing, ReadWeights
 from stbuild.ir.storage import Storage
 from stbuild.ir.streaming import Streaming
 from stbuild.ir.types import words_of
@@ -19,39 +20,6 @@ WORD_BYTES = 64
 """A stream word and a memory word: 512 bits."""
 LANE_WORDS = 32
 """Depth of the FIFOs inside a matmul compute unit, which fit in shift registers."""
-
-
-class EngineRole(Enum):
-    """Which linear ops an engine takes."""
-
-    ALL = "all"
-    BODY = "body"
-    """Those of all blocks but the head."""
-    HEAD = "head"
-    """Those of the block that makes the logits, which sees one token of a launch."""
-
-    def takes(self, *, head: bool) -> bool:
-        """Whether it takes the linear ops of a block, the head or another."""
-        return self is EngineRole.ALL or self is (EngineRole.HEAD if head else EngineRole.BODY)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Engine:
-    """A matmul engine: `units` compute units of `lanes` weight channels each.
-
-    It takes up to `chunk` tokens at once, of which `token_lanes` share a cycle.
-    """
-
-    role: EngineRole = EngineRole.ALL
-    units: int
-    lanes: int
-    token_lanes: int
-    chunk: int
-
-    @property
-    def channels(self) -> int:
-        """The number of weight channels."""
-        return self.units * self.lanes
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -186,8 +154,12 @@ class MatmulOp:
     @property
     def tile_words(self) -> int:
         """Words of one tile: a header and the values for each group."""
-        planes = self.bits // 4
-        return self.cols // self.group * (1 + planes * self.group // 8)
+        return self.cols // self.group * (1 + self.group_words)
+
+    @property
+    def group_words(self) -> int:
+        """Words of a weight group's values."""
+        return self.bits // 4 * self.group // 8
 
     def tiles_in(self, channel: int, channels: int) -> int:
         """How many of its tiles lie in `channel`."""
@@ -281,8 +253,8 @@ class Design:
 
     def unit_of(self, process: Process) -> str:
         """The compute unit that `process` runs in."""
-        number = process.op.unit if isinstance(process.op, ComputeUnit) else 0
-        return self.kernel(process.kernel).units[number]
+        units = self.kernel(process.kernel).units
+        return units[self.members(process.kernel).index(process)] if len(units) > 1 else units[0]
 
     def engine_ops(self, engine: int) -> tuple[MatmulOp, ...]:
         """The linear ops of `engine` in the order of its schedule."""

@@ -5,14 +5,17 @@
 
 from dataclasses import dataclass
 
+from stbuild.ir.storage import Storage
+
 
 @dataclass(frozen=True, kw_only=True)
 class Multiply:
-    """Products of a signed number of `a` bits and one of `b` bits."""
+    """Products of a signed number of `a` bits and one of `b` bits, in DSPs or in LUTs."""
 
     a: int
     b: int
     count: int = 1
+    fabric: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,12 +80,23 @@ class Table:
 
 @dataclass(frozen=True, kw_only=True)
 class Store:
-    """An array `name` of `words` words in `banks` memories of their own, each written and read in a cycle."""
+    """An array `name` of `words` words in `banks` memories of their own, each written and read in a cycle.
+
+    `storage` is what its C++ binds it to; None where it does not say.
+    """
 
     name: str
     words: int
     bits: int
     banks: int = 1
+    storage: Storage | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Delay:
+    """Numbers that come some cycles later, in shift registers."""
+
+    bits: int
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,7 +6,8 @@ They follow the descriptors of the launch: hls_lib/include/stb/router.hpp and ma
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from stbuild.ir.design import Design, Engine, MatmulOp, Process
+from stbuild.ir.design import Design, MatmulOp, Process
+from stbuild.ir.engine import Engine
 from stbuild.ir.plumbing import ComputeUnit
 from stbuild.ir.program import Launch, Program, Read, Repeat, Write, moves, reads, writes
 from stbuild.ir.types import GROUP
@@ -50,7 +51,7 @@ def collect_program(process: Process, engine: int, design: Design, launch: Launc
                 return moves(rest[span.owner], result, span.tiles)
             return reads(rest[span.owner], span.tiles * tokens)
 
-        passed = _in_order(op, sizes.channels, lambda channel: channel // sizes.lanes, tiles)
+        passed = _in_order(op, sizes.channels, sizes.owners.__getitem__, tiles)
         return Read(desc), *passed, *([] if tokens == 1 else [writes(result, op.tiles * tokens)])
 
     return *_by_op(design, engine, launch, body), Read(desc)
@@ -72,7 +73,7 @@ class Unit:
     @property
     def lanes(self) -> range:
         """The lanes by their numbers in the unit."""
-        return range(self.engine.lanes)
+        return range(self.engine.lanes[self.op.unit])
 
     def inner(self, name: str) -> str:
         """The stream or process `name` inside this unit."""
@@ -107,7 +108,7 @@ class Unit:
     def _mac_lane(self, lane: int, launch: Launch) -> Program:
         desc, act, out = (self.inner(f"lane_{kind}_{lane}") for kind in ("desc", "act", "out"))
         sizes = self.engine
-        channel = self.op.unit * sizes.lanes + lane
+        channel = sizes.first_channel(self.op.unit) + lane
 
         def body(op: MatmulOp, tokens: int) -> Program:
             loaded = reads(act, op.cols // GROUP * tokens if op.load else 0)
@@ -118,11 +119,11 @@ class Unit:
 
     def _merge(self, launch: Launch) -> Program:
         sizes = self.engine
-        first, desc = self.op.unit * sizes.lanes, self.inner("merge_desc")
+        first, desc = sizes.first_channel(self.op.unit), self.inner("merge_desc")
 
         def body(op: MatmulOp, tokens: int) -> Program:
             def tiles(span: Span) -> Repeat:
-                mine = 0 <= span.owner < sizes.lanes
+                mine = span.owner in self.lanes
                 words = span.tiles * tokens if mine else 0
                 return moves(self.inner(f"lane_out_{span.owner}"), self.process.writes[0], words)
 

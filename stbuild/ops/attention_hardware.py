@@ -8,6 +8,8 @@ BYTES = 64
 """int8 elements of a word."""
 WEIGHT_BITS = 18
 """Bits of a power of two with 16 fraction bits, and a sign."""
+PRODUCT_BITS = 25
+"""Bits of that weight times the mantissa of a scale, and a sign."""
 SCALE_BITS = 9
 """Bits of a scale's mantissa, and a sign."""
 
@@ -21,10 +23,10 @@ def attention_hardware(
     return (
         *_stores(shared, chunk * words, kv_heads * context, chunk),
         *quantiser(),
-        Multiply(a=16, b=16, count=BYTES * shared),
+        Multiply(a=8, b=8, count=BYTES * shared, fabric=True),
         Add(bits=ELEMENT, count=BYTES * shared),
         *_scores(shared, cap, slopes),
-        Multiply(a=ELEMENT, b=SCALE_BITS, count=BYTES * shared),
+        Multiply(a=PRODUCT_BITS, b=8, count=BYTES * shared),
         Add(bits=ELEMENT + 1, count=2 * BYTES * shared),
         *_results(),
     )

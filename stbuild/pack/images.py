@@ -6,7 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stbuild.errors import StbuildError
-from stbuild.ir.design import Design, Engine, MatmulOp
+from stbuild.ir.design import Design, MatmulOp
+from stbuild.ir.engine import Engine
 from stbuild.ir.exponent import fixed_scales
 from stbuild.ir.fixed import TABLE_FRAC, param_fixed, to_fixed
 from stbuild.ir.packed import PackedMatrix

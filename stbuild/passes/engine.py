@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-from stbuild.ir.design import BlockRuns, Engine, MatmulOp, StreamKind
+from stbuild.ir.design import BlockRuns, MatmulOp, StreamKind
+from stbuild.ir.engine import Engine
 from stbuild.ir.plumbing import Collect, ComputeUnit, Dispatch
 from stbuild.ir.types import GROUP
 from stbuild.ops.linear import Linear
@@ -55,7 +56,7 @@ class EngineFrame:
         collected = stream("desc_collect", None, dispatch, collect, DESCRIPTOR, StreamKind.DESCRIPTOR)
         widest = StreamFormat(max(op.cols for op in matmuls) // GROUP)
         ends = []
-        for u in range(engine.units):
+        for u in range(len(engine.lanes)):
             unit = process(UNIT, u)
             ends.append((
                 stream("desc", u, dispatch, unit, DESCRIPTOR, StreamKind.DESCRIPTOR),
@@ -63,12 +64,12 @@ class EngineFrame:
                 stream("tiles", u, unit, collect, StreamFormat(1), StreamKind.TILES),
             ))  # fmt: skip
         weights = tuple(
-            stream("weights", c, process(READ_WEIGHTS, c), process(UNIT, c // engine.lanes), StreamFormat(1),
+            stream("weights", c, process(READ_WEIGHTS, c), process(UNIT, unit), StreamFormat(1),
                    StreamKind.WEIGHTS)
-            for c in range(engine.channels)
+            for c, unit in enumerate(engine.owners)
         )  # fmt: skip
         units = tuple(
-            UnitStreams(desc=d, act=a, tiles=t, weights=weights[u * engine.lanes :][: engine.lanes])
+            UnitStreams(desc=d, act=a, tiles=t, weights=weights[engine.first_channel(u) :][: engine.lanes[u]])
             for u, (d, a, t) in enumerate(ends)
         )
         return EngineFrame(net=net, number=number, matmuls=matmuls, blocks=blocks, desc=desc,
@@ -103,12 +104,12 @@ class EngineFrame:
         collect = Collect(engine=self.number, max_tiles=self._reorder_tiles())
         self.net.add(self._key(COLLECT), collect, LAUNCH, (self.collected, *tiles), results, kernel)
 
-    def add_units(self, kernel: str) -> None:
-        """The compute units."""
-        for number, unit in enumerate(self.units):
-            reads = (unit.desc, unit.act, *unit.weights)
-            op = ComputeUnit(engine=self.number, unit=number)
-            self.net.add(self._key(UNIT, number), op, LAUNCH, reads, (unit.tiles,), kernel)
+    def add_unit(self, number: int, kernel: str) -> None:
+        """Compute unit `number`, which is one of `kernel`."""
+        unit = self.units[number]
+        reads = (unit.desc, unit.act, *unit.weights)
+        op = ComputeUnit(engine=self.number, unit=number)
+        self.net.add(self._key(UNIT, number), op, LAUNCH, reads, (unit.tiles,), kernel)
 
     def _key(self, part: str, number: int | None = None) -> OfEngine:
         return OfEngine(engine=self.number, part=part, number=number)

@@ -32,7 +32,8 @@ def add_frame(net: Net, matmuls: tuple[MatmulOp, ...], blocks: tuple[BlockRuns, 
     net.streams += streams
     _results(net)
     for engine in engines:
-        engine.add_units(kernel_name(net, UNIT, engine.number))
+        for number, lanes in enumerate(net.engines[engine.number].lanes):
+            engine.add_unit(number, unit_kernel(net, engine.number, lanes))
 
 
 def fixed_kernels(net: Net) -> tuple[Kernel, ...]:
@@ -43,17 +44,26 @@ def fixed_kernels(net: Net) -> tuple[Kernel, ...]:
         control,
         *(_kernel(kernel_name(net, ROUTER, n), KernelRole.ROUTER, (kernel_name(net, ROUTER, n),))
           for n in numbers),
-        *(_kernel(kernel_name(net, UNIT, n), KernelRole.MATMUL, _units(net, n)) for n in numbers),
+        *(_kernel(unit_kernel(net, n, lanes), KernelRole.MATMUL, _units(net, n, lanes))
+          for n in numbers for lanes in dict.fromkeys(net.engines[n].lanes)),
     )  # fmt: skip
 
 
 def kernel_name(net: Net, part: str, engine: int) -> str:
-    """What the router, or the compute unit, of an engine is called."""
+    """What the router, or a compute unit, of an engine is called."""
     return net.engine_label(engine, part)
 
 
-def _units(net: Net, engine: int) -> tuple[str, ...]:
-    return tuple(net.engine_label(engine, UNIT, u) for u in range(net.engines[engine].units))
+def unit_kernel(net: Net, engine: int, lanes: int) -> str:
+    """What the compute units of `lanes` lanes are called: with that number if there are others."""
+    name = kernel_name(net, UNIT, engine)
+    return name if len(set(net.engines[engine].lanes)) == 1 else f"{name}_of_{lanes}"
+
+
+def _units(net: Net, engine: int, lanes: int) -> tuple[str, ...]:
+    """The compute units of `lanes` lanes."""
+    units = (u for u, count in enumerate(net.engines[engine].lanes) if count == lanes)
+    return tuple(net.engine_label(engine, UNIT, u) for u in units)
 
 
 def _kernel(name: str, role: KernelRole, units: tuple[str, ...]) -> Kernel:

@@ -3,17 +3,14 @@
 from dataclasses import dataclass, replace
 
 from stbuild.errors import StbuildError
-from stbuild.ir.design import Design, Engine
+from stbuild.ir.design import Design
+from stbuild.ir.engine import Engine
 from stbuild.ir.graph import Graph
 from stbuild.ir.weights import WeightIndex
-from stbuild.passes.nearest import NearestSizes
+from stbuild.passes.choose_engine import EngineChoice
 from stbuild.platform import Platform
 from stbuild.resources.fit import Fit, Sizes, fit_of
 from stbuild.resources.usage import Row, usage_of
-
-REFUSED = False
-"""Whether a design that would not fit is an error. Today's machine does not fit, and its projects must go on
-being built for the emulator."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,14 +26,14 @@ def judge_fit(graph: Graph, index: WeightIndex, platform: Platform, design: Desi
     rows = usage_of(design, platform)
     fit = fit_of(design, platform, rows)
     if not fit.fits and len(design.engines) == 1:
-        nearest = NearestSizes(graph=graph, index=index, platform=platform)(design.engines[0])
+        nearest = EngineChoice(graph=graph, index=index, platform=platform)(design.engines[0])
         fit = replace(fit, nearest=_sizes(nearest) if nearest else None)
-    if REFUSED and not fit.fits:
+    if not fit.fits:
         raise StbuildError(f"{design.name} {fit.sentence}", hint=fit.hint, exit_code=1)
     return Judged(rows=rows, fit=fit)
 
 
 def _sizes(engine: Engine) -> Sizes:
     return Sizes(
-        channels=engine.channels, lanes=engine.lanes, token_lanes=engine.token_lanes, chunk=engine.chunk
+        channels=engine.channels, lanes=max(engine.lanes), token_lanes=engine.token_lanes, chunk=engine.chunk
     )

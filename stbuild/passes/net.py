@@ -3,7 +3,8 @@
 from collections.abc import Hashable
 from dataclasses import dataclass, field
 
-from stbuild.ir.design import Engine, Process, Stream, StreamKind
+from stbuild.ir.design import Process, Stream, StreamKind
+from stbuild.ir.engine import Engine
 from stbuild.ir.graph import Graph
 from stbuild.ir.plumbing import ParamRead, Plumbing, RowRead
 from stbuild.ir.streaming import Streaming

@@ -1,6 +1,7 @@
 """The dataflow generator: from the graph to processes joined by streams around the matmul engines."""
 
-from stbuild.ir.design import BlockRuns, Design, Engine, Sizes, StreamKind
+from stbuild.ir.design import BlockRuns, Design, Sizes, StreamKind
+from stbuild.ir.engine import Engine
 from stbuild.ir.graph import Graph
 from stbuild.ir.op import KvRecords, Op, RowOp, StreamingOp
 from stbuild.ir.param import FixedParam

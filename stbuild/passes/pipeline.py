@@ -2,10 +2,12 @@
 
 from collections.abc import Callable, Mapping
 
-from stbuild.ir.design import Design, Engine
+from stbuild.ir.design import Design
+from stbuild.ir.engine import Engine
 from stbuild.ir.graph import Graph
 from stbuild.ir.weights import WeightIndex
 from stbuild.passes.bind_fifos import BindFifos
+from stbuild.passes.choose_engine import EngineChoice
 from stbuild.passes.deadlocks import ProveFifos
 from stbuild.passes.fifos import SizeFifos
 from stbuild.passes.network import build_network
@@ -13,7 +15,7 @@ from stbuild.passes.place import PlaceMemory
 from stbuild.passes.place_kernels import PlaceKernels
 from stbuild.passes.segments import FormKernels
 from stbuild.passes.set_depths import SetDepths
-from stbuild.passes.sizes import SizeOverrides, choose_engine, choose_sizes
+from stbuild.passes.sizes import SizeOverrides, choose_sizes
 from stbuild.platform import Platform
 
 Pass = Callable[[Design], Design]
@@ -43,9 +45,11 @@ def plan(
     """The design of `graph` (after the numerics pass) with the weights of `index` on `platform`.
 
     `depths` are words of FIFOs by the names of their streams. Raises StbuildError when a weight is missing,
-    or the model does not fit the card's memory.
+    or the model does not fit the card's memory. Where no engine fits the fabric, it is the largest.
     """
-    engine = choose_engine(platform, overrides)
+    choice = EngineChoice(graph=graph, index=index, platform=platform, overrides=overrides)
+    largest = choice.largest()
+    engine = choice(largest) or largest
     return plan_engines(graph, index, platform, (engine,), clock_mhz=overrides.clock_mhz, depths=depths)
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from stbuild.ir.design import Design, KernelRole, RegionKind, StreamKind
+from stbuild.ir.engine import Engine
 from stbuild.platform import Platform
 from stbuild.resources.fit import fit_of
 from stbuild.resources.usage import usage_of
@@ -23,11 +24,17 @@ def design_report(design: Design, platform: Platform) -> str:
     return "\n\n".join("\n".join(lines) for lines in sections) + "\n"
 
 
+def lanes_text(engine: Engine) -> str:
+    """The lanes of each unit: `8, 10 and 10`."""
+    *others, last = map(str, engine.lanes)
+    return f"{', '.join(others)} and {last}" if others else last
+
+
 def _sizes(design: Design, platform: Platform) -> Iterator[str]:
     sizes = design.sizes
     yield f"{design.name} on {platform.title} (a plan: nothing here has met Vitis or a card)"
     for engine in design.engines:
-        yield f"  weight channels  {engine.channels} in {engine.units} matmul units of {engine.lanes} lanes"
+        yield f"  weight channels  {engine.channels} in matmul units of {lanes_text(engine)} lanes"
         yield f"  tokens           {engine.chunk} per launch at most, {engine.token_lanes} in the same cycle"
     yield f"  context          {sizes.context} positions"
     yield f"  clock            {sizes.clock_mhz} MHz (target)"

@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from stbuild.errors import StbuildError
-from stbuild.ir.design import Engine, MatmulOp
+from stbuild.ir.design import MatmulOp
+from stbuild.ir.engine import Engine
 from stbuild.ir.graph import Block, Graph
 from stbuild.ir.types import GROUP
 from stbuild.ir.weights import WeightIndex

@@ -21,7 +21,7 @@ from stbuild.ir.parts import (
     Table,
 )
 from stbuild.platform import DspKind, Fabric
-from stbuild.resources.storage import bind_array
+from stbuild.resources.storage import Bound, array_in, bind_array
 
 PORTS = {DspKind.DSP48E2: (27, 18), DspKind.DSP58: (27, 24)}
 """Bits of the two factors of a DSP block, signed (AMD UG579, AM004)."""
@@ -33,11 +33,18 @@ def cost_of(part: Part, dsp: DspKind, available: Fabric) -> Fabric:
         case Multiply():
             return multiply_cost(part, dsp)
         case Store():
-            return bind_array(part.words, part.bits, available).cost * part.banks
+            return bound_store(part, available).cost * part.banks
         case Table():
             return table_cost(part)
         case _:
             return logic_cost(part)
+
+
+def bound_store(part: Store, available: Fabric) -> Bound:
+    """One of the memories of an array: where its C++ says, else where it is cheapest."""
+    if part.storage is None:
+        return bind_array(part.words, part.bits, available)
+    return Bound(storage=part.storage, cost=array_in(part.storage, part.words, part.bits))
 
 
 def logic_cost(part: Add | Clamp | Shift | Choose | Largest | Divide | Delay | Hold) -> Fabric:
@@ -56,7 +63,7 @@ def logic_cost(part: Add | Clamp | Shift | Choose | Largest | Divide | Delay | H
         case Divide(bits=bits, count=count):
             return Fabric(lut=ceil(3.2 * bits) + 10, ff=3 * bits + 8) * count
         case Delay(bits=bits):
-            return Fabric(lut=bits, ff=bits)
+            return Fabric(lut=bits, ff=0)
         case Hold(bits=bits):
             return Fabric(lut=0, ff=bits)
 
@@ -64,7 +71,12 @@ def logic_cost(part: Add | Clamp | Shift | Choose | Largest | Divide | Delay | H
 def multiply_cost(part: Multiply, dsp: DspKind) -> Fabric:
     """As many DSP blocks as the factors have pieces: those of one factor in cascade (the lower bits wait in
     registers), a row of them for each piece of the other one, added up in LUTs (rtl_lib/twins/product.sv).
+
+    In LUTs a row of bits for each bit of a factor.
     """
+    if part.fabric:
+        rows, bits = sorted((part.a, part.b))
+        return Fabric(lut=(bits + 1) * rows + 4, ff=2 * (part.a + part.b)) * part.count
     wide, narrow = PORTS[dsp]
     rows, columns = min(
         ((_pieces(a, wide), _pieces(b, narrow)) for a, b in ((part.a, part.b), (part.b, part.a))),

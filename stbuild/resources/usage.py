@@ -12,9 +12,9 @@ from stbuild.ir.site import call_site
 from stbuild.ir.storage import Storage
 from stbuild.ir.streaming import Streaming
 from stbuild.platform import Fabric, Platform
-from stbuild.resources.costs import cost_of
+from stbuild.resources.costs import bound_store, cost_of
 from stbuild.resources.plumbing import plumbing_hardware
-from stbuild.resources.storage import bind_array, bind_fifo
+from stbuild.resources.storage import bind_fifo
 
 NOTHING = Fabric(lut=0, ff=0)
 PROCESS = Fabric(lut=50, ff=60)
@@ -88,7 +88,7 @@ def _processes(design: Design, platform: Platform) -> Iterator[Row]:
         for part in parts:
             cost = cost + cost_of(part, platform.dsp.type, platform.available)
         if isinstance(process.op, ComputeUnit):
-            cost = cost + _inside(design.engines[process.op.engine].lanes, platform)
+            cost = cost + _inside(design.engines[process.op.engine].lanes[process.op.unit], platform)
         unit = design.unit_of(process)
         arrays = tuple(_arrays(parts, platform))
         yield Row(kind=RowKind.PROCESS, name=process.name, unit=unit, cost=cost, arrays=arrays)
@@ -104,7 +104,7 @@ def _arrays(parts: tuple[Part, ...], platform: Platform) -> Iterator[Array]:
     seen: dict[Store, None] = dict.fromkeys(part for part in parts if isinstance(part, Store))
     for part in seen:
         banks = part.banks * parts.count(part)
-        storage = bind_array(part.words, part.bits, platform.available).storage
+        storage = bound_store(part, platform.available).storage
         yield Array(name=part.name, words=part.words, bits=part.bits, banks=banks, storage=storage)
 
 

@@ -8,12 +8,10 @@ from stbuild.ir.design import (
     Design,
     MatmulOp,
 )  # fmt: skip
+from stbuild.ir.lane_shape import QUAD, ROWS, lane_shape
 from stbuild.ir.plumbing import ReadKv, ReadParams, ReadWeights, RowRead, Sequence, WriteKv, WriteWords
 from stbuild.ir.program import Launch
 from stbuild.timing.bandwidth import MemoryBandwidth
-
-QUAD = 4
-"""Words of weights with the same 32 columns; in as many steps a lane finishes sums and gives a result."""
 
 
 def launches(tokens: int, chunk: int) -> tuple[Launch, ...]:
@@ -49,8 +47,9 @@ def memory_bound(design: Design, supply: MemoryBandwidth, launch: Launch) -> flo
 def engine_bound(design: Design, launch: Launch) -> int:
     """Cycles of the channel with the most work, if weights and activations were always there.
 
-    A word takes a cycle; past `token_lanes` tokens, a further pass over its four columns' words takes as
-    long. Four cycles finish a tile's sums, and a token's result takes four.
+    A word takes a cycle; past `token_lanes` tokens, a further pass over its weight group takes as long.
+    Then a tile's last sums are finished as many rows a cycle as D and M meet, and a token's result takes four
+    cycles.
     """
     return max(
         _channel_cycles(design, number, channel, launch)
@@ -74,7 +73,8 @@ def _tile_cycles(design: Design, op: MatmulOp, launch: Launch) -> int:
     tokens = 1 if head else launch.tokens
     headers = op.cols // op.group
     passes = -(-tokens // design.engines[op.engine].token_lanes)
-    return headers + (op.tile_words - headers) * passes + QUAD * (1 + tokens)
+    finish = ROWS // lane_shape(design, op.engine).rows_at_once
+    return headers + (op.tile_words - headers) * passes + finish + QUAD * tokens
 
 
 def _traffic(design: Design, launch: Launch) -> Iterator[tuple[str, int]]:

@@ -39,7 +39,7 @@ def process_functions(design: Design) -> Mapping[str, str]:
         unit = named.unit_of(process)
         if isinstance(process.op, ComputeUnit):
             found.update({f"{unit}.{part}": name for part, name in UNIT_PARTS.items()})
-            lanes = lanes_of(named.engines[process.op.engine])
+            lanes = lanes_of(named.engines[process.op.engine], process.op.unit)
             found.update({f"{unit}.{lane.process}": "mac_lane" for lane in lanes})
         else:
             found[f"{unit}.{process.name}"] = _function(process, named)

@@ -2,14 +2,14 @@
 
 from pathlib import Path
 
-from stbuild.ir.design import Engine, EngineRole
+from stbuild.ir.engine import Engine, EngineRole
 from tests.accelerator import accelerate, traced_image
 from tests.models import decoder
 from tests.network.emulated import programmed, traces_of
 
 ENGINES = (
-    Engine(role=EngineRole.BODY, units=2, lanes=3, token_lanes=2, chunk=4),
-    Engine(role=EngineRole.HEAD, units=1, lanes=2, token_lanes=1, chunk=1),
+    Engine(role=EngineRole.BODY, lanes=(3, 2), token_lanes=2, chunk=4),
+    Engine(role=EngineRole.HEAD, lanes=(2,), token_lanes=1, chunk=1),
 )
 TOKENS = (3, 5, 7, 9, 11, 2, 1, 4, 60, 33)
 CHUNKS = (4, 1, 3, 2)

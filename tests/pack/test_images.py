@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from stbuild.errors import StbuildError
-from stbuild.ir.design import BlockRuns, Design, Engine, MatmulOp, Process, Sizes
+from stbuild.ir.design import BlockRuns, Design, MatmulOp, Process, Sizes
+from stbuild.ir.engine import Engine
 from stbuild.ir.exponent import fixed_scales
 from stbuild.ir.packed import PackedMatrix
 from stbuild.ir.param import FixedParam, Param, PositionTable
@@ -102,7 +103,7 @@ def small_design(channels: int) -> Design:
         op("head", 1, ("head",), 64, 0, True),
     )
     sizes = Sizes(chunk=8, context=4, clock_mhz=250)
-    engine = Engine(units=channels, lanes=1, token_lanes=1, chunk=8)
+    engine = Engine(lanes=(1,) * channels, token_lanes=1, chunk=8)
     blocks = (BlockRuns(name="layers", count=2, head=False), BlockRuns(name="head", count=1, head=True))
     return Design(
         name="small", platform="u55c", sizes=sizes, engines=(engine,), vocab_size=64, blocks=blocks,

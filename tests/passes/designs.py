@@ -14,7 +14,7 @@ from stbuild.ops.linear import Linear
 from stbuild.passes.network import build_network
 from stbuild.passes.numerics import FixNumerics
 from stbuild.passes.pipeline import design_passes
-from stbuild.passes.sizes import SizeOverrides, choose_engine, choose_sizes
+from stbuild.passes.sizes import SizeOverrides, choose_sizes, largest_engine
 from tests.accelerator import platform
 from tests.reference.small import Variant, small_graph
 
@@ -40,7 +40,7 @@ def index_of(graph: Graph, group: int = 32) -> WeightIndex:
 
 def network_of(graph: Graph, card: str = "u55c", overrides: SizeOverrides = FEW) -> Design:
     """The network of a graph in fixed point, before any pass on designs."""
-    engines = (choose_engine(platform(card), overrides),)
+    engines = (largest_engine(platform(card), overrides, graph.context),)
     sizes = choose_sizes(graph, platform(card), engines)
     return build_network(graph, index_of(graph), sizes, engines, card)
 

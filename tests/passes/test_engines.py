@@ -7,7 +7,8 @@ import pytest
 from stbuild.codegen.connectivity import connectivity_cfg
 from stbuild.codegen.kernels import kernel_files
 from stbuild.errors import StbuildError
-from stbuild.ir.design import Design, Engine, EngineRole, KernelRole, RegionKind, StreamKind
+from stbuild.ir.design import Design, KernelRole, RegionKind, StreamKind
+from stbuild.ir.engine import Engine, EngineRole
 from stbuild.ir.plumbing import Collect, ComputeUnit, Dispatch, Sequence
 from stbuild.ir.program import Launch
 from stbuild.passes.pipeline import plan_engines
@@ -18,9 +19,9 @@ from tests.accelerator import platform
 from tests.passes.designs import graph_of, index_of
 from tests.reference.small import Variant
 
-BODY = Engine(role=EngineRole.BODY, units=2, lanes=2, token_lanes=2, chunk=4)
-WHOLE = Engine(units=1, lanes=2, token_lanes=1, chunk=4)
-HEAD = Engine(role=EngineRole.HEAD, units=1, lanes=3, token_lanes=1, chunk=1)
+BODY = Engine(role=EngineRole.BODY, lanes=(2, 2), token_lanes=2, chunk=4)
+WHOLE = Engine(lanes=(2,), token_lanes=1, chunk=4)
+HEAD = Engine(role=EngineRole.HEAD, lanes=(3,), token_lanes=1, chunk=1)
 GRAPH = graph_of(Variant(scaled=True, positions=True))
 
 
@@ -74,7 +75,8 @@ def test_units_are_generated_with_the_sizes_of_their_engine() -> None:
         assert isinstance(op, ComputeUnit)
         engine = design.engines[op.engine]
         columns = max(each.cols for each in design.engine_ops(op.engine))
-        assert f"<{engine.lanes - 1}, {columns}, {engine.chunk}, {engine.token_lanes}>" in files[kernel.name]
+        shape = f"{engine.lanes[op.unit] - 1}, {columns}, {engine.chunk}, {engine.token_lanes}, 4"
+        assert f"stb::mac_lane<{shape}>(" in files[kernel.name]
     cfg = connectivity_cfg(design, platform("u55c"))
     assert cfg.count("nk=matmul") == 2
     assert "3 lanes" in design_report(design, platform("u55c"))
@@ -83,7 +85,7 @@ def test_units_are_generated_with_the_sizes_of_their_engine() -> None:
 def test_the_bound_of_two_engines_is_that_of_the_slower_one() -> None:
     launch = Launch(tokens=4, position=0, head=True)
     both = engine_bound(design_with(BODY, HEAD), launch)
-    slow = replace(BODY, units=1, lanes=1)
+    slow = replace(BODY, lanes=(1,))
     assert engine_bound(design_with(slow, HEAD), launch) > both
 
 

@@ -14,7 +14,7 @@ DESIGN = design_of(Variant())
 def test_it_names_what_the_design_has() -> None:
     text = design_report(DESIGN, platform("u55c"))
     assert text.startswith("small on ")
-    assert "  weight channels  4 in 2 matmul units of 2 lanes\n" in text
+    assert "  weight channels  4 in matmul units of 2 and 2 lanes\n" in text
     for name in (*(op.name for op in DESIGN.matmuls), *(kernel.name for kernel in DESIGN.kernels)):
         assert f" {name} " in text, name
     assert "weights, 4 channels: " in text and "  logits " in text

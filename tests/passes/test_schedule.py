@@ -3,15 +3,16 @@
 import pytest
 
 from stbuild.errors import StbuildError
-from stbuild.ir.design import Engine, MatmulOp
+from stbuild.ir.design import MatmulOp
+from stbuild.ir.engine import Engine
 from stbuild.ir.graph import Graph
 from stbuild.passes.schedule import bind_blocks, schedule_matmuls
-from stbuild.passes.sizes import SizeOverrides, choose_engine, choose_sizes
+from stbuild.passes.sizes import SizeOverrides, choose_sizes, largest_engine
 from tests.accelerator import platform
 from tests.passes.designs import graph_of, index_of
 from tests.reference.small import Variant
 
-ENGINES = (Engine(units=1, lanes=3, token_lanes=1, chunk=4),)
+ENGINES = (Engine(lanes=(3,), token_lanes=1, chunk=4),)
 
 
 def scheduled(graph: Graph, group: int = 32) -> tuple[MatmulOp, ...]:
@@ -49,21 +50,19 @@ def test_a_weight_group_that_does_not_divide_the_columns_is_refused() -> None:
         scheduled(graph, group=48)
 
 
-@pytest.mark.parametrize(("card", "channels", "units"), [("u55c", 24, 3), ("u280", 24, 3), ("vck5000", 4, 1)])
-def test_the_engine_of_a_card(card: str, channels: int, units: int) -> None:
-    engine = choose_engine(platform(card), SizeOverrides())
-    assert (engine.channels, engine.units) == (channels, units)
+@pytest.mark.parametrize(("card", "lanes"), [("u55c", (10, 10, 8)), ("u280", (10, 10, 8)), ("vck5000", (4,))])
+def test_the_largest_engine_of_a_card(card: str, lanes: tuple[int, ...]) -> None:
+    engine = largest_engine(platform(card), SizeOverrides())
+    assert engine.lanes == lanes
+    assert (engine.token_lanes, engine.chunk) == (8, 32)
     sizes = choose_sizes(graph_of(Variant()), platform(card), (engine,))
     assert (sizes.chunk, sizes.context) == (engine.chunk, 32)
 
 
-@pytest.mark.parametrize(
-    ("overrides", "sentence"),
-    [
-        (SizeOverrides(channels=5, lanes=2), "5 channels do not fill compute units of 2 lanes"),
-        (SizeOverrides(channels=40), "40 weight channels are more than u55c can feed"),
-    ],
-)
-def test_wishes_that_do_not_fit_are_refused(overrides: SizeOverrides, sentence: str) -> None:
-    with pytest.raises(StbuildError, match=sentence):
-        choose_engine(platform("u55c"), overrides)
+def test_units_need_not_be_equal() -> None:
+    assert largest_engine(platform("u55c"), SizeOverrides(channels=5, lanes=2)).lanes == (2, 2, 1)
+
+
+def test_more_channels_than_ports_are_refused() -> None:
+    with pytest.raises(StbuildError, match="40 weight channels are more than u55c can feed"):
+        largest_engine(platform("u55c"), SizeOverrides(channels=40))

@@ -51,7 +51,7 @@ WRONG = [
     ("channels", "-1", f"channels {BELOW}"),
     ("channels", "33", "channels takes at most 28 on u55c, got 33"),
     ("lanes", "-1", f"lanes {BELOW}"),
-    ("lanes", "7", "lanes takes a number that divides the 24 channels, got 7"),
+    ("lanes", "29", "lanes takes at most the 28 channels, got 29"),
     ("chunk", "-1", f"chunk {BELOW}"),
     ("chunk", "17", "chunk takes at most the context of 16, got 17"),
     ("token_lanes", "-1", f"token_lanes {BELOW}"),
@@ -59,7 +59,7 @@ WRONG = [
     ("clock_mhz", "501", "clock_mhz takes at most 500 on u55c, got 501 (the shell's fastest"),
     ("depths", "{x: 0}", "depths: x takes 1 word or more, got 0 (leave it out"),
     ("depths", "{x: many}", "attribute 'depths' at 'x' takes an integer, got 'many'"),
-    ("token_lanes", "9", "token_lanes takes at most the chunk of 8, got 9"),
+    ("token_lanes", "17", "token_lanes takes at most the chunk of 16, got 17"),
 ]
 
 

@@ -110,6 +110,8 @@ read_words:
   }
 }
 
+constexpr int kWeightBits = 25;  // of a softmax weight, below 2^24, and a sign
+
 inline int32_t signed_byte(const Word& w, int i) { return static_cast<int8_t>(byte_at(w, i)); }
 
 template <int WORDS>
@@ -121,7 +123,10 @@ dot_words:
   dot_bytes:
     for (int l = 0; l < kWordBytes; ++l) {
       STB_UNROLL
-      sum += static_cast<int16_t>(signed_byte(a[i], l)) * static_cast<int16_t>(signed_byte(b[i], l));
+      const int32_t product =
+          static_cast<int16_t>(signed_byte(a[i], l)) * static_cast<int16_t>(signed_byte(b[i], l));
+      STB_MULTIPLY(product, fabric)
+      sum += product;
     }
   }
   return sum;
@@ -140,7 +145,9 @@ accumulate_words:
     for (int l = 0; l < kWordBytes; ++l) {
       STB_UNROLL
       const int at = kWordBytes * i + l;
-      const int32_t product = weight * signed_byte(a[i], l);
+      const Int<kWeightBits> narrow = weight;
+      const Int<8> value = signed_byte(a[i], l);
+      const Int<32> product = widened<32>(narrow) * value;
       low[at] = (low[at] & mask) + static_cast<uint32_t>(product & 65535);
       high[at] = (high[at] & static_cast<int32_t>(mask)) + (product >> 16);
     }

@@ -38,7 +38,7 @@ ops:
 
 // Stores the activations of an op: acts[t % TOKEN_LANES][g * passes + t / TOKEN_LANES].
 template <int TOKEN_LANES, int ACTS>
-void load_activations(Port<Word>& act, const LinearOp& op, Word (&acts)[TOKEN_LANES][ACTS]) {
+void load_activations(Port<Word>& act, const LinearOp& op, Activation (&acts)[TOKEN_LANES][ACTS]) {
   const int passes = (op.tokens + TOKEN_LANES - 1) / TOKEN_LANES;
   int group = 0;
   int token_lane = 0;
@@ -49,7 +49,7 @@ load_groups:
   for (int i = 0; i < op.tokens * op.groups; ++i) {
     STB_PIPELINE(1)
     STB_TICK(1)
-    acts[token_lane][at] = act.read();
+    acts[token_lane][at] = activation_of(act.read());
     const bool last = group + 1 == op.groups;
     const bool round = last && token_lane + 1 == TOKEN_LANES;
     group = last ? 0 : group + 1;
@@ -59,18 +59,20 @@ load_groups:
   }
 }
 
-// Lane LANE of the unit: its tiles of every op, a word per tile and token.
-template <int LANE, int KMAX, int CHUNK, int TOKEN_LANES>
+// Lane LANE of the unit: its tiles of every op, a word per tile and token. No weight group has fewer than
+// MIN_WORDS words.
+template <int LANE, int KMAX, int CHUNK, int TOKEN_LANES, int MIN_WORDS>
 void mac_lane(Port<Word>& desc, Port<Word>& act, Port<Word>& weights, Port<Word>& out) {
   static_assert(KMAX % kGroup == 0, "the columns of a matrix are a multiple of 32");
-  Word acts[TOKEN_LANES][KMAX / kGroup * ceil_div(CHUNK, TOKEN_LANES)];
+  Activation acts[TOKEN_LANES][KMAX / kGroup * ceil_div(CHUNK, TOKEN_LANES)];
   STB_PARTITION(acts, 1)
   STB_BIND(acts, uram)
 ops:
   for (Word word = desc.read(); is_linear(word); word = desc.read()) {
     const LinearOp op = linear_op(word);
     if (op.load) load_activations(act, op, acts);
-    multiply_tiles<CHUNK, TOKEN_LANES>(weights, op, tiles_in(op.first_channel + LANE, op), acts, out);
+    const int tiles = tiles_in(op.first_channel + LANE, op);
+    multiply_tiles<CHUNK, TOKEN_LANES, rows_at_once<MIN_WORDS>()>(weights, op, tiles, acts, out);
   }
 }
 

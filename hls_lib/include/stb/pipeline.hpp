@@ -13,8 +13,9 @@
 // STB_BIND(array, kind)            the kind of its memory: bram, uram or lutram.
 // STB_ROM(table)                   a table that is copied until all reads of a cycle have a port.
 // STB_MULTIPLY(product, kind)      the operator behind a product: dsp or fabric.
-// STB_INDEPENDENT(array)           no iteration reads what another one writes.
-// STB_DISTANCE(array, iterations)  what an iteration writes is read that many iterations later, or more.
+// STB_CHAIN                        sums in the order of the text: each in the DSP of the product that it
+// adds. STB_INDEPENDENT(array)           no iteration reads what another one writes. STB_DISTANCE(array,
+// iterations)  what an iteration writes is read that many iterations later, or more.
 #pragma once
 
 #include "stb/depths.hpp"
@@ -30,6 +31,7 @@
 #define STB_BIND(array, kind) STB_PRAGMA(HLS BIND_STORAGE variable = array type = ram_2p impl = kind)
 #define STB_ROM(table) STB_PRAGMA(HLS BIND_STORAGE variable = table type = rom_np)
 #define STB_MULTIPLY(product, kind) STB_PRAGMA(HLS BIND_OP variable = product op = mul impl = kind)
+#define STB_CHAIN STB_PRAGMA(HLS EXPRESSION_BALANCE off)
 #define STB_INDEPENDENT(array) STB_PRAGMA(HLS DEPENDENCE variable = array type = inter dependent = false)
 #define STB_DISTANCE(array, iterations)                                                                     \
   STB_PRAGMA(HLS DEPENDENCE variable = array type = inter direction = RAW distance = iterations dependent = \

@@ -7,6 +7,20 @@
 
 namespace stb {
 
+// The lanes of each compute unit: UnitLanes<8, 10, 10>.
+template <int FIRST, int... OTHERS>
+struct UnitLanes {
+  static const int kUnits = 1 + sizeof...(OTHERS);
+  static const int kChannels = FIRST + UnitLanes<OTHERS...>::kChannels;
+  static constexpr int at(int unit) { return unit == 0 ? FIRST : UnitLanes<OTHERS...>::at(unit - 1); }
+};
+template <int LAST>
+struct UnitLanes<LAST> {
+  static const int kUnits = 1;
+  static const int kChannels = LAST;
+  static constexpr int at(int) { return LAST; }
+};
+
 // A step through vectors of `groups` words: each comes in, then goes out.
 struct VectorStep {
   int group;
@@ -46,31 +60,34 @@ groups:
   }
 }
 
-template <int SOURCES, int UNITS, int LANES, typename... Ports>
+template <int SOURCES, typename LANES, typename... Ports>
 void dispatch_descriptor(const Word& word, Ports&... ports) {
   Word with_channels = word;
-  set_lane(with_channels, kChannelsLane, UNITS * LANES);
+  set_lane(with_channels, kChannelsLane, LANES::kChannels);
   PortRange<SOURCES, 1>::write(0, with_channels, ports...);
+  int first = 0;
 units:
-  for (int u = 0; u < UNITS; ++u) {
-    set_lane(with_channels, kFirstChannelLane, u * LANES);
-    PortRange<SOURCES + 1, UNITS, 2>::write(u, with_channels, ports...);
+  for (int u = 0; u < LANES::kUnits; ++u) {
+    set_lane(with_channels, kFirstChannelLane, first);
+    PortRange<SOURCES + 1, LANES::kUnits, 2>::write(u, with_channels, ports...);
+    first += LANES::at(u);
   }
 }
 
 // Hands every descriptor to the collector and the units, and the activations of ops that load to the units.
 // Ports: SOURCES sources, the collector's descriptors, then per unit descriptors and activations.
-template <int SOURCES, int UNITS, int LANES, int KMAX, typename... Ports>
+template <int SOURCES, typename LANES, int KMAX, typename... Ports>
 void dispatch(Port<Word>& desc, Ports&... ports) {
-  static_assert(sizeof...(Ports) == SOURCES + 1 + 2 * UNITS, "sources, the collector, two ports per unit");
+  constexpr int kUnits = LANES::kUnits;
+  static_assert(sizeof...(Ports) == SOURCES + 1 + 2 * kUnits, "sources, the collector, two ports per unit");
   bool more = true;
 ops:
   while (more) {
     const Word word = desc.read();
     const LinearOp op = linear_op(word);
     more = is_linear(word);
-    dispatch_descriptor<SOURCES, UNITS, LANES>(word, ports...);
-    if (more && op.load) dispatch_vectors<SOURCES, UNITS, KMAX>(op, ports...);
+    dispatch_descriptor<SOURCES, LANES>(word, ports...);
+    if (more && op.load) dispatch_vectors<SOURCES, kUnits, KMAX>(op, ports...);
   }
 }
 
@@ -84,29 +101,30 @@ struct TileStep {
   int lane;
 };
 
-template <int LANES>
+template <typename LANES>
 inline TileStep first_tile(const LinearOp& op) {
   TileStep step = {0, 0, op.base, 0, op.base};
 base_unit:
-  while (step.lane >= LANES) {
-    step.lane -= LANES;
+  while (step.lane >= LANES::at(step.unit)) {
+    step.lane -= LANES::at(step.unit);
     ++step.unit;
   }
   return step;
 }
 
-template <int LANES>
+template <typename LANES>
 inline TileStep step_after(const TileStep& step, const LinearOp& op) {
   if (step.token + 1 < op.tokens) {
     return TileStep{step.tile, step.token + 1, step.channel, step.unit, step.lane};
   }
   if (step.channel + 1 == op.channels) return TileStep{step.tile + 1, 0, 0, 0, 0};
-  if (step.lane + 1 == LANES) return TileStep{step.tile + 1, 0, step.channel + 1, step.unit + 1, 0};
+  if (step.lane + 1 == LANES::at(step.unit))
+    return TileStep{step.tile + 1, 0, step.channel + 1, step.unit + 1, 0};
   return TileStep{step.tile + 1, 0, step.channel + 1, step.unit, step.lane + 1};
 }
 
-// One token's results pass straight through. Ports: UNITS results, then the destinations.
-template <int UNITS, int LANES, int DESTINATIONS, typename... Ports>
+// One token's results pass straight through. Ports: a result per unit, then the destinations.
+template <typename LANES, int DESTINATIONS, typename... Ports>
 void collect_one(const LinearOp& op, Ports&... ports) {
   TileStep step = first_tile<LANES>(op);
   STB_ENTER(kMoveDepth)
@@ -114,14 +132,14 @@ pass_tiles:
   for (int r = 0; r < op.tiles; ++r) {
     STB_FLUSHABLE(1)
     STB_TICK(1)
-    const Word result = PortRange<0, UNITS>::read(step.unit, ports...);
-    PortRange<UNITS, DESTINATIONS>::write(op.destination, result, ports...);
+    const Word result = PortRange<0, LANES::kUnits>::read(step.unit, ports...);
+    PortRange<LANES::kUnits, DESTINATIONS>::write(op.destination, result, ports...);
     step = step_after<LANES>(step, op);
   }
 }
 
 // Tile-major results of several tokens through `buffer`, out token by token.
-template <int UNITS, int LANES, int DESTINATIONS, int CHUNK, int MAX_TILES, typename... Ports>
+template <typename LANES, int DESTINATIONS, int CHUNK, int MAX_TILES, typename... Ports>
 void collect_chunk(const LinearOp& op, Word (&buffer)[CHUNK * MAX_TILES], Ports&... ports) {
   const int words = op.tiles * op.tokens;
   TileStep step = first_tile<LANES>(op);
@@ -130,7 +148,7 @@ store_tiles:
   for (int i = 0; i < words; ++i) {
     STB_PIPELINE(1)
     STB_TICK(1)
-    buffer[step.token * MAX_TILES + step.tile] = PortRange<0, UNITS>::read(step.unit, ports...);
+    buffer[step.token * MAX_TILES + step.tile] = PortRange<0, LANES::kUnits>::read(step.unit, ports...);
     step = step_after<LANES>(step, op);
   }
   int tile = 0;
@@ -140,7 +158,7 @@ send_tiles:
   for (int i = 0; i < words; ++i) {
     STB_PIPELINE(1)
     STB_TICK(1)
-    PortRange<UNITS, DESTINATIONS>::write(op.destination, buffer[token * MAX_TILES + tile], ports...);
+    PortRange<LANES::kUnits, DESTINATIONS>::write(op.destination, buffer[token * MAX_TILES + tile], ports...);
     const bool last = tile + 1 == op.tiles;
     tile = last ? 0 : tile + 1;
     token = last ? token + 1 : token;
@@ -148,19 +166,19 @@ send_tiles:
 }
 
 // Brings the units' tiles into token-major order and sends each op's result to its destination.
-// Ports: UNITS results, then the destinations. Ops of several tokens have at most MAX_TILES tiles.
-template <int UNITS, int LANES, int DESTINATIONS, int CHUNK, int MAX_TILES, typename... Ports>
+// Ports: a result per unit, then the destinations. Ops of several tokens have at most MAX_TILES tiles.
+template <typename LANES, int DESTINATIONS, int CHUNK, int MAX_TILES, typename... Ports>
 void collect(Port<Word>& desc, Ports&... ports) {
-  static_assert(sizeof...(Ports) == UNITS + DESTINATIONS, "one port per unit, one per destination");
+  static_assert(sizeof...(Ports) == LANES::kUnits + DESTINATIONS, "one port per unit, one per destination");
   Word buffer[CHUNK * MAX_TILES];
   STB_BIND(buffer, uram)
 ops:
   for (Word word = desc.read(); is_linear(word); word = desc.read()) {
     const LinearOp op = linear_op(word);
     if (op.tokens == 1) {
-      collect_one<UNITS, LANES, DESTINATIONS>(op, ports...);
+      collect_one<LANES, DESTINATIONS>(op, ports...);
     } else {
-      collect_chunk<UNITS, LANES, DESTINATIONS, CHUNK, MAX_TILES>(op, buffer, ports...);
+      collect_chunk<LANES, DESTINATIONS, CHUNK, MAX_TILES>(op, buffer, ports...);
     }
   }
 }

@@ -2,172 +2,184 @@
 //
 // A tile is, per weight group, a header word and four words per 32 columns and plane; of 8 columns in a
 // word, row r and column c lie in byte 4r + (c mod 4), low nibble if c < 4. The sums are exact:
-//   x[r] = sum over a weight group of (mantissa * dot_r) << shift, sa = that of (mantissa * asum) << shift
-//   sums[r] = sum over weight groups of D_r * x[r] + M_r * sa
-// D and M are met once a weight group, four rows a cycle during the next four steps of the lane.
+//   x[r] = sum over a weight group of s * dot_r, of plane 1 times 16, sa = that of s * asum
+//   sums[r] = sum over weight groups of D_r * x[r] + M_r * sa, for 8 bits of D_r * (x[r] - 128 sa)
+// A multiplier is used again in each cycle: s meets the dots of a quad four rows a cycle during the next
+// four words, D and M meet a weight group AT_ONCE rows a cycle during as many words as it has.
 #pragma once
 
-#include "stb/activations.hpp"
 #include "stb/lane_step.hpp"
+#include "stb/lane_sums.hpp"
 #include "stb/scales.hpp"
-#include "stb/stream.hpp"
 
 namespace stb {
-
-constexpr int kRowsAtOnce = kTileRows / kQuad;
-constexpr int kPacked = 18;  // bits of the lower of two products in a DSP
 
 inline std::int32_t nibble(const Word& word, int row, int column) {
   const int both = byte_at(word, 4 * row + column % 4);
   return column < 4 ? both & 15 : both >> 4;
 }
 
-// The dot products of two rows that follow each other.
-struct RowPair {
-  std::int32_t first;
-  std::int32_t second;
-};
+// A product of A by B bits in DSPs.
+template <int A, int B>
+inline Int<A + B> dsp_product(Int<A> a, Int<B> b) {
+  STB_INLINE
+  const Int<A + B> product = widened<A + B>(a) * b;
+  STB_MULTIPLY(product, dsp)
+  return product;
+}
+
+// A product and a sum of 48 bits, both in one DSP.
+template <int A, int B>
+inline Int<kDspBits> dsp_multiply_add(Int<A> a, Int<B> b, Int<kDspBits> sum) {
+  STB_INLINE
+  STB_CHAIN
+  return widened<A + B>(a) * b + sum;
+}
 
 // The 8 columns of one word for rows `row` and `row + 1`; `part` is the word's place in its quad. A DSP
-// multiplies both rows' weights at once, the second 18 bits higher: a sum of 8 products is within 15,240, so
-// that the lower 18 bits are those of the first row, with their sign.
-inline RowPair pair_dot(const Word& word, const Word& act, int part, int row) {
-  std::int64_t packed = 0;
+// multiplies both rows' weights at once, the second 18 bits higher.
+inline Int<kPairBits> pair_dot(const Word& word, const Activation& act, int part, int row) {
+  STB_CHAIN
+  Int<kDspBits> packed = 0;
 pair_columns:
   for (int c = 0; c < 8; ++c) {
     STB_UNROLL
-    const std::int32_t weights = (nibble(word, row + 1, c) << kPacked) + nibble(word, row, c);
-    const std::int32_t product = weights * static_cast<std::int8_t>(byte_at(act, 8 * part + c));
-    STB_MULTIPLY(product, dsp)
-    packed += product;
+    const Int<kWeightsBits> weights = (nibble(word, row + 1, c) << kDotBits) + nibble(word, row, c);
+    const Int<kActBits> value = static_cast<std::int8_t>(byte_at(act, 8 * part + c));
+    packed += widened<kWeightsBits + kActBits>(weights) * value;
   }
-  const std::int64_t low = packed & ((1 << kPacked) - 1);
-  const std::int64_t first = low - ((low >> (kPacked - 1)) << kPacked);
-  return RowPair{static_cast<std::int32_t>(first), static_cast<std::int32_t>((packed - first) >> kPacked)};
+  return packed;
 }
 
-// What a lane holds while it goes through a tile; a pass is TOKEN_LANES tokens.
-template <int PASSES, int TOKEN_LANES>
-struct TileSums {
-  std::int32_t dots[TOKEN_LANES][kTileRows];                    // of the quad so far
-  std::int64_t x[PASSES][TOKEN_LANES][kTileRows];               // of the weight group so far
-  std::int64_t sa[PASSES][TOKEN_LANES];                         // of the weight group so far
-  std::int64_t rows[PASSES * kQuad][TOKEN_LANES][kRowsAtOnce];  // of the tile so far
-};
-
-// A weight group that has ended for one pass, until D and M have met it.
-template <int TOKEN_LANES>
-struct EndedGroup {
-  int left;  // steps until then
-  int pass;
-  bool first;  // of its tile
-  Scales scales;
-  std::int64_t x[TOKEN_LANES][kTileRows];
-  std::int64_t sa[TOKEN_LANES];
-};
-
-// The dot product of one row with the words of a quad so far joins those of its weight group behind the last.
-template <int PASSES, int TOKEN_LANES>
-inline void add_dot(std::int32_t dot, const LaneStep& step, const Word& act, int l, int r,
-                    TileSums<PASSES, TOKEN_LANES>& sums, EndedGroup<TOKEN_LANES>& now) {
-  const std::int32_t all = dot + (step.part == 0 ? 0 : sums.dots[l][r]);
-  sums.dots[l][r] = all;
-  if (step.part != kQuad - 1) return;
-  const std::int64_t scaled = static_cast<std::int64_t>(mantissa_of(act) * all)
-                              << (shift_of(act) + 4 * step.plane);
-  const bool first = step.plane == 0 && step.quad == 0;
-  now.x[l][r] = scaled + (first ? 0 : sums.x[step.pass][l][r]);
-  sums.x[step.pass][l][r] = now.x[l][r];
+// The dot products of the two rows of a pair: the lower one has 18 bits and its sign.
+inline Int<kDotBits> first_dot(Int<kPairBits> pair) {
+  const Int<kDotBits + 1> low = pair & ((1 << kDotBits) - 1);
+  return low - ((low >> (kDotBits - 1)) << kDotBits);
+}
+inline Int<kDotBits> second_dot(Int<kPairBits> pair) {
+  return (pair >> kDotBits) + ((pair >> (kDotBits - 1)) & 1);
 }
 
-// The sum of the activations of a quad, scaled, joins those of its weight group.
+// One word for the tokens of a pass joins the words of its quad before it.
 template <int PASSES, int TOKEN_LANES>
-inline void add_act_sum(const LaneStep& step, const Word& act, int l, TileSums<PASSES, TOKEN_LANES>& sums,
-                        EndedGroup<TOKEN_LANES>& now) {
-  const std::int64_t scaled = static_cast<std::int64_t>(scaled_sum_of(act)) << shift_of(act);
-  const bool first = step.plane == 0 && step.quad == 0;
-  now.sa[l] = (step.plane == 0 ? scaled : 0) + (first ? 0 : sums.sa[step.pass][l]);
-  sums.sa[step.pass][l] = now.sa[l];
-}
-
-// One word for the tokens of a pass; behind a quad, `now` has the sums of the weight group so far.
-template <int PASSES, int TOKEN_LANES, int ACTS>
-inline void add_word(const Word& word, const LaneStep& step, const Word (&acts)[TOKEN_LANES][ACTS],
-                     TileSums<PASSES, TOKEN_LANES>& sums, EndedGroup<TOKEN_LANES>& now) {
+inline void add_word(const Word& word, const LaneStep& step, const Activation (&acts)[TOKEN_LANES],
+                     TileSums<PASSES, TOKEN_LANES>& sums) {
 word_lanes:
   for (int l = 0; l < TOKEN_LANES; ++l) {
     STB_UNROLL
-    const Word act = acts[l][step.act];
-    std::int32_t dots[kTileRows];
   word_pairs:
-    for (int r = 0; r < kTileRows; r += 2) {
+    for (int p = 0; p < kTileRows / 2; ++p) {
       STB_UNROLL
-      const RowPair pair = pair_dot(word, act, step.part, r);
-      dots[r] = pair.first;
-      dots[r + 1] = pair.second;
-    }
-  word_rows:
-    for (int r = 0; r < kTileRows; ++r) {
-      STB_UNROLL
-      add_dot(dots[r], step, act, l, r, sums, now);
-    }
-    if (step.part == kQuad - 1) add_act_sum(step, act, l, sums, now);
-  }
-}
-
-// The weight group that ends with this step, and whose sums are those of `now`.
-template <int TOKEN_LANES>
-inline void end_group(const LaneStep& step, const Scales& scales, const EndedGroup<TOKEN_LANES>& now,
-                      EndedGroup<TOKEN_LANES>& ended) {
-  ended.left = kQuad;
-  ended.pass = step.pass;
-  ended.first = step.group == 0;
-  ended.scales = scales;
-end_lanes:
-  for (int l = 0; l < TOKEN_LANES; ++l) {
-    STB_UNROLL
-    ended.sa[l] = now.sa[l];
-  end_rows:
-    for (int r = 0; r < kTileRows; ++r) {
-      STB_UNROLL
-      ended.x[l][r] = now.x[l][r];
+      const Int<kPairBits> before = step.part == 0 ? Int<kPairBits>(0) : sums.pairs[l][p];
+      sums.pairs[l][p] = before + pair_dot(word, acts[l], step.part, 2 * p);
     }
   }
 }
 
-// Four rows of an ended group; the next four take their place.
+// The quad that ends with this step: its dots and scales, and its activations' sum in that of the group.
 template <int PASSES, int TOKEN_LANES>
-inline void scale_rows(EndedGroup<TOKEN_LANES>& ended, TileSums<PASSES, TOKEN_LANES>& sums) {
-  const int at = ended.pass * kQuad + kQuad - ended.left;
-scale_lanes:
+inline void end_quad(const LaneStep& step, const LinearOp& op, const Activation (&acts)[TOKEN_LANES],
+                     TileSums<PASSES, TOKEN_LANES>& sums, EndedQuad<TOKEN_LANES>& quad) {
+  quad.left = kQuad;
+  quad.first = step.plane == 0 && step.quad == 0;
+  quad.last = ends_group(step, op);
+quad_lanes:
   for (int l = 0; l < TOKEN_LANES; ++l) {
     STB_UNROLL
-  scale_rows:
+    const int shift = shift_of(acts[l]);
+    quad.scales[l] = Int<kScaleBits>(mantissa_of(acts[l])) << (shift + 4 * step.plane);
+    const Int<kSaBits> scaled = Int<kSaBits>(scaled_sum_of(acts[l])) << shift;
+    const Int<kSaBits> before = quad.first ? Int<kSaBits>(0) : sums.sa[l];
+    sums.sa[l] = before + (step.plane == 0 ? scaled : Int<kSaBits>(0));
+  quad_pairs:
+    for (int p = 0; p < kTileRows / 2; ++p) {
+      STB_UNROLL
+      quad.pairs[l][p / kPairsAtOnce][p % kPairsAtOnce] = sums.pairs[l][p];
+    }
+  }
+}
+
+// The weight group that ends with this step for its pass; its x come during the next four.
+template <int AT_ONCE, int PASSES, int TOKEN_LANES>
+inline void end_group(const LaneStep& step, const Word& header, const TileSums<PASSES, TOKEN_LANES>& sums,
+                      EndedGroup<TOKEN_LANES>& group) {
+  group.left = kTileRows / AT_ONCE;
+  group.pass = step.pass;
+  group.first = step.group == 0;
+  group.header = header;
+group_lanes:
+  for (int l = 0; l < TOKEN_LANES; ++l) {
+    STB_UNROLL
+    group.sa[l] = sums.sa[l];
+  }
+}
+
+// s meets four rows of an ended quad.
+template <int PASSES, int TOKEN_LANES>
+inline void scale_dots(EndedQuad<TOKEN_LANES>& quad, TileSums<PASSES, TOKEN_LANES>& sums,
+                       EndedGroup<TOKEN_LANES>& group) {
+  const int quarter = kQuad - quad.left;
+dots_lanes:
+  for (int l = 0; l < TOKEN_LANES; ++l) {
+    STB_UNROLL
+  dots_rows:
     for (int i = 0; i < kRowsAtOnce; ++i) {
       STB_UNROLL
-      const std::int64_t of_dots = ended.scales.d[i] * ended.x[l][i];
-      const std::int64_t of_sums = ended.scales.m[i] * ended.sa[l];
-      STB_MULTIPLY(of_dots, dsp)
-      STB_MULTIPLY(of_sums, dsp)
-      sums.rows[at][l][i] = of_dots + of_sums + (ended.first ? 0 : sums.rows[at][l][i]);
-    }
-  next_rows:
-    for (int r = 0; r < kTileRows - kRowsAtOnce; ++r) {
-      STB_UNROLL
-      ended.x[l][r] = ended.x[l][r + kRowsAtOnce];
+      const Int<kPairBits> pair = quad.pairs[l][quarter][i / 2];
+      const Int<kDotBits> dot = i % 2 == 0 ? first_dot(pair) : second_dot(pair);
+      const Int<kXBits> before = quad.first ? Int<kXBits>(0) : sums.x[quarter][l][i];
+      const Int<kXBits> x = before + dsp_product<kScaleBits, kDotBits>(quad.scales[l], dot);
+      sums.x[quarter][l][i] = x;
+      if (quad.last) group.x[quarter][l][i] = x;
     }
   }
-next_scales:
-  for (int r = 0; r < kTileRows - kRowsAtOnce; ++r) {
+  --quad.left;
+}
+
+// D * x + M * sa in slices of x and sa, each added in the DSP of its product: what lies above a slice's bits
+// goes on to the next.
+inline Int<64> scaled_row(Int<kRowScaleBits> d, Int<kXBits> x, Int<kRowScaleBits> m, Int<kSaBits> sa) {
+  STB_INLINE
+  const int mask = (1 << kSlice) - 1;
+  const Int<kSlice + 1> x_low = x & mask;
+  const Int<kSlice + 1> x_middle = (x >> kSlice) & mask;
+  const Int<kSlice + 1> x_high = x >> (2 * kSlice);
+  const Int<kSlice + 1> sa_low = sa & mask;
+  const Int<kSlice + 1> sa_high = sa >> kSlice;
+  const Int<kDspBits> d_low = dsp_multiply_add<kRowScaleBits, kSlice + 1>(d, x_low, 0);
+  const Int<kDspBits> low = dsp_multiply_add<kRowScaleBits, kSlice + 1>(m, sa_low, d_low);
+  const Int<kDspBits> d_middle = dsp_multiply_add<kRowScaleBits, kSlice + 1>(d, x_middle, low >> kSlice);
+  const Int<kDspBits> middle = dsp_multiply_add<kRowScaleBits, kSlice + 1>(m, sa_high, d_middle);
+  const Int<kDspBits> high = dsp_multiply_add<kRowScaleBits, kSlice + 1>(d, x_high, middle >> kSlice);
+  return (Int<64>(high) << (2 * kSlice)) + (Int<64>(middle & mask) << kSlice) + Int<64>(low & mask);
+}
+
+// D and M meet AT_ONCE rows of an ended group.
+template <int AT_ONCE, int PASSES, int TOKEN_LANES>
+inline void scale_rows(const LinearOp& op, EndedGroup<TOKEN_LANES>& group,
+                       TileSums<PASSES, TOKEN_LANES>& sums) {
+  const int first = kTileRows - AT_ONCE * group.left;
+  const int quarter = first / kRowsAtOnce;
+scale_rows:
+  for (int i = 0; i < AT_ONCE; ++i) {
     STB_UNROLL
-    ended.scales.d[r] = ended.scales.d[r + kRowsAtOnce];
-    ended.scales.m[r] = ended.scales.m[r + kRowsAtOnce];
+    const int at = first % kRowsAtOnce + i;
+    const Int<kRowScaleBits> d = scale_of_row(group.header, first + i, op);
+    const Int<kRowScaleBits> m = minimum_of_row(group.header, first + i, op);
+  scale_lanes:
+    for (int l = 0; l < TOKEN_LANES; ++l) {
+      STB_UNROLL
+      const Int<kXBits> offset = op.planes == 2 ? Int<kXBits>(group.sa[l]) << 7 : Int<kXBits>(0);
+      const Int<64> scaled = scaled_row(d, group.x[quarter][l][at] - offset, m, group.sa[l]);
+      Int<64>& row = sums.rows[group.pass * kQuad + quarter][l][at];
+      row = scaled + (group.first ? Int<64>(0) : row);
+    }
   }
-  --ended.left;
+  --group.left;
 }
 
 // Four rows of a result join those before: y = sat(rsr(sum, shift)).
-inline void add_result(Word& result, const std::int64_t (&rows)[kRowsAtOnce], int shift) {
+inline void add_result(Word& result, const Int<64> (&rows)[kRowsAtOnce], int shift) {
 earlier_rows:
   for (int r = 0; r < kTileRows - kRowsAtOnce; ++r) {
     STB_UNROLL

@@ -1,4 +1,4 @@
-// The values that streams carry: 512-bit words and 64-bit commands.
+// The values that streams carry, 512-bit words and 64-bit commands, and integers of exact widths.
 //
 // Emulation: plain types, so that g++ keeps them in vector registers. Synthesis (v++ defines
 // __SYNTHESIS__; a lint may define STB_SYNTHESIS alone): ap_uint. Kernels use the free functions below
@@ -13,6 +13,8 @@
 
 #ifdef STB_SYNTHESIS
 #include <ap_int.h>
+#else
+#include <type_traits>
 #endif
 
 // Loops are labelled for the reports of v++; g++ sees labels that nothing jumps to.
@@ -29,6 +31,25 @@ constexpr int kTileRows = 16;  // rows of one tile of a weight matrix
 
 using Word = ap_uint<512>;
 using Cmd = ap_uint<64>;
+using Activation = ap_uint<288>;  // the part of an activation word that a lane stores
+
+// A signed number of BITS bits; what does not fit is a mistake of its text.
+template <int BITS>
+using Int = ap_int<BITS>;
+
+// A factor of a product of BITS bits.
+template <int BITS, int FROM>
+inline const ap_int<FROM>& widened(const ap_int<FROM>& value) {
+  return value;
+}
+
+inline Activation activation_of(const Word& word) { return word.range(287, 0); }
+inline std::int32_t lane(const Activation& act, int i) {
+  return static_cast<std::int32_t>(act.range(32 * i + 31, 32 * i).to_int());
+}
+inline std::uint8_t byte_at(const Activation& act, int i) {
+  return static_cast<std::uint8_t>(act.range(8 * i + 7, 8 * i).to_uint());
+}
 
 inline Word zero_word() { return Word(0); }
 inline std::int32_t lane(const Word& word, int i) {
@@ -54,6 +75,17 @@ struct alignas(kWordBytes) Word {
   unsigned char bytes[kWordBytes];
 };
 using Cmd = std::uint64_t;
+using Activation = Word;
+
+template <int BITS>
+using Int = std::conditional_t<(BITS <= 32), std::int32_t, std::int64_t>;
+
+template <int BITS, typename T>
+inline Int<BITS> widened(T value) {
+  return value;
+}
+
+inline const Activation& activation_of(const Word& word) { return word; }
 
 typedef std::int32_t __attribute__((may_alias)) AliasedInt32;
 typedef std::uint16_t __attribute__((may_alias)) AliasedHalf;

@@ -25,6 +25,7 @@ void depends(const T& array, long distance);
 #define STB_BIND(array, kind) ::stb_lint::bind(array);
 #define STB_ROM(array) ::stb_lint::rom(array);
 #define STB_MULTIPLY(variable, kind)
+#define STB_CHAIN
 #define STB_INDEPENDENT(array) ::stb_lint::depends(array, 0);
 #define STB_DISTANCE(array, iterations) ::stb_lint::depends(array, iterations);
 #define STB_ENTER(depth) ::stb_lint::enter(depth);

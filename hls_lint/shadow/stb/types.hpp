@@ -12,6 +12,24 @@ constexpr int kTileRows = 16;
 
 using Word = unsigned _BitInt(512);
 using Cmd = std::uint64_t;
+using Activation = unsigned _BitInt(288);
+
+template <bool WIDE>
+struct Plain {
+  using type = std::int32_t;
+};
+template <>
+struct Plain<true> {
+  using type = std::int64_t;
+};
+template <int BITS>
+using Int = typename Plain<(BITS > 32)>::type;
+template <int BITS, typename T>
+Int<BITS> widened(T value);
+
+Activation activation_of(const Word& word);
+std::int32_t lane(const Activation& act, int i);
+std::uint8_t byte_at(const Activation& act, int i);
 
 Word zero_word();
 std::int32_t lane(const Word& word, int i);

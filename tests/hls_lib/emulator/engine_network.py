@@ -16,6 +16,7 @@ class EngineSizes:
     columns: int = 256
     chunk: int = 4
     token_lanes: int = 2
+    min_words: int = 4
     max_tiles: int = 64
     depth: int = 32
 
@@ -73,11 +74,11 @@ def _router(sizes: EngineSizes) -> str:
     tiles, to_units = [f"tiles_{u}" for u in units], [s for u in units for s in (f"desc_{u}", f"act_{u}")]
     dispatch = ", ".join(("desc", *sources, "desc_collect", *to_units))
     collect = ", ".join(("desc_collect", *tiles, *destinations))
-    sized = f"{sizes.units}, {sizes.lanes}"
+    lanes = f"stb::UnitLanes<{', '.join([str(sizes.lanes)] * sizes.units)}>"
     body = [
         "STB_FIFO(stb::Word, desc_collect, 4)",
-        _call("dispatch", f"stb::dispatch<{PORTS}, {sized}, {sizes.columns}>({dispatch})"),
-        _call("collect", f"stb::collect<{sized}, {PORTS}, {sizes.chunk}, {sizes.max_tiles}>({collect})"),
+        _call("dispatch", f"stb::dispatch<{PORTS}, {lanes}, {sizes.columns}>({dispatch})"),
+        _call("collect", f"stb::collect<{lanes}, {PORTS}, {sizes.chunk}, {sizes.max_tiles}>({collect})"),
     ]
     ports = ["desc", *sources, *tiles, *to_units, *destinations]
     return _function("void router", _ports("stb::", ports), body)
@@ -100,7 +101,7 @@ def _matmul(sizes: EngineSizes) -> str:
 
 
 def _lane(index: int, sizes: EngineSizes) -> str:
-    parameters = f"{index}, {sizes.columns}, {sizes.chunk}, {sizes.token_lanes}"
+    parameters = f"{index}, {sizes.columns}, {sizes.chunk}, {sizes.token_lanes}, {sizes.min_words}"
     ports = ", ".join(f"{name}_{index}" for name in ("lane_desc", "lane_act", "weights", "lane_tiles"))
     return f"stb::mac_lane<{parameters}>({ports})"
 

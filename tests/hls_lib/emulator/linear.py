@@ -58,6 +58,23 @@ def draw_vectors(rng: np.random.Generator, tokens: int, columns: int) -> Vectors
     )
 
 
+def extreme_weights(rng: np.random.Generator, rows: int, columns: int, group: int, bits: int) -> Weights:
+    """Values at either end, often all of a row, and scales as large as the document allows."""
+    low, high, most = (0, 15, 60960 + 4064) if bits == 4 else (-128, 127, 520192)
+    q = np.where(rng.random((rows, 1)) < rng.random((rows, columns)), low, high)
+    scales = rng.choice((-255.875, 255.875), (2, rows, columns // group)).astype(np.float16)
+    minima = scales[1] if bits == 4 else np.zeros_like(scales[1])
+    exponent = min(16, int(np.log2(2**42 / (columns // 32 * 255.875 * most))))
+    return Weights(bits=bits, group=group, q=q, d=scales[0], m=minima, exponent=exponent)
+
+
+def extreme_vectors(rng: np.random.Generator, tokens: int, columns: int) -> Vectors:
+    """Values and scales as large as they get, whole vectors of one sign among them."""
+    sign = np.where(rng.random((tokens, 1)) < rng.random((tokens, columns)), -1, 1)
+    groups = (tokens, columns // 32)
+    return Vectors(values=127 * sign, mantissa=np.full(groups, 255), exponent=np.full(groups, 24))
+
+
 def multiply(weights: Weights, x: Vectors, frac_in: int, frac_out: int) -> Int:
     """`y` [tokens, rows]."""
     d, m = (

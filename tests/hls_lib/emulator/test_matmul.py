@@ -1,6 +1,7 @@
 """Law: the engine gives the integers of docs/numerics.md, whatever its channels, lanes, tokens and shapes."""
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
@@ -16,6 +17,8 @@ from tests.hls_lib.emulator.linear import (
     channel_bytes,
     draw_vectors,
     draw_weights,
+    extreme_vectors,
+    extreme_weights,
     multiply,
     vector_bytes,
 )  # fmt: skip
@@ -28,6 +31,8 @@ SIZES = (
     EngineSizes(units=1, lanes=1, columns=512, chunk=6, token_lanes=1, depth=4),
     EngineSizes(units=2, lanes=3, columns=512, chunk=6, token_lanes=4, depth=64),
     EngineSizes(units=3, lanes=2, columns=512, chunk=6, token_lanes=2, depth=16),
+    EngineSizes(units=1, lanes=3, columns=512, chunk=7, token_lanes=3, depth=16, min_words=8),
+    EngineSizes(units=2, lanes=1, columns=512, chunk=4, token_lanes=3, depth=16, min_words=16),
 )
 
 
@@ -45,21 +50,35 @@ class Linear:
     head: bool
 
 
+@dataclass(frozen=True, kw_only=True)
+class Draw:
+    """Where operands come from."""
+
+    weights: Callable[[np.random.Generator, int, int, int, int], Weights]
+    vectors: Callable[[np.random.Generator, int, int], Vectors]
+
+
+DRAWN = Draw(weights=draw_weights, vectors=draw_vectors)
+EXTREME = Draw(weights=extreme_weights, vectors=extreme_vectors)
+
+
 @st.composite
-def programs(draw: st.DrawFn) -> tuple[Linear, ...]:
+def programs(draw: st.DrawFn, min_words: int = 4) -> tuple[Linear, ...]:
     """Up to five ops; those behind the first head op are head ops too."""
+    forms = [(g, b) for g in (32, 64, 128) for b in (4, 8) if b // 4 * g // 8 >= min_words]
     ops: list[Linear] = []
     for _ in range(draw(st.integers(1, 5))):
         before = ops[-1] if ops else None
         head = bool(before and before.head) or draw(st.booleans())
         load = before is None or head != before.head or draw(st.booleans())
         columns = draw(st.sampled_from((128, 256, 512))) if load or before is None else before.columns
+        group, bits = draw(st.sampled_from(forms))
         ops.append(
             Linear(
                 tiles=draw(st.integers(1, 20)),
                 columns=columns,
-                group=draw(st.sampled_from((32, 64, 128))),
-                bits=draw(st.sampled_from((4, 8))),
+                group=group,
+                bits=bits,
                 load=load,
                 source=draw(st.integers(0, PORTS - 1)),
                 destination=draw(st.integers(0, PORTS - 1)),
@@ -70,13 +89,18 @@ def programs(draw: st.DrawFn) -> tuple[Linear, ...]:
 
 
 @pytest.mark.parametrize("variant", [Variant.FAST, Variant.PORTABLE, Variant.TIMED, Variant.STRICT])
-@pytest.mark.parametrize("sizes", SIZES, ids=lambda s: f"{s.units}x{s.lanes}")
+@pytest.mark.parametrize("sizes", SIZES, ids=lambda s: f"{s.units}x{s.lanes}-{s.min_words}")
 def test_engine_equals_the_formula(build_network: BuildNetwork, sizes: EngineSizes, variant: Variant) -> None:
     network = build_network(engine_source(sizes), variant)
     examples = 25 if variant is Variant.FAST else 6
 
     @settings(max_examples=examples, deadline=None, suppress_health_check=list(HealthCheck))
-    @given(ops=programs(), tokens=st.integers(1, sizes.chunk), head=st.booleans(), seed=st.integers(0, 2**32))
+    @given(
+        ops=programs(sizes.min_words),
+        tokens=st.integers(1, sizes.chunk),
+        head=st.booleans(),
+        seed=st.integers(0, 2**32),
+    )
     def check(ops: tuple[Linear, ...], tokens: int, head: bool, seed: int) -> None:
         given_y, expected_y = run(network, sizes, ops, tokens, head, np.random.default_rng(seed))
         for got, expected in zip(given_y, expected_y, strict=True):
@@ -85,21 +109,41 @@ def test_engine_equals_the_formula(build_network: BuildNetwork, sizes: EngineSiz
     check()
 
 
-def test_a_lane_takes_the_cycles_of_the_text_that_synthesis_gets(build_network: BuildNetwork) -> None:
+@pytest.mark.parametrize("sizes", SIZES[2:], ids=lambda s: f"{s.units}x{s.lanes}-{s.min_words}")
+def test_a_lane_takes_the_cycles_of_the_text_that_synthesis_gets(
+    build_network: BuildNetwork, sizes: EngineSizes
+) -> None:
     """Whole weight groups at a time in the emulator, words, scalings and results one by one in the text."""
     ops = tuple(
         Linear(tiles=40, columns=512, group=group, bits=bits, load=True, source=0, destination=0, head=False)
         for group, bits in ((32, 4), (128, 4), (64, 8))
+        if bits // 4 * group // 8 >= sizes.min_words
     )
     cycles = {}
     for variant in (Variant.TIMED, Variant.TIMED_TEXT):
-        network = build_network(engine_source(SIZES[2]), variant)
-        for tokens in (1, 2, 5):
-            run(network, SIZES[2], ops, tokens, False, np.random.default_rng(1))
+        network = build_network(engine_source(sizes), variant)
+        for tokens in (1, 2, 4):
+            run(network, sizes, ops, tokens, False, np.random.default_rng(1))
             cycles[variant, tokens] = network.cycles()
-    for tokens in (1, 2, 5):
+    for tokens in (1, 2, 4):
         fast, text = cycles[Variant.TIMED, tokens], cycles[Variant.TIMED_TEXT, tokens]
         assert abs(fast - text) <= len(ops), cycles
+
+
+EXTREMES = tuple(
+    Linear(tiles=5, columns=columns, group=group, bits=bits, load=True, source=0, destination=0, head=False)
+    for columns, group, bits in ((256, 128, 4), (128, 128, 8), (256, 32, 8), (128, 32, 4))
+)
+"""Those of the last form have scales near 2^24."""
+LARGEST = replace(SIZES[3], min_words=4)
+
+
+@pytest.mark.parametrize("variant", [Variant.FAST, Variant.STRICT])
+def test_the_largest_operands(build_network: BuildNetwork, variant: Variant) -> None:
+    network = build_network(engine_source(LARGEST), variant)
+    got, expected = run(network, LARGEST, EXTREMES, 7, True, np.random.default_rng(5), EXTREME)
+    for y, y_expected in zip(got, expected, strict=True):
+        np.testing.assert_array_equal(y, y_expected)
 
 
 def run(
@@ -109,6 +153,7 @@ def run(
     n: int,
     head: bool,
     rng: np.random.Generator,
+    draw: Draw = DRAWN,
 ) -> tuple[list[AnyArray], list[AnyArray]]:
     """What the engine and what the formula writes to each destination."""
     inputs: list[list[AnyArray]] = [[] for _ in range(PORTS)]
@@ -117,9 +162,9 @@ def run(
     vectors: Vectors | None = None
     running = [op for op in ops if head or not op.head]
     for op in running:
-        matrices.append(draw_weights(rng, 16 * op.tiles, op.columns, op.group, op.bits))
+        matrices.append(draw.weights(rng, 16 * op.tiles, op.columns, op.group, op.bits))
         if op.load or vectors is None:
-            vectors = draw_vectors(rng, 1 if op.head else n, op.columns)
+            vectors = draw.vectors(rng, 1 if op.head else n, op.columns)
             inputs[op.source].append(vector_bytes(vectors))
         expected[op.destination].append(multiply(matrices[-1], vectors, FRAC_IN, FRAC_OUT).reshape(-1))
     bases = [sum(op.tiles for op in running[:i]) % sizes.channels for i in range(len(running))]

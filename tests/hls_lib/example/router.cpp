@@ -20,9 +20,9 @@ extern "C" void router(stb::Port<stb::Word>& desc, stb::Port<stb::Word>& linear_
 #pragma HLS INTERFACE mode = ap_ctrl_none port = return
 #pragma HLS DATAFLOW
   STB_FIFO(stb::Word, desc_collect, 4)
-  // <SOURCES, UNITS, LANES, KMAX>(desc, sources, collector's descriptors, per unit descriptors, activations)
-  STB_CALL(dispatch,
-           (stb::dispatch<1, 2, 2, 256>(desc, linear_x, desc_collect, desc_0, act_0, desc_1, act_1)))
-  // <UNITS, LANES, DESTINATIONS, CHUNK, MAX_TILES>(desc, results of the units, destinations)
-  STB_CALL(collect, (stb::collect<2, 2, 1, 4, 12>(desc_collect, tiles_0, tiles_1, linear_y)))
+  // <SOURCES, LANES, KMAX>(desc, sources, collector's descriptors, per unit descriptors, activations)
+  STB_CALL(dispatch, (stb::dispatch<1, stb::UnitLanes<2, 2>, 256>(desc, linear_x, desc_collect, desc_0, act_0,
+                                                                  desc_1, act_1)))
+  // <LANES, DESTINATIONS, CHUNK, MAX_TILES>(desc, results of the units, destinations)
+  STB_CALL(collect, (stb::collect<stb::UnitLanes<2, 2>, 1, 4, 12>(desc_collect, tiles_0, tiles_1, linear_y)))
 }

@@ -77,6 +77,10 @@ extern "C" void control(
     const stb::Word* weights_21_mem,
     const stb::Word* weights_22_mem,
     const stb::Word* weights_23_mem,
+    const stb::Word* weights_24_mem,
+    const stb::Word* weights_25_mem,
+    const stb::Word* weights_26_mem,
+    const stb::Word* weights_27_mem,
     const stb::Word* program_mem,
     const stb::Word* tokens_mem,
     const stb::Word* prologue_embed_tokens_mem,
@@ -120,6 +124,10 @@ extern "C" void control(
     stb::Port<stb::Word>& weights_21,
     stb::Port<stb::Word>& weights_22,
     stb::Port<stb::Word>& weights_23,
+    stb::Port<stb::Word>& weights_24,
+    stb::Port<stb::Word>& weights_25,
+    stb::Port<stb::Word>& weights_26,
+    stb::Port<stb::Word>& weights_27,
     stb::Port<stb::Word>& prologue_embed_tokens,
     stb::Port<stb::Word>& rotary,
     stb::Port<stb::Word>& layers_input_layernorm_params,
@@ -131,41 +139,45 @@ extern "C" void control(
     stb::Port<stb::Cmd>& cmd_layers_attention,
     stb::Port<stb::Cmd>& cmd_layers_silu,
     stb::Port<stb::Cmd>& cmd_sampler) {
-#pragma HLS INTERFACE mode = m_axi port = weights_0_mem bundle = weights_0 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
-#pragma HLS INTERFACE mode = m_axi port = weights_1_mem bundle = weights_1 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
-#pragma HLS INTERFACE mode = m_axi port = weights_2_mem bundle = weights_2 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
-#pragma HLS INTERFACE mode = m_axi port = weights_3_mem bundle = weights_3 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
-#pragma HLS INTERFACE mode = m_axi port = weights_4_mem bundle = weights_4 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
-#pragma HLS INTERFACE mode = m_axi port = weights_5_mem bundle = weights_5 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
-#pragma HLS INTERFACE mode = m_axi port = weights_6_mem bundle = weights_6 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
-#pragma HLS INTERFACE mode = m_axi port = weights_7_mem bundle = weights_7 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
-#pragma HLS INTERFACE mode = m_axi port = weights_8_mem bundle = weights_8 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
-#pragma HLS INTERFACE mode = m_axi port = weights_9_mem bundle = weights_9 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
-#pragma HLS INTERFACE mode = m_axi port = weights_10_mem bundle = weights_10 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
-#pragma HLS INTERFACE mode = m_axi port = weights_11_mem bundle = weights_11 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
-#pragma HLS INTERFACE mode = m_axi port = weights_12_mem bundle = weights_12 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
-#pragma HLS INTERFACE mode = m_axi port = weights_13_mem bundle = weights_13 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
-#pragma HLS INTERFACE mode = m_axi port = weights_14_mem bundle = weights_14 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
-#pragma HLS INTERFACE mode = m_axi port = weights_15_mem bundle = weights_15 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
-#pragma HLS INTERFACE mode = m_axi port = weights_16_mem bundle = weights_16 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
-#pragma HLS INTERFACE mode = m_axi port = weights_17_mem bundle = weights_17 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
-#pragma HLS INTERFACE mode = m_axi port = weights_18_mem bundle = weights_18 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
-#pragma HLS INTERFACE mode = m_axi port = weights_19_mem bundle = weights_19 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
-#pragma HLS INTERFACE mode = m_axi port = weights_20_mem bundle = weights_20 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
-#pragma HLS INTERFACE mode = m_axi port = weights_21_mem bundle = weights_21 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
-#pragma HLS INTERFACE mode = m_axi port = weights_22_mem bundle = weights_22 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
-#pragma HLS INTERFACE mode = m_axi port = weights_23_mem bundle = weights_23 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
-#pragma HLS INTERFACE mode = m_axi port = program_mem bundle = program offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
-#pragma HLS INTERFACE mode = m_axi port = tokens_mem bundle = program offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
-#pragma HLS INTERFACE mode = m_axi port = prologue_embed_tokens_mem bundle = program offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
-#pragma HLS INTERFACE mode = m_axi port = rotary_mem bundle = program offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
-#pragma HLS INTERFACE mode = m_axi port = params_mem bundle = params offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
-#pragma HLS INTERFACE mode = m_axi port = layers_attention_kv_k_in_mem bundle = layers_attention_kv_k offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
-#pragma HLS INTERFACE mode = m_axi port = layers_attention_kv_k_out_mem bundle = layers_attention_kv_k offset = slave latency = 64 max_write_burst_length = 64 num_write_outstanding = 8
-#pragma HLS INTERFACE mode = m_axi port = layers_attention_kv_v_in_mem bundle = layers_attention_kv_v offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
-#pragma HLS INTERFACE mode = m_axi port = layers_attention_kv_v_out_mem bundle = layers_attention_kv_v offset = slave latency = 64 max_write_burst_length = 64 num_write_outstanding = 8
-#pragma HLS INTERFACE mode = m_axi port = logits_mem bundle = program offset = slave latency = 64 max_write_burst_length = 64 num_write_outstanding = 8
-#pragma HLS INTERFACE mode = m_axi port = token_mem bundle = params offset = slave latency = 64 max_write_burst_length = 64 num_write_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = weights_0_mem bundle = weights_0 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 16
+#pragma HLS INTERFACE mode = m_axi port = weights_1_mem bundle = weights_1 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 16
+#pragma HLS INTERFACE mode = m_axi port = weights_2_mem bundle = weights_2 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 16
+#pragma HLS INTERFACE mode = m_axi port = weights_3_mem bundle = weights_3 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 16
+#pragma HLS INTERFACE mode = m_axi port = weights_4_mem bundle = weights_4 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 16
+#pragma HLS INTERFACE mode = m_axi port = weights_5_mem bundle = weights_5 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 16
+#pragma HLS INTERFACE mode = m_axi port = weights_6_mem bundle = weights_6 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 16
+#pragma HLS INTERFACE mode = m_axi port = weights_7_mem bundle = weights_7 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 16
+#pragma HLS INTERFACE mode = m_axi port = weights_8_mem bundle = weights_8 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 16
+#pragma HLS INTERFACE mode = m_axi port = weights_9_mem bundle = weights_9 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 16
+#pragma HLS INTERFACE mode = m_axi port = weights_10_mem bundle = weights_10 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 16
+#pragma HLS INTERFACE mode = m_axi port = weights_11_mem bundle = weights_11 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 16
+#pragma HLS INTERFACE mode = m_axi port = weights_12_mem bundle = weights_12 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 16
+#pragma HLS INTERFACE mode = m_axi port = weights_13_mem bundle = weights_13 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 16
+#pragma HLS INTERFACE mode = m_axi port = weights_14_mem bundle = weights_14 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 16
+#pragma HLS INTERFACE mode = m_axi port = weights_15_mem bundle = weights_15 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 16
+#pragma HLS INTERFACE mode = m_axi port = weights_16_mem bundle = weights_16 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 16
+#pragma HLS INTERFACE mode = m_axi port = weights_17_mem bundle = weights_17 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 16
+#pragma HLS INTERFACE mode = m_axi port = weights_18_mem bundle = weights_18 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 16
+#pragma HLS INTERFACE mode = m_axi port = weights_19_mem bundle = weights_19 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 16
+#pragma HLS INTERFACE mode = m_axi port = weights_20_mem bundle = weights_20 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 16
+#pragma HLS INTERFACE mode = m_axi port = weights_21_mem bundle = weights_21 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 16
+#pragma HLS INTERFACE mode = m_axi port = weights_22_mem bundle = weights_22 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 16
+#pragma HLS INTERFACE mode = m_axi port = weights_23_mem bundle = weights_23 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 16
+#pragma HLS INTERFACE mode = m_axi port = weights_24_mem bundle = weights_24 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 16
+#pragma HLS INTERFACE mode = m_axi port = weights_25_mem bundle = weights_25 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 16
+#pragma HLS INTERFACE mode = m_axi port = weights_26_mem bundle = weights_26 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 16
+#pragma HLS INTERFACE mode = m_axi port = weights_27_mem bundle = weights_27 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 16
+#pragma HLS INTERFACE mode = m_axi port = program_mem bundle = program offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 16
+#pragma HLS INTERFACE mode = m_axi port = tokens_mem bundle = program offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 16
+#pragma HLS INTERFACE mode = m_axi port = prologue_embed_tokens_mem bundle = program offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 16
+#pragma HLS INTERFACE mode = m_axi port = rotary_mem bundle = program offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 16
+#pragma HLS INTERFACE mode = m_axi port = params_mem bundle = params offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 16
+#pragma HLS INTERFACE mode = m_axi port = layers_attention_kv_k_in_mem bundle = layers_attention_kv_k offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 16
+#pragma HLS INTERFACE mode = m_axi port = layers_attention_kv_k_out_mem bundle = layers_attention_kv_k offset = slave latency = 64 max_write_burst_length = 64 num_write_outstanding = 16
+#pragma HLS INTERFACE mode = m_axi port = layers_attention_kv_v_in_mem bundle = layers_attention_kv_v offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 16
+#pragma HLS INTERFACE mode = m_axi port = layers_attention_kv_v_out_mem bundle = layers_attention_kv_v offset = slave latency = 64 max_write_burst_length = 64 num_write_outstanding = 16
+#pragma HLS INTERFACE mode = m_axi port = logits_mem bundle = program offset = slave latency = 64 max_write_burst_length = 64 num_write_outstanding = 16
+#pragma HLS INTERFACE mode = m_axi port = token_mem bundle = params offset = slave latency = 64 max_write_burst_length = 64 num_write_outstanding = 16
 #pragma HLS INTERFACE mode = axis port = layers_attention_kv_k_out
 #pragma HLS INTERFACE mode = axis port = layers_attention_kv_v_out
 #pragma HLS INTERFACE mode = axis port = logits
@@ -195,6 +207,10 @@ extern "C" void control(
 #pragma HLS INTERFACE mode = axis port = weights_21
 #pragma HLS INTERFACE mode = axis port = weights_22
 #pragma HLS INTERFACE mode = axis port = weights_23
+#pragma HLS INTERFACE mode = axis port = weights_24
+#pragma HLS INTERFACE mode = axis port = weights_25
+#pragma HLS INTERFACE mode = axis port = weights_26
+#pragma HLS INTERFACE mode = axis port = weights_27
 #pragma HLS INTERFACE mode = axis port = prologue_embed_tokens
 #pragma HLS INTERFACE mode = axis port = rotary
 #pragma HLS INTERFACE mode = axis port = layers_input_layernorm_params
@@ -214,30 +230,34 @@ extern "C" void control(
   STB_CALL(sequence, (sequence(program_mem, tokens_mem, prologue_embed_tokens_mem, rotary_mem, n, pos, head,
       desc, prologue_embed_tokens, rotary, cmd_layers_residual, cmd_layers_attention, cmd_layers_silu,
       cmd_sampler)))
-  STB_CALL(read_weights_0, (stb::read_weights(weights_0_mem, 2272832, 96768, head, weights_0)))
-  STB_CALL(read_weights_1, (stb::read_weights(weights_1_mem, 2272832, 96768, head, weights_1)))
-  STB_CALL(read_weights_2, (stb::read_weights(weights_2_mem, 2272832, 96768, head, weights_2)))
-  STB_CALL(read_weights_3, (stb::read_weights(weights_3_mem, 2272832, 96768, head, weights_3)))
-  STB_CALL(read_weights_4, (stb::read_weights(weights_4_mem, 2272832, 96768, head, weights_4)))
-  STB_CALL(read_weights_5, (stb::read_weights(weights_5_mem, 2272832, 96768, head, weights_5)))
-  STB_CALL(read_weights_6, (stb::read_weights(weights_6_mem, 2272832, 96768, head, weights_6)))
-  STB_CALL(read_weights_7, (stb::read_weights(weights_7_mem, 2272832, 96768, head, weights_7)))
-  STB_CALL(read_weights_8, (stb::read_weights(weights_8_mem, 2255424, 95616, head, weights_8)))
-  STB_CALL(read_weights_9, (stb::read_weights(weights_9_mem, 2255424, 95616, head, weights_9)))
-  STB_CALL(read_weights_10, (stb::read_weights(weights_10_mem, 2255424, 95616, head, weights_10)))
-  STB_CALL(read_weights_11, (stb::read_weights(weights_11_mem, 2255424, 95616, head, weights_11)))
-  STB_CALL(read_weights_12, (stb::read_weights(weights_12_mem, 2255424, 95616, head, weights_12)))
-  STB_CALL(read_weights_13, (stb::read_weights(weights_13_mem, 2255424, 95616, head, weights_13)))
-  STB_CALL(read_weights_14, (stb::read_weights(weights_14_mem, 2255424, 95616, head, weights_14)))
-  STB_CALL(read_weights_15, (stb::read_weights(weights_15_mem, 2255424, 95616, head, weights_15)))
-  STB_CALL(read_weights_16, (stb::read_weights(weights_16_mem, 2191232, 95616, head, weights_16)))
-  STB_CALL(read_weights_17, (stb::read_weights(weights_17_mem, 2191232, 95616, head, weights_17)))
-  STB_CALL(read_weights_18, (stb::read_weights(weights_18_mem, 2191232, 95616, head, weights_18)))
-  STB_CALL(read_weights_19, (stb::read_weights(weights_19_mem, 2191232, 95616, head, weights_19)))
-  STB_CALL(read_weights_20, (stb::read_weights(weights_20_mem, 2191232, 95616, head, weights_20)))
-  STB_CALL(read_weights_21, (stb::read_weights(weights_21_mem, 2191232, 95616, head, weights_21)))
-  STB_CALL(read_weights_22, (stb::read_weights(weights_22_mem, 2191232, 95616, head, weights_22)))
-  STB_CALL(read_weights_23, (stb::read_weights(weights_23_mem, 2191232, 95616, head, weights_23)))
+  STB_CALL(read_weights_0, (stb::read_weights(weights_0_mem, 1999744, 82944, head, weights_0)))
+  STB_CALL(read_weights_1, (stb::read_weights(weights_1_mem, 1999744, 82944, head, weights_1)))
+  STB_CALL(read_weights_2, (stb::read_weights(weights_2_mem, 1999744, 82944, head, weights_2)))
+  STB_CALL(read_weights_3, (stb::read_weights(weights_3_mem, 1999744, 82944, head, weights_3)))
+  STB_CALL(read_weights_4, (stb::read_weights(weights_4_mem, 1918144, 82944, head, weights_4)))
+  STB_CALL(read_weights_5, (stb::read_weights(weights_5_mem, 1918144, 82944, head, weights_5)))
+  STB_CALL(read_weights_6, (stb::read_weights(weights_6_mem, 1918144, 82944, head, weights_6)))
+  STB_CALL(read_weights_7, (stb::read_weights(weights_7_mem, 1918144, 82944, head, weights_7)))
+  STB_CALL(read_weights_8, (stb::read_weights(weights_8_mem, 1918144, 82944, head, weights_8)))
+  STB_CALL(read_weights_9, (stb::read_weights(weights_9_mem, 1918144, 82944, head, weights_9)))
+  STB_CALL(read_weights_10, (stb::read_weights(weights_10_mem, 1918144, 82944, head, weights_10)))
+  STB_CALL(read_weights_11, (stb::read_weights(weights_11_mem, 1918144, 82944, head, weights_11)))
+  STB_CALL(read_weights_12, (stb::read_weights(weights_12_mem, 1900736, 81792, head, weights_12)))
+  STB_CALL(read_weights_13, (stb::read_weights(weights_13_mem, 1900736, 81792, head, weights_13)))
+  STB_CALL(read_weights_14, (stb::read_weights(weights_14_mem, 1900736, 81792, head, weights_14)))
+  STB_CALL(read_weights_15, (stb::read_weights(weights_15_mem, 1900736, 81792, head, weights_15)))
+  STB_CALL(read_weights_16, (stb::read_weights(weights_16_mem, 1900736, 81792, head, weights_16)))
+  STB_CALL(read_weights_17, (stb::read_weights(weights_17_mem, 1900736, 81792, head, weights_17)))
+  STB_CALL(read_weights_18, (stb::read_weights(weights_18_mem, 1900736, 81792, head, weights_18)))
+  STB_CALL(read_weights_19, (stb::read_weights(weights_19_mem, 1900736, 81792, head, weights_19)))
+  STB_CALL(read_weights_20, (stb::read_weights(weights_20_mem, 1900736, 81792, head, weights_20)))
+  STB_CALL(read_weights_21, (stb::read_weights(weights_21_mem, 1900736, 81792, head, weights_21)))
+  STB_CALL(read_weights_22, (stb::read_weights(weights_22_mem, 1900736, 81792, head, weights_22)))
+  STB_CALL(read_weights_23, (stb::read_weights(weights_23_mem, 1900736, 81792, head, weights_23)))
+  STB_CALL(read_weights_24, (stb::read_weights(weights_24_mem, 1900736, 81792, head, weights_24)))
+  STB_CALL(read_weights_25, (stb::read_weights(weights_25_mem, 1900736, 81792, head, weights_25)))
+  STB_CALL(read_weights_26, (stb::read_weights(weights_26_mem, 1900736, 81792, head, weights_26)))
+  STB_CALL(read_weights_27, (stb::read_weights(weights_27_mem, 1900736, 81792, head, weights_27)))
   STB_CALL(read_params, (read_params(params_mem, layers_input_layernorm_params,
       layers_post_attention_layernorm_params, head_norm_params)))
   STB_CALL(read_layers_attention_kv_k, (stb::read_kv<32, 2048, 66>(layers_attention_kv_k_in_mem, pos,

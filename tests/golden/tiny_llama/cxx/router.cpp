@@ -49,9 +49,10 @@ extern "C" void router(
 #pragma HLS DATAFLOW
   STB_FIFO(stb::Word, desc_collect, 16)
 #pragma HLS BIND_STORAGE variable = desc_collect type = fifo impl = lutram
-  STB_CALL(dispatch, (stb::dispatch<5, 2, 2, 96>(desc, layers_input_layernorm_q, layers_attention_q,
-      layers_post_attention_layernorm_q, layers_mul_q, head_norm_q, desc_collect, desc_0, act_0, desc_1,
-      act_1)))
-  STB_CALL(collect, (stb::collect<2, 2, 8, 4, 6>(desc_collect, tiles_0, tiles_1, layers_q_proj, layers_k_proj,
-      layers_v_proj, layers_o_proj, layers_gate_proj, layers_up_proj, layers_down_proj, head_lm_head)))
+  STB_CALL(dispatch, (stb::dispatch<5, stb::UnitLanes<2, 2>, 96>(desc, layers_input_layernorm_q,
+      layers_attention_q, layers_post_attention_layernorm_q, layers_mul_q, head_norm_q, desc_collect, desc_0,
+      act_0, desc_1, act_1)))
+  STB_CALL(collect, (stb::collect<stb::UnitLanes<2, 2>, 8, 4, 6>(desc_collect, tiles_0, tiles_1,
+      layers_q_proj, layers_k_proj, layers_v_proj, layers_o_proj, layers_gate_proj, layers_up_proj,
+      layers_down_proj, head_lm_head)))
 }

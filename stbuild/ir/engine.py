@@ -1,0 +1,45 @@
+"""A matmul engine: which linear ops it takes, and with how many compute units, lanes and tokens."""
+
+from dataclasses import dataclass
+from enum import Enum
+
+
+class EngineRole(Enum):
+    """Which linear ops an engine takes."""
+
+    ALL = "all"
+    BODY = "body"
+    """Those of all blocks but the head."""
+    HEAD = "head"
+    """Those of the block that makes the logits, which sees one token of a launch."""
+
+    def takes(self, *, head: bool) -> bool:
+        """Whether it takes the linear ops of a block, the head or another."""
+        return self is EngineRole.ALL or self is (EngineRole.HEAD if head else EngineRole.BODY)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Engine:
+    """A matmul engine: for each of its compute units the `lanes`, with a weight channel each.
+
+    It takes up to `chunk` tokens at once, of which `token_lanes` share a cycle.
+    """
+
+    role: EngineRole = EngineRole.ALL
+    lanes: tuple[int, ...]
+    token_lanes: int
+    chunk: int
+
+    @property
+    def channels(self) -> int:
+        """The number of weight channels."""
+        return sum(self.lanes)
+
+    @property
+    def owners(self) -> tuple[int, ...]:
+        """The unit of each channel."""
+        return tuple(unit for unit, lanes in enumerate(self.lanes) for _ in range(lanes))
+
+    def first_channel(self, unit: int) -> int:
+        """The channel of the first lane of a unit."""
+        return sum(self.lanes[:unit])

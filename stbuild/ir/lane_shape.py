@@ -1,0 +1,51 @@
+"""What the lanes of an engine are generated for: the widest matrix, the tokens, the smallest weight group."""
+
+from dataclasses import dataclass
+
+from stbuild.ir.design import Design
+from stbuild.ir.types import GROUP
+
+ROWS, QUAD = 16, 4
+"""Rows of a tile; words with 32 columns of one plane."""
+MOST_WORDS = 32
+"""Words of values in a weight group at most: 128 columns of 8 bits."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class LaneShape:
+    """`columns` of the widest matrix, `chunk` tokens of which `token_lanes` share a cycle; no weight group
+    has fewer than `min_words` words."""
+
+    columns: int
+    chunk: int
+    token_lanes: int
+    min_words: int
+
+    @property
+    def passes(self) -> int:
+        """How often a weight group is used for a whole chunk."""
+        return -(-self.chunk // self.token_lanes)
+
+    @property
+    def stored_groups(self) -> int:
+        """Groups of 32 activations that a token lane stores."""
+        return self.columns // GROUP * self.passes
+
+    @property
+    def rows_at_once(self) -> int:
+        """Rows that D and M meet in a cycle, so that a weight group has met them when the next one ends."""
+        return max(ROWS // self.min_words, 1)
+
+    def __str__(self) -> str:
+        return f"{self.columns}, {self.chunk}, {self.token_lanes}, {self.min_words}"
+
+
+def lane_shape(design: Design, engine: int) -> LaneShape:
+    """The shape of the lanes of an engine; a design without linear ops has the smallest."""
+    ops, sizes = design.engine_ops(engine), design.engines[engine]
+    return LaneShape(
+        columns=max((op.cols for op in ops), default=GROUP),
+        chunk=sizes.chunk,
+        token_lanes=sizes.token_lanes,
+        min_words=min((op.group_words for op in ops), default=MOST_WORDS),
+    )

@@ -1,0 +1,147 @@
+"""The engine that fits its card and loses least against the largest that memory and ports allow."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from math import log2
+
+from stbuild.errors import StbuildError
+from stbuild.ir.design import Design, KernelRole
+from stbuild.ir.engine import Engine
+from stbuild.ir.graph import Graph
+from stbuild.ir.lane_shape import LaneShape, lane_shape
+from stbuild.ir.weights import WeightIndex
+from stbuild.passes.fifos import SizeFifos
+from stbuild.passes.network import build_network
+from stbuild.passes.place import PlaceMemory
+from stbuild.passes.place_kernels import PlaceKernels
+from stbuild.passes.segments import FormKernels
+from stbuild.passes.sizes import SizeOverrides, choose_sizes, largest_engine, unit_lanes
+from stbuild.platform import Fabric, Platform
+from stbuild.resources.costs import cost_of
+from stbuild.resources.fit import RESOURCES, fit_of, limit_of
+from stbuild.resources.lane import lane_hardware
+from stbuild.resources.usage import NOTHING, RowKind, unit_costs, usage_of
+
+TRIES = 40
+"""Engines that are placed before the search gives up."""
+CHUNKS = (32, 24, 16, 12, 8, 4, 2, 1)
+"""Tokens of a launch that are tried."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class EngineChoice:
+    """Searches among engines, those first that lose least; what a project sets stays as it is.
+
+    A channel counts most, since every token waits for the weights; then a token lane, which only prompts
+    want; then the chunk. The lanes of a channel lie in as few units as the card has SLRs, evenly unless
+    only other numbers fit. FIFOs are those of `SizeFifos`, which the proof may deepen by a little.
+    """
+
+    graph: Graph
+    index: WeightIndex
+    platform: Platform
+    overrides: SizeOverrides = field(default_factory=SizeOverrides)
+
+    def largest(self) -> Engine:
+        """What memory and ports allow."""
+        return largest_engine(self.platform, self.overrides, self.graph.context)
+
+    def __call__(self, largest: Engine) -> Engine | None:
+        """The first engine up to `largest` that fits, or None."""
+        others: dict[int, _Others] = {}
+        tries = 0
+        for tried in self._engines(largest):
+            if tried.chunk not in others:
+                others[tried.chunk] = self._others(replace(largest, chunk=tried.chunk))
+            if not self._may_fit(tried, others[tried.chunk]):
+                continue
+            tries += 1
+            if self._fits(self._network(tried)):
+                return tried
+            if tries == TRIES:
+                break
+        return None
+
+    def _others(self, engine: Engine) -> "_Others":
+        """What a design takes without its lanes and memory ports."""
+        design = self._network(engine)
+        rows = [row for row in usage_of(design, self.platform) if row.kind is not RowKind.MEMORY_PORT]
+        units = unit_costs(tuple(rows))
+        for kernel in design.kernels:
+            if kernel.role is KernelRole.MATMUL:
+                for unit in kernel.units:
+                    units.pop(unit)
+        return _Others(units=tuple(units.values()), shape=lane_shape(design, 0))
+
+    def _may_fit(self, tried: Engine, others: "_Others") -> bool:
+        """Whether each unit has room on some SLR, and all of them together: no placement does better."""
+        card = self.platform
+        parts = lane_hardware(replace(others.shape, token_lanes=tried.token_lanes))
+        lane = sum((cost_of(part, card.dsp.type, card.available) for part in parts), NOTHING)
+        total = sum(others.units, lane * tried.channels)
+        for resource in RESOURCES:
+            limits = [limit_of(card, slr, resource) for slr in range(len(card.slrs))]
+            if getattr(total, resource) > sum(limits):
+                return False
+            if any(getattr(unit, resource) > max(limits) for unit in others.units):
+                return False
+        return True
+
+    def _engines(self, largest: Engine) -> Iterator[Engine]:
+        found = [
+            replace(largest, lanes=lanes, token_lanes=token_lanes, chunk=chunk)
+            for channels in self._range(largest.channels, self.overrides.channels)
+            for lanes in self._lanes(channels)
+            for chunk in (
+                (largest.chunk,)
+                if self.overrides.chunk
+                else sorted({largest.chunk, *(c for c in CHUNKS if c < largest.chunk)})
+            )
+            for token_lanes in self._range(min(largest.token_lanes, chunk), self.overrides.token_lanes)
+        ]
+        yield from sorted(found, key=lambda engine: _loss(largest, engine))
+
+    def _range(self, most: int, given: int) -> range:
+        return range(given or 1, most + 1)
+
+    def _lanes(self, channels: int) -> Iterator[tuple[int, ...]]:
+        """Units for the lanes of the channels: one for each SLR, as even as can be, then less so."""
+        if self.overrides.lanes:
+            yield unit_lanes(channels, self.overrides.lanes)
+            return
+        least = -(-channels // len(self.platform.slrs))
+        yield unit_lanes(channels, least)
+        if least < channels:
+            yield unit_lanes(channels, least + 1)
+
+    def _network(self, tried: Engine) -> Design:
+        """The network of an engine, of any token lanes: they change no process and no stream."""
+        sizes = choose_sizes(self.graph, self.platform, (tried,))
+        design = build_network(self.graph, self.index, sizes, (tried,), self.platform.name)
+        return SizeFifos()(FormKernels()(design))
+
+    def _fits(self, design: Design) -> bool:
+        try:
+            design = PlaceMemory(platform=self.platform)(design)
+        except StbuildError:
+            return False
+        placed = PlaceKernels(platform=self.platform)(design)
+        return fit_of(placed, self.platform, usage_of(placed, self.platform)).fits
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Others:
+    """What the units beside those of an engine take, and the shape of its lanes."""
+
+    units: tuple[Fabric, ...]
+    shape: LaneShape
+
+
+def _loss(largest: Engine, smaller: Engine) -> tuple[float, int]:
+    """How much slower it is; of equals the one whose units are more even."""
+    return (
+        8 * log2(largest.channels / smaller.channels)
+        + log2(largest.token_lanes / smaller.token_lanes)
+        + log2(largest.chunk / smaller.chunk) / 2,
+        max(smaller.lanes),
+    )
