@@ -31,6 +31,7 @@ module lane_twin #(
   localparam int kRowBits = $clog2(4 * PASSES);
   localparam int kSlots = AT_ONCE == 1 ? 4 : 8;
   localparam int kSlotBits = $clog2(kSlots);
+  localparam int kWordBits = kSlotBits + 10, kQuadBits = kSlotBits + 10;
   typedef enum logic [2:0] {IDLE, PREPARE, LOAD, WAIT, RUN, DRAIN} phase_t;
   typedef struct packed {
     logic [kSlotBits-1:0] slot;
@@ -95,7 +96,7 @@ module lane_twin #(
   logic [4:0] index1;
   logic [1:0] part1, part3;
   logic [kActBits-1:0] act1;
-  logic [511:0] w1, w2, w3, w4, kept[32], columns;
+  logic [511:0] w1, w2, w3, w4, columns;
   (* ram_style = "distributed" *) logic [511:0] later[32];
   always_ff @(posedge clk) begin
     if (reset) slot <= '0;
@@ -120,12 +121,15 @@ module lane_twin #(
   // what a word's step says, in cycles 12 and 14
   word_t now, word14;
   logic starts12;
-  assign now = '{
-      slot: slot - 1'b1, pass: pass, group_first: group == '0, quad_first: !plane && quad == '0,
-      second_plane: plane, ends_group: step && word && ends_group && part == 2'd3,
-      ends_quad: step && word && part == 2'd3, starts_quad: step && word && part == 2'd0
-  };
-  delay #(.BITS($bits(word_t)), .CYCLES(14)) u_word14 (.clk, .enable, .x(now), .y(word14));
+  assign now.slot = slot - 1'b1;
+  assign now.pass = pass;
+  assign now.group_first = group == '0;
+  assign now.quad_first = !plane && quad == '0;
+  assign now.second_plane = plane;
+  assign now.ends_group = step && word && ends_group && part == 2'd3;
+  assign now.ends_quad = step && word && part == 2'd3;
+  assign now.starts_quad = step && word && part == 2'd0;
+  delay #(.BITS(kWordBits), .CYCLES(14)) u_word14 (.clk, .enable, .x(now), .y(word14));
   delay #(.BITS(1), .CYCLES(12)) u_starts12 (.clk, .enable, .x(now.starts_quad), .y(starts12));
 
   // the four phases of an ended quad, from cycle 15 on, and what follows them
@@ -134,19 +138,18 @@ module lane_twin #(
     if (reset) quad15 <= '0;
     else if (enable) begin
       if (word14.ends_quad) begin
-        quad15 <= '{
-            valid: 1'b1, first: word14.quad_first, last: word14.ends_group, group_first: word14.group_first,
-            quarter: 2'd0, pass: word14.pass, slot: word14.slot
-        };
+        {quad15.valid, quad15.quarter} <= 3'b100;
+        {quad15.first, quad15.last} <= {word14.quad_first, word14.ends_group};
+        {quad15.group_first, quad15.pass, quad15.slot} <= {word14.group_first, word14.pass, word14.slot};
       end else begin
         quad15.quarter <= quad15.quarter + 1'b1;
         if (quad15.quarter == 2'd3) quad15.valid <= 1'b0;
       end
     end
   end
-  delay #(.BITS($bits(quad_t)), .CYCLES(2)) u_quad17 (.clk, .enable, .x(quad15), .y(quad17));
-  delay #(.BITS($bits(quad_t)), .CYCLES(1)) u_quad18 (.clk, .enable, .x(quad17), .y(quad18));
-  delay #(.BITS($bits(quad_t)), .CYCLES(1)) u_quad19 (.clk, .enable, .x(quad18), .y(quad19));
+  delay #(.BITS(kQuadBits), .CYCLES(2)) u_quad17 (.clk, .enable, .x(quad15), .y(quad17));
+  delay #(.BITS(kQuadBits), .CYCLES(1)) u_quad18 (.clk, .enable, .x(quad17), .y(quad18));
+  delay #(.BITS(kQuadBits), .CYCLES(1)) u_quad19 (.clk, .enable, .x(quad18), .y(quad19));
 
   // the rows of an ended group: their headers' addresses in cycle 18, the rows themselves in 20
   logic begins17, begins19, active20, group_first20, first23;

@@ -100,13 +100,6 @@ class Delay:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Delay:
-    """Numbers that come some cycles later, in shift registers."""
-
-    bits: int
-
-
-@dataclass(frozen=True, kw_only=True)
 class Hold:
     """Registers."""
 

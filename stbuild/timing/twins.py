@@ -166,6 +166,7 @@ TWINS: tuple[Twin, ...] = (
     ),
     Twin(
         module="lane_twin",
+        confirmed=True,
         functions=("mac_lane",),
         loops=(
             Loop(depth="kMoveDepth", ii=1, stages=(("read", 1), ("write of the activation", 1))),

@@ -6,9 +6,6 @@
 
 namespace stb {
 
-constexpr int kLaneDepth =
-    32;  // products, sums, scales, rounding; that of the lane proven in RTL is 33 to 48
-
 // Rows that D and M meet in a cycle, if no weight group has fewer than MIN_WORDS words.
 template <int MIN_WORDS>
 constexpr int rows_at_once() {
