@@ -36,6 +36,11 @@ class Lane:
         return f"lane_act_{self.number}"
 
     @property
+    def fetched(self) -> str:
+        """Its weights, behind the FIFO that memory fills ahead."""
+        return f"fetched_{self.number}"
+
+    @property
     def out(self) -> str:
         """The FIFO of its results."""
         return f"lane_out_{self.number}"
@@ -68,7 +73,8 @@ def matmul_kernel(design: Design, kernel: Kernel) -> str:
     """The C++ file of a compute unit, the same for every unit of an engine with as many lanes."""
     op = design.members(kernel.name)[0].op
     assert isinstance(op, ComputeUnit)
-    lanes = lanes_of(design.engines[op.engine], op.unit)
+    engine = design.engines[op.engine]
+    lanes = lanes_of(engine, op.unit)
     ports = ports_of(design, kernel)
     inner = [name for lane in lanes for name in (lane.desc, lane.act, lane.out)]
     fan = ", ".join(f"{lane.desc}, {lane.act}" for lane in lanes)
@@ -77,6 +83,7 @@ def matmul_kernel(design: Design, kernel: Kernel) -> str:
     body = [
         *port_pragmas(ports),
         *(f"STB_FIFO(stb::Word, {name}, {LANE_WORDS})" for name in ("merge_desc", *inner)),
+        *(_prefetch(lane, engine) for lane in lanes),
         call_line(ACT_FAN, f"stb::act_fan<{len(lanes)}>(desc, act, merge_desc, {fan})"),
         *(_lane_call(lane, shape) for lane in lanes),
         call_line(MERGE, f"stb::merge<{len(lanes)}>(merge_desc, {outs}, tiles)"),
@@ -86,8 +93,13 @@ def matmul_kernel(design: Design, kernel: Kernel) -> str:
     return cpp_file(about, ["stb/matmul.hpp", "stb/stream.hpp"], [main])
 
 
+def _prefetch(lane: Lane, engine: Engine) -> str:
+    storage = engine.prefetch_storage.value
+    return f"STB_PREFETCH({lane.fetched}, weights_{lane.number}, {engine.prefetch}, {storage})"
+
+
 def _lane_call(lane: Lane, shape: LaneShape) -> str:
-    streams = f"{lane.desc}, {lane.act}, weights_{lane.number}, {lane.out}"
+    streams = f"{lane.desc}, {lane.act}, {lane.fetched}, {lane.out}"
     return call_line(lane.process, f"stb::mac_lane<{lane.number}, {shape}>({streams})")
 
 

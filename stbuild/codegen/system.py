@@ -6,7 +6,8 @@ from stbuild.codegen.control import SCALARS, control_parameters, pointers
 from stbuild.codegen.identifiers import connections, with_identifiers
 from stbuild.codegen.ports import arguments, element, ends_of_kernel, parameters, ports_of
 from stbuild.codegen.writer import cpp_file, function, prototype
-from stbuild.ir.design import Design, KernelRole, Stream
+from stbuild.ir.design import Design, KernelRole, Stream, StreamKind
+from stbuild.ir.plumbing import ComputeUnit
 
 
 def system_file(design: Design) -> str:
@@ -38,7 +39,7 @@ def _prototypes(design: Design) -> Iterator[str]:
 
 def _build(design: Design) -> Iterator[str]:
     for stream in connections(design):
-        yield _open(stream)
+        yield _open(stream, design)
     for kernel in design.kernels:
         if kernel.role is not KernelRole.CONTROL:
             for unit, streams in zip(kernel.units, arguments(design, kernel), strict=True):
@@ -52,7 +53,7 @@ def _launch(design: Design) -> Iterator[str]:
     (control,) = (k for k in design.kernels if k.role is KernelRole.CONTROL)
     streams = ends_of_kernel(design, control.name).outer
     for stream in streams:
-        yield _open(stream)
+        yield _open(stream, design)
     yield f'const Unit unit("{control.units[0]}");'
     place = {region.name: i for i, region in enumerate(design.regions)}
     memories = [f"static_cast<{p.type}>(buffers[{place[p.region.name]}])" for p in pointers(design)]
@@ -69,6 +70,10 @@ def _pointers(design: Design) -> Iterator[str]:
     yield "return places;"
 
 
-def _open(stream: Stream) -> str:
-    kind = element(stream)
-    return f'Port<{kind}> {stream.name} = open_port<{kind}>("{stream.name}", {stream.depth});'
+def _open(stream: Stream, design: Design) -> str:
+    """A FIFO between kernels; one for weights is deeper by what its lane fetches ahead."""
+    kind, depth = element(stream), stream.depth
+    sink = design.process(stream.sink).op
+    if stream.kind is StreamKind.WEIGHTS and isinstance(sink, ComputeUnit):
+        depth += design.engines[sink.engine].prefetch
+    return f'Port<{kind}> {stream.name} = open_port<{kind}>("{stream.name}", {depth});'

@@ -3,6 +3,11 @@
 from dataclasses import dataclass
 from enum import Enum
 
+from stbuild.ir.storage import Storage
+
+DEEP, SHALLOW = 4096, 512
+"""Words in front of a lane: what URAM holds at least, and BRAM in eight tiles."""
+
 
 class EngineRole(Enum):
     """Which linear ops an engine takes."""
@@ -22,18 +27,25 @@ class EngineRole(Enum):
 class Engine:
     """A matmul engine: for each of its compute units the `lanes`, with a weight channel each.
 
-    It takes up to `chunk` tokens at once, of which `token_lanes` share a cycle.
+    It takes up to `chunk` tokens at once, of which `token_lanes` share a cycle. A FIFO in front of each lane
+    holds `prefetch` words of weights.
     """
 
     role: EngineRole = EngineRole.ALL
     lanes: tuple[int, ...]
     token_lanes: int
     chunk: int
+    prefetch: int = DEEP
 
     @property
     def channels(self) -> int:
         """The number of weight channels."""
         return sum(self.lanes)
+
+    @property
+    def prefetch_storage(self) -> Storage:
+        """Where the words in front of a lane lie."""
+        return Storage.URAM if self.prefetch >= DEEP else Storage.BRAM
 
     @property
     def owners(self) -> tuple[int, ...]:

@@ -6,7 +6,7 @@ from math import log2
 
 from stbuild.errors import StbuildError
 from stbuild.ir.design import Design, KernelRole
-from stbuild.ir.engine import Engine
+from stbuild.ir.engine import DEEP, SHALLOW, Engine
 from stbuild.ir.graph import Graph
 from stbuild.ir.lane_shape import LaneShape, lane_shape
 from stbuild.ir.weights import WeightIndex
@@ -20,7 +20,7 @@ from stbuild.platform import Fabric, Platform
 from stbuild.resources.costs import cost_of
 from stbuild.resources.fit import RESOURCES, fit_of, limit_of
 from stbuild.resources.lane import lane_hardware
-from stbuild.resources.usage import NOTHING, RowKind, unit_costs, usage_of
+from stbuild.resources.usage import RowKind, unit_costs, unit_fifos, usage_of
 
 TRIES = 40
 """Engines that are placed before the search gives up."""
@@ -33,8 +33,8 @@ class EngineChoice:
     """Searches among engines, those first that lose least; what a project sets stays as it is.
 
     A channel counts most, since every token waits for the weights; then a token lane, which only prompts
-    want; then the chunk. The lanes of a channel lie in as few units as the card has SLRs, evenly unless
-    only other numbers fit. FIFOs are those of `SizeFifos`, which the proof may deepen by a little.
+    want; then the chunk, then what is fetched ahead. The lanes lie in as few units as the card has SLRs,
+    evenly unless only other numbers fit. FIFOs are those of `SizeFifos`, which the proof may deepen.
     """
 
     graph: Graph
@@ -46,8 +46,8 @@ class EngineChoice:
         """What memory and ports allow."""
         return largest_engine(self.platform, self.overrides, self.graph.context)
 
-    def __call__(self, largest: Engine) -> Engine | None:
-        """The first engine up to `largest` that fits, or None."""
+    def fitting(self, largest: Engine) -> Iterator[Engine]:
+        """The engines up to `largest` that fit, the best first."""
         others: dict[int, _Others] = {}
         tries = 0
         for tried in self._engines(largest):
@@ -57,10 +57,9 @@ class EngineChoice:
                 continue
             tries += 1
             if self._fits(self._network(tried)):
-                return tried
+                yield tried
             if tries == TRIES:
                 break
-        return None
 
     def _others(self, engine: Engine) -> "_Others":
         """What a design takes without its lanes and memory ports."""
@@ -77,7 +76,9 @@ class EngineChoice:
         """Whether each unit has room on some SLR, and all of them together: no placement does better."""
         card = self.platform
         parts = lane_hardware(replace(others.shape, token_lanes=tried.token_lanes))
-        lane = sum((cost_of(part, card.dsp.type, card.available) for part in parts), NOTHING)
+        lane = sum(
+            (cost_of(part, card.dsp.type, card.available) for part in parts), unit_fifos(tried, 1, card)
+        )
         total = sum(others.units, lane * tried.channels)
         for resource in RESOURCES:
             limits = [limit_of(card, slr, resource) for slr in range(len(card.slrs))]
@@ -89,7 +90,7 @@ class EngineChoice:
 
     def _engines(self, largest: Engine) -> Iterator[Engine]:
         found = [
-            replace(largest, lanes=lanes, token_lanes=token_lanes, chunk=chunk)
+            replace(largest, lanes=lanes, token_lanes=token_lanes, chunk=chunk, prefetch=prefetch)
             for channels in self._range(largest.channels, self.overrides.channels)
             for lanes in self._lanes(channels)
             for chunk in (
@@ -98,6 +99,7 @@ class EngineChoice:
                 else sorted({largest.chunk, *(c for c in CHUNKS if c < largest.chunk)})
             )
             for token_lanes in self._range(min(largest.token_lanes, chunk), self.overrides.token_lanes)
+            for prefetch in (DEEP, SHALLOW)
         ]
         yield from sorted(found, key=lambda engine: _loss(largest, engine))
 
@@ -142,6 +144,7 @@ def _loss(largest: Engine, smaller: Engine) -> tuple[float, int]:
     return (
         8 * log2(largest.channels / smaller.channels)
         + log2(largest.token_lanes / smaller.token_lanes)
-        + log2(largest.chunk / smaller.chunk) / 2,
+        + log2(largest.chunk / smaller.chunk) / 2
+        + log2(largest.prefetch / smaller.prefetch) / 10,
         max(smaller.lanes),
     )

@@ -26,7 +26,8 @@ def judge_fit(graph: Graph, index: WeightIndex, platform: Platform, design: Desi
     rows = usage_of(design, platform)
     fit = fit_of(design, platform, rows)
     if not fit.fits and len(design.engines) == 1:
-        nearest = EngineChoice(graph=graph, index=index, platform=platform)(design.engines[0])
+        choice = EngineChoice(graph=graph, index=index, platform=platform)
+        nearest = next(choice.fitting(design.engines[0]), None)
         fit = replace(fit, nearest=_sizes(nearest) if nearest else None)
     if not fit.fits:
         raise StbuildError(f"{design.name} {fit.sentence}", hint=fit.hint, exit_code=1)

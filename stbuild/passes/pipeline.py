@@ -17,6 +17,8 @@ from stbuild.passes.segments import FormKernels
 from stbuild.passes.set_depths import SetDepths
 from stbuild.passes.sizes import SizeOverrides, choose_sizes
 from stbuild.platform import Platform
+from stbuild.resources.fit import fit_of
+from stbuild.resources.usage import usage_of
 
 Pass = Callable[[Design], Design]
 
@@ -49,8 +51,11 @@ def plan(
     """
     choice = EngineChoice(graph=graph, index=index, platform=platform, overrides=overrides)
     largest = choice.largest()
-    engine = choice(largest) or largest
-    return plan_engines(graph, index, platform, (engine,), clock_mhz=overrides.clock_mhz, depths=depths)
+    for engine in choice.fitting(largest):
+        design = plan_engines(graph, index, platform, (engine,), clock_mhz=overrides.clock_mhz, depths=depths)
+        if fit_of(design, platform, usage_of(design, platform)).fits:
+            return design
+    return plan_engines(graph, index, platform, (largest,), clock_mhz=overrides.clock_mhz, depths=depths)
 
 
 def plan_engines(

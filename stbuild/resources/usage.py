@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from stbuild.ir.design import LANE_WORDS, WORD_BYTES, Design, Kernel, KernelRole, Process, Stream, StreamKind
+from stbuild.ir.engine import Engine
 from stbuild.ir.link import linked_depth
 from stbuild.ir.parts import Part, Store
 from stbuild.ir.plumbing import ComputeUnit
@@ -14,7 +15,7 @@ from stbuild.ir.streaming import Streaming
 from stbuild.platform import Fabric, Platform
 from stbuild.resources.costs import bound_store, cost_of
 from stbuild.resources.plumbing import plumbing_hardware
-from stbuild.resources.storage import bind_fifo
+from stbuild.resources.storage import bind_fifo, fifo_in
 
 NOTHING = Fabric(lut=0, ff=0)
 PROCESS = Fabric(lut=50, ff=60)
@@ -88,16 +89,19 @@ def _processes(design: Design, platform: Platform) -> Iterator[Row]:
         for part in parts:
             cost = cost + cost_of(part, platform.dsp.type, platform.available)
         if isinstance(process.op, ComputeUnit):
-            cost = cost + _inside(design.engines[process.op.engine].lanes[process.op.unit], platform)
+            engine = design.engines[process.op.engine]
+            cost = cost + unit_fifos(engine, engine.lanes[process.op.unit], platform)
         unit = design.unit_of(process)
         arrays = tuple(_arrays(parts, platform))
         yield Row(kind=RowKind.PROCESS, name=process.name, unit=unit, cost=cost, arrays=arrays)
 
 
-def _inside(lanes: int, platform: Platform) -> Fabric:
-    """The lanes of a compute unit as processes, and the FIFOs around them."""
-    fifo = bind_fifo(LANE_WORDS, 8 * WORD_BYTES, platform.available).cost
-    return PROCESS * (lanes + 1) + fifo * (LANE_FIFOS * lanes + 1)
+def unit_fifos(engine: Engine, lanes: int, platform: Platform) -> Fabric:
+    """The lanes of a compute unit as processes, with those that fetch ahead, and the FIFOs around them."""
+    bits = 8 * WORD_BYTES
+    fifo = bind_fifo(LANE_WORDS, bits, platform.available).cost
+    ahead = fifo_in(engine.prefetch_storage, engine.prefetch, bits)
+    return (PROCESS * 2 + ahead + fifo * LANE_FIFOS) * lanes + PROCESS + fifo
 
 
 def _arrays(parts: tuple[Part, ...], platform: Platform) -> Iterator[Array]:

@@ -4,6 +4,7 @@ Sources: AMD UG1399 (interfaces; canonical dataflow), UG1448 (messages 200-976: 
 reads and another writes; 200-1013: a bundle that several processes read).
 """
 
+import re
 from collections import Counter
 from collections.abc import Iterator
 
@@ -44,7 +45,8 @@ def directions(call: ProcessCall) -> str:
         case "attention":
             return "iiiiiiooo"
         case "dispatch" | "collect" | "merge":
-            sources = 1 + int(call.template[0])
+            lanes = re.match(r"stb::UnitLanes<([\d, ]+)>", ", ".join(call.template))
+            sources = 1 + (len(lanes[1].split(", ")) if lanes else int(call.template[0]))
             return "i" * sources + "o" * (count - sources)
         case "read_weights":
             return "i---o"

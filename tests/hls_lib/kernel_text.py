@@ -9,6 +9,7 @@ TOP = re.compile(r'extern "C" void (\w+)\(\n(.*?)\) \{\n(.*?)\n\}\n', re.DOTALL)
 PRAGMA = re.compile(r"#pragma HLS (\w+)(.*)")
 OPTION = re.compile(r"(\w+) = (\w+)")
 FIFO = re.compile(r"STB_FIFO\((\S+), (\w+), (\d+)\)")
+PREFETCH = re.compile(r"STB_PREFETCH\((\w+), (\w+), (\d+), (?:bram|uram)\)")
 CALL = re.compile(r"STB_CALL\((\w+), \(((?:stb::)?\w+)(?:<([^()]*)>)?\((.*)\)\)\)")
 BREAK = re.compile(r"\n {6,}")
 NAME = re.compile(r"/\*\w+=\*/")
@@ -81,7 +82,7 @@ def read_kernel(text: str) -> KernelText:
     tops = TOP.findall(one_line_each(text))
     assert len(tops) == 1, f"{len(tops)} functions are extern C"
     name, parameters, body = tops[0]
-    lines = [line.strip() for line in body.split("\n") if line.strip()]
+    lines = list(_expanded([line.strip() for line in body.split("\n") if line.strip()]))
     return KernelText(
         name=name,
         parameters=tuple(Parameter.of(p) for p in parameters.split(",\n")),
@@ -90,6 +91,17 @@ def read_kernel(text: str) -> KernelText:
         calls=tuple(_calls(lines)),
         others=tuple(line for line in lines if not any(p.fullmatch(line) for p in (PRAGMA, FIFO, CALL))),
     )
+
+
+def _expanded(lines: list[str]) -> Iterator[str]:
+    """STB_PREFETCH as what it stands for: a FIFO and the process that fills it."""
+    for line in lines:
+        if found := PREFETCH.fullmatch(line):
+            name, source, depth = found.groups()
+            yield f"STB_FIFO(stb::Word, {name}, {depth})"
+            yield f"STB_CALL(move_{name}, (stb::prefetch({source}, {name})))"
+        else:
+            yield line
 
 
 def _pragmas(lines: list[str]) -> Iterator[Pragma]:

@@ -8,6 +8,7 @@
 
 #include "stb/lane.hpp"
 #include "stb/ports.hpp"
+#include "stb/prefetch.hpp"
 
 namespace stb {
 

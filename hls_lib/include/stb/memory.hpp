@@ -8,6 +8,7 @@
 #pragma once
 
 #include "stb/descriptor.hpp"
+#include "stb/prefetch.hpp"
 #include "stb/stream.hpp"
 #include "stb/window.hpp"
 
@@ -15,7 +16,9 @@
 #define STB_READ_BEGINS(words)
 #define STB_SEND(address, count, out) write_n(out, address, static_cast<int>(count));
 #define STB_RECEIVE(address, count, in) read_n(in, address, static_cast<int>(count));
+#define STB_COUNT(count, out) out.write(count_word(count));
 #else
+#define STB_COUNT(count, out)
 #include "../../sim/memory.hpp"
 #endif
 
@@ -54,10 +57,13 @@ program_words:
   }
 }
 
-// The weight tiles of one channel in the order of their use, those of the head only if it runs.
+// The weight tiles of one channel in the order of their use, those of the head only if it runs; in front of
+// them how many words they are (stb/prefetch.hpp).
 inline void read_weights(const Word* mem, std::int64_t body_words, std::int64_t head_words, int head,
                          Port<Word>& out) {
-  send(mem, 0, body_words + (head != 0 ? head_words : 0), out);
+  const std::int64_t words = body_words + (head != 0 ? head_words : 0);
+  STB_COUNT(words, out)
+  send(mem, 0, words, out);
 }
 
 // Of each run's region the records before this launch that its first position sees.

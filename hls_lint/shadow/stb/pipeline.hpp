@@ -17,6 +17,7 @@ template <typename T>
 void depends(const T& array, long distance);
 }  // namespace stb_lint
 
+#define STB_PRAGMA(text)
 #define STB_PIPELINE(ii) ::stb_lint::pipeline(ii);
 #define STB_FLUSHABLE(ii) ::stb_lint::pipeline(ii);
 #define STB_UNROLL ::stb_lint::unroll();

@@ -92,6 +92,7 @@ def _matmul(sizes: EngineSizes) -> str:
     body = [
         "STB_FIFO(stb::Word, merge_desc, 4)",
         *(f"STB_FIFO(stb::Word, {name}_{i}, {depth})" for i in lanes for name, depth in fifos.items()),
+        *(f"STB_PREFETCH(fetched_{i}, weights_{i}, 16, bram)" for i in lanes),
         _call("act_fan", f"stb::act_fan<{sizes.lanes}>(desc, act, merge_desc, {to_lanes})"),
         *(_call(f"mac_lane_{i}", _lane(i, sizes)) for i in lanes),
         _call("merge", f"stb::merge<{sizes.lanes}>(merge_desc, {results}, tiles)"),
@@ -102,7 +103,7 @@ def _matmul(sizes: EngineSizes) -> str:
 
 def _lane(index: int, sizes: EngineSizes) -> str:
     parameters = f"{index}, {sizes.columns}, {sizes.chunk}, {sizes.token_lanes}, {sizes.min_words}"
-    ports = ", ".join(f"{name}_{index}" for name in ("lane_desc", "lane_act", "weights", "lane_tiles"))
+    ports = ", ".join(f"{name}_{index}" for name in ("lane_desc", "lane_act", "fetched", "lane_tiles"))
     return f"stb::mac_lane<{parameters}>({ports})"
 
 

@@ -19,12 +19,14 @@ extern "C" void matmul(stb::Port<stb::Word>& desc, stb::Port<stb::Word>& act, st
   STB_FIFO(stb::Word, lane_desc_1, 4)
   STB_FIFO(stb::Word, lane_act_1, 16)
   STB_FIFO(stb::Word, lane_tiles_1, 8)
+  STB_PREFETCH(fetched_0, weights_0, 16, bram)
+  STB_PREFETCH(fetched_1, weights_1, 16, bram)
   // <LANES>(desc, activations, merger's descriptors, per lane descriptors, activations)
   STB_CALL(act_fan,
            (stb::act_fan<2>(desc, act, merge_desc, lane_desc_0, lane_act_0, lane_desc_1, lane_act_1)))
   // <LANE, KMAX, CHUNK, TOKEN_LANES, MIN_WORDS>(desc, activations, weights, result)
-  STB_CALL(mac_lane_0, (stb::mac_lane<0, 256, 4, 2, 4>(lane_desc_0, lane_act_0, weights_0, lane_tiles_0)))
-  STB_CALL(mac_lane_1, (stb::mac_lane<1, 256, 4, 2, 4>(lane_desc_1, lane_act_1, weights_1, lane_tiles_1)))
+  STB_CALL(mac_lane_0, (stb::mac_lane<0, 256, 4, 2, 4>(lane_desc_0, lane_act_0, fetched_0, lane_tiles_0)))
+  STB_CALL(mac_lane_1, (stb::mac_lane<1, 256, 4, 2, 4>(lane_desc_1, lane_act_1, fetched_1, lane_tiles_1)))
   // <LANES>(desc, results of the lanes, result)
   STB_CALL(merge, (stb::merge<2>(merge_desc, lane_tiles_0, lane_tiles_1, tiles)))
 }

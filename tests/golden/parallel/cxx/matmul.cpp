@@ -24,9 +24,11 @@ extern "C" void matmul(
   STB_FIFO(stb::Word, lane_desc_1, 32)
   STB_FIFO(stb::Word, lane_act_1, 32)
   STB_FIFO(stb::Word, lane_out_1, 32)
+  STB_PREFETCH(fetched_0, weights_0, 4096, uram)
+  STB_PREFETCH(fetched_1, weights_1, 4096, uram)
   STB_CALL(act_fan, (stb::act_fan<2>(desc, act, merge_desc, lane_desc_0, lane_act_0, lane_desc_1,
       lane_act_1)))
-  STB_CALL(mac_lane_0, (stb::mac_lane<0, 96, 4, 4, 4>(lane_desc_0, lane_act_0, weights_0, lane_out_0)))
-  STB_CALL(mac_lane_1, (stb::mac_lane<1, 96, 4, 4, 4>(lane_desc_1, lane_act_1, weights_1, lane_out_1)))
+  STB_CALL(mac_lane_0, (stb::mac_lane<0, 96, 4, 4, 4>(lane_desc_0, lane_act_0, fetched_0, lane_out_0)))
+  STB_CALL(mac_lane_1, (stb::mac_lane<1, 96, 4, 4, 4>(lane_desc_1, lane_act_1, fetched_1, lane_out_1)))
   STB_CALL(merge, (stb::merge<2>(merge_desc, lane_out_0, lane_out_1, tiles)))
 }

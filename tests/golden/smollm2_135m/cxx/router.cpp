@@ -58,7 +58,7 @@ extern "C" void router(
   STB_CALL(dispatch, (stb::dispatch<5, stb::UnitLanes<10, 10, 8>, 1536>(desc, layers_input_layernorm_q,
       layers_attention_q, layers_post_attention_layernorm_q, layers_mul_q, head_norm_q, desc_collect, desc_0,
       act_0, desc_1, act_1, desc_2, act_2)))
-  STB_CALL(collect, (stb::collect<stb::UnitLanes<10, 10, 8>, 8, 32, 96>(desc_collect, tiles_0, tiles_1,
+  STB_CALL(collect, (stb::collect<stb::UnitLanes<10, 10, 8>, 8, 24, 96>(desc_collect, tiles_0, tiles_1,
       tiles_2, layers_q_proj, layers_k_proj, layers_v_proj, layers_o_proj, layers_gate_proj, layers_up_proj,
       layers_down_proj, head_lm_head)))
 }
