@@ -49,7 +49,9 @@ def lane_traffic(ops: tuple[Op, ...], rng: Generator) -> Traffic:
     tiles = [weights(rng, op) for op in ops for _ in range(op.in_lane)]
     return Traffic(
         inputs=(
-            np.concatenate([*(op.descriptor() for op in ops), end]), np.concatenate(loads), np.concatenate(tiles)
+            np.concatenate([*(op.descriptor() for op in ops), end]),
+            np.concatenate(loads),
+            np.concatenate(tiles),
         ),
         outputs=(sum(op.in_lane * op.tokens for op in ops),),
     )  # fmt: skip
@@ -103,12 +105,10 @@ def lane_case(name: str, token_lanes: int, at_once: int, chunk: int, ops: tuple[
     )  # fmt: skip
 
 
-WIDE = (
+LARGE_GROUPS = (
     Op(groups=128, weight_group=4, planes=1, tiles=5, tokens=1),
     Op(groups=128, weight_group=4, planes=1, tiles=7, tokens=1, load=False, base=1, channels=2, shift=50),
     Op(groups=16, weight_group=4, planes=2, tiles=3, tokens=1, shift=60),
-)
-CHUNK = (
     Op(groups=32, weight_group=4, planes=1, tiles=3, tokens=11),
     Op(groups=16, weight_group=4, planes=2, tiles=2, tokens=12, shift=58),
     Op(groups=32, weight_group=4, planes=1, tiles=2, tokens=2, shift=-1),
@@ -120,7 +120,6 @@ SMALL_GROUPS = (
     Op(groups=18, weight_group=2, planes=1, tiles=2, tokens=4),
 )
 LANE_CASES = (
-    lane_case("lane_128", 3, 1, 12, WIDE),
-    lane_case("lane_128_chunk", 3, 1, 12, CHUNK),
+    lane_case("lane_128", 3, 1, 12, LARGE_GROUPS),
     lane_case("lane_32", 3, 4, 12, SMALL_GROUPS),
 )
