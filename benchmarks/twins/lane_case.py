@@ -27,6 +27,7 @@ class Op:
     base: int = 0
     channels: int = 1
     shift: int = 56
+    source: int = 0
 
     @property
     def in_lane(self) -> int:
@@ -38,6 +39,7 @@ class Op:
         """The word that the sequencer sends."""
         lanes = np.zeros(16, np.int32)
         lanes[:7] = 1, self.groups, self.weight_group, self.planes, self.tiles, self.base, self.load
+        lanes[8] = self.source
         lanes[9:14] = self.shift, self.tokens, 0, self.channels, EXPONENT
         return lanes.view(np.uint8).reshape(1, 64)
 
@@ -90,18 +92,21 @@ def weights(rng: Generator, op: Op) -> Bytes:
 
 def lane_case(name: str, token_lanes: int, at_once: int, chunk: int, ops: tuple[Op, ...]) -> Case:
     """A lane of `token_lanes` token lanes for weight groups of 16 / at_once words or more."""
-    passes, groups = -(-chunk // token_lanes), 128
+    passes, groups, words = -(-chunk // token_lanes), 128, 16 // at_once
+    shape = LaneShape(columns=32 * groups, chunk=chunk, token_lanes=token_lanes, min_words=words)
     return Case(
         name=name,
         module="lane_twin",
-        parameters={"TOKEN_LANES": token_lanes, "AT_ONCE": at_once, "PASSES": passes, "ACTS": groups * passes},
+        parameters={
+            "TOKEN_LANES": token_lanes, "AT_ONCE": at_once, "PASSES": passes, "ACTS": groups * passes,
+        },
         ports=(
             Port(name="desc", into_twin=True), Port(name="act", into_twin=True),
             Port(name="weights", into_twin=True, depth=32), Port(name="y", into_twin=False),
         ),
-        call=f"stb::mac_lane<0, {32 * groups}, {chunk}, {token_lanes}, {16 // at_once}>",
+        call=f"stb::mac_lane<0, {32 * groups}, {chunk}, {token_lanes}, {words}>",
         traffic=lambda rng: lane_traffic(ops, rng),
-        hardware=lane_hardware(LaneShape(columns=32 * groups, chunk=chunk, token_lanes=token_lanes, min_words=16 // at_once)),
+        hardware=lane_hardware(shape),
     )  # fmt: skip
 
 

@@ -158,6 +158,7 @@ TWINS: tuple[Twin, ...] = (
     ),
     Twin(
         module="collect_twin",
+        confirmed=True,
         functions=("collect",),
         loops=(
             Loop(depth="kMoveDepth", ii=1, stages=(("read", 1), ("write", 1))),
