@@ -36,7 +36,6 @@ POINTS: Mapping[str, tuple[Parameters, ...]] = {
     "choose": tuple({"WAYS": w, "BITS": b} for w, b in ((2, 512), (3, 512), (8, 512), (24, 512), (8, 32))),
     "largest": tuple({"INPUTS": n, "BITS": b} for n, b in ((2, 32), (16, 32), (32, 64))),
     "divide": tuple({"BITS": bits} for bits in (40, 64)),
-    "shift_line": tuple({"BITS": bits, "CYCLES": cycles} for bits, cycles in ((54, 6), (512, 7))),
     "table_rom": tuple({"WORDS": w, "BITS": b} for w, b in ((64, 17), (128, 16), (256, 64), (512, 25))),
     "store": tuple(
         {"WORDS": w, "BITS": b, "STYLE": s}

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from benchmarks.part_costs import MEASURED, PARTS, POINTS, measure
-from stbuild.ir.parts import Add, Choose, Clamp, Delay, Divide, Largest, Multiply, Part, Shift, Table
+from stbuild.ir.parts import Add, Choose, Clamp, Divide, Largest, Multiply, Part, Shift, Table
 from stbuild.ir.storage import Storage
 from stbuild.platform import DspKind, Fabric
 from stbuild.resources.costs import cost_of
@@ -43,8 +43,6 @@ def part_of(name: str, p: dict[str, Any]) -> Part:
             return Largest(inputs=p["INPUTS"], bits=p["BITS"])
         case "divide":
             return Divide(bits=p["BITS"])
-        case "shift_line":
-            return Delay(bits=p["BITS"])
         case "table_rom":
             return Table(words=p["WORDS"], bits=p["BITS"])
     raise AssertionError(f"{name} stands for no part")
