@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from benchmarks.twins.collect_case import COLLECT
+from benchmarks.twins.collect_case import COLLECT, MERGE
 from benchmarks.twins.comparison import COMMAND, Case, Generator, Traffic
 from benchmarks.twins.lane_case import LANE_CASES
 from benchmarks.twins.verilated import TWINS, Bytes, Port
@@ -237,5 +237,6 @@ CASES: tuple[Case, ...] = (
     read_case(36, 36),
     read_case(36, 100),
     COLLECT,
+    MERGE,
     *LANE_CASES,
 )

@@ -38,7 +38,12 @@ def plumbing_hardware(op: Plumbing, design: Design) -> tuple[Part, ...]:
 
 def unit_hardware(lanes: int, shape: LaneShape) -> tuple[Part, ...]:
     """A compute unit: its lanes, and a choice among their results."""
-    return *(lane_hardware(shape) * lanes), *_choice(lanes)
+    return *(lane_hardware(shape) * lanes), *merge_hardware(lanes)
+
+
+def merge_hardware(lanes: int) -> tuple[Part, ...]:
+    """A choice among the lanes' results, and a word on its way out."""
+    return *_choice(lanes), Hold(bits=WORD), Add(bits=16, count=5)
 
 
 def _choice(ways: int) -> tuple[Part, ...]:

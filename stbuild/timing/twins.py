@@ -166,6 +166,12 @@ TWINS: tuple[Twin, ...] = (
         ),
     ),
     Twin(
+        module="merge_twin",
+        confirmed=True,
+        functions=("merge",),
+        loops=(Loop(depth="kMoveDepth", ii=1, stages=(("read", 1), ("write", 1))),),
+    ),
+    Twin(
         module="lane_twin",
         confirmed=True,
         functions=("mac_lane",),
