@@ -2,17 +2,21 @@
 
     python -m benchmarks.alarms [--histories 2000]
 
-All figures are simulated: seeded noise, not measured nights.
+All figures are simulated: seeded noise, not measured nights. First, all noise is the night's:
+measuring again in the same night, which a night does where a value looks odd, tells nothing new. Then part of
+the noise is the measurement's, and goes where it is measured again, as `stbuild nightly` does it.
 """
 
 import argparse
-from collections.abc import Iterator
+import math
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
-from stbuild.nightly.charts import first_alarms
-from stbuild.nightly.scores import FIRST, Floats
+from stbuild.nightly.charts import first_alarms, is_odd
+from stbuild.nightly.plan import Measure
+from stbuild.nightly.scores import FIRST, Floats, score_last
 
 YEAR = 365
 NOISE = 0.05
@@ -94,6 +98,73 @@ def shifts(rng: np.random.Generator, rows: int) -> Iterator[Row]:
         )
 
 
+Draw = Callable[[int], Floats]
+"""Noise of one measurement of so many histories, `[rows]`."""
+
+
+def measured_nights(shared: Floats, draw: Draw) -> tuple[Floats, float]:
+    """Nights of which `shared` is what all measurements of a night have in common (`[rows, nights]`).
+
+    The second value is the share of nights that were measured again.
+    """
+    rows, nights = shared.shape
+    found = np.empty_like(shared)
+    scores, repeated = np.zeros((rows, 3)), 0
+    for night in range(nights):
+        found[:, night] = 1 + NOISE * (shared[:, night] + draw(rows))
+        tonight = score_last(found[:, : night + 1])
+        odd = is_odd(np.column_stack([scores[:, 1:], tonight]))
+        if odd.any():
+            more = [1 + NOISE * (shared[odd, night] + draw(int(odd.sum()))) for _ in range(Measure().again)]
+            found[odd, night] = np.median([found[odd, night], *more], axis=0)
+            tonight[odd] = score_last(found[odd, : night + 1])
+            repeated += int(odd.sum())
+        scores = np.column_stack([scores[:, 1:], tonight])
+    return found, repeated / shared.size
+
+
+def measured_again(rng: np.random.Generator, rows: int, share: float) -> Iterator[Row]:
+    """The targets where `share` of a night's variance is that of its measurements."""
+    own, common = math.sqrt(share), math.sqrt(1 - share)
+    what = f"{share:.0%} of the variance is measured again: "
+
+    def normal(count: int) -> Floats:
+        noise: Floats = own * rng.standard_normal(count)
+        return noise
+
+    def rare_mode(count: int) -> Floats:
+        return normal(count) + 10 * (rng.random(count) < 0.02)
+
+    def late(shift: float, after: int) -> Floats:
+        shared = common * rng.standard_normal((rows, KNOWN + after))
+        shared[:, KNOWN:] += shift
+        nights = measured_nights(shared, normal)[0]
+        found = first_alarms(nights).found
+        taken: Floats = np.where(found == KNOWN + after, np.inf, found - KNOWN + 1.0)[found >= KNOWN]
+        return taken
+
+    hits = float((late(3.0, 3) <= 3).mean())
+    yield Row(what=f"{what}3 sd", found=f"{hits:.1%} in 3 nights", target="80 %", holds=hits >= 0.8)
+    median = float(np.median(late(0.03 / NOISE, 150)))
+    yield Row(what=f"{what}3 % in 5 %", found=f"{median:.0f} nights", target="60 nights", holds=median <= 60)
+    for name, draw, drift in (
+        ("normal", normal, 0.0),
+        ("rare mode", rare_mode, 0.0),
+        *((f"drift {drift} sd a year", normal, drift) for drift in (0.25, 1.0, 3.0)),
+    ):
+        years = np.arange(2 * YEAR) / YEAR
+        shared = common * rng.standard_normal((rows, 2 * YEAR)) + drift * years
+        nights, repeated = measured_nights(shared, draw)
+        rate = float((first_alarms(nights).found < 2 * YEAR).mean()) * YEAR / (2 * YEAR - FIRST)
+        error = float(np.sqrt(rate / rows / 2))
+        yield Row(
+            what=f"{what}{name}",
+            found=f"{rate:.2%} +- {error:.2%} ({repeated:.1%} of nights again)",
+            target="under 1 %",
+            holds=rate < 0.01,
+        )
+
+
 def main() -> None:
     """Print found and target side by side."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -101,10 +172,14 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     arguments = parser.parse_args()
     rng = np.random.default_rng(arguments.seed)
-    for rows in (shifts(rng, arguments.histories), false_alarms(rng, arguments.histories)):
+    for rows in (
+        shifts(rng, arguments.histories),
+        false_alarms(rng, arguments.histories),
+        *(measured_again(rng, arguments.histories // 2, share) for share in (0.5, 0.9)),
+    ):
         for row in rows:
             verdict = "" if row.holds is None else "holds" if row.holds else "MISSED"
-            print(f"{row.what:62} {row.found:32} {row.target:12} {verdict}", flush=True)
+            print(f"{row.what:62} {row.found:44} {row.target:12} {verdict}", flush=True)
 
 
 if __name__ == "__main__":

@@ -7,9 +7,10 @@ from pathlib import Path
 from stbuild import layout
 from stbuild.cli.request import open_workspace
 from stbuild.engine.load.workspace import default_configuration
-from stbuild.errors import StbuildError
+from stbuild.errors import StbuildError, did_you_mean
 from stbuild.nightly.bisect import Found, bisect_failure, bisect_figure
 from stbuild.nightly.commit_run import Subject
+from stbuild.nightly.figures import KINDS, PROMPT_KINDS
 from stbuild.nightly.worktree import git
 
 _EXAMPLES = """examples:
@@ -53,6 +54,8 @@ def execute(options: argparse.Namespace) -> int:
     """Search, with progress on stderr, and print the commit."""
     workspace = open_workspace()
     configuration = default_configuration(workspace, options.platform, options.target)
+    if options.figure:
+        _check_figure(options.figure)
     subject = Subject(
         label=_from_root(workspace.root, options.label),
         platform=configuration.platform,
@@ -67,6 +70,14 @@ def execute(options: argparse.Namespace) -> int:
     by_value = options.figure or options.printed
     found = bisect_figure(*ends, options.most) if by_value else bisect_failure(*ends)
     return _told(workspace.root, found, log)
+
+
+def _check_figure(name: str) -> None:
+    kind = name.partition("@")[0]
+    if kind not in KINDS:
+        raise StbuildError(f"--figure: a night has no figure {name!r}", hint=did_you_mean(kind, KINDS))
+    if kind in PROMPT_KINDS and not name.partition("@")[2].isdecimal():
+        raise StbuildError(f"--figure: {name} is one of each prompt's length", hint=f"such as {kind}@64")
 
 
 def _told(root: Path, found: Found, log: Path) -> int:

@@ -15,10 +15,10 @@ from stbuild.nightly.reports import JSON, night_as_data
 from stbuild.report.page import write_page
 
 CODES = """exit codes; the first that holds of a night with several:
-  3    wrong result: tokens, logits or accuracy
+  3    wrong result: tokens, logits or accuracy, or an accuracy worse than before
   1    a build failed
   5    broken device: it hung, was lost or too hot, and again after a reset
-  4    slowdown, or another limit of nightly.yaml that was passed
+  4    slowdown: a figure changed for the worse, or passed a limit of nightly.yaml
   6    incomplete: a place of the matrix was not measured
   0    all is well
   2    wrong usage, a nightly.yaml or a history that cannot be read
@@ -49,7 +49,9 @@ def execute(options: argparse.Namespace) -> int:
     ended = run_night(plan, workspace, tell=_tell, new=options.new)
     page = write_page(workspace.root / plan.results, workspace.root)
     if options.json:
-        print(json.dumps(night_as_data(ended.night, ended.results), indent=1, ensure_ascii=False))
+        print(
+            json.dumps(night_as_data(ended.night, ended.results, ended.alarms), indent=1, ensure_ascii=False)
+        )
     else:
         print(_status(ended, time.monotonic() - began))
         print(f"  report: {ended.folder / JSON}")

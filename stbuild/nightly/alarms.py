@@ -58,10 +58,27 @@ class Alarm:
         """Whether nothing was committed in between, so that it is the machine that changed."""
         return self.before.commit == self.since.commit
 
+    @property
+    def by(self) -> str:
+        """The change as a percentage; as a difference where that says 0, or there is none."""
+        percent = f"{self.relative:+.1%}" if self.relative is not None else ""
+        return percent if percent.strip("+-0.%") else f"{self.new - self.old:+.4g}"
+
+    def shown(self, value: float) -> str:
+        """A value for a person: of an exact figure all digits, since one of them may be what changed."""
+        return (
+            f"{value:,.12g}"
+            if self.series.exact
+            else f"{value:,.6g}"
+            if abs(value) < 1e6
+            else f"{value:,.0f}"
+        )
+
     def __str__(self) -> str:
-        by = f"{self.relative:+.1%}" if self.relative is not None else f"{self.new - self.old:+g}"
         unit = f" {self.series.unit}" if self.series.unit else ""
-        values = f"{self.old:.6g} to {self.new:.6g}{unit} ({by})"
+        values = f"{self.shown(self.old)} to {self.shown(self.new)}{unit} ({self.by})"
+        if not (self.before.commit or self.since.commit):
+            return f"{self.series.figure} {self.change.value} from {values}, in no git repository"
         where = (
             f"with the same commit {self.since.commit[:12]}: the machine changed"
             if self.same_commit
@@ -78,10 +95,15 @@ def alarms(series: Series, points: Sequence[Point]) -> tuple[Alarm, ...]:
     return alarms_of_all([(series, points)])[0]
 
 
+def is_charted(series: Series) -> bool:
+    """Whether the charts look at a series: one that is measured, and not a count of what was done."""
+    return not series.exact and series.better is not Better.NEITHER
+
+
 def alarms_of_all(histories: Sequence[tuple[Series, Sequence[Point]]]) -> list[tuple[Alarm, ...]]:
     """The alarms of each series; those of one length are looked at together, which is faster."""
     found: list[list[Alarm]] = [_exact(*each) if each[0].exact else [] for each in histories]
-    pending = {number: 0 for number, (series, _) in enumerate(histories) if not series.exact}
+    pending = {number: 0 for number, (series, _) in enumerate(histories) if is_charted(series)}
     while pending:
         by_length: dict[int, list[int]] = {}
         for number, begin in pending.items():

@@ -16,20 +16,23 @@ from stbuild.errors import NoRoomError, StbuildError
 from stbuild.library.products import Products, build_products
 from stbuild.nightly.device_run import run_on_device
 from stbuild.nightly.figures import figures_of_build, figures_of_design, figures_of_runs
+from stbuild.nightly.found import ACCURACY
 from stbuild.nightly.history import Reader
-from stbuild.nightly.lease import leased
 from stbuild.nightly.outcome import Fault, Outcome
 from stbuild.nightly.plan import Plan
+from stbuild.nightly.repeating import combined, odd_figures
 from stbuild.nightly.runs import Broken, Request, Runs
 from stbuild.nightly.values import Cell, Figure, Result
+from stbuild.runtime.devices.lease import LeaseError, leased
 from stbuild.runtime.devices.opening import NATIVE
 from stbuild.runtime.devices.reset import reset_device
 
 ALONE, CHECKED = ("xclbin", "cycles", "accuracy"), ("deploy",)
 """The targets of a project that a night makes, as far as it has them: without the device, and on it."""
+ON_DEVICE = ("smoke", "deploy")
+"""The targets that tell what a build for hardware did on its device."""
 JUDGES = ("deploy", "check", "accuracy")
 """Targets that fail when a result is wrong."""
-ACCURACY = ("kl", "top1", "perplexity_change")
 ENOUGH_NIGHTS = 3
 """From so many good nights on, their median tells whether a device is slow."""
 RECENT_NIGHTS = 10
@@ -62,6 +65,8 @@ def run_cell(bench: Bench, cell: Cell, tries: int) -> Result:
         result = _built(bench, cell, tries)
     except NoRoomError as error:
         result = _result(cell, Outcome.NOT_MEASURED, fault=Fault.DISK_FULL, message=str(error))
+    except LeaseError:
+        raise
     except StbuildError as error:
         result = _result(cell, Outcome.BUILD_FAILED, message=str(error))
     return replace(result, began_s=began_s, seconds=time.monotonic() - began)
@@ -108,14 +113,33 @@ def _leased(bench: Bench, cell: Cell, made: Products, tries: int) -> tuple[Produ
         if not held:
             message = f"another night has had {cell.device} for {wait_s:g} s"
             return made, _result(cell, Outcome.NOT_MEASURED, fault=Fault.BUSY, message=message)
-        made = made.joined(_build(bench, cell, CHECKED))
-        bundle, expected = _bundle(made), made.file("reference", "expected")
-        if made.failures:
-            return made, _failed(cell, made)
-        if bundle is None or expected is None:
+        checked = made.joined(_build(bench, cell, CHECKED))
+        if _fails_on_device(cell, checked):
+            result = _measure(bench, cell, checked, tries)
+            if result.outcome is not Outcome.GOOD:
+                return checked, result
+            checked = made.joined(_build(bench, cell, CHECKED))
+        if checked.failures:
+            return checked, _failed(cell, checked)
+        if _bundle(checked) is None or checked.file("reference", "expected") is None:
             message = f"//{cell.project} makes no bundle with a reference; a night needs an llm_accelerator"
-            return made, _result(cell, Outcome.BUILD_FAILED, message=message)
-        return made, _tried(bench, cell, _request(bench, cell, bundle, expected), tries)
+            return checked, _result(cell, Outcome.BUILD_FAILED, message=message)
+        return checked, _measure(bench, cell, checked, tries)
+
+
+def _fails_on_device(cell: Cell, made: Products) -> bool:
+    """Whether only the check on a card failed: the measurement, which is ended where it hangs, tells why."""
+    on_device = {f"//{cell.project}:{name}" for name in ON_DEVICE}
+    labels = {failure.label for failure in made.failures}
+    return cell.device != NATIVE and bool(labels) and labels <= on_device and _bundle(made) is not None
+
+
+def _measure(bench: Bench, cell: Cell, made: Products, tries: int) -> Result:
+    """Measure the bundle; where its check gave no tokens there is nothing that it could be compared with."""
+    bundle, expected = _bundle(made), made.file("reference", "expected")
+    assert bundle is not None
+    request = _request(bench, cell, bundle, expected or bench.folder / "no reference")
+    return _tried(bench, cell, request, tries)
 
 
 def _bundle(made: Products) -> Path | None:
@@ -156,8 +180,7 @@ def _tried(bench: Bench, cell: Cell, request: Request, tries: int) -> Result:
     log = bench.folder / log_of(cell)
     before: Broken | None = None
     for number in range(1, tries + 1):
-        found = run_on_device(request, bench.folder, log)
-        figures = tuple(figures_of_runs(found)) if isinstance(found, Runs) else ()
+        found, figures = _measured(bench, cell, request, log)
         broken = found if isinstance(found, Broken) else _slow(bench, cell, figures)
         if broken is None:
             return replace(_recovered(cell, before), described=found.described, tries=number, figures=figures)
@@ -167,6 +190,26 @@ def _tried(bench: Bench, cell: Cell, request: Request, tries: int) -> Result:
     assert broken is not None
     result = _broken(cell, broken)
     return replace(result, described=broken.described, tries=tries, figures=figures)
+
+
+def _measured(
+    bench: Bench, cell: Cell, request: Request, log: Path
+) -> tuple[Runs | Broken, tuple[Figure, ...]]:
+    """Measure once, or more often where a value looks odd; what came last, and the figures."""
+    found = run_on_device(request, bench.folder, log)
+    if isinstance(found, Broken):
+        return found, ()
+    measurements = [tuple(figures_of_runs(found))]
+    odd = odd_figures(bench.history, cell, bench.host, measurements[0])
+    again = bench.plan.measure.again if odd else 0
+    if again:
+        bench.tell(f"{cell}: {', '.join(odd)} may have shifted; measuring {again} times more")
+    for _ in range(again):
+        found = run_on_device(request, bench.folder, log)
+        if isinstance(found, Broken):
+            return found, ()
+        measurements.append(tuple(figures_of_runs(found)))
+    return found, combined(measurements)
 
 
 def _recovered(cell: Cell, before: Broken | None) -> Result:

@@ -6,18 +6,21 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from stbuild.nightly.scores import FIRST, Floats, normal_quantile, score
+from stbuild.nightly.scores import FIRST, Floats, normal_quantile, score, score_last
 
 Indices: TypeAlias = NDArray[np.int64]
 
 _WINDOW = 3
 """Nights that the chart of large shifts adds up."""
 
-_LARGE = 7.35
+_LARGE = 7.1
 """Sum of the scores of three nights that is an alarm, for a long history."""
 
-_LARGE_YOUNG = 30.0
+_LARGE_YOUNG = 150.0
 """Added to `_LARGE`, divided by the nights known: the baseline of a short history is itself a guess."""
+
+_ODD, _ODD_SUM = 2.5, 5.0
+"""Score of a night, and sum of those of three, at which the night is measured again."""
 
 _SLACK = 0.3
 """What the chart of small shifts takes off each night: half of the 0.6 standard deviations that it is for."""
@@ -25,10 +28,13 @@ _SLACK = 0.3
 _SMALL = 16.5
 """Sum at which the chart of small shifts alarms."""
 
-_STEP_T = 4.1
+_STEP_T = 4.0
 """t of the step beside a straight line that an alarm of small shifts needs: a drift is no shift."""
 
-_STEP_LEAD = 9.0
+_LONG, _LONG_T = 150, 5.5
+"""A sum that has grown for so many nights is rather a drift's, so that more is asked of the step."""
+
+_STEP_LEAD = 15.0
 """By how much a step alone must explain more than a line alone, in units of the noise's variance."""
 
 
@@ -63,6 +69,24 @@ def first_alarms(histories: Floats) -> FirstAlarms:
         for row, night, start in _small(histories, sign * scores.ranks, sign, found):
             found[row], since[row], large[row] = night, start, False
     return FirstAlarms(found=found, since=since, large=large)
+
+
+def is_odd(scores: Floats) -> NDArray[np.bool_]:
+    """Whether the last night of each row is to be measured again; `scores` are of three nights (`[rows, 3]`).
+
+    Control charts with a variable sample size (Prabhu, Runger and Keats, 1993; Costa, 1994) take a larger
+    sample where the last one came near a limit. What is the measurement's noise goes; what is the night's
+    stays, and so does a shift.
+    """
+    odd: NDArray[np.bool_] = (np.abs(scores[:, -1]) > _ODD) | (np.abs(scores.sum(1)) > _ODD_SUM)
+    return odd
+
+
+def is_last_odd(histories: Floats) -> NDArray[np.bool_]:
+    """`is_odd` of the last night of `histories` (`[histories, nights]`)."""
+    nights = histories.shape[1]
+    tails = [score_last(histories[:, : nights - back]) for back in range(min(_WINDOW, nights))]
+    return is_odd(np.array(tails[::-1]).T) if tails else np.zeros(len(histories), np.bool_)
 
 
 def _large(scores: Floats) -> list[tuple[int, int, int]]:
@@ -123,4 +147,5 @@ def _is_step(values: Floats, start: int) -> bool:
     height, slope = (ll * sy - ls * ly) / left, (ss * ly - ls * sy) / left
     noise = max(float(y @ y - slope * ly - height * sy) / (nights - 3), 1e-12)
     lead = (sy * sy / ss - ly * ly / ll) / noise
-    return bool(height / np.sqrt(noise * ll / left) > _STEP_T and lead > _STEP_LEAD)
+    least_t = _LONG_T if nights - start > _LONG else _STEP_T
+    return bool(height / np.sqrt(noise * ll / left) > least_t and lead > _STEP_LEAD)

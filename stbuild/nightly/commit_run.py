@@ -2,16 +2,18 @@
 
 import json
 import re
+import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 from stbuild.errors import StbuildError
+from stbuild.nightly.figures import PROMPT_KINDS
 from stbuild.nightly.values import Cell
 
 _NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?")
-_PLAN = "bisect.yaml"
+_PLAN, _RESULTS = "bisect.yaml", "bisect-results"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,6 +51,12 @@ def measure(workspace: Path, subject: Subject, log: Path) -> float:
     return _figure(workspace, subject, log) if subject.figure else _printed(workspace, subject, log)
 
 
+def measure_of(figure: str) -> dict[str, list[int]]:
+    """What a night measures: where the figure is one behind a prompt, prompts of that length alone."""
+    kind, _, place = figure.partition("@")
+    return {"prompt_tokens": [int(place)]} if kind in PROMPT_KINDS and place.isdecimal() else {}
+
+
 def _printed(workspace: Path, subject: Subject, log: Path) -> float:
     """The last number that the run prints."""
     done = _stbuild(workspace, log, "run", subject.label, *subject.options())
@@ -68,12 +76,14 @@ def _figure(workspace: Path, subject: Subject, log: Path) -> float:
         device=subject.device,
     )
     entry = {name: [getattr(cell, name)] for name in ("project", "platform", "target", "device")}
+    asked = {"matrix": [entry], "measure": measure_of(subject.figure), "results": _RESULTS}
     plan = workspace / _PLAN
-    plan.write_text(json.dumps({"matrix": [entry], "results": "bisect-results"}))
+    plan.write_text(json.dumps(asked))
     try:
         done = _stbuild(workspace, log, "nightly", _PLAN, "--json", "--new")
     finally:
         plan.unlink()
+        shutil.rmtree(workspace / _RESULTS, ignore_errors=True)  # No commit is judged by the ones before.
     try:
         (night,) = json.loads(done.stdout)["cells"]
         return float(night["figures"][subject.figure]["value"])

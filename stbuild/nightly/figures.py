@@ -21,6 +21,7 @@ KINDS: dict[str, str] = {
     "token_p95_ms": "95th percentile",
     "token_p99_ms": "99th percentile",
     "measured_s": "how long the device ran for the measurement (measured)",
+    "measurements": "how often the cell was measured, each time in a process of its own; medians count",
     "temperature_c": "hottest reading (measured, where the device tells)",
     "power_w": "mean of the readings (measured, where the device tells)",
     "cycles": "cycles of the step @ (simulated, not calibrated against RTL)",
@@ -41,6 +42,9 @@ KINDS: dict[str, str] = {
     "actions_cached": "actions whose results were at hand",
 }
 """Every kind of figure, with what it is."""
+
+PROMPT_KINDS = tuple(kind for kind in KINDS if kind.startswith(("tokens_per_s", "token_p", "first_token_p")))
+"""Kinds of figures with the length of a prompt behind @."""
 
 _LOWER, _HIGHER, _NEITHER = Better.LOWER, Better.HIGHER, Better.NEITHER
 

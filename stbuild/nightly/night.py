@@ -5,7 +5,7 @@ import os
 import socket
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,16 +14,18 @@ from stbuild import __version__
 from stbuild.engine.load.workspace import Workspace
 from stbuild.engine.store.disk import FULL
 from stbuild.errors import NoRoomError, StbuildError
+from stbuild.nightly.alarms import Alarm
 from stbuild.nightly.cell_run import Bench, Tell, is_quarantined, log_of, run_cell
 from stbuild.nightly.commit import commit_of
+from stbuild.nightly.found import alarms_of_night, judged
 from stbuild.nightly.history import FILE, History
-from stbuild.nightly.lease import same_device
 from stbuild.nightly.outcome import EXIT_CODES, Outcome, worst
 from stbuild.nightly.plan import Plan
 from stbuild.nightly.reports import write_reports
 from stbuild.nightly.runs import Request
 from stbuild.nightly.schema import full_disk
 from stbuild.nightly.values import Cell, Night, Result
+from stbuild.runtime.devices.lease import lock_folder, same_device
 
 RESUME_S = 24 * 3600.0
 """A night that was killed longer ago is not gone on with."""
@@ -32,12 +34,13 @@ NIGHTS = "nights"
 
 @dataclass(frozen=True, kw_only=True)
 class Ended:
-    """How a night ended; `folder` has its reports and logs."""
+    """How a night ended; `folder` has its reports and logs, `alarms` what changed with it."""
 
     night: Night
     outcome: Outcome
     results: tuple[Result, ...]
     folder: Path
+    alarms: Mapping[Cell, tuple[Alarm, ...]]
 
     @property
     def exit_code(self) -> int:
@@ -49,6 +52,7 @@ def run_night(
     plan: Plan, workspace: Workspace, *, tell: Tell, new: bool = False, opener: str = Request.opener
 ) -> Ended:
     """Run all cells; with `new` a killed night is not gone on with. `opener` opens the devices."""
+    lock_folder()
     place = workspace.root / plan.results
     place.mkdir(parents=True, exist_ok=True)
     with _alone(place), _told_when_full(place), History(place / FILE) as history:
@@ -72,8 +76,11 @@ def run_night(
         outcome = worst(each.outcome for each in results)
         history.end(night, outcome)
         night = next(each for each in history.nights() if each.id == night.id)
-        ended = Ended(night=night, outcome=outcome, results=results, folder=folder)
-        write_reports(folder, night, results, plan)
+        for name in _unmeasured(plan, results):
+            tell(f"warning: the limit of {name} holds for nothing: no place of the matrix has this figure")
+        alarms = {result.cell: alarms_of_night(history, night, result) for result in results}
+        ended = Ended(night=night, outcome=outcome, results=results, folder=folder, alarms=alarms)
+        write_reports(folder, night, results, plan, alarms)
         _point(place / "latest", folder)
         return ended
 
@@ -118,6 +125,8 @@ def _run_cells(bench: Bench, history: History, night: Night, done: dict[Cell, Re
         else:
             tries = 1 if device in earlier else bench.plan.measure.tries
             result = run_cell(bench, cell, tries)
+        found = alarms_of_night(history, night, result)
+        result = judged(result, found)
         history.add(night, _with_log(bench, night, result))
         if is_quarantined(result) and result.fault is not None:
             history.quarantine(night, device, f"{result.fault.value} in {cell}: {result.message}")
@@ -126,6 +135,8 @@ def _run_cells(bench: Bench, history: History, night: Night, done: dict[Cell, Re
             history.release(bench.host, device)
             earlier.pop(device, None)
         bench.tell(f"[{number}/{len(bench.plan.matrix)}] {line_of(result)}")
+        for alarm in found:
+            bench.tell(f"  {alarm}")
 
 
 def line_of(result: Result) -> str:
@@ -146,6 +157,14 @@ def _with_log(bench: Bench, night: Night, result: Result) -> Result:
     name = log_of(result.cell)
     there = (bench.folder / name).is_file()
     return replace(result, log=f"{NIGHTS}/{night.id:05}/{name}" if there else "")
+
+
+def _unmeasured(plan: Plan, results: Sequence[Result]) -> list[str]:
+    """The limits whose figure no cell has; all are silent where a cell was not measured."""
+    if any(result.outcome in (Outcome.BUILD_FAILED, Outcome.NOT_MEASURED) for result in results):
+        return []
+    known = {name for result in results for each in result.figures for name in (each.name, each.kind)}
+    return [name for name in plan.limits if name not in known]
 
 
 def _point(link: Path, folder: Path) -> None:

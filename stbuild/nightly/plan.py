@@ -30,7 +30,8 @@ class Measure:
 
     Each prompt of `prompt_tokens` tokens is taken in `repeats` times, and `new_tokens` follow. A launch that
     takes longer than `launch_limit_s` hangs. A card hotter than `max_temperature_c` is left alone. A device
-    whose speed is below 1/`slow_factor` of the median of its last good nights is slow.
+    whose speed is below 1/`slow_factor` of the median of its last good nights is slow. Where a value looks as
+    if it had shifted, the cell is measured `again` times more in the same night, and the medians count.
     """
 
     prompt_tokens: tuple[int, ...] = (16, 64, 256)
@@ -39,6 +40,7 @@ class Measure:
     launch_limit_s: float = 600.0
     max_temperature_c: float = 95.0
     slow_factor: float = 2.0
+    again: int = 4
     tries: int = 2
     wait_s: float = 600.0
 

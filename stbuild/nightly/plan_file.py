@@ -140,7 +140,7 @@ class _PlanReader:
         for name in pairs:
             value = getattr(measure, name)
             for each in value if isinstance(value, tuple) else (value,):
-                least = 1 if isinstance(each, int) or name == "slow_factor" else 0
+                least = 1 if name == "slow_factor" or (isinstance(each, int) and name != "again") else 0
                 if not (least <= each < math.inf):
                     message = f"{name} takes numbers of {least} or more, got {each:g}"
                     raise StbuildError(message, where=self._at(pairs[name][1]))

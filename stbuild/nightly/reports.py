@@ -1,37 +1,40 @@
 """A night as JSON, and as JUnit XML for those who read that."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
 from stbuild.library.xml_text import clean
+from stbuild.nightly.alarms import Alarm
 from stbuild.nightly.outcome import Outcome
 from stbuild.nightly.plan import Plan
-from stbuild.nightly.values import Night, Result
+from stbuild.nightly.values import Cell, Night, Result
 
 JSON, JUNIT = "night.json", "junit.xml"
+Alarms = Mapping[Cell, tuple[Alarm, ...]]
 _ERRORS = (Outcome.BUILD_FAILED, Outcome.BROKEN_DEVICE)
 
 
-def write_reports(folder: Path, night: Night, results: Sequence[Result], plan: Plan) -> None:
+def write_reports(folder: Path, night: Night, results: Sequence[Result], plan: Plan, alarms: Alarms) -> None:
     """Write both into the night's folder."""
-    text = json.dumps(night_as_data(night, results), indent=1, ensure_ascii=False)
+    text = json.dumps(night_as_data(night, results, alarms), indent=1, ensure_ascii=False)
     (folder / JSON).write_text(text + "\n", encoding="utf-8")
-    tree = ElementTree.ElementTree(_suites(night, results, plan))
+    tree = ElementTree.ElementTree(_suites(night, results, plan, alarms))
     ElementTree.indent(tree)
     tree.write(folder / JUNIT, encoding="utf-8", xml_declaration=True)
 
 
-def night_as_data(night: Night, results: Sequence[Result]) -> dict[str, Any]:
+def night_as_data(night: Night, results: Sequence[Result], alarms: Alarms) -> dict[str, Any]:
     """A night as plain values."""
     outcome = night.outcome.value if night.outcome else None
-    return {**asdict(night), "outcome": outcome, "cells": [_cell(result) for result in results]}
+    cells = [_cell(result, alarms.get(result.cell, ())) for result in results]
+    return {**asdict(night), "outcome": outcome, "cells": cells}
 
 
-def _cell(result: Result) -> dict[str, Any]:
+def _cell(result: Result, alarms: Sequence[Alarm]) -> dict[str, Any]:
     figures = {
         each.name: {"value": each.value, "unit": each.unit, "better": each.better.value, "exact": each.exact}
         for each in result.figures
@@ -47,18 +50,34 @@ def _cell(result: Result) -> dict[str, Any]:
         "described": result.described,
         "log": result.log,
         "figures": figures,
+        "alarms": [_alarm(each) for each in alarms],
         "tools": dict(result.tools),
         "keys": dict(result.keys),
     }
 
 
-def _suites(night: Night, results: Sequence[Result], plan: Plan) -> ElementTree.Element:
-    """A suite for each cell: how it came out, and each figure that has a limit."""
+def _alarm(alarm: Alarm) -> dict[str, Any]:
+    return {
+        "figure": alarm.series.figure,
+        "change": alarm.change.value,
+        "old": alarm.old,
+        "new": alarm.new,
+        "unit": alarm.series.unit,
+        "worse": alarm.worse,
+        "since": {"night": alarm.since.night, "commit": alarm.since.commit},
+        "before": {"night": alarm.before.night, "commit": alarm.before.commit},
+        "message": str(alarm),
+    }
+
+
+def _suites(night: Night, results: Sequence[Result], plan: Plan, alarms: Alarms) -> ElementTree.Element:
+    """A suite for each cell: how it came out, each figure that has a limit, and each that changed."""
     top = ElementTree.Element("testsuites", name=f"night {night.id}")
     for result in results:
         suite = ElementTree.SubElement(top, "testsuite", name=clean(str(result.cell)))
         suite.append(_case(result))
         suite.extend(_limited(result, plan))
+        suite.extend(_changed(result.cell, each) for each in alarms.get(result.cell, ()))
         _count(suite, [suite])
     _count(top, list(top))
     return top
@@ -92,6 +111,17 @@ def _limited(result: Result, plan: Plan) -> list[ElementTree.Element]:
             ElementTree.SubElement(case, "failure", message=problem)
         cases.append(case)
     return cases
+
+
+def _changed(cell: Cell, alarm: Alarm) -> ElementTree.Element:
+    """A case that fails where the change is for the worse."""
+    name = f"change of {alarm.series.figure}"
+    case = ElementTree.Element("testcase", classname=clean(str(cell)), name=name, time="0")
+    if alarm.worse:
+        ElementTree.SubElement(case, "failure", message=clean(str(alarm)))
+    else:
+        ElementTree.SubElement(case, "system-out").text = clean(str(alarm))
+    return case
 
 
 def _count(element: ElementTree.Element, suites: Sequence[ElementTree.Element]) -> None:

@@ -15,8 +15,8 @@ FIRST = 20
 _GAP = 2
 """Nights left out between the history and the night scored: a shift must not hide in its own baseline."""
 
-_MOST_RANKS, _MOST_VALUES = 730, 400
-"""Nights of history that count; fewer for values, so that a slow drift matters less."""
+_MOST = 730
+"""Nights of history that count."""
 
 _FEW = 100
 """Below this many nights nobody can tell normal noise from other noise."""
@@ -28,10 +28,10 @@ _NORMAL = 12.0
 """Jarque-Bera statistic below which noise counts as normal: 0.25 % of normal histories exceed it."""
 
 _STEEP = 3.0
-"""Slope, in its own standard errors, above which a history has a trend."""
+"""Slope, in its own standard errors, above which a history whose noise is not normal has a trend."""
 
-_RECENT, _LEEWAY = 60, 0.1
-"""A value counts as no further from the history than from its last nights, plus this many deviations."""
+_FLAT = 1e-12
+"""Deviation, as a share of the mean, that is rounding."""
 
 _SHARES = (np.arange(20_000) + 0.5) / 20_000
 _QUANTILES = np.array([NormalDist().inv_cdf(share) for share in _SHARES])
@@ -43,8 +43,9 @@ class Scores:
 
     ranks: sequential normal scores (Conover, Tercero-Gomez and Cordero-Franco, 2017): whatever the noise is,
         they are those of independent normal noise as long as nothing changes.
-    values: self-starting t scores (Hawkins, 1987), without the history's trend, where the history's noise is
-        normal (Jarque and Bera, 1980); else the ranks of the same residuals.
+    values: self-starting t scores (Hawkins, 1987) of what a straight line through the history predicts, where
+        its noise is normal (Jarque and Bera, 1980): a steady drift is no shift, however steep. Else ranks,
+        without a line unless it is certain, since outliers draw it up and down.
     """
 
     ranks: Floats
@@ -55,10 +56,18 @@ def score(histories: Floats) -> Scores:
     """Score each night against the nights before it."""
     ranks, values = np.zeros_like(histories), np.zeros_like(histories)
     for night in range(FIRST + _GAP, histories.shape[1]):
-        past = histories[:, max(0, night - _GAP - _MOST_RANKS) : night - _GAP]
+        past = histories[:, max(0, night - _GAP - _MOST) : night - _GAP]
         ranks[:, night] = _rank(past, histories[:, night])
-        values[:, night] = _value(past[:, -_MOST_VALUES:], histories[:, night])
+        values[:, night] = _value(past, histories[:, night])
     return Scores(ranks=ranks, values=values)
+
+
+def score_last(histories: Floats) -> Floats:
+    """The `values` of the last night alone (`[histories]`)."""
+    night = histories.shape[1] - 1
+    if night < FIRST + _GAP:
+        return np.zeros(len(histories))
+    return _value(histories[:, max(0, night - _GAP - _MOST) : night - _GAP], histories[:, night])
 
 
 def normal_quantile(share: Floats) -> Floats:
@@ -75,39 +84,20 @@ def _rank(past: Floats, value: Floats) -> Floats:
 
 def _value(past: Floats, value: Floats) -> Floats:
     nights = past.shape[1]
-    residuals, ahead, leverage = _without_trend(past, value)
-    ranks = _rank(residuals, ahead)
+    mean = past.mean(1)
+    residuals, ahead = past - mean[:, None], value - mean
+    when = np.arange(nights) - (nights - 1) / 2
+    reach, spread = nights + _GAP - (nights - 1) / 2, when @ when
+    slope = residuals @ when / spread
+    certain = np.where(np.abs(slope) * np.sqrt(spread) > _STEEP * residuals.std(1, ddof=1), slope, 0.0)
+    ranks = _rank(residuals - certain[:, None] * when, ahead - certain * reach)
     if nights < _FEW:
         return ranks
-    deviation = residuals.std(1, ddof=1)
-    flat = deviation == 0
-    t = _nearer(residuals, ahead, _LEEWAY * deviation) / np.where(
-        flat, 1.0, deviation * np.sqrt(1 + leverage)
-    )
-    return np.where(_is_normal(residuals) & ~flat, np.clip(_normal_of_t(t, nights - 1), -_CAP, _CAP), ranks)
-
-
-def _nearer(residuals: Floats, ahead: Floats, leeway: Floats) -> Floats:
-    """`ahead`, but no further from 0 than from the last residuals and `leeway`: a slow drift is no shift."""
-    sign = np.sign(ahead)
-    recent = sign * (ahead - residuals[:, -_RECENT:].mean(1)) + leeway
-    found: Floats = sign * np.minimum(np.abs(ahead), np.maximum(0.0, recent))
-    return found
-
-
-def _without_trend(past: Floats, value: Floats) -> tuple[Floats, Floats, Floats]:
-    """Residuals of the past and of the value, and the variance of what was predicted for the value."""
-    nights = past.shape[1]
-    mean = past.mean(1)
-    residuals = past - mean[:, None]
-    when = np.arange(nights) - (nights - 1) / 2
-    spread = when @ when
-    slope = residuals @ when / spread
-    deviation = residuals.std(1, ddof=1)
-    slope = np.where(np.abs(slope) * np.sqrt(spread) > _STEEP * deviation, slope, 0.0)
-    reach = nights + _GAP - (nights - 1) / 2
-    leverage = 1 / nights + np.where(slope != 0, reach**2 / spread, 0.0)
-    return residuals - slope[:, None] * when, value - mean - slope * reach, leverage
+    residuals, ahead = residuals - slope[:, None] * when, ahead - slope * reach
+    deviation = np.sqrt((residuals * residuals).sum(1) / (nights - 2))
+    flat = deviation <= _FLAT * np.abs(mean)
+    t = ahead / np.where(flat, 1.0, deviation * np.sqrt(1 + 1 / nights + reach**2 / spread))
+    return np.where(_is_normal(residuals) & ~flat, np.clip(_normal_of_t(t, nights - 2), -_CAP, _CAP), ranks)
 
 
 def _is_normal(residuals: Floats) -> NDArray[np.bool_]:

@@ -49,17 +49,27 @@ class EngineChoice:
     def fitting(self, largest: Engine) -> Iterator[Engine]:
         """The engines up to `largest` that fit, the best first."""
         others: dict[int, _Others] = {}
+        smallest: dict[tuple[tuple[int, ...], int], bool] = {}
         tries = 0
         for tried in self._engines(largest):
             if tried.chunk not in others:
                 others[tried.chunk] = self._others(replace(largest, chunk=tried.chunk))
             if not self._may_fit(tried, others[tried.chunk]):
                 continue
-            tries += 1
-            if self._fits(self._network(tried)):
-                yield tried
-            if tries == TRIES:
+            lanes = (tried.lanes, tried.token_lanes)
+            if lanes not in smallest:
+                tries += 1
+                smallest[lanes] = self._fits(self._network(self._smallest(tried)))
+            if smallest[lanes]:
+                tries += 1
+                if self._fits(self._network(tried)):
+                    yield tried
+            if tries >= TRIES:
                 break
+
+    def _smallest(self, engine: Engine) -> Engine:
+        """The one with the same lanes that needs least: if it does not fit, no other does."""
+        return replace(engine, chunk=self.overrides.chunk or engine.token_lanes, prefetch=SHALLOW)
 
     def _others(self, engine: Engine) -> "_Others":
         """What a design takes without its lanes and memory ports."""

@@ -9,6 +9,7 @@ from stbuild.errors import StbuildError
 from stbuild.publish.attestations import Attested, check, read_envelopes
 from stbuild.publish.config import BundleConfig, decode_config
 from stbuild.publish.keys import key_of_text, key_text, read_public_key
+from stbuild.publish.layout_folder import LayoutFolder
 from stbuild.publish.oci import MANIFEST_LIMIT, Descriptor, Manifest, bundle_manifest, digest_of
 from stbuild.publish.reference import Reference
 from stbuild.publish.release import Release
@@ -56,6 +57,9 @@ def trusted_key(reference: Reference, given: Path | None) -> Key:
         return key
     known = recall(reference.place).key
     if not known:
+        if reference.folder is not None:
+            with LayoutFolder.open(reference.folder, write=False):
+                pass  # Where nothing is published, no key helps.
         hint = "give the publisher's by --key FILE.pub; it is remembered"
         raise StbuildError("no key is known for this place", where=reference.place, hint=hint)
     return key_of_text(known)

@@ -19,6 +19,8 @@ from stbuild.report.content import Content, Trend, read_content
 
 FILE = "report.html"
 _BETTER = {Better.HIGHER: "higher is better", Better.LOWER: "lower is better", Better.NEITHER: ""}
+_WHOLE = 10_000.0
+"""From here on decimals are left out."""
 _SYMBOLS = {
     Outcome.GOOD: "✓",
     Outcome.WRONG_RESULT: "✗",
@@ -57,7 +59,6 @@ def render(content: Content, results: str) -> str:
     environment.filters |= {
         "day": _day,
         "number": _number,
-        "percent": lambda value: "" if value is None else f"{value:+.1%}",
         "colour": colour_of,
         "chart": _chart,
         "symbol": _SYMBOLS.__getitem__,
@@ -74,7 +75,7 @@ def _day(time_s: float) -> str:
 
 
 def _number(value: float) -> str:
-    return f"{value:,.0f}" if value.is_integer() else f"{value:,.5g}"
+    return f"{value:,.0f}" if value.is_integer() or abs(value) >= _WHOLE else f"{value:,.5g}"
 
 
 def _chart(trend: Trend) -> Markup:

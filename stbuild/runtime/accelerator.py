@@ -1,6 +1,7 @@
 """A model on its device: answers prompts, holds conversations, continues token ids."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -10,11 +11,15 @@ from stbuild.package.bundle import Bundle, Provenance, load_bundle
 from stbuild.runtime.answer import DEFAULT_TOKENS, Answer, Limits, Stream
 from stbuild.runtime.conversation import Conversation, spoken
 from stbuild.runtime.devices.device import Device
+from stbuild.runtime.devices.lease import held
 from stbuild.runtime.devices.opening import NATIVE, open_device
 from stbuild.runtime.generate import generate
 from stbuild.runtime.sampling import GREEDY, Sampler, Sampling
 from stbuild.runtime.session import Session
 from stbuild.runtime.text import TextSide, load_text_side
+
+HARDWARE = "hw"
+"""The target of a bundle for a real card; an emulated one is its process's own."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,6 +69,7 @@ class Accelerator:
         self._name = device
         self.report = report or report_of(bundle)
         self._device: Device | None = None
+        self._lease = ExitStack()
 
     @classmethod
     def open(cls, folder: Path | str, device: str = NATIVE) -> Self:
@@ -82,9 +88,13 @@ class Accelerator:
 
     @property
     def device(self) -> Device:
-        """The device with the bundle loaded."""
+        """The device with the bundle loaded; a card is leased, so that no night measures on it meanwhile."""
         if self._device is None:
-            self._device = open_device(self.bundle, self._name)
+            with ExitStack() as lease:
+                if self._name != NATIVE and self.bundle.manifest.target == HARDWARE:
+                    lease.enter_context(held(self._name))
+                self._device = open_device(self.bundle, self._name)
+                self._lease = lease.pop_all()
         return self._device
 
     def close(self) -> None:
@@ -92,6 +102,7 @@ class Accelerator:
         if self._device is not None:
             self._device.close()
             self._device = None
+            self._lease.close()
 
     def run(
         self,

@@ -99,6 +99,18 @@ def test_the_machine_is_named_where_the_commit_is_the_same() -> None:
     assert str(alarm).endswith("with the same commit abc: the machine changed")
 
 
+def test_the_least_change_of_an_exact_figure_can_be_read() -> None:
+    (alarm,) = alarms(series(exact=True), points([1_234_567, 1_234_568]))
+    assert "changed from 1,234,567 to 1,234,568 tok/s (+1), between" in str(alarm)
+    (alarm,) = alarms(series(exact=True), points([0.012345678, 0.012345679]))
+    assert "changed from 0.012345678 to 0.012345679 tok/s (+1e-09), between" in str(alarm)
+
+
+def test_without_commits_none_is_blamed() -> None:
+    (alarm,) = alarms(series(exact=True), points([1, 2], ["", ""]))
+    assert str(alarm).endswith("(+100.0%), in no git repository")
+
+
 def test_neither_direction_is_worse_where_none_is_better() -> None:
     (alarm,) = alarms(series(exact=True, better=Better.NEITHER), points([0, 2]))
     assert (alarm.worse, alarm.relative) == (None, None)

@@ -15,8 +15,8 @@ import pytest
 
 from stbuild.nightly.figures import KINDS
 from stbuild.nightly.history import FILE, Reader
-from stbuild.nightly.lease import leased
 from stbuild.nightly.outcome import EXIT_CODES, Outcome, worst
+from stbuild.runtime.devices.lease import leased
 from tests.conftest import CHECKOUT, WorkspaceFolder
 from tests.engine.test_build import wait_for
 from tests.nightly.conftest import PLAN, SIZES, RunNight
@@ -53,7 +53,12 @@ def test_exact_figures_are_the_same_the_next_night(night: RunNight) -> None:
 
 def test_the_reports_are_json_and_junit(night: RunNight) -> None:
     plan = f"{PLAN}limits:\n  tokens_per_s: {{min: 1}}\n  tokens_per_s@3: {{min: 1.0e+9}}\n"
-    ended = night(plan=plan)
+    plan += "  tokens_per_s@64: {min: 1}\n"
+    told: list[str] = []
+    ended = night(plan=plan, told=told)
+    assert told[-1] == (
+        "warning: the limit of tokens_per_s@64 holds for nothing: no place of the matrix has this figure"
+    )
     assert (ended.outcome, ended.exit_code) == (Outcome.SLOWDOWN, 4)
     data = json.loads((ended.folder / "night.json").read_text())
     (cell,) = data["cells"]
@@ -90,6 +95,25 @@ def test_a_missed_gate_of_accuracy_is_a_wrong_result(night: RunNight, built: Wor
     assert "the integer results differ" in ended.results[0].message
 
 
+def test_accuracy_is_a_figure_of_a_night_and_a_wrong_result_when_it_gets_worse(
+    night: RunNight, built: WorkspaceFolder
+) -> None:
+    built.write("scored/model.py", (built.root / "tiny/model.py").read_text())
+    built.build_file(
+        "scored",
+        f"llm_accelerator: {{model: model.py, {SIZES}}}",
+        "genrule: {name: accuracy, srcs: [given.json], outs: [accuracy.json], cmd: 'cp $< $@'}",
+    )
+    given = {"kl": 0.01, "top1": 0.95, "perplexity": 10.5, "float_perplexity": 10.0}
+    for kl, outcome in ((0.01, Outcome.GOOD), (0.01 + 1e-9, Outcome.WRONG_RESULT), (0.001, Outcome.GOOD)):
+        built.write("scored/given.json", json.dumps({**given, "kl": kl}))
+        ended = night(plan=PLAN.replace("project: tiny", "project: scored"))
+        figures = {figure.name: figure.value for figure in ended.results[0].figures}
+        assert (figures["kl"], figures["top1"]) == (kl, 0.95)
+        assert figures["perplexity_change"] == pytest.approx(0.05)
+        assert ended.outcome is outcome
+
+
 def test_what_is_no_accelerator_is_told(night: RunNight, built: WorkspaceFolder) -> None:
     built.build_file("plain", "genrule: {name: deploy, outs: [x], cmd: 'touch $@'}")
     ended = night(plan=PLAN.replace("project: tiny", "project: plain"))
@@ -106,6 +130,19 @@ def test_a_device_that_another_night_has_is_waited_for_and_then_left(night: RunN
     assert (ended.results[0].outcome, ended.exit_code) == (Outcome.NOT_MEASURED, 6)
     assert "another night has had native for 0.5 s" in ended.results[0].message
     assert f"native is in use by process {os.getpid()}; waiting for it" in told
+
+
+def test_locks_that_cannot_be_made_are_no_failed_build(
+    night: RunNight, built: WorkspaceFolder, tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text("")
+    built.write("locks.yaml", f"{PLAN.replace('DEVICE', 'native')}results: results-locks\n")
+    before = built.env["STBUILD_DEVICE_LOCKS"]
+    built.env["STBUILD_DEVICE_LOCKS"] = str(tmp_path / "file")
+    told = built.fails("nightly", "locks.yaml")
+    built.env["STBUILD_DEVICE_LOCKS"] = before
+    assert told.startswith("error: the folder of device locks ") and len(told.splitlines()) == 1
+    assert not (built.root / "results-locks").exists()
 
 
 def start(built: WorkspaceFolder, name: str, results: str) -> "subprocess.Popen[str]":

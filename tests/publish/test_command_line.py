@@ -170,6 +170,8 @@ def test_a_rebuild_of_other_sources_names_the_first_action_that_differs(
         (("fetch", "nothing", "--key", "PUBLIC"), "nothing is published here"),
         (("verify", "mine", "--key", "PUBLIC"), "nothing is published here"),
         (("verify", "published"), "no key is known for this place"),
+        (("fetch", "nothing"), "nothing is published here"),
+        (("run", "oci:mine", "--prompt", "x"), "nothing is published here"),
         (("run", "oci:nothing", "--key", "PUBLIC", "--prompt", "x"), "nothing is published here"),
         (("run", "oci:nothing", "--key", "PUBLIC", "--no-such"), "one of the arguments"),
     ],

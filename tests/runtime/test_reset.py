@@ -39,7 +39,7 @@ def mock_xbutil(folder: Path, monkeypatch: pytest.MonkeyPatch, body: str) -> Pat
 
 @pytest.mark.parametrize("name", ["xrt:0", f"xrt:{ADDRESS}"])
 def test_a_card_is_reset_by_its_address(root: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
-    said = mock_xbutil(root, monkeypatch, "exit 0")
+    said = mock_xbutil(root, monkeypatch, f"echo 'Successfully reset Device[{ADDRESS}]'")
     assert reset_device(name, root) == f"reset {ADDRESS}"
     assert said.read_text() == f"reset --device {ADDRESS} --force\n"
 
@@ -49,6 +49,13 @@ def test_what_goes_wrong_is_told(root: Path, monkeypatch: pytest.MonkeyPatch) ->
         reset_device("xrt:3", root)
     mock_xbutil(root, monkeypatch, "echo 'ERROR: operation not permitted' >&2; exit 1")
     with pytest.raises(StbuildError, match=r"failed: ERROR: operation not permitted"):
+        reset_device("xrt:0", root)
+    refused = "echo 'ERROR: Operation not permitted' >&2; echo 'Reset failed on Device[0000:65:00.1]'; exit 0"
+    (root / "bin/xbutil").write_text(f"#!/bin/sh\n{refused}\n")
+    with pytest.raises(StbuildError, match=r"failed: ERROR: Operation not permitted"):
+        reset_device("xrt:0", root)
+    (root / "bin/xbutil").write_text("#!/bin/sh\nexit 0\n")
+    with pytest.raises(StbuildError, match=r"failed: it ended with 0 and said nothing"):
         reset_device("xrt:0", root)
     monkeypatch.setenv("PATH", str(root))
     with pytest.raises(StbuildError, match="`xbutil`, which is not on PATH"):

@@ -10,14 +10,17 @@ from stbuild.runtime.devices.opening import NATIVE, check_name
 from stbuild.runtime.devices.xrt.cards import find_cards
 
 LIMIT_S = 120
+_DONE = "Successfully reset Device"
 _ADDRESS = re.compile(r"(?:[0-9a-f]{4}:)?[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]")
 
 
 def reset_device(name: str, root: Path = Path("/")) -> str:
     """Reset the device `name` with XRT's `xbutil`, and say what was done.
 
-    An emulated card is made anew each time it is opened, so there nothing is done. Debian's `xbutil` exits
-    with 0 whatever happens: only opening the device again tells whether it works.
+    An emulated card is made anew each time it is opened, so there nothing is done. Options and output are
+    those of XRT's `xbutil2/SubCmdReset.cpp` and `common/XBMain.cpp` (github.com/Xilinx/XRT at 963c58ee):
+    `--device` takes the user function's address, `--force` asks nobody. It exits with 0 where the driver
+    refuses, as Debian's broken wrapper always does, so that only its words tell whether it reset the card.
     """
     check_name(name)
     cards = find_cards(root)
@@ -38,7 +41,8 @@ def reset_device(name: str, root: Path = Path("/")) -> str:
         raise StbuildError(
             f"`xbutil reset --device {card}` did not end in {LIMIT_S} s", exit_code=1
         ) from None
-    if done.returncode:
+    if done.returncode or _DONE not in done.stdout:
         last = (done.stderr.strip() or done.stdout.strip()).splitlines()[-1:]
-        raise StbuildError(f"`xbutil reset --device {card}` failed: {' '.join(last)}", exit_code=1)
+        why = " ".join(last) or f"it ended with {done.returncode} and said nothing"
+        raise StbuildError(f"`xbutil reset --device {card}` failed: {why}", exit_code=1)
     return f"reset {card}"

@@ -1,6 +1,8 @@
 """The cards of this machine, as the kernel's sysfs shows them to anybody: address, shell, sensors.
 
-XRT's own telemetry is C++ only. Names of files: XRT's device_linux.cpp; untried, for want of a card.
+XRT's own telemetry is C++ only. Names of files: `src/runtime_src/core/pcie/linux/device_linux.cpp` of
+github.com/Xilinx/XRT at 963c58ee; `xmc_power` is mV times mA, so microwatts, by `xmc_get_power` in
+`core/pcie/driver/linux/xocl/subdev/xmc.c` there. Untried, for want of a card.
 """
 
 import os

@@ -10,12 +10,18 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from stbuild.errors import StbuildError
+from stbuild.runtime.devices.fault import DeviceError, DeviceFault
 from stbuild.runtime.devices.xrt.cards import find_cards
 
 LOCKS = "STBUILD_DEVICE_LOCKS"
 """The variable that names another folder of locks."""
+_HINT = f"${LOCKS} names another folder, which all who share a device must use"
 _SHARED = Path("/run/lock")
 _LOOK_S = 0.2
+
+
+class LeaseError(StbuildError):
+    """Locks that cannot be made here, whatever the device."""
 
 
 @contextmanager
@@ -24,7 +30,7 @@ def leased(device: str, wait_s: float, waiting: Callable[[str], None]) -> Iterat
 
     `waiting` is told which process has it, before we wait.
     """
-    handle = _open(_folder() / re.sub(r"[^0-9A-Za-z]", "_", same_device(device)))
+    handle = _open(lock_folder() / re.sub(r"[^0-9A-Za-z]", "_", same_device(device)))
     try:
         held = _try(handle)
         if not held:
@@ -41,6 +47,21 @@ def leased(device: str, wait_s: float, waiting: Callable[[str], None]) -> Iterat
         os.close(handle)
 
 
+@contextmanager
+def held(device: str) -> Iterator[None]:
+    """Have a device alone, or a DeviceError that names the process that has it."""
+    holders: list[str] = []
+    with leased(device, 0, holders.append) as is_held:
+        if not is_held:
+            raise DeviceError(
+                f"the device is in use by process {holders[0]}",
+                fault=DeviceFault.BUSY,
+                where=device,
+                hint="wait until that ends; a night has its device while it measures",
+            )
+        yield
+
+
 def same_device(device: str) -> str:
     """One name for a card that has two: by number and by PCIe address."""
     card = device.removeprefix("xrt:")
@@ -50,7 +71,8 @@ def same_device(device: str) -> str:
     return f"xrt:{cards[int(card)].address}"
 
 
-def _folder() -> Path:
+def lock_folder() -> Path:
+    """The folder of the locks, which is made; a LeaseError says why it cannot be."""
     named = os.environ.get(LOCKS)
     place = Path(named) if named else (_SHARED if _SHARED.is_dir() else Path(tempfile.gettempdir()))
     folder = place / "stbuild-devices"
@@ -60,18 +82,31 @@ def _folder() -> Path:
     except FileExistsError:
         pass
     except OSError as error:
-        hint = f"${LOCKS} names another folder, which all who share a device must use"
-        raise StbuildError(f"{folder} cannot be made: {error.strerror}", hint=hint, exit_code=1) from None
+        message = f"the folder of device locks {folder} cannot be made: {error.strerror}"
+        raise LeaseError(message, hint=_HINT) from None
     return folder
 
 
 def _open(path: Path) -> int:
     """Without O_CREAT first: Linux lets nobody create over another's file in a shared folder."""
-    with suppress(FileNotFoundError):
+    with suppress(FileNotFoundError), _told(path):
         return os.open(path, os.O_RDWR | os.O_CLOEXEC)
-    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
-    os.fchmod(handle, 0o666)
-    return handle
+    with _told(path):
+        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        os.fchmod(handle, 0o666)
+        return handle
+
+
+@contextmanager
+def _told(path: Path) -> Iterator[None]:
+    """A lock that cannot be opened, as a sentence."""
+    try:
+        yield
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        message = f"the device lock {path} cannot be opened: {error.strerror}"
+        raise LeaseError(message, hint=_HINT) from None
 
 
 def _try(handle: int) -> bool:
