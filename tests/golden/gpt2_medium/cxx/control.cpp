@@ -92,7 +92,6 @@ extern "C" void control(
     const stb::Word* weights_24_mem,
     const stb::Word* weights_25_mem,
     const stb::Word* weights_26_mem,
-    const stb::Word* weights_27_mem,
     const stb::Word* program_mem,
     const stb::Word* tokens_mem,
     const stb::Word* prologue_wte_mem,
@@ -139,7 +138,6 @@ extern "C" void control(
     stb::Port<stb::Word>& weights_24,
     stb::Port<stb::Word>& weights_25,
     stb::Port<stb::Word>& weights_26,
-    stb::Port<stb::Word>& weights_27,
     stb::Port<stb::Word>& prologue_wte,
     stb::Port<stb::Word>& prologue_wpe,
     stb::Port<stb::Word>& layers_ln_1_params,
@@ -182,7 +180,6 @@ extern "C" void control(
 #pragma HLS INTERFACE mode = m_axi port = weights_24_mem bundle = weights_24 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
 #pragma HLS INTERFACE mode = m_axi port = weights_25_mem bundle = weights_25 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
 #pragma HLS INTERFACE mode = m_axi port = weights_26_mem bundle = weights_26 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
-#pragma HLS INTERFACE mode = m_axi port = weights_27_mem bundle = weights_27 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
 #pragma HLS INTERFACE mode = m_axi port = program_mem bundle = program offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
 #pragma HLS INTERFACE mode = m_axi port = tokens_mem bundle = program offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
 #pragma HLS INTERFACE mode = m_axi port = prologue_wte_mem bundle = program offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
@@ -226,7 +223,6 @@ extern "C" void control(
 #pragma HLS INTERFACE mode = axis port = weights_24
 #pragma HLS INTERFACE mode = axis port = weights_25
 #pragma HLS INTERFACE mode = axis port = weights_26
-#pragma HLS INTERFACE mode = axis port = weights_27
 #pragma HLS INTERFACE mode = axis port = prologue_wte
 #pragma HLS INTERFACE mode = axis port = prologue_wpe
 #pragma HLS INTERFACE mode = axis port = layers_ln_1_params
@@ -250,34 +246,33 @@ extern "C" void control(
   STB_CALL(sequence, (sequence(program_mem, tokens_mem, prologue_wte_mem, prologue_wpe_mem, n, pos, head,
       desc, prologue_wte, prologue_wpe, cmd_layers_residual, cmd_layers_attention, cmd_layers_c_fc_bias,
       cmd_sampler)))
-  STB_CALL(read_weights_0, (stb::read_weights(weights_0_mem, 104448, 32544, head, weights_0)))
-  STB_CALL(read_weights_1, (stb::read_weights(weights_1_mem, 104448, 32544, head, weights_1)))
-  STB_CALL(read_weights_2, (stb::read_weights(weights_2_mem, 104448, 32544, head, weights_2)))
-  STB_CALL(read_weights_3, (stb::read_weights(weights_3_mem, 104448, 32544, head, weights_3)))
-  STB_CALL(read_weights_4, (stb::read_weights(weights_4_mem, 101184, 32544, head, weights_4)))
-  STB_CALL(read_weights_5, (stb::read_weights(weights_5_mem, 101184, 32544, head, weights_5)))
-  STB_CALL(read_weights_6, (stb::read_weights(weights_6_mem, 101184, 32256, head, weights_6)))
-  STB_CALL(read_weights_7, (stb::read_weights(weights_7_mem, 101184, 32256, head, weights_7)))
-  STB_CALL(read_weights_8, (stb::read_weights(weights_8_mem, 84864, 32256, head, weights_8)))
-  STB_CALL(read_weights_9, (stb::read_weights(weights_9_mem, 84864, 32256, head, weights_9)))
-  STB_CALL(read_weights_10, (stb::read_weights(weights_10_mem, 84864, 32256, head, weights_10)))
-  STB_CALL(read_weights_11, (stb::read_weights(weights_11_mem, 84864, 32256, head, weights_11)))
-  STB_CALL(read_weights_12, (stb::read_weights(weights_12_mem, 84864, 32256, head, weights_12)))
-  STB_CALL(read_weights_13, (stb::read_weights(weights_13_mem, 84864, 32256, head, weights_13)))
-  STB_CALL(read_weights_14, (stb::read_weights(weights_14_mem, 84864, 32256, head, weights_14)))
-  STB_CALL(read_weights_15, (stb::read_weights(weights_15_mem, 84864, 32256, head, weights_15)))
-  STB_CALL(read_weights_16, (stb::read_weights(weights_16_mem, 84864, 32256, head, weights_16)))
-  STB_CALL(read_weights_17, (stb::read_weights(weights_17_mem, 84864, 32256, head, weights_17)))
-  STB_CALL(read_weights_18, (stb::read_weights(weights_18_mem, 84864, 32256, head, weights_18)))
-  STB_CALL(read_weights_19, (stb::read_weights(weights_19_mem, 84864, 32256, head, weights_19)))
-  STB_CALL(read_weights_20, (stb::read_weights(weights_20_mem, 84864, 32256, head, weights_20)))
-  STB_CALL(read_weights_21, (stb::read_weights(weights_21_mem, 84864, 32256, head, weights_21)))
-  STB_CALL(read_weights_22, (stb::read_weights(weights_22_mem, 84864, 32256, head, weights_22)))
-  STB_CALL(read_weights_23, (stb::read_weights(weights_23_mem, 84864, 32256, head, weights_23)))
-  STB_CALL(read_weights_24, (stb::read_weights(weights_24_mem, 81600, 32256, head, weights_24)))
-  STB_CALL(read_weights_25, (stb::read_weights(weights_25_mem, 81600, 32256, head, weights_25)))
-  STB_CALL(read_weights_26, (stb::read_weights(weights_26_mem, 81600, 32256, head, weights_26)))
-  STB_CALL(read_weights_27, (stb::read_weights(weights_27_mem, 81600, 32256, head, weights_27)))
+  STB_CALL(read_weights_0, (stb::read_weights(weights_0_mem, 107712, 33696, head, weights_0)))
+  STB_CALL(read_weights_1, (stb::read_weights(weights_1_mem, 107712, 33696, head, weights_1)))
+  STB_CALL(read_weights_2, (stb::read_weights(weights_2_mem, 107712, 33696, head, weights_2)))
+  STB_CALL(read_weights_3, (stb::read_weights(weights_3_mem, 104448, 33696, head, weights_3)))
+  STB_CALL(read_weights_4, (stb::read_weights(weights_4_mem, 104448, 33696, head, weights_4)))
+  STB_CALL(read_weights_5, (stb::read_weights(weights_5_mem, 104448, 33696, head, weights_5)))
+  STB_CALL(read_weights_6, (stb::read_weights(weights_6_mem, 104448, 33696, head, weights_6)))
+  STB_CALL(read_weights_7, (stb::read_weights(weights_7_mem, 104448, 33696, head, weights_7)))
+  STB_CALL(read_weights_8, (stb::read_weights(weights_8_mem, 104448, 33696, head, weights_8)))
+  STB_CALL(read_weights_9, (stb::read_weights(weights_9_mem, 104448, 33696, head, weights_9)))
+  STB_CALL(read_weights_10, (stb::read_weights(weights_10_mem, 88128, 33408, head, weights_10)))
+  STB_CALL(read_weights_11, (stb::read_weights(weights_11_mem, 88128, 33408, head, weights_11)))
+  STB_CALL(read_weights_12, (stb::read_weights(weights_12_mem, 88128, 33408, head, weights_12)))
+  STB_CALL(read_weights_13, (stb::read_weights(weights_13_mem, 84864, 33408, head, weights_13)))
+  STB_CALL(read_weights_14, (stb::read_weights(weights_14_mem, 84864, 33408, head, weights_14)))
+  STB_CALL(read_weights_15, (stb::read_weights(weights_15_mem, 84864, 33408, head, weights_15)))
+  STB_CALL(read_weights_16, (stb::read_weights(weights_16_mem, 84864, 33408, head, weights_16)))
+  STB_CALL(read_weights_17, (stb::read_weights(weights_17_mem, 84864, 33408, head, weights_17)))
+  STB_CALL(read_weights_18, (stb::read_weights(weights_18_mem, 84864, 33408, head, weights_18)))
+  STB_CALL(read_weights_19, (stb::read_weights(weights_19_mem, 84864, 33408, head, weights_19)))
+  STB_CALL(read_weights_20, (stb::read_weights(weights_20_mem, 84864, 33408, head, weights_20)))
+  STB_CALL(read_weights_21, (stb::read_weights(weights_21_mem, 84864, 33408, head, weights_21)))
+  STB_CALL(read_weights_22, (stb::read_weights(weights_22_mem, 84864, 33408, head, weights_22)))
+  STB_CALL(read_weights_23, (stb::read_weights(weights_23_mem, 84864, 33408, head, weights_23)))
+  STB_CALL(read_weights_24, (stb::read_weights(weights_24_mem, 84864, 33408, head, weights_24)))
+  STB_CALL(read_weights_25, (stb::read_weights(weights_25_mem, 84864, 33408, head, weights_25)))
+  STB_CALL(read_weights_26, (stb::read_weights(weights_26_mem, 84864, 33408, head, weights_26)))
   STB_CALL(read_params, (read_params(params_mem, layers_ln_1_params, layers_c_attn_bias_params,
       layers_c_proj_bias_params, layers_ln_2_params, layers_c_fc_bias_params, layers_c_proj_bias_1_params,
       head_ln_f_params)))

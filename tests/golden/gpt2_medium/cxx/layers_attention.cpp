@@ -35,10 +35,10 @@ extern "C" void layers_attention(
 #pragma HLS BIND_STORAGE variable = layers_c_attn_bias_to_1 type = fifo impl = lutram
   STB_FIFO(stb::Word, layers_c_attn_bias_to_2, 32)
 #pragma HLS BIND_STORAGE variable = layers_c_attn_bias_to_2 type = fifo impl = lutram
-  STB_FIFO(stb::Word, layers_slice, 960)
-#pragma HLS BIND_STORAGE variable = layers_slice type = fifo impl = bram
-  STB_FIFO(stb::Word, layers_slice_1, 960)
-#pragma HLS BIND_STORAGE variable = layers_slice_1 type = fifo impl = bram
+  STB_FIFO(stb::Word, layers_slice, 1984)
+#pragma HLS BIND_STORAGE variable = layers_slice type = fifo impl = uram
+  STB_FIFO(stb::Word, layers_slice_1, 1984)
+#pragma HLS BIND_STORAGE variable = layers_slice_1 type = fifo impl = uram
   STB_FIFO(stb::Word, layers_slice_2, 32)
 #pragma HLS BIND_STORAGE variable = layers_slice_2 type = fifo impl = lutram
   STB_FIFO(stb::Word, layers_attention, 32)
@@ -72,7 +72,7 @@ extern "C" void layers_attention(
   STB_CALL(layers_slice_2, (stb::slice</*RUNS=*/24, /*ROLE=*/0, /*WIDTH_IN=*/3072, /*START=*/0,
       /*WIDTH_OUT=*/1024>(layers_slice_2_cmd, layers_c_attn_bias_to_2, layers_slice_2)))
   STB_CALL(layers_attention, (stb::attention</*RUNS=*/24, /*HEADS=*/16, /*KV_HEADS=*/16, /*HEAD_DIM=*/64,
-      /*CHUNK=*/16, /*CONTEXT=*/1024, /*C=*/189097>(layers_attention_cmd, layers_slice_2, layers_slice,
+      /*CHUNK=*/32, /*CONTEXT=*/1024, /*C=*/189097>(layers_attention_cmd, layers_slice_2, layers_slice,
       layers_slice_1, layers_attention_kv_k_in, layers_attention_kv_v_in, layers_attention_kv_k_out,
       layers_attention_kv_v_out, layers_attention)))
   STB_CALL(layers_attention_q, (stb::quantize</*RUNS=*/24, /*ROLE=*/0, /*WIDTH=*/1024>(layers_attention_q_cmd,

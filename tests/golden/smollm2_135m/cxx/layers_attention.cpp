@@ -31,15 +31,15 @@ extern "C" void layers_attention(
 #pragma HLS INTERFACE mode = axis port = layers_attention_kv_v_out
 #pragma HLS INTERFACE mode = ap_ctrl_none port = return
 #pragma HLS DATAFLOW
-  STB_FIFO(stb::Word, layers_rotary, 292)
+  STB_FIFO(stb::Word, layers_rotary, 388)
 #pragma HLS BIND_STORAGE variable = layers_rotary type = fifo impl = bram
-  STB_FIFO(stb::Word, layers_rotary_1, 868)
-#pragma HLS BIND_STORAGE variable = layers_rotary_1 type = fifo impl = bram
+  STB_FIFO(stb::Word, layers_rotary_1, 1156)
+#pragma HLS BIND_STORAGE variable = layers_rotary_1 type = fifo impl = uram
   STB_FIFO(stb::Word, layers_attention, 32)
 #pragma HLS BIND_STORAGE variable = layers_attention type = fifo impl = lutram
-  STB_FIFO(stb::Word, rotary_to_0, 196)
+  STB_FIFO(stb::Word, rotary_to_0, 260)
 #pragma HLS BIND_STORAGE variable = rotary_to_0 type = fifo impl = bram
-  STB_FIFO(stb::Word, rotary_to_1, 196)
+  STB_FIFO(stb::Word, rotary_to_1, 260)
 #pragma HLS BIND_STORAGE variable = rotary_to_1 type = fifo impl = bram
   STB_FIFO(stb::Cmd, rotary_fork_cmd, 2)
 #pragma HLS BIND_STORAGE variable = rotary_fork_cmd type = fifo impl = lutram
@@ -56,13 +56,13 @@ extern "C" void layers_attention(
   STB_CALL(rotary_fork, (stb::fork</*RUNS=*/1, /*ROLE=*/0, /*WORDS=*/8>(rotary_fork_cmd, rotary, rotary_to_0,
       rotary_to_1)))
   STB_CALL(layers_rotary, (stb::rotary</*RUNS=*/30, /*ROLE=*/0, /*HEADS=*/3, /*HEAD_DIM=*/64,
-      /*ROTARY_DIM=*/64, /*INTERLEAVED=*/false, /*CHUNK=*/24>(layers_rotary_cmd, layers_k_proj, rotary_to_0,
+      /*ROTARY_DIM=*/64, /*INTERLEAVED=*/false, /*CHUNK=*/32>(layers_rotary_cmd, layers_k_proj, rotary_to_0,
       layers_rotary)))
   STB_CALL(layers_rotary_1, (stb::rotary</*RUNS=*/30, /*ROLE=*/0, /*HEADS=*/9, /*HEAD_DIM=*/64,
-      /*ROTARY_DIM=*/64, /*INTERLEAVED=*/false, /*CHUNK=*/24>(layers_rotary_1_cmd, layers_q_proj, rotary_to_1,
+      /*ROTARY_DIM=*/64, /*INTERLEAVED=*/false, /*CHUNK=*/32>(layers_rotary_1_cmd, layers_q_proj, rotary_to_1,
       layers_rotary_1)))
   STB_CALL(layers_attention, (stb::attention</*RUNS=*/30, /*HEADS=*/9, /*KV_HEADS=*/3, /*HEAD_DIM=*/64,
-      /*CHUNK=*/24, /*CONTEXT=*/2048, /*C=*/189097>(layers_attention_cmd, layers_rotary_1, layers_rotary,
+      /*CHUNK=*/32, /*CONTEXT=*/2048, /*C=*/189097>(layers_attention_cmd, layers_rotary_1, layers_rotary,
       layers_v_proj, layers_attention_kv_k_in, layers_attention_kv_v_in, layers_attention_kv_k_out,
       layers_attention_kv_v_out, layers_attention)))
   STB_CALL(layers_attention_q, (stb::quantize</*RUNS=*/30, /*ROLE=*/0, /*WIDTH=*/576>(layers_attention_q_cmd,
