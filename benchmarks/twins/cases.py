@@ -5,7 +5,9 @@ from dataclasses import replace
 
 import numpy as np
 
+from benchmarks.twins.collect_case import COLLECT, MERGE
 from benchmarks.twins.comparison import COMMAND, Case, Generator, Traffic
+from benchmarks.twins.lane_case import LANE_CASES
 from benchmarks.twins.verilated import TWINS, Bytes, Port
 from stbuild.ir.param import Param
 from stbuild.ir.parts import Add, Hold
@@ -234,4 +236,7 @@ CASES: tuple[Case, ...] = (
     NORM,
     read_case(36, 36),
     read_case(36, 100),
+    COLLECT,
+    MERGE,
+    *LANE_CASES,
 )

@@ -59,9 +59,11 @@ class Case:
         """What the timed network runs."""
         return Process(name=self.name, call=self.call, ports=self.ports, tail=self.tail)
 
-    def compile(self, folder: Path, runtime: Path) -> Path:
+    def compile(self, folder: Path, runtime: Path, optimize: str = "-O1") -> Path:
         """The twin's program."""
-        return compile_twin(self.module, self.ports, self.parameters, folder, runtime, self.each_cycle)
+        return compile_twin(
+            self.module, self.ports, self.parameters, folder, runtime, self.each_cycle, optimize
+        )
 
 
 @dataclass(frozen=True, kw_only=True)

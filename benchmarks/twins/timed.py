@@ -87,7 +87,9 @@ def _program(processes: Sequence[Process], prelude: str) -> str:
     units = "\n".join(map(_unit, processes))
     feeds = "\n".join(_ends(i, process) for i, process in enumerate(processes))
     return f"""#include "stb/ops.hpp"
+#include "stb/matmul.hpp"
 #include "stb/memory.hpp"
+#include "stb/router.hpp"
 using stb::Cmd;
 using stb::Port;
 using stb::Word;

@@ -74,9 +74,9 @@ def compile_runtime(folder: Path) -> Path:
 
 def compile_twin(
     module: str, ports: Sequence[Port], parameters: Mapping[str, int | str], folder: Path, runtime: Path,
-    extra: str = "",
+    extra: str = "", optimize: str = "-O1",
 ) -> Path:  # fmt: skip
-    """The program that runs a twin; `extra` is C++ for each cycle."""
+    """The program that runs a twin; `extra` is C++ for each cycle, `optimize` a flag of g++."""
     folder.mkdir(parents=True, exist_ok=True)
     sources = map(str, SOURCES)
     values = [f"-G{k}={_literal(v)}" for k, v in parameters.items()]
@@ -88,7 +88,7 @@ def compile_twin(
     program = folder / "twin"
     include = verilator_root()
     _run(
-        "g++", "-std=c++17", "-O1", "-I", str(include), "-I", str(folder), "-I", str(HERE),
+        "g++", "-std=c++17", optimize, "-I", str(include), "-I", str(folder), "-I", str(HERE),
         str(folder / "main.cpp"), str(runtime), "-o", str(program), "-pthread",
     )  # fmt: skip
     return program

@@ -63,7 +63,7 @@ def logic_cost(part: Add | Clamp | Shift | Choose | Largest | Divide | Delay | H
         case Divide(bits=bits, count=count):
             return Fabric(lut=ceil(3.2 * bits) + 10, ff=3 * bits + 8) * count
         case Delay(bits=bits):
-            return Fabric(lut=bits, ff=bits)
+            return Fabric(lut=bits, ff=0)
         case Hold(bits=bits):
             return Fabric(lut=0, ff=bits)
 

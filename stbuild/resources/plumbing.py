@@ -32,7 +32,12 @@ def plumbing_hardware(op: Plumbing, design: Design) -> tuple[Part, ...]:
 
 def unit_hardware(lanes: int, shape: LaneShape) -> tuple[Part, ...]:
     """A compute unit: its lanes, and a choice among their results."""
-    return *(lane_hardware(shape) * lanes), *_choice(lanes)
+    return *(lane_hardware(shape) * lanes), *merge_hardware(lanes)
+
+
+def merge_hardware(lanes: int) -> tuple[Part, ...]:
+    """A choice among the lanes' results, and a word on its way out."""
+    return *_choice(lanes), Hold(bits=WORD), Add(bits=16, count=5)
 
 
 def _choice(ways: int) -> tuple[Part, ...]:
@@ -53,8 +58,15 @@ def _dispatch(design: Design, engine: int) -> tuple[Part, ...]:
 
 def _collect(op: Collect, design: Design) -> tuple[Part, ...]:
     engine = design.engines[op.engine]
+    return collect_hardware(len(engine.lanes), engine.chunk * op.max_tiles)
+
+
+def collect_hardware(units: int, words: int) -> tuple[Part, ...]:
+    """A choice among the units, and a memory of results of which a word is on its way in, one out."""
     return (
-        Store(name="buffer", words=engine.chunk * op.max_tiles, bits=WORD, storage=Storage.URAM),
-        *_choice(len(engine.lanes)),
-        Multiply(a=18, b=18),
+        Store(name="buffer", words=words, bits=WORD, storage=Storage.URAM),
+        *_choice(units),
+        Hold(bits=2 * WORD),
+        Choose(ways=2, bits=WORD),
+        Add(bits=16, count=12),
     )

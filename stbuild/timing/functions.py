@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from stbuild.codegen.engine import ACT_FAN, MERGE, lanes_of
 from stbuild.codegen.identifiers import with_identifiers
+from stbuild.ir.call import Call
 from stbuild.ir.design import Design, Process
 from stbuild.ir.plumbing import (
     Collect,
@@ -33,6 +34,8 @@ PLUMBING = {
     WriteKvTiles: "write_kv_tiles",
     WriteWords: "write_words",
 }
+VARIANTS = {"CENTER": "centred", "INTERLEAVED": "interleaved"}
+"""Template arguments that make another process of a function."""
 UNIT_PARTS = {ACT_FAN: "act_fan", MERGE: "merge"}
 
 
@@ -52,5 +55,11 @@ def process_functions(design: Design) -> Mapping[str, str]:
 
 def _function(process: Process, design: Design) -> str:
     if isinstance(process.op, Streaming):
-        return process.op.call(call_site(process, design)).function
+        return _variant(process.op.call(call_site(process, design)))
     return PLUMBING[type(process.op)]
+
+
+def _variant(call: Call) -> str:
+    """A function with its variants that have loops or data paths of their own."""
+    arguments = dict(call.arguments)
+    return " ".join([*(name for key, name in VARIANTS.items() if arguments.get(key)), call.function])

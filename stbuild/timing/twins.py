@@ -158,10 +158,34 @@ TWINS: tuple[Twin, ...] = (
     ),
     Twin(
         module="collect_twin",
+        confirmed=True,
         functions=("collect",),
         loops=(
             Loop(depth="kMoveDepth", ii=1, stages=(("read", 1), ("write", 1))),
             Loop(depth="kStoreDepth", ii=1, stages=(("address", 1), ("memory", 2), ("write", 1))),
+        ),
+    ),
+    Twin(
+        module="merge_twin",
+        confirmed=True,
+        functions=("merge",),
+        loops=(Loop(depth="kMoveDepth", ii=1, stages=(("read", 1), ("write", 1))),),
+    ),
+    Twin(
+        module="lane_twin",
+        confirmed=True,
+        functions=("mac_lane",),
+        loops=(
+            Loop(depth="kMoveDepth", ii=1, stages=(("read", 1), ("write of the activation", 1))),
+            Loop(
+                depth="kLaneDepth",
+                ii=1,
+                stages=(
+                    ("read", 1), ("words of a later pass, activations", 2), ("row and column", 1),
+                    ("sums of a tile, once the last are in", 22), ("token", 1), ("shifts to either side", 4),
+                    ("rounding", 1), ("saturation", 1), ("write", 1),
+                ),
+            ),
         ),
     ),
 )  # fmt: skip

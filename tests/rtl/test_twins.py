@@ -28,7 +28,7 @@ by_name = pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 
 @by_name
 def test_a_twin_is_its_process(case: Case, image: TimedImage, runtime: Path, tmp_path: Path) -> None:
-    program = case.compile(tmp_path, runtime)
+    program = case.compile(tmp_path, runtime, "-O0")
     for seed, pace in enumerate(Pace):
         found = compare(case, program, image, seed, pace)
         assert found.words > 0

@@ -30,7 +30,7 @@ from tests.models import tiny_llama
 
 DECODE_STEP = Launch(tokens=1, position=9, head=True)
 
-LANE_DEPTH, MOVE_DEPTH = 32, 2
+LANE_DEPTH, MOVE_DEPTH = 34, 2
 """Stages of a lane's loop, and of the one that stores activations: lane.hpp and depths.hpp of hls_lib."""
 
 

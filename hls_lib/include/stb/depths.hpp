@@ -19,6 +19,8 @@ constexpr int kNormSquareDepth = 13;  // squares, their sum of up to 62 bits
 constexpr int kStepDepth = 2;         // a bit of a quotient or root
 constexpr int kNormShiftDepth = 6;    // EPS, a bit length, a shift
 constexpr int kNormGiveDepth = 18;    // a product, a shift by a variable distance, another product
+constexpr int kStoreDepth = 4;        // words out of a memory of URAM
+constexpr int kLaneDepth = 34;        // a cascade of products, scales, the sums of a tile, rounding
 
 constexpr int kTreeDepth = 8;    // 16 lanes to one
 constexpr int kScaleDepth = 24;  // bit lengths, a table, a product, rounded

@@ -6,9 +6,6 @@
 
 namespace stb {
 
-constexpr int kLaneDepth =
-    32;  // products, sums, scales, rounding; that of the lane proven in RTL is 33 to 48
-
 // Rows that D and M meet in a cycle, if no weight group has fewer than MIN_WORDS words.
 template <int MIN_WORDS>
 constexpr int rows_at_once() {
@@ -33,7 +30,9 @@ void multiply_tiles_by_words(Port<Word>& weights, const LinearOp& op, int tiles,
   const int passes = (op.tokens + TOKEN_LANES - 1) / TOKEN_LANES;
   TileSums<ceil_div(CHUNK, TOKEN_LANES), TOKEN_LANES> sums = {};
   STB_PARTITION(sums.pairs, 0)
-  STB_PARTITION(sums.x, 0)
+  STB_PARTITION(sums.x, 2)
+  STB_PARTITION(sums.x, 3)
+  STB_BIND(sums.x, lutram)
   STB_DISTANCE(sums.x, kQuad)
   STB_PARTITION(sums.rows, 2)
   STB_PARTITION(sums.rows, 3)

@@ -160,25 +160,27 @@ template <typename LANES, int DESTINATIONS, int CHUNK, int MAX_TILES, typename..
 void collect_chunk(const LinearOp& op, Word (&buffer)[CHUNK * MAX_TILES], Ports&... ports) {
   const int words = op.tiles * op.tokens;
   TileStep step = first_tile<LANES>(op);
+  int at = 0;
   STB_ENTER(kMoveDepth)
 store_tiles:
   for (int i = 0; i < words; ++i) {
     STB_PIPELINE(1)
     STB_TICK(1)
-    buffer[step.token * MAX_TILES + step.tile] = PortRange<0, LANES::kUnits>::read(step.unit, ports...);
+    buffer[at] = PortRange<0, LANES::kUnits>::read(step.unit, ports...);
+    at = step.token + 1 < op.tokens ? at + MAX_TILES : step.tile + 1;
     step = step_after<LANES>(step, op);
   }
   int tile = 0;
-  int token = 0;
-  STB_ENTER(kMoveDepth)
+  int first = 0;
+  STB_ENTER(kStoreDepth)
 send_tiles:
   for (int i = 0; i < words; ++i) {
     STB_PIPELINE(1)
     STB_TICK(1)
-    PortRange<LANES::kUnits, DESTINATIONS>::write(op.destination, buffer[token * MAX_TILES + tile], ports...);
+    PortRange<LANES::kUnits, DESTINATIONS>::write(op.destination, buffer[first + tile], ports...);
     const bool last = tile + 1 == op.tiles;
     tile = last ? 0 : tile + 1;
-    token = last ? token + 1 : token;
+    first = last ? first + MAX_TILES : first;
   }
 }
 
