@@ -38,9 +38,10 @@ class PlaceMemory:
     def _refused(self, design: Design, lacking: Lack) -> StbuildError:
         fits = largest(design.sizes.context, lambda context: self._holds(design, context))
         sizes = f"{size_text(lacking.need)}, {lacking.place} {size_text(lacking.room)}"
+        verb = "need" if " and " in lacking.what else "needs"
         if fits is None and lacking.channel:
             return StbuildError(
-                f"{design.name} does not fit {self.platform.name}: {lacking.what} need {sizes}",
+                f"{design.name} does not fit {self.platform.name}: {lacking.what} {verb} {sizes}",
                 hint=f"{size_text(lacking.weights)} of weights in all",
             )
         return StbuildError(
