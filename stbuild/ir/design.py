@@ -19,7 +19,7 @@ from stbuild.ir.types import GROUP
 
 WORD_BYTES = 64
 """A stream word and a memory word: 512 bits."""
-LANE_WORDS = 32
+LANE_WORDS, LANE_ACTS = 32, 512
 """Depth of the FIFOs inside a matmul compute unit, which fit in shift registers."""
 
 

@@ -6,7 +6,7 @@ They follow the descriptors of the launch: hls_lib/include/stb/router.hpp and ma
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from stbuild.ir.design import Design, Process
+from stbuild.ir.design import LANE_ACTS, LANE_WORDS, Design, Process
 from stbuild.ir.engine import Engine
 from stbuild.ir.plumbing import ComputeUnit
 from stbuild.ir.program import Launch, Program, Read, Repeat, Write, moves, reads, writes
@@ -81,11 +81,12 @@ class Unit:
         """The stream or process `name` inside this unit."""
         return f"{self.design.unit_of(self.process)}.{name}"
 
-    def streams(self) -> Iterator[str]:
-        """The FIFOs between the unit's processes."""
-        yield self.inner("merge_desc")
+    def streams(self) -> Iterator[tuple[str, int]]:
+        """The FIFOs between the unit's processes, with their depths."""
+        yield self.inner("merge_desc"), LANE_WORDS
         for lane in self.lanes:
-            yield from (self.inner(f"lane_{kind}_{lane}") for kind in ("desc", "act", "out"))
+            yield self.inner(f"lane_act_{lane}"), LANE_ACTS
+            yield from ((self.inner(f"lane_{kind}_{lane}"), LANE_WORDS) for kind in ("desc", "out"))
 
     def programs(self, launch: Launch) -> Iterator[tuple[str, Program]]:
         """The unit's processes and their programs."""
