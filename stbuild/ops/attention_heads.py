@@ -21,7 +21,7 @@ class AttentionHeads(AttentionPart):
     waits_for_chunk: ClassVar[bool] = True
 
     def program(self, here: LaunchContext) -> Program:
-        """The launch in, its records out; recent records in, blocks out; then the heads."""
+        """Recent records and the launch in, its own records out; then the heads, and full blocks last."""
         return self.runs(here, self._run)
 
     def _run(self, here: LaunchContext, blocks: Blocks) -> Program:
@@ -36,14 +36,14 @@ class AttentionHeads(AttentionPart):
             writes(values, (before + launch.tokens) * kv.record_words),
         )
         return (
+            reads(k_in, before * op.key_words),
+            reads(v_in, before * op.value_words),
             reads(q, launch.tokens * op.heads * kv.value_tiles),
             reads(k, launch.tokens * op.kv_heads * kv.value_tiles),
             reads(v, launch.tokens * op.kv_heads * kv.value_tiles),
             Repeat(launch.tokens, (writes(k_out, op.key_words), writes(v_out, op.value_words))),
-            reads(k_in, before * op.key_words),
-            reads(v_in, before * op.value_words),
-            writes(tiles, completed_blocks(launch) * op.kv_heads * kv.block_words),
             Repeat(op.kv_heads, head),
+            writes(tiles, completed_blocks(launch) * op.kv_heads * kv.block_words),
         )
 
     def call(self, site: CallSite) -> Call:
