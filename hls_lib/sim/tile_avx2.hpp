@@ -108,7 +108,7 @@ void multiply_tiles(Port<Word>& weights, const LinearOp& op, int tiles,
   STB_ENTER(kLaneDepth)
   for (int tile = 0; tile < tiles; ++tile) {
     sim::multiply_tile(weights, op, where, sums);
-    STB_TICK(kTileRows / AT_ONCE)
+    STB_TICK(op.raw ? kQuad : kTileRows / AT_ONCE)
     for (int t = 0; t < op.tokens; ++t) {
       STB_TICK(kQuad)
       const int shift = op.shift - exponent_of(where.at(t)[0]);

@@ -103,8 +103,15 @@ class Unit:
         send: Program = (Read(self.process.reads[0]), Write((merge,)), Write(lane_descriptors))
         step: Program = (Read(self.process.reads[1]), Write(lane_acts))
 
+        first = self.engine.first_channel(self.op.unit)
+
         def body(task: Task) -> Program:
-            return *send, Repeat(task.groups * task.tokens if task.load else 0, step)
+            words = task.groups * task.tokens if task.load else 0
+            if not task.raw:
+                return *send, Repeat(words, step)
+            channels = self.engine.channels
+            chosen = (a for i, a in enumerate(lane_acts) if task.tiles_in(first + i, channels))
+            return *send, Repeat(words, (Read(self.process.reads[1]), *(Write((a,)) for a in chosen)))
 
         return *_by_task(self.design, self.op.engine, launch, body), *send
 
@@ -114,7 +121,8 @@ class Unit:
         channel = sizes.first_channel(self.op.unit) + lane
 
         def body(task: Task) -> Program:
-            loaded = reads(act, task.groups * task.tokens if task.load else 0)
+            takes = task.load and (not task.raw or task.tiles_in(channel, sizes.channels) > 0)
+            loaded = reads(act, task.groups * task.tokens if takes else 0)
             tile = (reads(self.process.reads[2 + lane], task.tile_words), writes(out, task.tokens))
             return Read(desc), loaded, Repeat(task.tiles_in(channel, sizes.channels), tile)
 

@@ -77,6 +77,7 @@ def _channel_cycles(design: Design, engine: int, channel: int, launch: Launch) -
 
 def _tile_cycles(task: Task, token_lanes: int, finish: int) -> int:
     passes = -(-task.tokens // token_lanes)
+    finish = QUAD if task.raw else finish
     return task.headers + (task.tile_words - task.headers) * passes + finish + QUAD * task.tokens
 
 

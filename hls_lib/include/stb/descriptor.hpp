@@ -60,9 +60,17 @@ inline int next_channel(int channel, const LinearOp& op) {
   return channel + 1 == op.channels ? 0 : channel + 1;
 }
 
+// The first tile of the op in `channel`, if it has as many.
+inline int first_in(int channel, const LinearOp& op) {
+  return channel >= op.base ? channel - op.base : channel - op.base + op.channels;
+}
+
+// Whether any tile of the op lies in `channel`.
+inline bool has_tiles(int channel, const LinearOp& op) { return first_in(channel, op) < op.tiles; }
+
 // How many tiles of the op lie in `channel`.
 inline int tiles_in(int channel, const LinearOp& op) {
-  const int first = channel >= op.base ? channel - op.base : channel - op.base + op.channels;
+  const int first = first_in(channel, op);
   return first >= op.tiles ? 0 : (op.tiles - first - 1) / op.channels + 1;
 }
 

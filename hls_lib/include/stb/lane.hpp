@@ -46,10 +46,11 @@ void multiply_tiles_by_words(Port<Word>& weights, const LinearOp& op, int tiles,
   STB_DISTANCE(words, kQuad)
   Word header = zero_word();
   Word result = zero_word();
+  const int finish = op.raw ? kQuad : kTileRows / AT_ONCE;
   STB_ENTER(kLaneDepth)
 lane_steps:
   for (LaneStep step = first_step(op); step.tile < tiles;
-       step = step_after<TOKEN_LANES>(step, op, passes, kTileRows / AT_ONCE)) {
+       step = step_after<TOKEN_LANES>(step, op, passes, finish)) {
     STB_FLUSHABLE(1)
     STB_TICK(1)
     Activation act[TOKEN_LANES];
