@@ -63,13 +63,13 @@ extern "C" void layers_attention(
 #pragma HLS BIND_STORAGE variable = layers_attention_scales type = fifo impl = lutram
   STB_FIFO(stb::Word, layers_attention_dots, 132)
 #pragma HLS BIND_STORAGE variable = layers_attention_dots type = fifo impl = bram
-  STB_FIFO(stb::Word, layers_attention_values, 193)
+  STB_FIFO(stb::Word, layers_attention_values, 319)
 #pragma HLS BIND_STORAGE variable = layers_attention_values type = fifo impl = bram
-  STB_FIFO(stb::Word, layers_attention_scores, 6532)
+  STB_FIFO(stb::Word, layers_attention_scores, 10884)
 #pragma HLS BIND_STORAGE variable = layers_attention_scores type = fifo impl = uram
-  STB_FIFO(stb::Word, layers_attention_tops, 100)
-#pragma HLS BIND_STORAGE variable = layers_attention_tops type = fifo impl = lutram
-  STB_FIFO(stb::Word, layers_attention_value_scales, 208)
+  STB_FIFO(stb::Word, layers_attention_tops, 164)
+#pragma HLS BIND_STORAGE variable = layers_attention_tops type = fifo impl = bram
+  STB_FIFO(stb::Word, layers_attention_value_scales, 344)
 #pragma HLS BIND_STORAGE variable = layers_attention_value_scales type = fifo impl = bram
   STB_FIFO(stb::Word, layers_attention_recent, 132)
 #pragma HLS BIND_STORAGE variable = layers_attention_recent type = fifo impl = bram

@@ -35,35 +35,45 @@ extern "C" void matmul_of_10(
 #pragma HLS DATAFLOW
   STB_FIFO(stb::Word, merge_desc, 32)
   STB_FIFO(stb::Word, lane_desc_0, 32)
-  STB_FIFO(stb::Word, lane_act_0, 32)
   STB_FIFO(stb::Word, lane_out_0, 32)
   STB_FIFO(stb::Word, lane_desc_1, 32)
-  STB_FIFO(stb::Word, lane_act_1, 32)
   STB_FIFO(stb::Word, lane_out_1, 32)
   STB_FIFO(stb::Word, lane_desc_2, 32)
-  STB_FIFO(stb::Word, lane_act_2, 32)
   STB_FIFO(stb::Word, lane_out_2, 32)
   STB_FIFO(stb::Word, lane_desc_3, 32)
-  STB_FIFO(stb::Word, lane_act_3, 32)
   STB_FIFO(stb::Word, lane_out_3, 32)
   STB_FIFO(stb::Word, lane_desc_4, 32)
-  STB_FIFO(stb::Word, lane_act_4, 32)
   STB_FIFO(stb::Word, lane_out_4, 32)
   STB_FIFO(stb::Word, lane_desc_5, 32)
-  STB_FIFO(stb::Word, lane_act_5, 32)
   STB_FIFO(stb::Word, lane_out_5, 32)
   STB_FIFO(stb::Word, lane_desc_6, 32)
-  STB_FIFO(stb::Word, lane_act_6, 32)
   STB_FIFO(stb::Word, lane_out_6, 32)
   STB_FIFO(stb::Word, lane_desc_7, 32)
-  STB_FIFO(stb::Word, lane_act_7, 32)
   STB_FIFO(stb::Word, lane_out_7, 32)
   STB_FIFO(stb::Word, lane_desc_8, 32)
-  STB_FIFO(stb::Word, lane_act_8, 32)
   STB_FIFO(stb::Word, lane_out_8, 32)
   STB_FIFO(stb::Word, lane_desc_9, 32)
-  STB_FIFO(stb::Word, lane_act_9, 32)
   STB_FIFO(stb::Word, lane_out_9, 32)
+  STB_FIFO(stb::Word, lane_act_0, 512)
+#pragma HLS BIND_STORAGE variable = lane_act_0 type = fifo impl = bram
+  STB_FIFO(stb::Word, lane_act_1, 512)
+#pragma HLS BIND_STORAGE variable = lane_act_1 type = fifo impl = bram
+  STB_FIFO(stb::Word, lane_act_2, 512)
+#pragma HLS BIND_STORAGE variable = lane_act_2 type = fifo impl = bram
+  STB_FIFO(stb::Word, lane_act_3, 512)
+#pragma HLS BIND_STORAGE variable = lane_act_3 type = fifo impl = bram
+  STB_FIFO(stb::Word, lane_act_4, 512)
+#pragma HLS BIND_STORAGE variable = lane_act_4 type = fifo impl = bram
+  STB_FIFO(stb::Word, lane_act_5, 512)
+#pragma HLS BIND_STORAGE variable = lane_act_5 type = fifo impl = bram
+  STB_FIFO(stb::Word, lane_act_6, 512)
+#pragma HLS BIND_STORAGE variable = lane_act_6 type = fifo impl = bram
+  STB_FIFO(stb::Word, lane_act_7, 512)
+#pragma HLS BIND_STORAGE variable = lane_act_7 type = fifo impl = bram
+  STB_FIFO(stb::Word, lane_act_8, 512)
+#pragma HLS BIND_STORAGE variable = lane_act_8 type = fifo impl = bram
+  STB_FIFO(stb::Word, lane_act_9, 512)
+#pragma HLS BIND_STORAGE variable = lane_act_9 type = fifo impl = bram
   STB_PREFETCH(fetched_0, weights_0, 4096, uram)
   STB_PREFETCH(fetched_1, weights_1, 4096, uram)
   STB_PREFETCH(fetched_2, weights_2, 4096, uram)

@@ -25,20 +25,25 @@ extern "C" void matmul_of_5(
 #pragma HLS DATAFLOW
   STB_FIFO(stb::Word, merge_desc, 32)
   STB_FIFO(stb::Word, lane_desc_0, 32)
-  STB_FIFO(stb::Word, lane_act_0, 32)
   STB_FIFO(stb::Word, lane_out_0, 32)
   STB_FIFO(stb::Word, lane_desc_1, 32)
-  STB_FIFO(stb::Word, lane_act_1, 32)
   STB_FIFO(stb::Word, lane_out_1, 32)
   STB_FIFO(stb::Word, lane_desc_2, 32)
-  STB_FIFO(stb::Word, lane_act_2, 32)
   STB_FIFO(stb::Word, lane_out_2, 32)
   STB_FIFO(stb::Word, lane_desc_3, 32)
-  STB_FIFO(stb::Word, lane_act_3, 32)
   STB_FIFO(stb::Word, lane_out_3, 32)
   STB_FIFO(stb::Word, lane_desc_4, 32)
-  STB_FIFO(stb::Word, lane_act_4, 32)
   STB_FIFO(stb::Word, lane_out_4, 32)
+  STB_FIFO(stb::Word, lane_act_0, 512)
+#pragma HLS BIND_STORAGE variable = lane_act_0 type = fifo impl = bram
+  STB_FIFO(stb::Word, lane_act_1, 512)
+#pragma HLS BIND_STORAGE variable = lane_act_1 type = fifo impl = bram
+  STB_FIFO(stb::Word, lane_act_2, 512)
+#pragma HLS BIND_STORAGE variable = lane_act_2 type = fifo impl = bram
+  STB_FIFO(stb::Word, lane_act_3, 512)
+#pragma HLS BIND_STORAGE variable = lane_act_3 type = fifo impl = bram
+  STB_FIFO(stb::Word, lane_act_4, 512)
+#pragma HLS BIND_STORAGE variable = lane_act_4 type = fifo impl = bram
   STB_PREFETCH(fetched_0, weights_0, 4096, uram)
   STB_PREFETCH(fetched_1, weights_1, 4096, uram)
   STB_PREFETCH(fetched_2, weights_2, 4096, uram)
