@@ -12,6 +12,17 @@
 
 namespace stb {
 
+// A word of activations to the chosen lanes from LANE on; `lanes` are their pairs of ports.
+template <int LANE, int LANES>
+void write_chosen(const bool (&)[LANES], const Word&) {}
+template <int LANE, int LANES, typename... Lanes>
+void write_chosen(const bool (&chosen)[LANES], const Word& word, Port<Word>&, Port<Word>& act,
+                  Lanes&... lanes) {
+  STB_INLINE
+  if (chosen[LANE]) act.write(word);
+  write_chosen<LANE + 1>(chosen, word, lanes...);
+}
+
 // Activations of a raw op, only to the lanes that have tiles of it: those of a head's values are few.
 template <int LANES, typename... Lanes>
 void raw_fan(const LinearOp& op, Port<Word>& act, Lanes&... lanes) {
@@ -27,11 +38,7 @@ raw_activations:
   for (int i = 0; i < op.groups * op.tokens; ++i) {
     STB_FLUSHABLE(1)
     const Word group = act.read();
-  to_raw_lanes:
-    for (int l = 0; l < LANES; ++l) {
-      STB_UNROLL
-      if (chosen[l]) PortRange<1, LANES, 2>::write(l, group, lanes...);
-    }
+    write_chosen<0>(chosen, group, lanes...);
     STB_TICK(1)
   }
 }
