@@ -33,6 +33,14 @@ def lane_hardware(shape: LaneShape) -> tuple[Part, ...]:
     return *(_token_lane(shape) * shape.token_lanes), *_shared(shape)
 
 
+def raw_rows(shape: LaneShape) -> tuple[Part, ...]:
+    """What four rows of keys or values a cycle need beside the adders of a lane's rows: the twin of a lane
+    has no such ops, so that these are modelled."""
+    more = AT_ONCE - shape.rows_at_once
+    one = (Add(bits=X, count=more), Add(bits=SUM, count=more)) if more else ()
+    return one * shape.token_lanes
+
+
 def _token_lane(shape: LaneShape) -> tuple[Part, ...]:
     pairs = ROWS // 2
     return (
@@ -62,7 +70,7 @@ def _dots() -> tuple[Part, ...]:
 
 
 def _rows(shape: LaneShape) -> tuple[Part, ...]:
-    """D and M meet a weight group, `rows_at_once` rows a cycle; four rows of keys or values need neither."""
+    """D and M meet a weight group, `rows_at_once` rows a cycle."""
     count = shape.rows_at_once
     return (
         Choose(ways=ROWS // count, bits=X, count=count),
@@ -71,8 +79,6 @@ def _rows(shape: LaneShape) -> tuple[Part, ...]:
         Delay(bits=(SLICES - CHAINED) * SLICE * count),
         Add(bits=SUM, count=count),
         Store(name="rows", words=QUAD * shape.passes, bits=SUM, banks=AT_ONCE),
-        Add(bits=X, count=AT_ONCE),
-        Add(bits=SUM, count=AT_ONCE),
         *_choice(AT_ONCE // count, SUM, count),
     )
 

@@ -11,7 +11,7 @@ from stbuild.ir.plumbing import (
 )
 from stbuild.ir.storage import Storage
 from stbuild.ir.types import GROUP
-from stbuild.resources.lane import lane_hardware
+from stbuild.resources.lane import lane_hardware, raw_rows
 
 WORD = 8 * WORD_BYTES
 ADDRESS = 64
@@ -32,7 +32,7 @@ def plumbing_hardware(op: Plumbing, design: Design) -> tuple[Part, ...]:
 
 def unit_hardware(lanes: int, shape: LaneShape) -> tuple[Part, ...]:
     """A compute unit: its lanes, and a choice among their results."""
-    return *(lane_hardware(shape) * lanes), *merge_hardware(lanes)
+    return *((*lane_hardware(shape), *raw_rows(shape)) * lanes), *merge_hardware(lanes)
 
 
 def merge_hardware(lanes: int) -> tuple[Part, ...]:
