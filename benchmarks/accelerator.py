@@ -54,10 +54,12 @@ FIGURES = (
     Figure(project=LLAMA, card="u55c", position=512, aim=100, least=94, peer="FlightLLM 57"),
     Figure(project=LLAMA, card="u55c", position=2047, aim=90, least=85),
     Figure(project=LLAMA, card="u55c", prompt=128, aim=400, least=450),
-    Figure(project=LLAMA, card="u280", position=512, aim=94, least=85, peer="FlightLLM 55"),
+    Figure(project=LLAMA, card="u280", position=512, aim=94, least=85, peer="FlightLLM 57"),
     Figure(project=LLAMA, card="vck5000", position=512, aim=13.4, least=13.4),
     Figure(project=GPT2, card="u55c", position=128, aim=1200, least=1000, peer="StreamTensor 230, CODO 231"),
-    Figure(project=GPT2, card="u55c", prompt=128, aim=20, least=25, peer="StreamTensor 125, CODO 110, A100 8.65"),
+    Figure(
+        project=GPT2, card="u55c", prompt=128, aim=20, least=25, peer="StreamTensor 125, CODO 110, A100 8.65"
+    ),
     Figure(project=SMOLLM, card="u55c", position=128, aim=2000, least=1700, peer="KV260 27"),
 )
 
