@@ -51,10 +51,10 @@ class Figure:
 
 LLAMA, GPT2, SMOLLM = "llama2_7b", "gpt2_medium", "smollm2_135m"
 FIGURES = (
-    Figure(project=LLAMA, card="u55c", position=512, aim=100, least=94, peer="FlightLLM 57"),
+    Figure(project=LLAMA, card="u55c", position=512, aim=100, least=94, peer="FlightLLM 57 (U280)"),
     Figure(project=LLAMA, card="u55c", position=2047, aim=90, least=85),
     Figure(project=LLAMA, card="u55c", prompt=128, aim=400, least=450),
-    Figure(project=LLAMA, card="u280", position=512, aim=94, least=85, peer="FlightLLM 57"),
+    Figure(project=LLAMA, card="u280", position=512, aim=94, least=85, peer="FlightLLM 57 (U280)"),
     Figure(project=LLAMA, card="vck5000", position=512, aim=13.4, least=13.4),
     Figure(project=GPT2, card="u55c", position=128, aim=1200, least=1000, peer="StreamTensor 230, CODO 231"),
     Figure(
@@ -90,9 +90,8 @@ class Machine:
 
     def step(self, figure: Figure) -> Step:
         """The launches of a figure."""
-        way = (Launch(tokens=1, position=figure.position, head=True),)
-        if figure.prompt:
-            way = launches(figure.prompt, self.design.sizes.chunk)
+        decode = Launch(tokens=1, position=figure.position, head=True)
+        way = launches(figure.prompt, self.design.sizes.chunk) if figure.prompt else (decode,)
         return run_step(self.device, self.design, self.supply, "", way)
 
 
