@@ -6,14 +6,22 @@ from typing import ClassVar
 
 from stbuild.errors import StbuildError
 from stbuild.ir.design import WORD_BYTES, Design, Region, RegionKind
-from stbuild.ir.plumbing import ReadKv, ReadKvScales, ReadParams, ReadWeights, Sequence, WriteWords
+from stbuild.ir.plumbing import (
+    ReadKv,
+    ReadKvScales,
+    ReadParams,
+    ReadWeights,
+    Sequence,
+    WriteKvTiles,
+    WriteWords,
+)
 from stbuild.ir.schedule import KvMatmul
 from stbuild.passes.room import Lack, aligned, banks_of, lack_of, largest, size_text, split
 from stbuild.platform import Memory, Platform
 
 TOKENS_PER_WORD = 16
-PROGRAM, PARAMS, KV = "program", "params", "kv"
-"""The memory ports of `control` beside those of the channels; the last for records, scales and new tiles."""
+PROGRAM, PARAMS = "program", "params"
+"""The memory ports of `control` beside those of the channels, and of keys, values and scales in the cache."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,8 +78,14 @@ def _channel_regions(design: Design) -> Iterator[Region]:
         if op.kv is not None:
             yield replace(
                 weights, name=op.kv, kind=RegionKind.KV, bytes=_cache_words(op, design) * WORD_BYTES,
-                writable=True, write_port=KV,
+                writable=True, write_port=_tile_port(op.kv, design),
             )  # fmt: skip
+
+
+def _tile_port(region: str, design: Design) -> str:
+    """The port by which a channel's tiles are written: that of the scales, by the same process."""
+    writers = (p.op for p in design.processes if isinstance(p.op, WriteKvTiles))
+    return next(writer.region for writer in writers if region in writer.kv)
 
 
 def _cache_words(op: ReadWeights, design: Design) -> int:
@@ -91,10 +105,10 @@ def _shared_regions(design: Design) -> Iterator[Region]:
                 yield _region(process.op.region, RegionKind.PARAMS, words, PARAMS)
             case ReadKv() as op:
                 words = design.blocks[op.block].count * design.sizes.context * op.record_words
-                yield _region(op.region, RegionKind.KV, words, KV, writable=True)
+                yield _region(op.region, RegionKind.KV, words, op.region, writable=True)
             case ReadKvScales() as op:
                 words = design.layout(design.attention(op.op, op.block)).scale_words
-                yield _region(op.region, RegionKind.KV, words, KV, writable=True)
+                yield _region(op.region, RegionKind.KV, words, op.region, writable=True)
     for process in design.processes:
         if isinstance(process.op, WriteWords):
             kind, port = (RegionKind.TOKEN, PARAMS) if process.op.token else (RegionKind.LOGITS, PROGRAM)

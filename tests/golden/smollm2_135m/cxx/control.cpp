@@ -29,7 +29,7 @@ static void sequence(
   for (int t = 0; t < n; ++t) {
     stb::send(prologue_embed_tokens_mem, stb::token_at(tokens_mem, t) * 36, 36, prologue_embed_tokens);
   }
-  stb::sequence<24, 29>(program_mem, 0, 392, n, pos, head, desc);
+  stb::sequence<24, 27>(program_mem, 0, 392, n, pos, head, desc);
 }
 
 static void read_weights_0(
@@ -39,14 +39,14 @@ static void read_weights_0(
     int pos,
     int head,
     stb::Port<stb::Word>& weights_0) {
-  STB_COUNT((46800 + (head != 0 ? 17172 : 0) + stb::kv_tile_words<3, 3, 64, 2048, 29, 24, stb::WholeContext>(0, 30, n, pos)), weights_0)
+  STB_COUNT((49500 + (head != 0 ? 18468 : 0) + stb::kv_tile_words<3, 3, 64, 2048, 27, 24, stb::WholeContext>(0, 30, n, pos)), weights_0)
   std::int64_t at = 0;
   stb::send(weights_0_mem, at, 0, weights_0);
   at += 0;
-  stb::send_runs<30, 0, 2048, 29, 24, 4, 1290, stb::KvOp<stb::KvHeads<3, 3, 64>, 0, 270, stb::WholeContext>>(weights_0_mem, kv_0_in_mem, at, n, pos, weights_0);
-  at += 46800;
-  stb::send(weights_0_mem, at, head != 0 ? 17172 : 0, weights_0);
-  at += head != 0 ? 17172 : 0;
+  stb::send_runs<30, 0, 2048, 27, 24, 4, 1380, stb::KvOp<stb::KvHeads<3, 3, 64>, 0, 270, stb::WholeContext>>(weights_0_mem, kv_0_in_mem, at, n, pos, weights_0);
+  at += 49500;
+  stb::send(weights_0_mem, at, head != 0 ? 18468 : 0, weights_0);
+  at += head != 0 ? 18468 : 0;
 }
 
 static void read_weights_1(
@@ -56,14 +56,14 @@ static void read_weights_1(
     int pos,
     int head,
     stb::Port<stb::Word>& weights_1) {
-  STB_COUNT((46800 + (head != 0 ? 17172 : 0) + stb::kv_tile_words<3, 3, 64, 2048, 29, 24, stb::WholeContext>(1, 30, n, pos)), weights_1)
+  STB_COUNT((49500 + (head != 0 ? 18468 : 0) + stb::kv_tile_words<3, 3, 64, 2048, 27, 24, stb::WholeContext>(1, 30, n, pos)), weights_1)
   std::int64_t at = 0;
   stb::send(weights_1_mem, at, 0, weights_1);
   at += 0;
-  stb::send_runs<30, 1, 2048, 29, 24, 4, 1290, stb::KvOp<stb::KvHeads<3, 3, 64>, 0, 270, stb::WholeContext>>(weights_1_mem, kv_1_in_mem, at, n, pos, weights_1);
-  at += 46800;
-  stb::send(weights_1_mem, at, head != 0 ? 17172 : 0, weights_1);
-  at += head != 0 ? 17172 : 0;
+  stb::send_runs<30, 1, 2048, 27, 24, 4, 1380, stb::KvOp<stb::KvHeads<3, 3, 64>, 0, 270, stb::WholeContext>>(weights_1_mem, kv_1_in_mem, at, n, pos, weights_1);
+  at += 49500;
+  stb::send(weights_1_mem, at, head != 0 ? 18468 : 0, weights_1);
+  at += head != 0 ? 18468 : 0;
 }
 
 static void read_weights_2(
@@ -73,14 +73,14 @@ static void read_weights_2(
     int pos,
     int head,
     stb::Port<stb::Word>& weights_2) {
-  STB_COUNT((44100 + (head != 0 ? 17172 : 0) + stb::kv_tile_words<3, 3, 64, 2048, 29, 24, stb::WholeContext>(2, 30, n, pos)), weights_2)
+  STB_COUNT((49500 + (head != 0 ? 18468 : 0) + stb::kv_tile_words<3, 3, 64, 2048, 27, 24, stb::WholeContext>(2, 30, n, pos)), weights_2)
   std::int64_t at = 0;
   stb::send(weights_2_mem, at, 0, weights_2);
   at += 0;
-  stb::send_runs<30, 2, 2048, 29, 24, 4, 1290, stb::KvOp<stb::KvHeads<3, 3, 64>, 0, 180, stb::WholeContext>>(weights_2_mem, kv_2_in_mem, at, n, pos, weights_2);
-  at += 44100;
-  stb::send(weights_2_mem, at, head != 0 ? 17172 : 0, weights_2);
-  at += head != 0 ? 17172 : 0;
+  stb::send_runs<30, 2, 2048, 27, 24, 4, 1380, stb::KvOp<stb::KvHeads<3, 3, 64>, 0, 270, stb::WholeContext>>(weights_2_mem, kv_2_in_mem, at, n, pos, weights_2);
+  at += 49500;
+  stb::send(weights_2_mem, at, head != 0 ? 18468 : 0, weights_2);
+  at += head != 0 ? 18468 : 0;
 }
 
 static void read_weights_3(
@@ -90,14 +90,14 @@ static void read_weights_3(
     int pos,
     int head,
     stb::Port<stb::Word>& weights_3) {
-  STB_COUNT((44100 + (head != 0 ? 17172 : 0) + stb::kv_tile_words<3, 3, 64, 2048, 29, 24, stb::WholeContext>(3, 30, n, pos)), weights_3)
+  STB_COUNT((46800 + (head != 0 ? 18468 : 0) + stb::kv_tile_words<3, 3, 64, 2048, 27, 24, stb::WholeContext>(3, 30, n, pos)), weights_3)
   std::int64_t at = 0;
   stb::send(weights_3_mem, at, 0, weights_3);
   at += 0;
-  stb::send_runs<30, 3, 2048, 29, 24, 4, 1290, stb::KvOp<stb::KvHeads<3, 3, 64>, 0, 180, stb::WholeContext>>(weights_3_mem, kv_3_in_mem, at, n, pos, weights_3);
-  at += 44100;
-  stb::send(weights_3_mem, at, head != 0 ? 17172 : 0, weights_3);
-  at += head != 0 ? 17172 : 0;
+  stb::send_runs<30, 3, 2048, 27, 24, 4, 1290, stb::KvOp<stb::KvHeads<3, 3, 64>, 0, 270, stb::WholeContext>>(weights_3_mem, kv_3_in_mem, at, n, pos, weights_3);
+  at += 46800;
+  stb::send(weights_3_mem, at, head != 0 ? 18468 : 0, weights_3);
+  at += head != 0 ? 18468 : 0;
 }
 
 static void read_weights_4(
@@ -107,14 +107,14 @@ static void read_weights_4(
     int pos,
     int head,
     stb::Port<stb::Word>& weights_4) {
-  STB_COUNT((44100 + (head != 0 ? 17172 : 0) + stb::kv_tile_words<3, 3, 64, 2048, 29, 24, stb::WholeContext>(4, 30, n, pos)), weights_4)
+  STB_COUNT((46800 + (head != 0 ? 18468 : 0) + stb::kv_tile_words<3, 3, 64, 2048, 27, 24, stb::WholeContext>(4, 30, n, pos)), weights_4)
   std::int64_t at = 0;
   stb::send(weights_4_mem, at, 0, weights_4);
   at += 0;
-  stb::send_runs<30, 4, 2048, 29, 24, 4, 1290, stb::KvOp<stb::KvHeads<3, 3, 64>, 0, 180, stb::WholeContext>>(weights_4_mem, kv_4_in_mem, at, n, pos, weights_4);
-  at += 44100;
-  stb::send(weights_4_mem, at, head != 0 ? 17172 : 0, weights_4);
-  at += head != 0 ? 17172 : 0;
+  stb::send_runs<30, 4, 2048, 27, 24, 4, 1290, stb::KvOp<stb::KvHeads<3, 3, 64>, 0, 270, stb::WholeContext>>(weights_4_mem, kv_4_in_mem, at, n, pos, weights_4);
+  at += 46800;
+  stb::send(weights_4_mem, at, head != 0 ? 18468 : 0, weights_4);
+  at += head != 0 ? 18468 : 0;
 }
 
 static void read_weights_5(
@@ -124,14 +124,14 @@ static void read_weights_5(
     int pos,
     int head,
     stb::Port<stb::Word>& weights_5) {
-  STB_COUNT((44100 + (head != 0 ? 17172 : 0) + stb::kv_tile_words<3, 3, 64, 2048, 29, 24, stb::WholeContext>(5, 30, n, pos)), weights_5)
+  STB_COUNT((46800 + (head != 0 ? 18468 : 0) + stb::kv_tile_words<3, 3, 64, 2048, 27, 24, stb::WholeContext>(5, 30, n, pos)), weights_5)
   std::int64_t at = 0;
   stb::send(weights_5_mem, at, 0, weights_5);
   at += 0;
-  stb::send_runs<30, 5, 2048, 29, 24, 4, 1290, stb::KvOp<stb::KvHeads<3, 3, 64>, 0, 180, stb::WholeContext>>(weights_5_mem, kv_5_in_mem, at, n, pos, weights_5);
-  at += 44100;
-  stb::send(weights_5_mem, at, head != 0 ? 17172 : 0, weights_5);
-  at += head != 0 ? 17172 : 0;
+  stb::send_runs<30, 5, 2048, 27, 24, 4, 1290, stb::KvOp<stb::KvHeads<3, 3, 64>, 0, 270, stb::WholeContext>>(weights_5_mem, kv_5_in_mem, at, n, pos, weights_5);
+  at += 46800;
+  stb::send(weights_5_mem, at, head != 0 ? 18468 : 0, weights_5);
+  at += head != 0 ? 18468 : 0;
 }
 
 static void read_weights_6(
@@ -141,14 +141,14 @@ static void read_weights_6(
     int pos,
     int head,
     stb::Port<stb::Word>& weights_6) {
-  STB_COUNT((44100 + (head != 0 ? 17172 : 0) + stb::kv_tile_words<3, 3, 64, 2048, 29, 24, stb::WholeContext>(6, 30, n, pos)), weights_6)
+  STB_COUNT((44100 + (head != 0 ? 18468 : 0) + stb::kv_tile_words<3, 3, 64, 2048, 27, 24, stb::WholeContext>(6, 30, n, pos)), weights_6)
   std::int64_t at = 0;
   stb::send(weights_6_mem, at, 0, weights_6);
   at += 0;
-  stb::send_runs<30, 6, 2048, 29, 24, 4, 1290, stb::KvOp<stb::KvHeads<3, 3, 64>, 0, 180, stb::WholeContext>>(weights_6_mem, kv_6_in_mem, at, n, pos, weights_6);
+  stb::send_runs<30, 6, 2048, 27, 24, 4, 1290, stb::KvOp<stb::KvHeads<3, 3, 64>, 0, 180, stb::WholeContext>>(weights_6_mem, kv_6_in_mem, at, n, pos, weights_6);
   at += 44100;
-  stb::send(weights_6_mem, at, head != 0 ? 17172 : 0, weights_6);
-  at += head != 0 ? 17172 : 0;
+  stb::send(weights_6_mem, at, head != 0 ? 18468 : 0, weights_6);
+  at += head != 0 ? 18468 : 0;
 }
 
 static void read_weights_7(
@@ -158,14 +158,14 @@ static void read_weights_7(
     int pos,
     int head,
     stb::Port<stb::Word>& weights_7) {
-  STB_COUNT((34200 + (head != 0 ? 17172 : 0) + stb::kv_tile_words<3, 3, 64, 2048, 29, 24, stb::WholeContext>(7, 30, n, pos)), weights_7)
+  STB_COUNT((44100 + (head != 0 ? 18468 : 0) + stb::kv_tile_words<3, 3, 64, 2048, 27, 24, stb::WholeContext>(7, 30, n, pos)), weights_7)
   std::int64_t at = 0;
   stb::send(weights_7_mem, at, 0, weights_7);
   at += 0;
-  stb::send_runs<30, 7, 2048, 29, 24, 4, 960, stb::KvOp<stb::KvHeads<3, 3, 64>, 0, 180, stb::WholeContext>>(weights_7_mem, kv_7_in_mem, at, n, pos, weights_7);
-  at += 34200;
-  stb::send(weights_7_mem, at, head != 0 ? 17172 : 0, weights_7);
-  at += head != 0 ? 17172 : 0;
+  stb::send_runs<30, 7, 2048, 27, 24, 4, 1290, stb::KvOp<stb::KvHeads<3, 3, 64>, 0, 180, stb::WholeContext>>(weights_7_mem, kv_7_in_mem, at, n, pos, weights_7);
+  at += 44100;
+  stb::send(weights_7_mem, at, head != 0 ? 18468 : 0, weights_7);
+  at += head != 0 ? 18468 : 0;
 }
 
 static void read_weights_8(
@@ -175,14 +175,14 @@ static void read_weights_8(
     int pos,
     int head,
     stb::Port<stb::Word>& weights_8) {
-  STB_COUNT((34200 + (head != 0 ? 17172 : 0) + stb::kv_tile_words<3, 3, 64, 2048, 29, 24, stb::WholeContext>(8, 30, n, pos)), weights_8)
+  STB_COUNT((44100 + (head != 0 ? 18468 : 0) + stb::kv_tile_words<3, 3, 64, 2048, 27, 24, stb::WholeContext>(8, 30, n, pos)), weights_8)
   std::int64_t at = 0;
   stb::send(weights_8_mem, at, 0, weights_8);
   at += 0;
-  stb::send_runs<30, 8, 2048, 29, 24, 4, 960, stb::KvOp<stb::KvHeads<3, 3, 64>, 0, 180, stb::WholeContext>>(weights_8_mem, kv_8_in_mem, at, n, pos, weights_8);
-  at += 34200;
-  stb::send(weights_8_mem, at, head != 0 ? 17172 : 0, weights_8);
-  at += head != 0 ? 17172 : 0;
+  stb::send_runs<30, 8, 2048, 27, 24, 4, 1290, stb::KvOp<stb::KvHeads<3, 3, 64>, 0, 180, stb::WholeContext>>(weights_8_mem, kv_8_in_mem, at, n, pos, weights_8);
+  at += 44100;
+  stb::send(weights_8_mem, at, head != 0 ? 18468 : 0, weights_8);
+  at += head != 0 ? 18468 : 0;
 }
 
 static void read_weights_9(
@@ -192,14 +192,14 @@ static void read_weights_9(
     int pos,
     int head,
     stb::Port<stb::Word>& weights_9) {
-  STB_COUNT((34200 + (head != 0 ? 17172 : 0) + stb::kv_tile_words<3, 3, 64, 2048, 29, 24, stb::WholeContext>(9, 30, n, pos)), weights_9)
+  STB_COUNT((34200 + (head != 0 ? 18468 : 0) + stb::kv_tile_words<3, 3, 64, 2048, 27, 24, stb::WholeContext>(9, 30, n, pos)), weights_9)
   std::int64_t at = 0;
   stb::send(weights_9_mem, at, 0, weights_9);
   at += 0;
-  stb::send_runs<30, 9, 2048, 29, 24, 4, 960, stb::KvOp<stb::KvHeads<3, 3, 64>, 0, 180, stb::WholeContext>>(weights_9_mem, kv_9_in_mem, at, n, pos, weights_9);
+  stb::send_runs<30, 9, 2048, 27, 24, 4, 960, stb::KvOp<stb::KvHeads<3, 3, 64>, 0, 180, stb::WholeContext>>(weights_9_mem, kv_9_in_mem, at, n, pos, weights_9);
   at += 34200;
-  stb::send(weights_9_mem, at, head != 0 ? 17172 : 0, weights_9);
-  at += head != 0 ? 17172 : 0;
+  stb::send(weights_9_mem, at, head != 0 ? 18468 : 0, weights_9);
+  at += head != 0 ? 18468 : 0;
 }
 
 static void read_weights_10(
@@ -209,14 +209,14 @@ static void read_weights_10(
     int pos,
     int head,
     stb::Port<stb::Word>& weights_10) {
-  STB_COUNT((34200 + (head != 0 ? 17172 : 0) + stb::kv_tile_words<3, 3, 64, 2048, 29, 24, stb::WholeContext>(10, 30, n, pos)), weights_10)
+  STB_COUNT((34200 + (head != 0 ? 18468 : 0) + stb::kv_tile_words<3, 3, 64, 2048, 27, 24, stb::WholeContext>(10, 30, n, pos)), weights_10)
   std::int64_t at = 0;
   stb::send(weights_10_mem, at, 0, weights_10);
   at += 0;
-  stb::send_runs<30, 10, 2048, 29, 24, 4, 960, stb::KvOp<stb::KvHeads<3, 3, 64>, 0, 180, stb::WholeContext>>(weights_10_mem, kv_10_in_mem, at, n, pos, weights_10);
+  stb::send_runs<30, 10, 2048, 27, 24, 4, 960, stb::KvOp<stb::KvHeads<3, 3, 64>, 0, 180, stb::WholeContext>>(weights_10_mem, kv_10_in_mem, at, n, pos, weights_10);
   at += 34200;
-  stb::send(weights_10_mem, at, head != 0 ? 17172 : 0, weights_10);
-  at += head != 0 ? 17172 : 0;
+  stb::send(weights_10_mem, at, head != 0 ? 18468 : 0, weights_10);
+  at += head != 0 ? 18468 : 0;
 }
 
 static void read_weights_11(
@@ -226,14 +226,14 @@ static void read_weights_11(
     int pos,
     int head,
     stb::Port<stb::Word>& weights_11) {
-  STB_COUNT((34200 + (head != 0 ? 17172 : 0) + stb::kv_tile_words<3, 3, 64, 2048, 29, 24, stb::WholeContext>(11, 30, n, pos)), weights_11)
+  STB_COUNT((34200 + (head != 0 ? 18468 : 0) + stb::kv_tile_words<3, 3, 64, 2048, 27, 24, stb::WholeContext>(11, 30, n, pos)), weights_11)
   std::int64_t at = 0;
   stb::send(weights_11_mem, at, 0, weights_11);
   at += 0;
-  stb::send_runs<30, 11, 2048, 29, 24, 4, 960, stb::KvOp<stb::KvHeads<3, 3, 64>, 0, 180, stb::WholeContext>>(weights_11_mem, kv_11_in_mem, at, n, pos, weights_11);
+  stb::send_runs<30, 11, 2048, 27, 24, 4, 960, stb::KvOp<stb::KvHeads<3, 3, 64>, 0, 180, stb::WholeContext>>(weights_11_mem, kv_11_in_mem, at, n, pos, weights_11);
   at += 34200;
-  stb::send(weights_11_mem, at, head != 0 ? 17172 : 0, weights_11);
-  at += head != 0 ? 17172 : 0;
+  stb::send(weights_11_mem, at, head != 0 ? 18468 : 0, weights_11);
+  at += head != 0 ? 18468 : 0;
 }
 
 static void read_weights_12(
@@ -243,14 +243,14 @@ static void read_weights_12(
     int pos,
     int head,
     stb::Port<stb::Word>& weights_12) {
-  STB_COUNT((34200 + (head != 0 ? 17172 : 0) + stb::kv_tile_words<3, 3, 64, 2048, 29, 24, stb::WholeContext>(12, 30, n, pos)), weights_12)
+  STB_COUNT((34200 + (head != 0 ? 18468 : 0) + stb::kv_tile_words<3, 3, 64, 2048, 27, 24, stb::WholeContext>(12, 30, n, pos)), weights_12)
   std::int64_t at = 0;
   stb::send(weights_12_mem, at, 0, weights_12);
   at += 0;
-  stb::send_runs<30, 12, 2048, 29, 24, 4, 960, stb::KvOp<stb::KvHeads<3, 3, 64>, 0, 180, stb::WholeContext>>(weights_12_mem, kv_12_in_mem, at, n, pos, weights_12);
+  stb::send_runs<30, 12, 2048, 27, 24, 4, 960, stb::KvOp<stb::KvHeads<3, 3, 64>, 0, 180, stb::WholeContext>>(weights_12_mem, kv_12_in_mem, at, n, pos, weights_12);
   at += 34200;
-  stb::send(weights_12_mem, at, head != 0 ? 17172 : 0, weights_12);
-  at += head != 0 ? 17172 : 0;
+  stb::send(weights_12_mem, at, head != 0 ? 18468 : 0, weights_12);
+  at += head != 0 ? 18468 : 0;
 }
 
 static void read_weights_13(
@@ -260,14 +260,14 @@ static void read_weights_13(
     int pos,
     int head,
     stb::Port<stb::Word>& weights_13) {
-  STB_COUNT((34200 + (head != 0 ? 17172 : 0) + stb::kv_tile_words<3, 3, 64, 2048, 29, 24, stb::WholeContext>(13, 30, n, pos)), weights_13)
+  STB_COUNT((34200 + (head != 0 ? 18468 : 0) + stb::kv_tile_words<3, 3, 64, 2048, 27, 24, stb::WholeContext>(13, 30, n, pos)), weights_13)
   std::int64_t at = 0;
   stb::send(weights_13_mem, at, 0, weights_13);
   at += 0;
-  stb::send_runs<30, 13, 2048, 29, 24, 4, 960, stb::KvOp<stb::KvHeads<3, 3, 64>, 0, 180, stb::WholeContext>>(weights_13_mem, kv_13_in_mem, at, n, pos, weights_13);
+  stb::send_runs<30, 13, 2048, 27, 24, 4, 960, stb::KvOp<stb::KvHeads<3, 3, 64>, 0, 180, stb::WholeContext>>(weights_13_mem, kv_13_in_mem, at, n, pos, weights_13);
   at += 34200;
-  stb::send(weights_13_mem, at, head != 0 ? 17172 : 0, weights_13);
-  at += head != 0 ? 17172 : 0;
+  stb::send(weights_13_mem, at, head != 0 ? 18468 : 0, weights_13);
+  at += head != 0 ? 18468 : 0;
 }
 
 static void read_weights_14(
@@ -277,14 +277,14 @@ static void read_weights_14(
     int pos,
     int head,
     stb::Port<stb::Word>& weights_14) {
-  STB_COUNT((34200 + (head != 0 ? 17172 : 0) + stb::kv_tile_words<3, 3, 64, 2048, 29, 24, stb::WholeContext>(14, 30, n, pos)), weights_14)
+  STB_COUNT((34200 + (head != 0 ? 18468 : 0) + stb::kv_tile_words<3, 3, 64, 2048, 27, 24, stb::WholeContext>(14, 30, n, pos)), weights_14)
   std::int64_t at = 0;
   stb::send(weights_14_mem, at, 0, weights_14);
   at += 0;
-  stb::send_runs<30, 14, 2048, 29, 24, 4, 960, stb::KvOp<stb::KvHeads<3, 3, 64>, 0, 180, stb::WholeContext>>(weights_14_mem, kv_14_in_mem, at, n, pos, weights_14);
+  stb::send_runs<30, 14, 2048, 27, 24, 4, 960, stb::KvOp<stb::KvHeads<3, 3, 64>, 0, 180, stb::WholeContext>>(weights_14_mem, kv_14_in_mem, at, n, pos, weights_14);
   at += 34200;
-  stb::send(weights_14_mem, at, head != 0 ? 17172 : 0, weights_14);
-  at += head != 0 ? 17172 : 0;
+  stb::send(weights_14_mem, at, head != 0 ? 18468 : 0, weights_14);
+  at += head != 0 ? 18468 : 0;
 }
 
 static void read_weights_15(
@@ -294,14 +294,14 @@ static void read_weights_15(
     int pos,
     int head,
     stb::Port<stb::Word>& weights_15) {
-  STB_COUNT((34200 + (head != 0 ? 17172 : 0) + stb::kv_tile_words<3, 3, 64, 2048, 29, 24, stb::WholeContext>(15, 30, n, pos)), weights_15)
+  STB_COUNT((34200 + (head != 0 ? 18468 : 0) + stb::kv_tile_words<3, 3, 64, 2048, 27, 24, stb::WholeContext>(15, 30, n, pos)), weights_15)
   std::int64_t at = 0;
   stb::send(weights_15_mem, at, 0, weights_15);
   at += 0;
-  stb::send_runs<30, 15, 2048, 29, 24, 4, 960, stb::KvOp<stb::KvHeads<3, 3, 64>, 0, 180, stb::WholeContext>>(weights_15_mem, kv_15_in_mem, at, n, pos, weights_15);
+  stb::send_runs<30, 15, 2048, 27, 24, 4, 960, stb::KvOp<stb::KvHeads<3, 3, 64>, 0, 180, stb::WholeContext>>(weights_15_mem, kv_15_in_mem, at, n, pos, weights_15);
   at += 34200;
-  stb::send(weights_15_mem, at, head != 0 ? 17172 : 0, weights_15);
-  at += head != 0 ? 17172 : 0;
+  stb::send(weights_15_mem, at, head != 0 ? 18468 : 0, weights_15);
+  at += head != 0 ? 18468 : 0;
 }
 
 static void read_weights_16(
@@ -311,14 +311,14 @@ static void read_weights_16(
     int pos,
     int head,
     stb::Port<stb::Word>& weights_16) {
-  STB_COUNT((34200 + (head != 0 ? 17172 : 0) + stb::kv_tile_words<3, 3, 64, 2048, 29, 24, stb::WholeContext>(16, 30, n, pos)), weights_16)
+  STB_COUNT((34200 + (head != 0 ? 18468 : 0) + stb::kv_tile_words<3, 3, 64, 2048, 27, 24, stb::WholeContext>(16, 30, n, pos)), weights_16)
   std::int64_t at = 0;
   stb::send(weights_16_mem, at, 0, weights_16);
   at += 0;
-  stb::send_runs<30, 16, 2048, 29, 24, 4, 960, stb::KvOp<stb::KvHeads<3, 3, 64>, 0, 180, stb::WholeContext>>(weights_16_mem, kv_16_in_mem, at, n, pos, weights_16);
+  stb::send_runs<30, 16, 2048, 27, 24, 4, 960, stb::KvOp<stb::KvHeads<3, 3, 64>, 0, 180, stb::WholeContext>>(weights_16_mem, kv_16_in_mem, at, n, pos, weights_16);
   at += 34200;
-  stb::send(weights_16_mem, at, head != 0 ? 17172 : 0, weights_16);
-  at += head != 0 ? 17172 : 0;
+  stb::send(weights_16_mem, at, head != 0 ? 18468 : 0, weights_16);
+  at += head != 0 ? 18468 : 0;
 }
 
 static void read_weights_17(
@@ -328,14 +328,14 @@ static void read_weights_17(
     int pos,
     int head,
     stb::Port<stb::Word>& weights_17) {
-  STB_COUNT((34200 + (head != 0 ? 17172 : 0) + stb::kv_tile_words<3, 3, 64, 2048, 29, 24, stb::WholeContext>(17, 30, n, pos)), weights_17)
+  STB_COUNT((34200 + (head != 0 ? 18468 : 0) + stb::kv_tile_words<3, 3, 64, 2048, 27, 24, stb::WholeContext>(17, 30, n, pos)), weights_17)
   std::int64_t at = 0;
   stb::send(weights_17_mem, at, 0, weights_17);
   at += 0;
-  stb::send_runs<30, 17, 2048, 29, 24, 4, 960, stb::KvOp<stb::KvHeads<3, 3, 64>, 0, 180, stb::WholeContext>>(weights_17_mem, kv_17_in_mem, at, n, pos, weights_17);
+  stb::send_runs<30, 17, 2048, 27, 24, 4, 960, stb::KvOp<stb::KvHeads<3, 3, 64>, 0, 180, stb::WholeContext>>(weights_17_mem, kv_17_in_mem, at, n, pos, weights_17);
   at += 34200;
-  stb::send(weights_17_mem, at, head != 0 ? 17172 : 0, weights_17);
-  at += head != 0 ? 17172 : 0;
+  stb::send(weights_17_mem, at, head != 0 ? 18468 : 0, weights_17);
+  at += head != 0 ? 18468 : 0;
 }
 
 static void read_weights_18(
@@ -345,14 +345,14 @@ static void read_weights_18(
     int pos,
     int head,
     stb::Port<stb::Word>& weights_18) {
-  STB_COUNT((31500 + (head != 0 ? 17172 : 0) + stb::kv_tile_words<3, 3, 64, 2048, 29, 24, stb::WholeContext>(18, 30, n, pos)), weights_18)
+  STB_COUNT((34200 + (head != 0 ? 18468 : 0) + stb::kv_tile_words<3, 3, 64, 2048, 27, 24, stb::WholeContext>(18, 30, n, pos)), weights_18)
   std::int64_t at = 0;
   stb::send(weights_18_mem, at, 0, weights_18);
   at += 0;
-  stb::send_runs<30, 18, 2048, 29, 24, 4, 870, stb::KvOp<stb::KvHeads<3, 3, 64>, 0, 180, stb::WholeContext>>(weights_18_mem, kv_18_in_mem, at, n, pos, weights_18);
-  at += 31500;
-  stb::send(weights_18_mem, at, head != 0 ? 17172 : 0, weights_18);
-  at += head != 0 ? 17172 : 0;
+  stb::send_runs<30, 18, 2048, 27, 24, 4, 960, stb::KvOp<stb::KvHeads<3, 3, 64>, 0, 180, stb::WholeContext>>(weights_18_mem, kv_18_in_mem, at, n, pos, weights_18);
+  at += 34200;
+  stb::send(weights_18_mem, at, head != 0 ? 18468 : 0, weights_18);
+  at += head != 0 ? 18468 : 0;
 }
 
 static void read_weights_19(
@@ -362,14 +362,14 @@ static void read_weights_19(
     int pos,
     int head,
     stb::Port<stb::Word>& weights_19) {
-  STB_COUNT((31500 + (head != 0 ? 17172 : 0) + stb::kv_tile_words<3, 3, 64, 2048, 29, 24, stb::WholeContext>(19, 30, n, pos)), weights_19)
+  STB_COUNT((34200 + (head != 0 ? 18468 : 0) + stb::kv_tile_words<3, 3, 64, 2048, 27, 24, stb::WholeContext>(19, 30, n, pos)), weights_19)
   std::int64_t at = 0;
   stb::send(weights_19_mem, at, 0, weights_19);
   at += 0;
-  stb::send_runs<30, 19, 2048, 29, 24, 4, 870, stb::KvOp<stb::KvHeads<3, 3, 64>, 0, 180, stb::WholeContext>>(weights_19_mem, kv_19_in_mem, at, n, pos, weights_19);
-  at += 31500;
-  stb::send(weights_19_mem, at, head != 0 ? 17172 : 0, weights_19);
-  at += head != 0 ? 17172 : 0;
+  stb::send_runs<30, 19, 2048, 27, 24, 4, 960, stb::KvOp<stb::KvHeads<3, 3, 64>, 0, 180, stb::WholeContext>>(weights_19_mem, kv_19_in_mem, at, n, pos, weights_19);
+  at += 34200;
+  stb::send(weights_19_mem, at, head != 0 ? 18468 : 0, weights_19);
+  at += head != 0 ? 18468 : 0;
 }
 
 static void read_weights_20(
@@ -379,14 +379,14 @@ static void read_weights_20(
     int pos,
     int head,
     stb::Port<stb::Word>& weights_20) {
-  STB_COUNT((31500 + (head != 0 ? 17172 : 0) + stb::kv_tile_words<3, 3, 64, 2048, 29, 24, stb::WholeContext>(20, 30, n, pos)), weights_20)
+  STB_COUNT((34200 + (head != 0 ? 18468 : 0) + stb::kv_tile_words<3, 3, 64, 2048, 27, 24, stb::WholeContext>(20, 30, n, pos)), weights_20)
   std::int64_t at = 0;
   stb::send(weights_20_mem, at, 0, weights_20);
   at += 0;
-  stb::send_runs<30, 20, 2048, 29, 24, 4, 870, stb::KvOp<stb::KvHeads<3, 3, 64>, 0, 180, stb::WholeContext>>(weights_20_mem, kv_20_in_mem, at, n, pos, weights_20);
-  at += 31500;
-  stb::send(weights_20_mem, at, head != 0 ? 17172 : 0, weights_20);
-  at += head != 0 ? 17172 : 0;
+  stb::send_runs<30, 20, 2048, 27, 24, 4, 960, stb::KvOp<stb::KvHeads<3, 3, 64>, 0, 180, stb::WholeContext>>(weights_20_mem, kv_20_in_mem, at, n, pos, weights_20);
+  at += 34200;
+  stb::send(weights_20_mem, at, head != 0 ? 18468 : 0, weights_20);
+  at += head != 0 ? 18468 : 0;
 }
 
 static void read_weights_21(
@@ -396,14 +396,14 @@ static void read_weights_21(
     int pos,
     int head,
     stb::Port<stb::Word>& weights_21) {
-  STB_COUNT((31500 + (head != 0 ? 17172 : 0) + stb::kv_tile_words<3, 3, 64, 2048, 29, 24, stb::WholeContext>(21, 30, n, pos)), weights_21)
+  STB_COUNT((34200 + (head != 0 ? 18306 : 0) + stb::kv_tile_words<3, 3, 64, 2048, 27, 24, stb::WholeContext>(21, 30, n, pos)), weights_21)
   std::int64_t at = 0;
   stb::send(weights_21_mem, at, 0, weights_21);
   at += 0;
-  stb::send_runs<30, 21, 2048, 29, 24, 4, 870, stb::KvOp<stb::KvHeads<3, 3, 64>, 0, 180, stb::WholeContext>>(weights_21_mem, kv_21_in_mem, at, n, pos, weights_21);
-  at += 31500;
-  stb::send(weights_21_mem, at, head != 0 ? 17172 : 0, weights_21);
-  at += head != 0 ? 17172 : 0;
+  stb::send_runs<30, 21, 2048, 27, 24, 4, 960, stb::KvOp<stb::KvHeads<3, 3, 64>, 0, 180, stb::WholeContext>>(weights_21_mem, kv_21_in_mem, at, n, pos, weights_21);
+  at += 34200;
+  stb::send(weights_21_mem, at, head != 0 ? 18306 : 0, weights_21);
+  at += head != 0 ? 18306 : 0;
 }
 
 static void read_weights_22(
@@ -413,14 +413,14 @@ static void read_weights_22(
     int pos,
     int head,
     stb::Port<stb::Word>& weights_22) {
-  STB_COUNT((31500 + (head != 0 ? 17172 : 0) + stb::kv_tile_words<3, 3, 64, 2048, 29, 24, stb::WholeContext>(22, 30, n, pos)), weights_22)
+  STB_COUNT((34200 + (head != 0 ? 18306 : 0) + stb::kv_tile_words<3, 3, 64, 2048, 27, 24, stb::WholeContext>(22, 30, n, pos)), weights_22)
   std::int64_t at = 0;
   stb::send(weights_22_mem, at, 0, weights_22);
   at += 0;
-  stb::send_runs<30, 22, 2048, 29, 24, 4, 870, stb::KvOp<stb::KvHeads<3, 3, 64>, 0, 180, stb::WholeContext>>(weights_22_mem, kv_22_in_mem, at, n, pos, weights_22);
-  at += 31500;
-  stb::send(weights_22_mem, at, head != 0 ? 17172 : 0, weights_22);
-  at += head != 0 ? 17172 : 0;
+  stb::send_runs<30, 22, 2048, 27, 24, 4, 960, stb::KvOp<stb::KvHeads<3, 3, 64>, 0, 180, stb::WholeContext>>(weights_22_mem, kv_22_in_mem, at, n, pos, weights_22);
+  at += 34200;
+  stb::send(weights_22_mem, at, head != 0 ? 18306 : 0, weights_22);
+  at += head != 0 ? 18306 : 0;
 }
 
 static void read_weights_23(
@@ -430,14 +430,14 @@ static void read_weights_23(
     int pos,
     int head,
     stb::Port<stb::Word>& weights_23) {
-  STB_COUNT((31500 + (head != 0 ? 17172 : 0) + stb::kv_tile_words<3, 3, 64, 2048, 29, 24, stb::WholeContext>(23, 30, n, pos)), weights_23)
+  STB_COUNT((34200 + (head != 0 ? 18306 : 0) + stb::kv_tile_words<3, 3, 64, 2048, 27, 24, stb::WholeContext>(23, 30, n, pos)), weights_23)
   std::int64_t at = 0;
   stb::send(weights_23_mem, at, 0, weights_23);
   at += 0;
-  stb::send_runs<30, 23, 2048, 29, 24, 4, 870, stb::KvOp<stb::KvHeads<3, 3, 64>, 0, 180, stb::WholeContext>>(weights_23_mem, kv_23_in_mem, at, n, pos, weights_23);
-  at += 31500;
-  stb::send(weights_23_mem, at, head != 0 ? 17172 : 0, weights_23);
-  at += head != 0 ? 17172 : 0;
+  stb::send_runs<30, 23, 2048, 27, 24, 4, 960, stb::KvOp<stb::KvHeads<3, 3, 64>, 0, 180, stb::WholeContext>>(weights_23_mem, kv_23_in_mem, at, n, pos, weights_23);
+  at += 34200;
+  stb::send(weights_23_mem, at, head != 0 ? 18306 : 0, weights_23);
+  at += head != 0 ? 18306 : 0;
 }
 
 static void read_weights_24(
@@ -447,14 +447,14 @@ static void read_weights_24(
     int pos,
     int head,
     stb::Port<stb::Word>& weights_24) {
-  STB_COUNT((31500 + (head != 0 ? 17172 : 0) + stb::kv_tile_words<3, 3, 64, 2048, 29, 24, stb::WholeContext>(24, 30, n, pos)), weights_24)
+  STB_COUNT((34200 + (head != 0 ? 18306 : 0) + stb::kv_tile_words<3, 3, 64, 2048, 27, 24, stb::WholeContext>(24, 30, n, pos)), weights_24)
   std::int64_t at = 0;
   stb::send(weights_24_mem, at, 0, weights_24);
   at += 0;
-  stb::send_runs<30, 24, 2048, 29, 24, 4, 870, stb::KvOp<stb::KvHeads<3, 3, 64>, 0, 180, stb::WholeContext>>(weights_24_mem, kv_24_in_mem, at, n, pos, weights_24);
-  at += 31500;
-  stb::send(weights_24_mem, at, head != 0 ? 17172 : 0, weights_24);
-  at += head != 0 ? 17172 : 0;
+  stb::send_runs<30, 24, 2048, 27, 24, 4, 960, stb::KvOp<stb::KvHeads<3, 3, 64>, 0, 180, stb::WholeContext>>(weights_24_mem, kv_24_in_mem, at, n, pos, weights_24);
+  at += 34200;
+  stb::send(weights_24_mem, at, head != 0 ? 18306 : 0, weights_24);
+  at += head != 0 ? 18306 : 0;
 }
 
 static void read_weights_25(
@@ -464,14 +464,14 @@ static void read_weights_25(
     int pos,
     int head,
     stb::Port<stb::Word>& weights_25) {
-  STB_COUNT((31500 + (head != 0 ? 17172 : 0) + stb::kv_tile_words<3, 3, 64, 2048, 29, 24, stb::WholeContext>(25, 30, n, pos)), weights_25)
+  STB_COUNT((34200 + (head != 0 ? 18306 : 0) + stb::kv_tile_words<3, 3, 64, 2048, 27, 24, stb::WholeContext>(25, 30, n, pos)), weights_25)
   std::int64_t at = 0;
   stb::send(weights_25_mem, at, 0, weights_25);
   at += 0;
-  stb::send_runs<30, 25, 2048, 29, 24, 4, 870, stb::KvOp<stb::KvHeads<3, 3, 64>, 0, 180, stb::WholeContext>>(weights_25_mem, kv_25_in_mem, at, n, pos, weights_25);
-  at += 31500;
-  stb::send(weights_25_mem, at, head != 0 ? 17172 : 0, weights_25);
-  at += head != 0 ? 17172 : 0;
+  stb::send_runs<30, 25, 2048, 27, 24, 4, 960, stb::KvOp<stb::KvHeads<3, 3, 64>, 0, 180, stb::WholeContext>>(weights_25_mem, kv_25_in_mem, at, n, pos, weights_25);
+  at += 34200;
+  stb::send(weights_25_mem, at, head != 0 ? 18306 : 0, weights_25);
+  at += head != 0 ? 18306 : 0;
 }
 
 static void read_weights_26(
@@ -481,48 +481,14 @@ static void read_weights_26(
     int pos,
     int head,
     stb::Port<stb::Word>& weights_26) {
-  STB_COUNT((31500 + (head != 0 ? 17172 : 0) + stb::kv_tile_words<3, 3, 64, 2048, 29, 24, stb::WholeContext>(26, 30, n, pos)), weights_26)
+  STB_COUNT((34200 + (head != 0 ? 18306 : 0) + stb::kv_tile_words<3, 3, 64, 2048, 27, 24, stb::WholeContext>(26, 30, n, pos)), weights_26)
   std::int64_t at = 0;
   stb::send(weights_26_mem, at, 0, weights_26);
   at += 0;
-  stb::send_runs<30, 26, 2048, 29, 24, 4, 870, stb::KvOp<stb::KvHeads<3, 3, 64>, 0, 180, stb::WholeContext>>(weights_26_mem, kv_26_in_mem, at, n, pos, weights_26);
-  at += 31500;
-  stb::send(weights_26_mem, at, head != 0 ? 17172 : 0, weights_26);
-  at += head != 0 ? 17172 : 0;
-}
-
-static void read_weights_27(
-    const stb::Word* weights_27_mem,
-    const stb::Word* kv_27_in_mem,
-    int n,
-    int pos,
-    int head,
-    stb::Port<stb::Word>& weights_27) {
-  STB_COUNT((31500 + (head != 0 ? 17010 : 0) + stb::kv_tile_words<3, 3, 64, 2048, 29, 24, stb::WholeContext>(27, 30, n, pos)), weights_27)
-  std::int64_t at = 0;
-  stb::send(weights_27_mem, at, 0, weights_27);
-  at += 0;
-  stb::send_runs<30, 27, 2048, 29, 24, 4, 870, stb::KvOp<stb::KvHeads<3, 3, 64>, 0, 180, stb::WholeContext>>(weights_27_mem, kv_27_in_mem, at, n, pos, weights_27);
-  at += 31500;
-  stb::send(weights_27_mem, at, head != 0 ? 17010 : 0, weights_27);
-  at += head != 0 ? 17010 : 0;
-}
-
-static void read_weights_28(
-    const stb::Word* weights_28_mem,
-    const stb::Word* kv_28_in_mem,
-    int n,
-    int pos,
-    int head,
-    stb::Port<stb::Word>& weights_28) {
-  STB_COUNT((31500 + (head != 0 ? 17010 : 0) + stb::kv_tile_words<3, 3, 64, 2048, 29, 24, stb::WholeContext>(28, 30, n, pos)), weights_28)
-  std::int64_t at = 0;
-  stb::send(weights_28_mem, at, 0, weights_28);
-  at += 0;
-  stb::send_runs<30, 28, 2048, 29, 24, 4, 870, stb::KvOp<stb::KvHeads<3, 3, 64>, 0, 180, stb::WholeContext>>(weights_28_mem, kv_28_in_mem, at, n, pos, weights_28);
-  at += 31500;
-  stb::send(weights_28_mem, at, head != 0 ? 17010 : 0, weights_28);
-  at += head != 0 ? 17010 : 0;
+  stb::send_runs<30, 26, 2048, 27, 24, 4, 960, stb::KvOp<stb::KvHeads<3, 3, 64>, 0, 180, stb::WholeContext>>(weights_26_mem, kv_26_in_mem, at, n, pos, weights_26);
+  at += 34200;
+  stb::send(weights_26_mem, at, head != 0 ? 18306 : 0, weights_26);
+  at += head != 0 ? 18306 : 0;
 }
 
 static void read_params(
@@ -627,12 +593,6 @@ extern "C" void control(
     const stb::Word* weights_26_mem,
     const stb::Word* kv_26_in_mem,
     stb::Word* kv_26_out_mem,
-    const stb::Word* weights_27_mem,
-    const stb::Word* kv_27_in_mem,
-    stb::Word* kv_27_out_mem,
-    const stb::Word* weights_28_mem,
-    const stb::Word* kv_28_in_mem,
-    stb::Word* kv_28_out_mem,
     const stb::Word* program_mem,
     const stb::Word* tokens_mem,
     const stb::Word* prologue_embed_tokens_mem,
@@ -682,8 +642,6 @@ extern "C" void control(
     stb::Port<stb::Word>& weights_24,
     stb::Port<stb::Word>& weights_25,
     stb::Port<stb::Word>& weights_26,
-    stb::Port<stb::Word>& weights_27,
-    stb::Port<stb::Word>& weights_28,
     stb::Port<stb::Word>& prologue_embed_tokens,
     stb::Port<stb::Word>& rotary,
     stb::Port<stb::Word>& layers_input_layernorm_params,
@@ -698,102 +656,96 @@ extern "C" void control(
     stb::Port<stb::Cmd>& cmd_sampler) {
 #pragma HLS INTERFACE mode = m_axi port = weights_0_mem bundle = weights_0 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
 #pragma HLS INTERFACE mode = m_axi port = kv_0_in_mem bundle = weights_0 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
-#pragma HLS INTERFACE mode = m_axi port = kv_0_out_mem bundle = kv offset = slave latency = 64 max_write_burst_length = 64 num_write_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = kv_0_out_mem bundle = layers_attention_kv_scales offset = slave latency = 64 max_write_burst_length = 64 num_write_outstanding = 8
 #pragma HLS INTERFACE mode = m_axi port = weights_1_mem bundle = weights_1 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
 #pragma HLS INTERFACE mode = m_axi port = kv_1_in_mem bundle = weights_1 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
-#pragma HLS INTERFACE mode = m_axi port = kv_1_out_mem bundle = kv offset = slave latency = 64 max_write_burst_length = 64 num_write_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = kv_1_out_mem bundle = layers_attention_kv_scales offset = slave latency = 64 max_write_burst_length = 64 num_write_outstanding = 8
 #pragma HLS INTERFACE mode = m_axi port = weights_2_mem bundle = weights_2 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
 #pragma HLS INTERFACE mode = m_axi port = kv_2_in_mem bundle = weights_2 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
-#pragma HLS INTERFACE mode = m_axi port = kv_2_out_mem bundle = kv offset = slave latency = 64 max_write_burst_length = 64 num_write_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = kv_2_out_mem bundle = layers_attention_kv_scales offset = slave latency = 64 max_write_burst_length = 64 num_write_outstanding = 8
 #pragma HLS INTERFACE mode = m_axi port = weights_3_mem bundle = weights_3 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
 #pragma HLS INTERFACE mode = m_axi port = kv_3_in_mem bundle = weights_3 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
-#pragma HLS INTERFACE mode = m_axi port = kv_3_out_mem bundle = kv offset = slave latency = 64 max_write_burst_length = 64 num_write_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = kv_3_out_mem bundle = layers_attention_kv_scales offset = slave latency = 64 max_write_burst_length = 64 num_write_outstanding = 8
 #pragma HLS INTERFACE mode = m_axi port = weights_4_mem bundle = weights_4 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
 #pragma HLS INTERFACE mode = m_axi port = kv_4_in_mem bundle = weights_4 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
-#pragma HLS INTERFACE mode = m_axi port = kv_4_out_mem bundle = kv offset = slave latency = 64 max_write_burst_length = 64 num_write_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = kv_4_out_mem bundle = layers_attention_kv_scales offset = slave latency = 64 max_write_burst_length = 64 num_write_outstanding = 8
 #pragma HLS INTERFACE mode = m_axi port = weights_5_mem bundle = weights_5 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
 #pragma HLS INTERFACE mode = m_axi port = kv_5_in_mem bundle = weights_5 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
-#pragma HLS INTERFACE mode = m_axi port = kv_5_out_mem bundle = kv offset = slave latency = 64 max_write_burst_length = 64 num_write_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = kv_5_out_mem bundle = layers_attention_kv_scales offset = slave latency = 64 max_write_burst_length = 64 num_write_outstanding = 8
 #pragma HLS INTERFACE mode = m_axi port = weights_6_mem bundle = weights_6 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
 #pragma HLS INTERFACE mode = m_axi port = kv_6_in_mem bundle = weights_6 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
-#pragma HLS INTERFACE mode = m_axi port = kv_6_out_mem bundle = kv offset = slave latency = 64 max_write_burst_length = 64 num_write_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = kv_6_out_mem bundle = layers_attention_kv_scales offset = slave latency = 64 max_write_burst_length = 64 num_write_outstanding = 8
 #pragma HLS INTERFACE mode = m_axi port = weights_7_mem bundle = weights_7 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
 #pragma HLS INTERFACE mode = m_axi port = kv_7_in_mem bundle = weights_7 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
-#pragma HLS INTERFACE mode = m_axi port = kv_7_out_mem bundle = kv offset = slave latency = 64 max_write_burst_length = 64 num_write_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = kv_7_out_mem bundle = layers_attention_kv_scales offset = slave latency = 64 max_write_burst_length = 64 num_write_outstanding = 8
 #pragma HLS INTERFACE mode = m_axi port = weights_8_mem bundle = weights_8 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
 #pragma HLS INTERFACE mode = m_axi port = kv_8_in_mem bundle = weights_8 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
-#pragma HLS INTERFACE mode = m_axi port = kv_8_out_mem bundle = kv offset = slave latency = 64 max_write_burst_length = 64 num_write_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = kv_8_out_mem bundle = layers_attention_kv_scales offset = slave latency = 64 max_write_burst_length = 64 num_write_outstanding = 8
 #pragma HLS INTERFACE mode = m_axi port = weights_9_mem bundle = weights_9 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
 #pragma HLS INTERFACE mode = m_axi port = kv_9_in_mem bundle = weights_9 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
-#pragma HLS INTERFACE mode = m_axi port = kv_9_out_mem bundle = kv offset = slave latency = 64 max_write_burst_length = 64 num_write_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = kv_9_out_mem bundle = layers_attention_kv_scales offset = slave latency = 64 max_write_burst_length = 64 num_write_outstanding = 8
 #pragma HLS INTERFACE mode = m_axi port = weights_10_mem bundle = weights_10 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
 #pragma HLS INTERFACE mode = m_axi port = kv_10_in_mem bundle = weights_10 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
-#pragma HLS INTERFACE mode = m_axi port = kv_10_out_mem bundle = kv offset = slave latency = 64 max_write_burst_length = 64 num_write_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = kv_10_out_mem bundle = layers_attention_kv_scales offset = slave latency = 64 max_write_burst_length = 64 num_write_outstanding = 8
 #pragma HLS INTERFACE mode = m_axi port = weights_11_mem bundle = weights_11 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
 #pragma HLS INTERFACE mode = m_axi port = kv_11_in_mem bundle = weights_11 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
-#pragma HLS INTERFACE mode = m_axi port = kv_11_out_mem bundle = kv offset = slave latency = 64 max_write_burst_length = 64 num_write_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = kv_11_out_mem bundle = layers_attention_kv_scales offset = slave latency = 64 max_write_burst_length = 64 num_write_outstanding = 8
 #pragma HLS INTERFACE mode = m_axi port = weights_12_mem bundle = weights_12 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
 #pragma HLS INTERFACE mode = m_axi port = kv_12_in_mem bundle = weights_12 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
-#pragma HLS INTERFACE mode = m_axi port = kv_12_out_mem bundle = kv offset = slave latency = 64 max_write_burst_length = 64 num_write_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = kv_12_out_mem bundle = layers_attention_kv_scales offset = slave latency = 64 max_write_burst_length = 64 num_write_outstanding = 8
 #pragma HLS INTERFACE mode = m_axi port = weights_13_mem bundle = weights_13 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
 #pragma HLS INTERFACE mode = m_axi port = kv_13_in_mem bundle = weights_13 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
-#pragma HLS INTERFACE mode = m_axi port = kv_13_out_mem bundle = kv offset = slave latency = 64 max_write_burst_length = 64 num_write_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = kv_13_out_mem bundle = layers_attention_kv_scales offset = slave latency = 64 max_write_burst_length = 64 num_write_outstanding = 8
 #pragma HLS INTERFACE mode = m_axi port = weights_14_mem bundle = weights_14 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
 #pragma HLS INTERFACE mode = m_axi port = kv_14_in_mem bundle = weights_14 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
-#pragma HLS INTERFACE mode = m_axi port = kv_14_out_mem bundle = kv offset = slave latency = 64 max_write_burst_length = 64 num_write_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = kv_14_out_mem bundle = layers_attention_kv_scales offset = slave latency = 64 max_write_burst_length = 64 num_write_outstanding = 8
 #pragma HLS INTERFACE mode = m_axi port = weights_15_mem bundle = weights_15 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
 #pragma HLS INTERFACE mode = m_axi port = kv_15_in_mem bundle = weights_15 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
-#pragma HLS INTERFACE mode = m_axi port = kv_15_out_mem bundle = kv offset = slave latency = 64 max_write_burst_length = 64 num_write_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = kv_15_out_mem bundle = layers_attention_kv_scales offset = slave latency = 64 max_write_burst_length = 64 num_write_outstanding = 8
 #pragma HLS INTERFACE mode = m_axi port = weights_16_mem bundle = weights_16 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
 #pragma HLS INTERFACE mode = m_axi port = kv_16_in_mem bundle = weights_16 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
-#pragma HLS INTERFACE mode = m_axi port = kv_16_out_mem bundle = kv offset = slave latency = 64 max_write_burst_length = 64 num_write_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = kv_16_out_mem bundle = layers_attention_kv_scales offset = slave latency = 64 max_write_burst_length = 64 num_write_outstanding = 8
 #pragma HLS INTERFACE mode = m_axi port = weights_17_mem bundle = weights_17 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
 #pragma HLS INTERFACE mode = m_axi port = kv_17_in_mem bundle = weights_17 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
-#pragma HLS INTERFACE mode = m_axi port = kv_17_out_mem bundle = kv offset = slave latency = 64 max_write_burst_length = 64 num_write_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = kv_17_out_mem bundle = layers_attention_kv_scales offset = slave latency = 64 max_write_burst_length = 64 num_write_outstanding = 8
 #pragma HLS INTERFACE mode = m_axi port = weights_18_mem bundle = weights_18 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
 #pragma HLS INTERFACE mode = m_axi port = kv_18_in_mem bundle = weights_18 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
-#pragma HLS INTERFACE mode = m_axi port = kv_18_out_mem bundle = kv offset = slave latency = 64 max_write_burst_length = 64 num_write_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = kv_18_out_mem bundle = layers_attention_kv_scales offset = slave latency = 64 max_write_burst_length = 64 num_write_outstanding = 8
 #pragma HLS INTERFACE mode = m_axi port = weights_19_mem bundle = weights_19 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
 #pragma HLS INTERFACE mode = m_axi port = kv_19_in_mem bundle = weights_19 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
-#pragma HLS INTERFACE mode = m_axi port = kv_19_out_mem bundle = kv offset = slave latency = 64 max_write_burst_length = 64 num_write_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = kv_19_out_mem bundle = layers_attention_kv_scales offset = slave latency = 64 max_write_burst_length = 64 num_write_outstanding = 8
 #pragma HLS INTERFACE mode = m_axi port = weights_20_mem bundle = weights_20 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
 #pragma HLS INTERFACE mode = m_axi port = kv_20_in_mem bundle = weights_20 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
-#pragma HLS INTERFACE mode = m_axi port = kv_20_out_mem bundle = kv offset = slave latency = 64 max_write_burst_length = 64 num_write_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = kv_20_out_mem bundle = layers_attention_kv_scales offset = slave latency = 64 max_write_burst_length = 64 num_write_outstanding = 8
 #pragma HLS INTERFACE mode = m_axi port = weights_21_mem bundle = weights_21 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
 #pragma HLS INTERFACE mode = m_axi port = kv_21_in_mem bundle = weights_21 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
-#pragma HLS INTERFACE mode = m_axi port = kv_21_out_mem bundle = kv offset = slave latency = 64 max_write_burst_length = 64 num_write_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = kv_21_out_mem bundle = layers_attention_kv_scales offset = slave latency = 64 max_write_burst_length = 64 num_write_outstanding = 8
 #pragma HLS INTERFACE mode = m_axi port = weights_22_mem bundle = weights_22 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
 #pragma HLS INTERFACE mode = m_axi port = kv_22_in_mem bundle = weights_22 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
-#pragma HLS INTERFACE mode = m_axi port = kv_22_out_mem bundle = kv offset = slave latency = 64 max_write_burst_length = 64 num_write_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = kv_22_out_mem bundle = layers_attention_kv_scales offset = slave latency = 64 max_write_burst_length = 64 num_write_outstanding = 8
 #pragma HLS INTERFACE mode = m_axi port = weights_23_mem bundle = weights_23 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
 #pragma HLS INTERFACE mode = m_axi port = kv_23_in_mem bundle = weights_23 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
-#pragma HLS INTERFACE mode = m_axi port = kv_23_out_mem bundle = kv offset = slave latency = 64 max_write_burst_length = 64 num_write_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = kv_23_out_mem bundle = layers_attention_kv_scales offset = slave latency = 64 max_write_burst_length = 64 num_write_outstanding = 8
 #pragma HLS INTERFACE mode = m_axi port = weights_24_mem bundle = weights_24 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
 #pragma HLS INTERFACE mode = m_axi port = kv_24_in_mem bundle = weights_24 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
-#pragma HLS INTERFACE mode = m_axi port = kv_24_out_mem bundle = kv offset = slave latency = 64 max_write_burst_length = 64 num_write_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = kv_24_out_mem bundle = layers_attention_kv_scales offset = slave latency = 64 max_write_burst_length = 64 num_write_outstanding = 8
 #pragma HLS INTERFACE mode = m_axi port = weights_25_mem bundle = weights_25 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
 #pragma HLS INTERFACE mode = m_axi port = kv_25_in_mem bundle = weights_25 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
-#pragma HLS INTERFACE mode = m_axi port = kv_25_out_mem bundle = kv offset = slave latency = 64 max_write_burst_length = 64 num_write_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = kv_25_out_mem bundle = layers_attention_kv_scales offset = slave latency = 64 max_write_burst_length = 64 num_write_outstanding = 8
 #pragma HLS INTERFACE mode = m_axi port = weights_26_mem bundle = weights_26 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
 #pragma HLS INTERFACE mode = m_axi port = kv_26_in_mem bundle = weights_26 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
-#pragma HLS INTERFACE mode = m_axi port = kv_26_out_mem bundle = kv offset = slave latency = 64 max_write_burst_length = 64 num_write_outstanding = 8
-#pragma HLS INTERFACE mode = m_axi port = weights_27_mem bundle = weights_27 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
-#pragma HLS INTERFACE mode = m_axi port = kv_27_in_mem bundle = weights_27 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
-#pragma HLS INTERFACE mode = m_axi port = kv_27_out_mem bundle = kv offset = slave latency = 64 max_write_burst_length = 64 num_write_outstanding = 8
-#pragma HLS INTERFACE mode = m_axi port = weights_28_mem bundle = weights_28 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
-#pragma HLS INTERFACE mode = m_axi port = kv_28_in_mem bundle = weights_28 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
-#pragma HLS INTERFACE mode = m_axi port = kv_28_out_mem bundle = kv offset = slave latency = 64 max_write_burst_length = 64 num_write_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = kv_26_out_mem bundle = layers_attention_kv_scales offset = slave latency = 64 max_write_burst_length = 64 num_write_outstanding = 8
 #pragma HLS INTERFACE mode = m_axi port = program_mem bundle = program offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
 #pragma HLS INTERFACE mode = m_axi port = tokens_mem bundle = program offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
 #pragma HLS INTERFACE mode = m_axi port = prologue_embed_tokens_mem bundle = program offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
 #pragma HLS INTERFACE mode = m_axi port = rotary_mem bundle = program offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
 #pragma HLS INTERFACE mode = m_axi port = params_mem bundle = params offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
-#pragma HLS INTERFACE mode = m_axi port = layers_attention_kv_k_in_mem bundle = kv offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
-#pragma HLS INTERFACE mode = m_axi port = layers_attention_kv_k_out_mem bundle = kv offset = slave latency = 64 max_write_burst_length = 64 num_write_outstanding = 8
-#pragma HLS INTERFACE mode = m_axi port = layers_attention_kv_v_in_mem bundle = kv offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
-#pragma HLS INTERFACE mode = m_axi port = layers_attention_kv_v_out_mem bundle = kv offset = slave latency = 64 max_write_burst_length = 64 num_write_outstanding = 8
-#pragma HLS INTERFACE mode = m_axi port = layers_attention_kv_scales_in_mem bundle = kv offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
-#pragma HLS INTERFACE mode = m_axi port = layers_attention_kv_scales_out_mem bundle = kv offset = slave latency = 64 max_write_burst_length = 64 num_write_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = layers_attention_kv_k_in_mem bundle = layers_attention_kv_k offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = layers_attention_kv_k_out_mem bundle = layers_attention_kv_k offset = slave latency = 64 max_write_burst_length = 64 num_write_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = layers_attention_kv_v_in_mem bundle = layers_attention_kv_v offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = layers_attention_kv_v_out_mem bundle = layers_attention_kv_v offset = slave latency = 64 max_write_burst_length = 64 num_write_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = layers_attention_kv_scales_in_mem bundle = layers_attention_kv_scales offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = layers_attention_kv_scales_out_mem bundle = layers_attention_kv_scales offset = slave latency = 64 max_write_burst_length = 64 num_write_outstanding = 8
 #pragma HLS INTERFACE mode = m_axi port = logits_mem bundle = program offset = slave latency = 64 max_write_burst_length = 64 num_write_outstanding = 8
 #pragma HLS INTERFACE mode = m_axi port = token_mem bundle = params offset = slave latency = 64 max_write_burst_length = 64 num_write_outstanding = 8
 #pragma HLS INTERFACE mode = axis port = layers_attention_kv_k_out
@@ -829,8 +781,6 @@ extern "C" void control(
 #pragma HLS INTERFACE mode = axis port = weights_24
 #pragma HLS INTERFACE mode = axis port = weights_25
 #pragma HLS INTERFACE mode = axis port = weights_26
-#pragma HLS INTERFACE mode = axis port = weights_27
-#pragma HLS INTERFACE mode = axis port = weights_28
 #pragma HLS INTERFACE mode = axis port = prologue_embed_tokens
 #pragma HLS INTERFACE mode = axis port = rotary
 #pragma HLS INTERFACE mode = axis port = layers_input_layernorm_params
@@ -878,8 +828,6 @@ extern "C" void control(
   STB_CALL(read_weights_24, (read_weights_24(weights_24_mem, kv_24_in_mem, n, pos, head, weights_24)))
   STB_CALL(read_weights_25, (read_weights_25(weights_25_mem, kv_25_in_mem, n, pos, head, weights_25)))
   STB_CALL(read_weights_26, (read_weights_26(weights_26_mem, kv_26_in_mem, n, pos, head, weights_26)))
-  STB_CALL(read_weights_27, (read_weights_27(weights_27_mem, kv_27_in_mem, n, pos, head, weights_27)))
-  STB_CALL(read_weights_28, (read_weights_28(weights_28_mem, kv_28_in_mem, n, pos, head, weights_28)))
   STB_CALL(read_params, (read_params(params_mem, layers_input_layernorm_params,
       layers_post_attention_layernorm_params, head_norm_params)))
   STB_CALL(read_layers_attention_kv_k, (stb::read_recent_kv<30, 2048, 4>(layers_attention_kv_k_in_mem, pos,
@@ -891,12 +839,11 @@ extern "C" void control(
   STB_CALL(write_layers_attention_kv_v, (stb::write_kv<30, 2048, 3>(layers_attention_kv_v_out_mem, pos, n,
       layers_attention_kv_v_out)))
   STB_CALL(write_layers_attention_kv_scales, (stb::write_kv_tiles<30, 3, 64, 2048,
-      29>(layers_attention_kv_scales_out_mem, 0, pos, n, layers_attention_kv_tiles, kv_0_out_mem,
+      27>(layers_attention_kv_scales_out_mem, 0, pos, n, layers_attention_kv_tiles, kv_0_out_mem,
       kv_1_out_mem, kv_2_out_mem, kv_3_out_mem, kv_4_out_mem, kv_5_out_mem, kv_6_out_mem, kv_7_out_mem,
       kv_8_out_mem, kv_9_out_mem, kv_10_out_mem, kv_11_out_mem, kv_12_out_mem, kv_13_out_mem, kv_14_out_mem,
       kv_15_out_mem, kv_16_out_mem, kv_17_out_mem, kv_18_out_mem, kv_19_out_mem, kv_20_out_mem, kv_21_out_mem,
-      kv_22_out_mem, kv_23_out_mem, kv_24_out_mem, kv_25_out_mem, kv_26_out_mem, kv_27_out_mem,
-      kv_28_out_mem)))
+      kv_22_out_mem, kv_23_out_mem, kv_24_out_mem, kv_25_out_mem, kv_26_out_mem)))
   STB_CALL(read_layers_attention_kv_scales, (stb::read_kv_scales<30, 3, 2048,
       stb::WholeContext>(layers_attention_kv_scales_in_mem, n, pos, layers_attention_kv_scales)))
   STB_CALL(write_logits, (stb::write_head_words(logits_mem, 3072, head, logits)))

@@ -173,27 +173,27 @@ extern "C" void control(
     stb::Port<stb::Cmd>& cmd_sampler) {
 #pragma HLS INTERFACE mode = m_axi port = weights_0_mem bundle = weights_0 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
 #pragma HLS INTERFACE mode = m_axi port = kv_0_in_mem bundle = weights_0 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
-#pragma HLS INTERFACE mode = m_axi port = kv_0_out_mem bundle = kv offset = slave latency = 64 max_write_burst_length = 64 num_write_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = kv_0_out_mem bundle = layers_attention_kv_scales offset = slave latency = 64 max_write_burst_length = 64 num_write_outstanding = 8
 #pragma HLS INTERFACE mode = m_axi port = weights_1_mem bundle = weights_1 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
 #pragma HLS INTERFACE mode = m_axi port = kv_1_in_mem bundle = weights_1 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
-#pragma HLS INTERFACE mode = m_axi port = kv_1_out_mem bundle = kv offset = slave latency = 64 max_write_burst_length = 64 num_write_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = kv_1_out_mem bundle = layers_attention_kv_scales offset = slave latency = 64 max_write_burst_length = 64 num_write_outstanding = 8
 #pragma HLS INTERFACE mode = m_axi port = weights_2_mem bundle = weights_2 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
 #pragma HLS INTERFACE mode = m_axi port = kv_2_in_mem bundle = weights_2 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
-#pragma HLS INTERFACE mode = m_axi port = kv_2_out_mem bundle = kv offset = slave latency = 64 max_write_burst_length = 64 num_write_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = kv_2_out_mem bundle = layers_attention_kv_scales offset = slave latency = 64 max_write_burst_length = 64 num_write_outstanding = 8
 #pragma HLS INTERFACE mode = m_axi port = weights_3_mem bundle = weights_3 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
 #pragma HLS INTERFACE mode = m_axi port = kv_3_in_mem bundle = weights_3 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
-#pragma HLS INTERFACE mode = m_axi port = kv_3_out_mem bundle = kv offset = slave latency = 64 max_write_burst_length = 64 num_write_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = kv_3_out_mem bundle = layers_attention_kv_scales offset = slave latency = 64 max_write_burst_length = 64 num_write_outstanding = 8
 #pragma HLS INTERFACE mode = m_axi port = program_mem bundle = program offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
 #pragma HLS INTERFACE mode = m_axi port = tokens_mem bundle = program offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
 #pragma HLS INTERFACE mode = m_axi port = prologue_embed_tokens_mem bundle = program offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
 #pragma HLS INTERFACE mode = m_axi port = rotary_mem bundle = program offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
 #pragma HLS INTERFACE mode = m_axi port = params_mem bundle = params offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
-#pragma HLS INTERFACE mode = m_axi port = layers_attention_kv_k_in_mem bundle = kv offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
-#pragma HLS INTERFACE mode = m_axi port = layers_attention_kv_k_out_mem bundle = kv offset = slave latency = 64 max_write_burst_length = 64 num_write_outstanding = 8
-#pragma HLS INTERFACE mode = m_axi port = layers_attention_kv_v_in_mem bundle = kv offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
-#pragma HLS INTERFACE mode = m_axi port = layers_attention_kv_v_out_mem bundle = kv offset = slave latency = 64 max_write_burst_length = 64 num_write_outstanding = 8
-#pragma HLS INTERFACE mode = m_axi port = layers_attention_kv_scales_in_mem bundle = kv offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
-#pragma HLS INTERFACE mode = m_axi port = layers_attention_kv_scales_out_mem bundle = kv offset = slave latency = 64 max_write_burst_length = 64 num_write_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = layers_attention_kv_k_in_mem bundle = layers_attention_kv_k offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = layers_attention_kv_k_out_mem bundle = layers_attention_kv_k offset = slave latency = 64 max_write_burst_length = 64 num_write_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = layers_attention_kv_v_in_mem bundle = layers_attention_kv_v offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = layers_attention_kv_v_out_mem bundle = layers_attention_kv_v offset = slave latency = 64 max_write_burst_length = 64 num_write_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = layers_attention_kv_scales_in_mem bundle = layers_attention_kv_scales offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
+#pragma HLS INTERFACE mode = m_axi port = layers_attention_kv_scales_out_mem bundle = layers_attention_kv_scales offset = slave latency = 64 max_write_burst_length = 64 num_write_outstanding = 8
 #pragma HLS INTERFACE mode = m_axi port = logits_mem bundle = program offset = slave latency = 64 max_write_burst_length = 64 num_write_outstanding = 8
 #pragma HLS INTERFACE mode = m_axi port = token_mem bundle = params offset = slave latency = 64 max_write_burst_length = 64 num_write_outstanding = 8
 #pragma HLS INTERFACE mode = axis port = layers_attention_kv_k_out
