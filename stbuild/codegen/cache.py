@@ -25,9 +25,9 @@ def windows_declared(process: Process, design: Design) -> Iterator[str]:
 def channel_reader(process: Process, op: ReadWeights, design: Design) -> str:
     """A function that sends a channel's weights in the order of the schedule, the cache's tiles between."""
     weights, out = memory(op.region), process.writes[0]
-    assert op.kv is not None
+    cached = (f"const stb::Word* {read_pointer(region)}" for region in op.kv)
     parameters = [
-        f"const stb::Word* {weights}", f"const stb::Word* {read_pointer(op.kv)}", "int n", "int pos",
+        f"const stb::Word* {weights}", *cached, "int n", "int pos",
         "int head", f"stb::Port<stb::Word>& {out}",
     ]  # fmt: skip
     body = [f"STB_COUNT(({_count(op, design)}), {out})", "std::int64_t at = 0;"]
@@ -47,8 +47,9 @@ def _block_lines(number: int, op: ReadWeights, weights: str, out: str, design: D
     *before, (after, _) = parts
     sizes = f"{block.count}, {op.channel}, {design.sizes.context}, {_engine(op.engine, design)}, {LOOK_AHEAD}"
     kinds = ", ".join((sizes, str(after), *(_kv_op(words, cached, design) for words, cached in before)))
-    assert op.kv is not None
-    call = f"stb::send_runs<{kinds}>({weights}, {read_pointer(op.kv)}, at, n, pos, {out});"
+    regions = dict(zip(_attentions(op.engine, design), op.kv, strict=True))
+    pointers = ", ".join(read_pointer(regions[cached]) for _, cached in before if cached is not None)
+    call = f"stb::send_runs<{kinds}>({weights}, at, n, pos, {out}, {pointers});"
     return [call, f"at += {block.count * sum(words for words, _ in parts)};"]
 
 
@@ -80,18 +81,21 @@ def _kv_op(words: int, cached: KvMatmul | None, design: Design) -> str:
     assert cached is not None
     heads = cached.heads
     shape = f"stb::KvHeads<{heads.kv_heads}, {heads.shared}, {heads.head_dim}>"
-    return f"stb::KvOp<{shape}, {cached.offset}, {words}, {_windows(cached, design)}>"
+    return f"stb::KvOp<{shape}, 0, {words}, {_windows(cached, design)}>"
+
+
+def _attentions(engine: int, design: Design) -> tuple[KvMatmul, ...]:
+    return tuple(op for op in design.engine_ops(engine) if isinstance(op, KvMatmul))
 
 
 def _count(op: ReadWeights, design: Design) -> str:
     """The words that the reader sends in a launch."""
     terms = [str(op.body_words), f"(head != 0 ? {op.head_words} : 0)"]
-    for cached in design.engine_ops(op.engine):
-        if isinstance(cached, KvMatmul):
-            heads, runs = cached.heads, design.blocks[cached.block].count
-            shape = f"{heads.kv_heads}, {heads.shared}, {heads.head_dim}, {design.sizes.context}"
-            types = f"{shape}, {_engine(op.engine, design)}, {_windows(cached, design)}"
-            terms.append(f"stb::kv_tile_words<{types}>({op.channel}, {runs}, n, pos)")
+    for cached in _attentions(op.engine, design):
+        heads, runs = cached.heads, design.blocks[cached.block].count
+        shape = f"{heads.kv_heads}, {heads.shared}, {heads.head_dim}, {design.sizes.context}"
+        types = f"{shape}, {_engine(op.engine, design)}, {_windows(cached, design)}"
+        terms.append(f"stb::kv_tile_words<{types}>({op.channel}, {runs}, n, pos)")
     return " + ".join(terms)
 
 
@@ -126,5 +130,5 @@ def cache_call(process: Process, op: ReadKv | WriteKv | ReadKvScales | WriteKvTi
             heads, channels = cached.heads, design.engines[cached.engine].channels
             sizes = f"{runs}, {heads.kv_heads}, {heads.head_dim}, {context}, {channels}"
             pointers = ", ".join(write_pointer(region) for region in op.kv)
-            operands = f"{write_pointer(op.region)}, {cached.offset}, pos, n, {process.reads[0]}, {pointers}"
+            operands = f"{write_pointer(op.region)}, 0, pos, n, {process.reads[0]}, {pointers}"
             return f"stb::write_kv_tiles<{sizes}>({operands})"

@@ -106,7 +106,7 @@ def _functions(processes: tuple[Process, ...], design: Design) -> Iterator[str]:
                 yield _sequence(process, process.op, design)
             case ReadParams():
                 yield _read_params(process, process.op, design)
-            case ReadWeights() if process.op.kv is not None:
+            case ReadWeights() if process.op.kv:
                 yield channel_reader(process, process.op, design)
 
 
@@ -253,8 +253,8 @@ def _call(process: Process, design: Design) -> str:
             return f"{process.name}({', '.join((*regions, *SCALARS, *process.writes))})"
         case ReadParams():
             return f"{process.name}({', '.join((memory(op.region), *process.writes))})"
-        case ReadWeights() if op.kv is not None:
-            pointers = f"{memory(op.region)}, {read_pointer(op.kv)}"
+        case ReadWeights() if op.kv:
+            pointers = ", ".join((memory(op.region), *map(read_pointer, op.kv)))
             return f"{process.name}({pointers}, {', '.join(SCALARS)}, {process.writes[0]})"
         case ReadWeights():
             region = memory(op.region)

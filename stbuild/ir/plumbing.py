@@ -9,13 +9,14 @@ from stbuild.ir.param import FixedParam, PositionTable
 class ReadWeights:
     """The weight tiles of one channel of an engine, from `region`: all blocks but the head, then the head.
 
-    Between them, where the engine's schedule has attention, come tiles of the cache from `kv`.
+    Between them, where the engine's schedule has attention, come tiles of the cache: those of each attention
+    op from one of `kv`, in the order of the schedule.
     """
 
     engine: int = 0
     channel: int
     region: str
-    kv: str | None = None
+    kv: tuple[str, ...] = ()
     body_words: int
     head_words: int
 

@@ -60,7 +60,7 @@ class KvMatmul:
     """The queries of an attention op by the keys in the cache, and the softmax's weights by the values.
 
     Sources and destinations count as those of a `MatmulOp`: queries and weights go to the engine, products
-    and sums come back. `offset` is its place in each channel's cache [words].
+    and sums come back.
     """
 
     name: str
@@ -71,7 +71,6 @@ class KvMatmul:
     products: int
     weights: int
     sums: int
-    offset: int = 0
 
     @property
     def descriptors(self) -> int:

@@ -77,13 +77,13 @@ def _control(net: Net, engines: Several[EngineFrame]) -> None:
     streams = (*(engine.desc for engine in engines), *(stream for stream, _ in net.rows))
     _add(net, SEQUENCE, Sequence(programs=tuple(programs), tokens=TOKENS, rows=rows), writes=streams)
     for engine in engines:
-        cache = net.caches.get(engine.number, ())
+        caches = net.caches.get(engine.number, ())
         for channel, stream in enumerate(s for unit in engine.units for s in unit.weights):
             read = ReadWeights(
                 engine=engine.number,
                 channel=channel,
                 region=net.regions.new(net.engine_label(engine.number, "weights", channel)),
-                kv=cache[channel] if cache else None,
+                kv=tuple(cache[channel] for cache in caches),
                 body_words=engine.channel_words(channel, head=False),
                 head_words=engine.channel_words(channel, head=True),
             )

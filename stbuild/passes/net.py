@@ -92,7 +92,7 @@ class Net:
     are. `values` are the streams of
     values by block and name, `arrivals` those at their ends; `rows` and `params` the streams that memory
     feeds, with what is read for them. `attentions` are the streams of attention to its engine and back, by
-    block and name, `caches` the regions of the KV cache by engine, one a channel.
+    block and name, `caches` the regions of the KV cache by engine, for each attention op one a channel.
     """
 
     graph: Graph
@@ -106,7 +106,7 @@ class Net:
     rows: list[tuple[str, RowRead]] = field(default_factory=list)
     params: list[tuple[str, ParamRead]] = field(default_factory=list)
     attentions: dict[tuple[int, str], KvStreams] = field(default_factory=dict)
-    caches: dict[int, tuple[str, ...]] = field(default_factory=dict)
+    caches: dict[int, tuple[tuple[str, ...], ...]] = field(default_factory=dict)
     regions: UniqueNames = field(default_factory=UniqueNames)
     _process_names: UniqueNames = field(default_factory=UniqueNames)
     _stream_names: UniqueNames = field(default_factory=UniqueNames)
@@ -141,11 +141,11 @@ class Net:
         return f"{part}{role}" if number is None else f"{part}{role}_{number}"
 
     def cache(self, engine: int) -> tuple[str, ...]:
-        """The regions of the KV cache in the channels of `engine`: there from its first attention op on."""
-        if engine not in self.caches:
-            names = (self.engine_label(engine, "kv", c) for c in range(self.engines[engine].channels))
-            self.caches[engine] = tuple(self.regions.new(name) for name in names)
-        return self.caches[engine]
+        """New regions for the KV cache of an attention op in the channels of `engine`."""
+        names = (self.engine_label(engine, "kv", c) for c in range(self.engines[engine].channels))
+        regions = tuple(self.regions.new(name) for name in names)
+        self.caches[engine] = (*self.caches.get(engine, ()), regions)
+        return regions
 
     def label(self, block: int, name: str) -> str:
         """A readable name for something of a block."""

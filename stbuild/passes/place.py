@@ -75,23 +75,22 @@ def _channel_regions(design: Design) -> Iterator[Region]:
         words = max(op.body_words + op.head_words, 1)
         weights = replace(_region(op.region, RegionKind.WEIGHTS, words, op.region), first=bank, last=bank)
         yield weights
-        if op.kv is not None:
+        for region, cached in zip(op.kv, _attentions(design, op.engine), strict=True):
             yield replace(
-                weights, name=op.kv, kind=RegionKind.KV, bytes=_cache_words(op, design) * WORD_BYTES,
-                writable=True, write_port=_tile_port(op.kv, design),
+                weights, name=region, kind=RegionKind.KV, bytes=design.layout(cached).words * WORD_BYTES,
+                writable=True, write_port=_tile_port(region, design),
             )  # fmt: skip
+
+
+def _attentions(design: Design, engine: int) -> tuple[KvMatmul, ...]:
+    """The attention ops of an engine in the order of its schedule."""
+    return tuple(op for op in design.engine_ops(engine) if isinstance(op, KvMatmul))
 
 
 def _tile_port(region: str, design: Design) -> str:
     """The port by which a channel's tiles are written: that of the scales, by the same process."""
     writers = (p.op for p in design.processes if isinstance(p.op, WriteKvTiles))
     return next(writer.region for writer in writers if region in writer.kv)
-
-
-def _cache_words(op: ReadWeights, design: Design) -> int:
-    """Words of each channel of an engine for the full blocks of all attention ops."""
-    ops = design.engine_ops(op.engine)
-    return sum(design.layout(cached).words for cached in ops if isinstance(cached, KvMatmul))
 
 
 def _shared_regions(design: Design) -> Iterator[Region]:

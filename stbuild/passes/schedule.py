@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 from stbuild.errors import StbuildError
 from stbuild.ir.engine import Engine
 from stbuild.ir.graph import Block, Graph
-from stbuild.ir.kv import KvLayout
 from stbuild.ir.schedule import KvMatmul, MatmulOp
 from stbuild.ir.types import GROUP
 from stbuild.ir.weights import WeightIndex
@@ -56,7 +55,7 @@ def make_schedule(
         for start in _starts(block):
             engine = made[bound[number]]
             if isinstance(start, Attention):
-                ops.append(engine.attention(start, number, block.count, graph.context))
+                ops.append(engine.attention(start, number))
             else:
                 ops += engine.linear(tuple(_readers(block, start)), block, index, number)
     return tuple(ops)
@@ -81,7 +80,6 @@ class _Made:
     channels: int
     sources: int = 0
     destinations: int = 0
-    cache_words: int = 0
 
     def linear(
         self, readers: tuple[Linear, ...], block: Block, index: WeightIndex, number: int
@@ -95,17 +93,15 @@ class _Made:
             base = (base + matmul.tiles) % self.channels
         self.sources += 1
 
-    def attention(self, op: Attention, number: int, runs: int, context: int) -> KvMatmul:
-        """An attention op; the caches of an engine's ops lie one behind the other in its channels."""
+    def attention(self, op: Attention, number: int) -> KvMatmul:
+        """An attention op."""
         made = KvMatmul(
             name=op.name, engine=self.engine, block=number, heads=op.kv,
             queries=self.sources, products=self.destinations,
-            weights=self.sources + 1, sums=self.destinations + 1, offset=self.cache_words,
+            weights=self.sources + 1, sums=self.destinations + 1,
         )  # fmt: skip
         self.sources += 2
         self.destinations += 2
-        layout = KvLayout(heads=op.kv, runs=runs, context=context, channels=self.channels)
-        self.cache_words += layout.words
         return made
 
 

@@ -98,8 +98,8 @@ def _words(design: Design, op: object, launch: Launch) -> Iterator[tuple[str, fl
     match op:
         case ReadWeights():
             yield op.region, op.body_words + (op.head_words if launch.head else 0)
-            if op.kv is not None:
-                yield op.kv, cached_words(design, op, launch)
+            if op.kv:  # all of a channel's lie in its bank
+                yield op.kv[0], cached_words(design, op, launch)
         case ReadParams():
             yield op.region, sum(r.words * design.blocks[r.block].count for r in op.reads)
         case Sequence():

@@ -30,7 +30,7 @@ static void read_channel(const Word* weights_mem, const Word* kv_mem, int n, int
   using Heads = stb::KvHeads<{kv_heads}, {shared}, {head_dim}>;
   stb::send(weights_mem, 0, 500, out);
   stb::send_runs<{runs}, 1, {context}, {channels}, {chunk}, 2, 60, stb::KvOp<Heads, 9, 50, Windows>,
-                 stb::KvOp<Heads, 999, 50>>(weights_mem, kv_mem, 500, n, pos, out);
+                 stb::KvOp<Heads, 999, 50>>(weights_mem, 500, n, pos, out, kv_mem, kv_mem);
 }}
 extern "C" void kernel({ports}, {pointers}, int n, int pos, int head) {{
   STB_CALL(sequence, (stb::sequence<{chunk}, {channels}>(program_mem, 0, 100, n, pos, head, desc)))

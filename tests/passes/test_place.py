@@ -22,7 +22,7 @@ def regions(design: Design, kind: RegionKind) -> list[Region]:
 def channels(design: Design) -> list[Region]:
     """The weights of each channel, and its part of the KV cache."""
     readers = [p.op for p in design.processes if isinstance(p.op, ReadWeights)]
-    return [r for r in design.regions for op in readers if r.name in (op.region, op.kv)]
+    return [r for r in design.regions for op in readers if r.name in (op.region, *op.kv)]
 
 
 def test_each_weight_channel_has_its_bank() -> None:
@@ -85,7 +85,7 @@ def test_weights_that_overrun_a_bank_are_named() -> None:
 def test_every_kv_region_is_read_and_written() -> None:
     design = design_of(FULL)
     read = {p.op.region for p in design.processes if isinstance(p.op, ReadKv | ReadKvScales)}
-    read |= {str(p.op.kv) for p in design.processes if isinstance(p.op, ReadWeights)}
+    read |= {r for p in design.processes if isinstance(p.op, ReadWeights) for r in p.op.kv}
     written = {p.op.region for p in design.processes if isinstance(p.op, WriteKv | WriteKvTiles)}
     written |= {r for p in design.processes if isinstance(p.op, WriteKvTiles) for r in p.op.kv}
     assert read == written

@@ -121,9 +121,9 @@ struct RunRead {
   std::int64_t at;  // of the weights
 };
 
-// `words` words of the weights from `at` on or, if `cached`, of the tiles.
+// `words` words from `at` on of the weights, or of the tiles of op number `op` if it is none below 0.
 struct ChannelPiece {
-  bool cached;
+  int op;
   std::int64_t at;
   std::int64_t words;
 };
@@ -132,7 +132,7 @@ struct ChannelPiece {
 template <int CONTEXT, int CHANNELS, int CHUNK, int LOOKAHEAD, std::int64_t AFTER, typename... Ops>
 struct RunParts {
   static ChannelPiece next(RunRead& step, int, const RunReads&) {
-    const ChannelPiece piece = {false, step.at, AFTER};
+    const ChannelPiece piece = {-1, step.at, AFTER};
     step = RunRead{step.run + 1, 0, false, {0, 0, 0, 0}, step.at + AFTER};
     return piece;
   }
@@ -147,7 +147,7 @@ struct RunParts<CONTEXT, CHANNELS, CHUNK, LOOKAHEAD, AFTER, KvOp<HEADS, OFFSET, 
     }
     const KvBlocks kv = blocks_of(launch.pos, launch.n, WINDOWS::at(step.run));
     if (!step.tiles) {
-      const ChannelPiece weights = {false, step.at, BEFORE};
+      const ChannelPiece weights = {-1, step.at, BEFORE};
       step.at += BEFORE;
       step.tiles = kv.blocks > 0;
       step.part = kv.blocks > 0 ? part : part + 1;
@@ -156,28 +156,39 @@ struct RunParts<CONTEXT, CHANNELS, CHUNK, LOOKAHEAD, AFTER, KvOp<HEADS, OFFSET, 
     const KvPiece piece = kv_piece<HEADS, CONTEXT, CHANNELS, CHUNK, LOOKAHEAD>(
         step.kv, launch.channel, launch.runs, step.run, launch.n, kv);
     if (piece.last) step = RunRead{step.run, part + 1, false, {0, 0, 0, 0}, step.at};
-    return ChannelPiece{true, OFFSET + piece.at, piece.words};
+    return ChannelPiece{part, OFFSET + piece.at, piece.words};
   }
 };
 
+// `count` words of memory number `memory`.
+inline void send_from(int, std::int64_t, std::int64_t, Port<Word>&) {}
+
+template <typename... Rest>
+inline void send_from(int memory, std::int64_t at, std::int64_t count, Port<Word>& out, const Word* first,
+                      const Rest*... rest) {
+  STB_INLINE
+  if (memory == 0) {
+    send(first, at, count, out);
+  } else {
+    send_from(memory - 1, at, count, out, rest...);
+  }
+}
+
 // Of all runs of a block what channel CHANNEL gives in a launch, in the order of the engine's ops: weights
 // from `at` on, and before the weights of later ops the tiles of each attention op. OPS: KvOp, in order;
-// AFTER: words of weights of a run behind the last of them. One loop over all reads.
+// AFTER: words of weights of a run behind the last of them; `kv` has a pointer for each of OPS. One loop over
+// all reads.
 template <int RUNS, int CHANNEL, int CONTEXT, int CHANNELS, int CHUNK, int LOOKAHEAD, std::int64_t AFTER,
-          typename... OPS>
-void send_runs(const Word* weights_mem, const Word* kv_mem, std::int64_t at, int n, int pos,
-               Port<Word>& out) {
+          typename... OPS, typename... Kv>
+void send_runs(const Word* weights_mem, std::int64_t at, int n, int pos, Port<Word>& out, const Kv*... kv) {
+  static_assert(sizeof...(OPS) == sizeof...(Kv), "a pointer for each attention op");
   using Parts = RunParts<CONTEXT, CHANNELS, CHUNK, LOOKAHEAD, AFTER, OPS...>;
   const RunReads launch = {CHANNEL, RUNS, n, pos};
   RunRead step = {0, 0, false, {0, 0, 0, 0}, at};
 run_reads:
   while (step.run < RUNS) {
     const ChannelPiece piece = Parts::next(step, 0, launch);
-    if (piece.cached) {
-      send(kv_mem, piece.at, piece.words, out);
-    } else {
-      send(weights_mem, piece.at, piece.words, out);
-    }
+    send_from(piece.op + 1, piece.at, piece.words, out, weights_mem, kv...);
   }
 }
 

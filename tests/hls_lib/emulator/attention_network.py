@@ -205,7 +205,7 @@ def _readers(s: Sizes) -> str:
         f"""static void read_channel_{c}(const Word* weights, const Word* kv, int n, int pos,
                            Port<Word>& out) {{
   using Op = KvOp<{heads}, 5, {0 if s.lanes else c + 1}, Windows>;
-  send_runs<{s.runs}, {c}, {sizes}, Op>(weights, kv, {WEIGHTS_AT}, n, pos, out);
+  send_runs<{s.runs}, {c}, {sizes}, Op>(weights, {WEIGHTS_AT}, n, pos, out, kv);
 }}"""
         for c in range(s.channels)
     )
