@@ -42,6 +42,8 @@ FLAGS = ("-std=c++17", "-O1", "-march=native", "-fPIC", "-Wall", "-Wextra", "-We
          "-Wno-unused-label")  # fmt: skip
 
 DEFAULT = SizeOverrides()
+LONG = tuple((5 * i * i + 3) % 61 for i in range(71))
+"""Tokens over two blocks of the KV cache and a part of the third."""
 TRACED = ("STB_TRACE=1",)
 STRICT = (*TRACED, "STB_STRICT=1")
 Compiler = Callable[[Design, Path], Path]
@@ -125,7 +127,7 @@ class Seen:
     hidden: dict[str, bytes]
 
 
-def accelerate(model: nn.Module, folder: Path, *, card: str = "u55c", context: int = 32, group: int = 32,
+def accelerate(model: nn.Module, folder: Path, *, card: str = "u55c", context: int = 80, group: int = 32,
                defines: Sequence[str] = (), compiler: Compiler | None = None,
                change: Callable[[Design], Design] | None = None, engines: tuple[Engine, ...] = (),
                formats: Formats = USUAL,

@@ -33,7 +33,7 @@ class DecoderShape:
     heads: int = 4
     kv_heads: int = 2
     head_dim: int = 16
-    positions: int = 64
+    positions: int = 80
     norm: str = "rms"
     qk_norm: bool = False
     qk_norm_form: str = "norm"

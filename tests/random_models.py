@@ -129,7 +129,7 @@ def recipes(draw: st.DrawFn) -> Recipe:
     heads = kv_heads * draw(st.sampled_from((1, 2, 4)))
     while heads * head_dim % 32:
         heads *= 2
-    context = draw(st.sampled_from((8, 16, 40)))
+    context = draw(st.sampled_from((16, 40, 100)))
     shape = DecoderShape(
         vocab_size=draw(st.sampled_from((48, 50, 64, 131))),
         width=draw(st.sampled_from((32, 64, 96, 128))),

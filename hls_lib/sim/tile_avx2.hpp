@@ -1,19 +1,10 @@
 // The tiles of an op times the tokens' activations in emulation, whole weight groups at a time.
 #pragma once
 
-#include "quad_avx2.hpp"
+#include "raw_avx2.hpp"
 
 namespace stb {
 namespace sim {
-
-// Where the activations of an op lie: group g of token t is at(t)[g * passes].
-template <int TOKEN_LANES, int ACTS>
-struct Activations {
-  const Activation (&acts)[TOKEN_LANES][ACTS];
-  int passes;
-
-  const Activation* at(int token) const { return acts[token % TOKEN_LANES] + token / TOKEN_LANES; }
-};
 
 // The quads of one plane of a weight group, for all tokens. TOKENS is their number if known, else 0.
 template <int PLANE, int TOKENS, typename ACTIVATIONS>
@@ -85,7 +76,9 @@ template <typename ACTIVATIONS>
 __attribute__((noinline)) void multiply_tile(Port<Word>& weights, const LinearOp& op, const ACTIVATIONS& acts,
                                              FastSums* sums) {
   std::memset(static_cast<void*>(sums), 0, sizeof(sums[0]) * static_cast<std::size_t>(op.tokens));
-  if (op.planes == 1) {
+  if (op.raw) {
+    multiply_raw(weights, op, acts, sums);
+  } else if (op.planes == 1) {
     multiply_for<1>(weights, op, acts, sums);
   } else {
     multiply_for<2>(weights, op, acts, sums);
@@ -115,10 +108,11 @@ void multiply_tiles(Port<Word>& weights, const LinearOp& op, int tiles,
   STB_ENTER(kLaneDepth)
   for (int tile = 0; tile < tiles; ++tile) {
     sim::multiply_tile(weights, op, where, sums);
-    STB_TICK(kTileRows / AT_ONCE)
+    STB_TICK(op.raw ? kQuad : kTileRows / AT_ONCE)
     for (int t = 0; t < op.tokens; ++t) {
       STB_TICK(kQuad)
-      out.write(sim::result_word(sums[t], op.shift - exponent_of(where.at(t)[0])));
+      const int shift = op.shift - exponent_of(where.at(t)[0]);
+      out.write(op.raw ? sim::raw_result_word(sums[t]) : sim::result_word(sums[t], shift));
     }
   }
 }

@@ -111,6 +111,6 @@ def _kernel_arguments(design: Design) -> Iterator[xclbin.KernelArgument]:
     for pointer in pointers(design):
         region = pointer.region
         banks = tuple(range(region.first, region.last + 1))
-        yield xclbin.KernelArgument(name=pointer.name, bytes=8, banks=banks, port=region.port)
+        yield xclbin.KernelArgument(name=pointer.name, bytes=8, banks=banks, port=pointer.port)
     for scalar in SCALARS:
         yield xclbin.KernelArgument(name=scalar, bytes=SCALAR_BYTES)

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from stbuild.chain.functions import process_functions
 from stbuild.codegen.engine import ACT_FAN, MERGE, lanes_of
 from stbuild.codegen.identifiers import with_identifiers
 from stbuild.errors import StbuildError
@@ -21,7 +22,6 @@ from stbuild.runtime.session import COUNT, HEAD, POSITION, TOKENS
 from stbuild.timing.bandwidth import MemoryBandwidth, rates, supply_of
 from stbuild.timing.bounds import engine_bound, launches, memory_bound, memory_bytes
 from stbuild.timing.estimate import CycleEstimate, Engine, Step, Times
-from stbuild.timing.functions import process_functions
 from stbuild.timing.twins import confirmed_functions
 
 PROMPT = 128

@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from stbuild.codegen.calls import type_declaration
-from stbuild.codegen.identifiers import memory, read_pointer, type_name, write_pointer
+from stbuild.codegen.cache import cache_call, channel_reader, windows_declared
+from stbuild.codegen.identifiers import memory, read_pointer, write_pointer
 from stbuild.codegen.kernel import call_line, fifo
 from stbuild.codegen.ports import ends_of_kernel, parameters, port_of, ports_of
 from stbuild.codegen.writer import cpp_file, function
@@ -12,14 +12,15 @@ from stbuild.ir.design import BlockRuns, Design, Kernel, Process, Region, Region
 from stbuild.ir.plumbing import (
     ParamRead,
     ReadKv,
+    ReadKvScales,
     ReadParams,
     ReadWeights,
     RowRead,
     Sequence,
     WriteKv,
+    WriteKvTiles,
     WriteWords,
 )
-from stbuild.ops.numbers import WINDOWS, windows_type
 
 SCALARS = ("n", "pos", "head")
 """Tokens of the launch, position of the first, whether logits are wanted: the host's arguments."""
@@ -32,6 +33,11 @@ class Pointer:
     name: str
     region: Region
     writes: bool
+
+    @property
+    def port(self) -> str:
+        """The memory port that it goes by."""
+        return (self.writes and self.region.write_port) or self.region.port
 
     @property
     def type(self) -> str:
@@ -70,13 +76,9 @@ def control_kernel(design: Design, kernel: Kernel) -> str:
     ]
     about = f"Kernel {kernel.name} of {design.name}: memory to streams and back, one launch at a time."
     main = function(f'extern "C" void {kernel.name}', control_parameters(design, kernel), body)
-    windows = [
-        type_declaration(p.name, windows_type(p.op.windows))
-        for p in processes
-        if isinstance(p.op, ReadKv) and p.op.windows
-    ]
+    windows = [line for p in processes for line in windows_declared(p, design)]
     parts = [*windows, *_functions(processes, design), main]
-    return cpp_file(about, ["stb/memory.hpp", "stb/stream.hpp"], parts)
+    return cpp_file(about, ["stb/kv_memory.hpp", "stb/stream.hpp"], parts)
 
 
 def control_parameters(design: Design, kernel: Kernel) -> list[str]:
@@ -87,7 +89,7 @@ def control_parameters(design: Design, kernel: Kernel) -> list[str]:
 
 def _memory_pragmas(design: Design) -> Iterator[str]:
     for pointer in pointers(design):
-        port = f"port = {pointer.name} bundle = {pointer.region.port} offset = slave"
+        port = f"port = {pointer.name} bundle = {pointer.port} offset = slave"
         yield f"#pragma HLS INTERFACE mode = m_axi {port} {_bursts('write' if pointer.writes else 'read')}"
 
 
@@ -104,6 +106,8 @@ def _functions(processes: tuple[Process, ...], design: Design) -> Iterator[str]:
                 yield _sequence(process, process.op, design)
             case ReadParams():
                 yield _read_params(process, process.op, design)
+            case ReadWeights() if process.op.kv:
+                yield channel_reader(process, process.op, design)
 
 
 def _sequence(process: Process, op: Sequence, design: Design) -> str:
@@ -164,7 +168,7 @@ class _Sent:
         at = [0] * len(self.descriptors)
         for number, block in enumerate(self.design.blocks):
             rows = list(self._token_rows(number))
-            ops = [self.design.block_ops(engine, number) for engine in range(len(at))]
+            ops = [self.design.block_descriptors(engine, number) for engine in range(len(at))]
             if block.count > 1 and (rows or sum(map(bool, ops)) > 1):
                 yield list(self._runs(block, rows, at, ops))
             else:
@@ -211,8 +215,9 @@ class _Sent:
         return f"{number} * {row.words}"
 
     def _descriptors(self, engine: int, first: str, end: str) -> str:
-        program = memory(self.op.programs[engine])
-        return f"stb::sequence({program}, {first}, {end}, n, head, {self.descriptors[engine]});"
+        program, sizes = memory(self.op.programs[engine]), self.design.engines[engine]
+        shape = f"{sizes.chunk}, {sizes.channels}"
+        return f"stb::sequence<{shape}>({program}, {first}, {end}, n, pos, head, {self.descriptors[engine]});"
 
 
 def _writes(process: Process, design: Design) -> list[str]:
@@ -248,21 +253,15 @@ def _call(process: Process, design: Design) -> str:
             return f"{process.name}({', '.join((*regions, *SCALARS, *process.writes))})"
         case ReadParams():
             return f"{process.name}({', '.join((memory(op.region), *process.writes))})"
+        case ReadWeights() if op.kv:
+            pointers = ", ".join((memory(op.region), *map(read_pointer, op.kv)))
+            return f"{process.name}({pointers}, {', '.join(SCALARS)}, {process.writes[0]})"
         case ReadWeights():
             region = memory(op.region)
             return f"stb::read_weights({region}, {op.body_words}, {op.head_words}, head, {process.writes[0]})"
-        case ReadKv():
-            sizes = _kv_sizes(op.block, op.record_words, design)
-            sizes += f", {type_name(process.name, WINDOWS)}" if op.windows else ""
-            return f"stb::read_kv<{sizes}>({read_pointer(op.region)}, pos, {process.writes[0]})"
-        case WriteKv():
-            sizes = _kv_sizes(op.block, op.record_words, design)
-            return f"stb::write_kv<{sizes}>({write_pointer(op.region)}, pos, n, {process.reads[0]})"
+        case ReadKv() | WriteKv() | ReadKvScales() | WriteKvTiles():
+            return cache_call(process, op, design)
         case WriteWords():
             return f"stb::write_head_words({memory(op.region)}, {op.words}, head, {process.reads[0]})"
         case _:
             raise TypeError(f"{type(op).__name__} is not a process of control")
-
-
-def _kv_sizes(block: int, record_words: int, design: Design) -> str:
-    return f"{design.blocks[block].count}, {design.sizes.context}, {record_words}"

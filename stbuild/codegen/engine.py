@@ -2,13 +2,14 @@
 
 from dataclasses import dataclass
 
-from stbuild.codegen.kernel import call_line, fifo
+from stbuild.codegen.kernel import bind_storage, call_line, fifo
 from stbuild.codegen.ports import ends_of_kernel, parameters, port_pragmas, ports_of
 from stbuild.codegen.writer import cpp_file, function
-from stbuild.ir.design import LANE_WORDS, Design, Kernel, Process
+from stbuild.ir.design import LANE_ACTS, LANE_WORDS, Design, Kernel, Process
 from stbuild.ir.engine import Engine
 from stbuild.ir.lane_shape import LaneShape, lane_shape
 from stbuild.ir.plumbing import Collect, ComputeUnit, Dispatch
+from stbuild.ir.storage import Storage
 
 ACT_FAN, MERGE = "act_fan", "merge"
 """The processes of a unit beside its lanes."""
@@ -76,13 +77,14 @@ def matmul_kernel(design: Design, kernel: Kernel) -> str:
     engine = design.engines[op.engine]
     lanes = lanes_of(engine, op.unit)
     ports = ports_of(design, kernel)
-    inner = [name for lane in lanes for name in (lane.desc, lane.act, lane.out)]
+    inner = [name for lane in lanes for name in (lane.desc, lane.out)]
     fan = ", ".join(f"{lane.desc}, {lane.act}" for lane in lanes)
     outs = ", ".join(lane.out for lane in lanes)
     shape = lane_shape(design, op.engine)
     body = [
         *port_pragmas(ports),
         *(f"STB_FIFO(stb::Word, {name}, {LANE_WORDS})" for name in ("merge_desc", *inner)),
+        *(line for lane in lanes for line in _acts(lane)),
         *(_prefetch(lane, engine) for lane in lanes),
         call_line(ACT_FAN, f"stb::act_fan<{len(lanes)}>(desc, act, merge_desc, {fan})"),
         *(_lane_call(lane, shape) for lane in lanes),
@@ -91,6 +93,11 @@ def matmul_kernel(design: Design, kernel: Kernel) -> str:
     about = f"Kernel {kernel.name} of {design.name}: a compute unit of {len(lanes)} weight channels."
     main = function(f'extern "C" void {kernel.name}', parameters(ports), body)
     return cpp_file(about, ["stb/matmul.hpp", "stb/stream.hpp"], [main])
+
+
+def _acts(lane: Lane) -> tuple[str, str]:
+    """The vectors that wait for a lane: those of the next heads of attention, whose tiles others have."""
+    return f"STB_FIFO(stb::Word, {lane.act}, {LANE_ACTS})", bind_storage(lane.act, Storage.BRAM)
 
 
 def _prefetch(lane: Lane, engine: Engine) -> str:

@@ -7,7 +7,7 @@ from functools import partial
 
 from stbuild.codegen.reserved import ANYWHERE, C_LIBRARY, VERILOG
 from stbuild.ir.design import Design, Process, Stream
-from stbuild.ir.plumbing import ReadKv, ReadParams, Sequence
+from stbuild.ir.plumbing import ReadKvScales, ReadParams, ReadWeights, Sequence
 from stbuild.ir.renaming import Renaming, renamed
 from stbuild.ir.streaming import Streaming
 from stbuild.ir.unique import UniqueNames
@@ -35,7 +35,7 @@ def with_identifiers(design: Design) -> Design:
             processes=processes,
             streams=_streams(design, inside, set(kernels.values())),
             regions=regions,
-            ports=_new(ANYWHERE, (r.port for r in design.regions)),
+            ports=_new(ANYWHERE, (p for r in design.regions for p in (r.port, r.write_port) if p)),
         ),
     )
     free = UniqueNames()
@@ -95,9 +95,9 @@ def _helpers(process: Process, name: str) -> tuple[str, ...]:
         case Streaming() as op:
             types = tuple(type_name(name, part) for part in op.named_parts)
             return (*types, table(name), table_function(name)) if op.tabulated else types
-        case ReadKv():
+        case ReadKvScales():
             return (type_name(name, WINDOWS),)
-        case Sequence() | ReadParams():
+        case Sequence() | ReadParams() | ReadWeights():
             return (name,)
         case _:
             return ()

@@ -18,6 +18,7 @@ from stbuild.ir.param import FixedParam, Param, ParamRole
 from stbuild.ir.plumbing import Sequence
 from stbuild.ir.weights import WeightFormat, WeightIndex
 from stbuild.limits import GROUPS
+from stbuild.ops.attention_scores import AttentionScores
 from stbuild.ops.rotary import Rotary
 
 HEAD_BITS, HEAD_GROUP = 8, 32
@@ -173,8 +174,9 @@ def _of_design(design: Design) -> Iterator[ParamUse]:
     """Rows are read by `Sequence`, matrices by the engines, everything else by the ops themselves."""
     for process in design.processes:
         head = process.block >= 0 and design.blocks[process.block].head
-        if isinstance(process.op, Op):
-            yield from _of_op(process.op, head)
+        op = process.op.attention if isinstance(process.op, AttentionScores) else process.op
+        if isinstance(op, Op):
+            yield from _of_op(op, head)
         elif isinstance(process.op, Sequence):
             for row in process.op.rows:
                 if isinstance(row.values, FixedParam):

@@ -10,15 +10,16 @@ from enum import Enum
 from stbuild.ir.derived import Derived
 from stbuild.ir.engine import Engine
 from stbuild.ir.faults import design_faults
-from stbuild.ir.param import Param
+from stbuild.ir.kv import KvLayout
 from stbuild.ir.plumbing import Collect, Dispatch, Plumbing, ReadWeights
+from stbuild.ir.schedule import KvMatmul, MatmulOp
 from stbuild.ir.storage import Storage
 from stbuild.ir.streaming import Streaming
-from stbuild.ir.types import words_of
+from stbuild.ir.types import GROUP
 
 WORD_BYTES = 64
 """A stream word and a memory word: 512 bits."""
-LANE_WORDS = 32
+LANE_WORDS, LANE_ACTS = 32, 512
 """Depth of the FIFOs inside a matmul compute unit, which fit in shift registers."""
 
 
@@ -46,7 +47,7 @@ class StreamKind(Enum):
     COMMAND = "command"
     """The launch's command, once."""
     DESCRIPTOR = "descriptor"
-    """One word for each linear op and run."""
+    """One word for each op of an engine and run, and for each part of the heads of attention."""
     WEIGHTS = "weights"
     """Tiles of one weight channel, from memory."""
     PARAMS = "params"
@@ -61,6 +62,8 @@ class StreamKind(Enum):
     """Quantised vectors from the router to a compute unit."""
     TILES = "tiles"
     """Results of a compute unit."""
+    HEADS = "heads"
+    """One head after the other, between the processes of attention and to and from its engine."""
     RESULT = "result"
     """The result of one linear op, from the router to a segment."""
     LOOP = "loop"
@@ -110,7 +113,8 @@ class Process:
 class Stream:
     """A FIFO of `depth` words; `words` pass per token, of int32 with `frac` fraction bits.
 
-    All streams have one order: run by run, token by token, elements ascending.
+    Of a stream of heads, `words` are those that wait in it at once. All streams have one order: run by run,
+    token by token, elements ascending.
     `source` and `sink` are the names of processes; `storage` is None where the linker makes the FIFO.
     """
 
@@ -125,51 +129,11 @@ class Stream:
 
 
 @dataclass(frozen=True, kw_only=True)
-class MatmulOp:
-    """One linear op on an engine, in every run of its block.
-
-    `source` counts the vectors that the engine's router takes, `destination` the results that it gives.
-    """
-
-    name: str
-    engine: int = 0
-    block: int
-    weight: Param
-    rows: int
-    cols: int
-    bits: int
-    group: int
-    source: int
-    destination: int
-    load: bool
-    base: int
-    frac_in: int
-    frac_out: int
-
-    @property
-    def tiles(self) -> int:
-        """Tiles of 16 rows; the last may have rows of zeros."""
-        return words_of(self.rows)
-
-    @property
-    def tile_words(self) -> int:
-        """Words of one tile: a header and the values for each group."""
-        return self.cols // self.group * (1 + self.group_words)
-
-    @property
-    def group_words(self) -> int:
-        """Words of a weight group's values."""
-        return self.bits // 4 * self.group // 8
-
-    def tiles_in(self, channel: int, channels: int) -> int:
-        """How many of its tiles lie in `channel`."""
-        first = (channel - self.base) % channels
-        return max(0, -(-(self.tiles - first) // channels))
-
-
-@dataclass(frozen=True, kw_only=True)
 class Region:
-    """A memory region: its size, the port of `control` to it, and its banks `first` to `last`."""
+    """A memory region: its size, the port of `control` to it, and its banks `first` to `last`.
+
+    `write_port` is the port by which it is written, where that is another one.
+    """
 
     name: str
     kind: RegionKind
@@ -178,6 +142,7 @@ class Region:
     writable: bool = False
     first: int = 0
     last: int = 0
+    write_port: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -214,7 +179,7 @@ class Design:
     blocks: tuple[BlockRuns, ...]
     processes: tuple[Process, ...]
     streams: tuple[Stream, ...]
-    matmuls: tuple[MatmulOp, ...]
+    schedule: tuple[MatmulOp | KvMatmul, ...]
     regions: tuple[Region, ...] = ()
     kernels: tuple[Kernel, ...] = ()
     derived: tuple[Derived, ...] = ()
@@ -223,13 +188,33 @@ class Design:
         for fault in design_faults(self):
             raise ValueError(fault)
 
-    def program_words(self, engine: int) -> int:
-        """Descriptor words of one launch for `engine`: one per linear op and run, and the end."""
-        return sum(self.blocks[op.block].count for op in self.engine_ops(engine)) + 1
+    @property
+    def matmuls(self) -> tuple[MatmulOp, ...]:
+        """The linear ops in the order of the schedule."""
+        return tuple(op for op in self.schedule if isinstance(op, MatmulOp))
 
-    def block_ops(self, engine: int, block: int) -> int:
-        """How many linear ops of a block `engine` takes."""
-        return sum(op.block == block for op in self.engine_ops(engine))
+    def program_words(self, engine: int) -> int:
+        """Descriptor words of one launch for `engine`, and the end."""
+        runs = (op.descriptors * self.blocks[op.block].count for op in self.engine_ops(engine))
+        return sum(runs) + 1
+
+    def block_descriptors(self, engine: int, block: int) -> int:
+        """The words in the program of `engine` for one run of a block."""
+        return sum(op.descriptors for op in self.engine_ops(engine) if op.block == block)
+
+    def attention(self, name: str, block: int) -> KvMatmul:
+        """The part of the schedule that multiplies by the cache of attention op `name` of a block."""
+        found = (op for op in self.schedule if isinstance(op, KvMatmul))
+        return next(op for op in found if (op.name, op.block) == (name, block))
+
+    def layout(self, op: KvMatmul) -> KvLayout:
+        """How the cache of an attention op lies in the channels of its engine."""
+        return KvLayout(
+            heads=op.heads,
+            runs=self.blocks[op.block].count,
+            context=self.sizes.context,
+            channels=self.engines[op.engine].channels,
+        )
 
     def stream(self, name: str) -> Stream:
         """The stream called `name`."""
@@ -256,9 +241,18 @@ class Design:
         units = self.kernel(process.kernel).units
         return units[self.members(process.kernel).index(process)] if len(units) > 1 else units[0]
 
-    def engine_ops(self, engine: int) -> tuple[MatmulOp, ...]:
-        """The linear ops of `engine` in the order of its schedule."""
-        return tuple(op for op in self.matmuls if op.engine == engine)
+    def engine_ops(self, engine: int) -> tuple[MatmulOp | KvMatmul, ...]:
+        """The ops of `engine` in the order of its schedule."""
+        return tuple(op for op in self.schedule if op.engine == engine)
+
+    def columns(self, engine: int) -> int:
+        """Columns of the widest operand of `engine`: a matrix, a head, or the positions of the context."""
+        return max((self._columns(op) for op in self.engine_ops(engine)), default=0)
+
+    def _columns(self, op: MatmulOp | KvMatmul) -> int:
+        if isinstance(op, MatmulOp):
+            return op.cols
+        return GROUP * max(op.heads.groups, self.layout(op).blocks)
 
     def router(self, engine: int) -> tuple[Process, Process]:
         """The processes in front of `engine` and behind it: `Dispatch` and `Collect`."""

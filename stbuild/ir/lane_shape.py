@@ -1,4 +1,4 @@
-"""What the lanes of an engine are generated for: the widest matrix, the tokens, the smallest weight group."""
+"""What the lanes of an engine are generated for: widest operand, tokens, smallest weight group."""
 
 from dataclasses import dataclass
 
@@ -13,7 +13,7 @@ MOST_WORDS = 32
 
 @dataclass(frozen=True, kw_only=True)
 class LaneShape:
-    """`columns` of the widest matrix, `chunk` tokens of which `token_lanes` share a cycle; no weight group
+    """`columns` of the widest operand, `chunk` tokens of which `token_lanes` share a cycle; no weight group
     has fewer than `min_words` words."""
 
     columns: int
@@ -42,9 +42,10 @@ class LaneShape:
 
 def lane_shape(design: Design, engine: int) -> LaneShape:
     """The shape of the lanes of an engine; a design without linear ops has the smallest."""
-    ops, sizes = design.engine_ops(engine), design.engines[engine]
+    ops = [op for op in design.matmuls if op.engine == engine]
+    sizes = design.engines[engine]
     return LaneShape(
-        columns=max((op.cols for op in ops), default=GROUP),
+        columns=max(design.columns(engine), GROUP),
         chunk=sizes.chunk,
         token_lanes=sizes.token_lanes,
         min_words=min((op.group_words for op in ops), default=MOST_WORDS),

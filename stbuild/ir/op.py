@@ -144,15 +144,6 @@ class RowOp(Op):
 
 
 @dataclass(frozen=True, kw_only=True)
-class KvRecords:
-    """Words of a K and of a V record, and how many records a query sees in each run; () is all."""
-
-    key_words: int
-    value_words: int
-    windows: tuple[int, ...] = ()
-
-
-@dataclass(frozen=True, kw_only=True)
 class StreamingOp(Op, Streaming):
     """An op that a process of a streaming kernel computes."""
 
@@ -165,8 +156,3 @@ class StreamingOp(Op, Streaming):
     def param_words(self) -> int:
         """Words that it reads from its parameter stream in each run."""
         return 0
-
-    @property
-    def records(self) -> KvRecords | None:
-        """What it keeps of each token in memory, if it keeps anything."""
-        return None

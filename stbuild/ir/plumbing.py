@@ -7,11 +7,16 @@ from stbuild.ir.param import FixedParam, PositionTable
 
 @dataclass(frozen=True, kw_only=True)
 class ReadWeights:
-    """The weight tiles of one channel of an engine, from `region`: all blocks but the head, then the head."""
+    """The weight tiles of one channel of an engine, from `region`: all blocks but the head, then the head.
+
+    Between them, where the engine's schedule has attention, come tiles of the cache: those of each attention
+    op from one of `kv`, in the order of the schedule.
+    """
 
     engine: int = 0
     channel: int
     region: str
+    kv: tuple[str, ...] = ()
     body_words: int
     head_words: int
 
@@ -79,19 +84,11 @@ class Sequence:
 
 @dataclass(frozen=True, kw_only=True)
 class ReadKv:
-    """The older records of `region`, run after run: those that the launch's first position sees.
-
-    `windows` are the positions that a query sees in each run, its own among them; () is all.
-    """
+    """The recent records of `region` before a launch, run after run."""
 
     region: str
     block: int
     record_words: int
-    windows: tuple[int, ...] = ()
-
-    def records(self, run: int, position: int) -> int:
-        """How many records a launch from `position` reads in a run."""
-        return min(position, self.windows[run] - 1) if self.windows else position
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,6 +98,29 @@ class WriteKv:
     region: str
     block: int
     record_words: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReadKvScales:
+    """The scales of the full blocks that a launch sees, run after run, head after head; `op` is attention's
+    in the schedule."""
+
+    region: str
+    op: str
+    block: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class WriteKvTiles:
+    """The blocks that a launch completes, run after run: scales to `region`, tiles to the channels of `kv`.
+
+    `op` is attention's in the schedule.
+    """
+
+    region: str
+    kv: tuple[str, ...]
+    op: str
+    block: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,8 +136,8 @@ class WriteWords:
 class Dispatch:
     """Quantised vectors from the segments to the compute units of an engine.
 
-    Reads the descriptors and then the vectors, by `MatmulOp.source`; writes the descriptors for `Collect`,
-    then descriptors and vectors for each unit in turn.
+    Reads the descriptors and then the vectors, by the sources of the schedule; writes the descriptors for
+    `Collect`, then descriptors and vectors for each unit in turn.
     """
 
     engine: int = 0
@@ -127,7 +147,8 @@ class Dispatch:
 class Collect:
     """Result tiles from the compute units to the segments, token-major; rows of at most `max_tiles`.
 
-    Reads the descriptors and then the tiles of each unit; writes the results, by `MatmulOp.destination`.
+    Reads the descriptors and then the tiles of each unit; writes the results, by the destinations of the
+    schedule.
     """
 
     engine: int = 0
@@ -143,5 +164,6 @@ class ComputeUnit:
 
 
 Plumbing = (
-    Sequence | ReadWeights | ReadParams | ReadKv | WriteKv | WriteWords | Dispatch | Collect | ComputeUnit
-)
+    Sequence | ReadWeights | ReadParams | ReadKv | WriteKv | ReadKvScales | WriteKvTiles | WriteWords
+    | Dispatch | Collect | ComputeUnit
+)  # fmt: skip

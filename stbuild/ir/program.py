@@ -8,6 +8,9 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import groupby
+from typing import TypeVar
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,9 +64,9 @@ def moves(source: str, target: str, words: int) -> Repeat:
     return Repeat(words, (Read(source), Write((target,))))
 
 
-def run_lengths(numbers: Iterable[int]) -> list[tuple[int, int]]:
-    """The numbers, each with how often it follows itself: of runs, those that are alike are one loop."""
-    return [(number, len(list(group))) for number, group in groupby(numbers)]
+def run_lengths(values: Iterable[T]) -> list[tuple[T, int]]:
+    """The values, each with how often it follows itself: of runs, those that are alike are one loop."""
+    return [(value, len(list(group))) for value, group in groupby(values)]
 
 
 @dataclass(frozen=True)

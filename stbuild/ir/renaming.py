@@ -7,7 +7,7 @@ from typing import Any
 from stbuild.ir.design import Design, Process
 from stbuild.ir.plumbing import Sequence
 
-_REGION_FIELDS = ("region", "tokens")
+_REGION_FIELDS = ("region", "tokens", "kv")
 """The fields of plumbing that name a region."""
 
 
@@ -44,7 +44,12 @@ def renamed(design: Design, names: Renaming) -> Design:
             for s in design.streams
         ),
         regions=tuple(
-            replace(r, name=names.regions.get(r.name, r.name), port=names.ports.get(r.port, r.port))
+            replace(
+                r,
+                name=names.regions.get(r.name, r.name),
+                port=names.ports.get(r.port, r.port),
+                write_port=names.ports.get(r.write_port, r.write_port),
+            )
             for r in design.regions
         ),
     )
@@ -66,14 +71,17 @@ def _process(process: Process, names: Renaming) -> Process:
 def _op(op: Any, regions: Mapping[str, str]) -> Any:
     """`op`, a value of the graph or of plumbing, with other names of regions."""
     changes: dict[str, Any] = {
-        f.name: regions.get(getattr(op, f.name), getattr(op, f.name))
-        for f in fields(op)
-        if f.name in _REGION_FIELDS
+        f.name: _region(getattr(op, f.name), regions) for f in fields(op) if f.name in _REGION_FIELDS
     }
     if isinstance(op, Sequence):
         changes["programs"] = _all(regions, op.programs)
         changes["rows"] = tuple(_op(row, regions) for row in op.rows)
     return replace(op, **changes) if changes else op
+
+
+def _region(found: Any, regions: Mapping[str, str]) -> Any:
+    """The name of a region, of several, or of none."""
+    return _all(regions, found) if isinstance(found, tuple) else regions.get(found, found)
 
 
 def _all(names: Mapping[str, str], found: tuple[str, ...]) -> tuple[str, ...]:

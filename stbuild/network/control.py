@@ -1,10 +1,22 @@
 """The programs of `control`: what its readers send from memory, and what its writers take to it."""
 
+from collections import defaultdict
 from collections.abc import Iterator
 
 from stbuild.ir.design import Design, Process, StreamKind
-from stbuild.ir.plumbing import ReadKv, ReadParams, ReadWeights, Sequence, WriteKv, WriteWords
+from stbuild.ir.kv import completed_blocks, recent_before
+from stbuild.ir.plumbing import (
+    ReadKv,
+    ReadKvScales,
+    ReadParams,
+    ReadWeights,
+    Sequence,
+    WriteKv,
+    WriteKvTiles,
+    WriteWords,
+)
 from stbuild.ir.program import Launch, Program, Repeat, Write, reads, run_lengths, writes
+from stbuild.ir.tasks import cached_words, launch_tasks
 
 Node = Repeat | Write
 
@@ -18,11 +30,20 @@ def control_program(process: Process, design: Design, launch: Launch) -> Program
         case ReadParams():
             return tuple(_read_params(process, op, design))
         case ReadWeights():
-            return (writes(process.writes[0], op.body_words + (op.head_words if launch.head else 0)),)
+            words = op.body_words + (op.head_words if launch.head else 0)
+            return (writes(process.writes[0], words + cached_words(design, op, launch)),)
         case ReadKv():
-            return _older_records(process, op, design, launch)
+            run = writes(process.writes[0], recent_before(launch) * op.record_words)
+            return (Repeat(design.blocks[op.block].count, (run,), runs_of=op.block),)
         case WriteKv():
             run = reads(process.reads[0], launch.tokens * op.record_words)
+            return (Repeat(design.blocks[op.block].count, (run,), runs_of=op.block),)
+        case ReadKvScales():
+            return _scales(process, op, design, launch)
+        case WriteKvTiles():
+            heads = design.attention(op.op, op.block).heads
+            words = completed_blocks(launch) * heads.kv_heads * heads.block_words
+            run = reads(process.reads[0], words)
             return (Repeat(design.blocks[op.block].count, (run,), runs_of=op.block),)
         case WriteWords():
             return (reads(process.reads[0], op.words if launch.head else 0),)
@@ -30,11 +51,13 @@ def control_program(process: Process, design: Design, launch: Launch) -> Program
             raise TypeError(f"{type(op).__name__} is not a process of control")
 
 
-def _older_records(process: Process, op: ReadKv, design: Design, launch: Launch) -> Program:
-    records = [op.records(run, launch.position) for run in range(design.blocks[op.block].count)]
+def _scales(process: Process, op: ReadKvScales, design: Design, launch: Launch) -> Program:
+    """Two words for each block and head."""
+    heads = design.attention(op.op, op.block).heads
+    counts = [heads.blocks(run, launch.position).count for run in range(design.blocks[op.block].count)]
     return tuple(
-        Repeat(runs, (writes(process.writes[0], count * op.record_words),), runs_of=op.block)
-        for count, runs in run_lengths(records)
+        Repeat(runs, (writes(process.writes[0], 2 * heads.kv_heads * count),), runs_of=op.block)
+        for count, runs in run_lengths(counts)
     )
 
 
@@ -45,6 +68,7 @@ def _sequence(process: Process, op: Sequence, design: Design, launch: Launch) ->
         for kind in (StreamKind.COMMAND, StreamKind.ROWS, StreamKind.DESCRIPTOR)
     )
     yield from (Write((name,)) for name in commands)
+    sent = [_descriptors(design, engine, launch) for engine in range(len(descriptors))]
     for number, block in enumerate(design.blocks):
         if block.head and not launch.head:
             continue
@@ -52,10 +76,19 @@ def _sequence(process: Process, op: Sequence, design: Design, launch: Launch) ->
         pairs = [p for p in zip(op.rows, streams, strict=True) if p[0].block == number]
         tables = tuple(writes(stream, tokens * row.words) for row, stream in pairs if row.in_one)
         rows = tuple(writes(stream, row.words) for row, stream in pairs if not row.in_one)
-        ops = tuple(writes(s, design.block_ops(engine, number)) for engine, s in enumerate(descriptors))
-        run = (*tables, Repeat(tokens, rows), *ops)
-        yield Repeat(block.count, run, runs_of=number)
+        counts = zip(*(by_block[number] for by_block in sent), strict=True)
+        for words, runs in run_lengths(counts):
+            ops = tuple(writes(stream, count) for stream, count in zip(descriptors, words, strict=True))
+            yield Repeat(runs, (*tables, Repeat(tokens, rows), *ops), runs_of=number)
     yield from (Write((stream,)) for stream in descriptors)
+
+
+def _descriptors(design: Design, engine: int, launch: Launch) -> dict[int, list[int]]:
+    """How many descriptors an engine gets in each run of each block."""
+    found: dict[int, list[int]] = defaultdict(list)
+    for runs in launch_tasks(design, engine, launch):
+        found[runs.block] += [len(runs.tasks)] * runs.count
+    return found
 
 
 def _read_params(process: Process, op: ReadParams, design: Design) -> Iterator[Node]:

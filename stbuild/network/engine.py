@@ -6,11 +6,11 @@ They follow the descriptors of the launch: hls_lib/include/stb/router.hpp and ma
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from stbuild.ir.design import Design, MatmulOp, Process
+from stbuild.ir.design import LANE_ACTS, LANE_WORDS, Design, Process
 from stbuild.ir.engine import Engine
 from stbuild.ir.plumbing import ComputeUnit
 from stbuild.ir.program import Launch, Program, Read, Repeat, Write, moves, reads, writes
-from stbuild.ir.types import GROUP
+from stbuild.ir.tasks import Task, launch_tasks
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,14 +28,16 @@ def dispatch_program(process: Process, engine: int, design: Design, launch: Laun
     descriptors, acts = units[0::2], tuple(units[1::2])
     send: Program = (Read(desc), Write((collect,)), *(Write((d,)) for d in descriptors))
 
-    def body(op: MatmulOp, tokens: int) -> Program:
-        if not op.load:
+    def body(task: Task) -> Program:
+        if not task.load:
             return send
-        groups = op.cols // GROUP
-        vector = (reads(sources[op.source], groups), Repeat(groups, (Write(acts),)))
-        return *send, Repeat(tokens, vector)
+        source, groups = sources[task.source], task.groups
+        if task.raw:
+            return *send, Repeat(groups * task.tokens, (Read(source), Write(acts)))
+        vector = (reads(source, groups), Repeat(groups, (Write(acts),)))
+        return *send, Repeat(task.tokens, vector)
 
-    return *_by_op(design, engine, launch, body), *send
+    return *_by_task(design, engine, launch, body), *send
 
 
 def collect_program(process: Process, engine: int, design: Design, launch: Launch) -> Program:
@@ -43,18 +45,18 @@ def collect_program(process: Process, engine: int, design: Design, launch: Launc
     desc, *rest = process.reads
     sizes = design.engines[engine]
 
-    def body(op: MatmulOp, tokens: int) -> Program:
-        result = process.writes[op.destination]
+    def body(task: Task) -> Program:
+        result, tokens = process.writes[task.destination], task.tokens
 
         def tiles(span: Span) -> Repeat:
             if tokens == 1:
                 return moves(rest[span.owner], result, span.tiles)
             return reads(rest[span.owner], span.tiles * tokens)
 
-        passed = _in_order(op, sizes.channels, sizes.owners.__getitem__, tiles)
-        return Read(desc), *passed, *([] if tokens == 1 else [writes(result, op.tiles * tokens)])
+        passed = _in_order(task, sizes.channels, sizes.owners.__getitem__, tiles)
+        return Read(desc), *passed, *([] if tokens == 1 else [writes(result, task.tiles * tokens)])
 
-    return *_by_op(design, engine, launch, body), Read(desc)
+    return *_by_task(design, engine, launch, body), Read(desc)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,11 +81,12 @@ class Unit:
         """The stream or process `name` inside this unit."""
         return f"{self.design.unit_of(self.process)}.{name}"
 
-    def streams(self) -> Iterator[str]:
-        """The FIFOs between the unit's processes."""
-        yield self.inner("merge_desc")
+    def streams(self) -> Iterator[tuple[str, int]]:
+        """The FIFOs between the unit's processes, with their depths."""
+        yield self.inner("merge_desc"), LANE_WORDS
         for lane in self.lanes:
-            yield from (self.inner(f"lane_{kind}_{lane}") for kind in ("desc", "act", "out"))
+            yield self.inner(f"lane_act_{lane}"), LANE_ACTS
+            yield from ((self.inner(f"lane_{kind}_{lane}"), LANE_WORDS) for kind in ("desc", "out"))
 
     def programs(self, launch: Launch) -> Iterator[tuple[str, Program]]:
         """The unit's processes and their programs."""
@@ -100,57 +103,61 @@ class Unit:
         send: Program = (Read(self.process.reads[0]), Write((merge,)), Write(lane_descriptors))
         step: Program = (Read(self.process.reads[1]), Write(lane_acts))
 
-        def body(op: MatmulOp, tokens: int) -> Program:
-            return *send, Repeat(op.cols // GROUP * tokens if op.load else 0, step)
+        first = self.engine.first_channel(self.op.unit)
 
-        return *_by_op(self.design, self.op.engine, launch, body), *send
+        def body(task: Task) -> Program:
+            words = task.groups * task.tokens if task.load else 0
+            if not task.raw:
+                return *send, Repeat(words, step)
+            channels = self.engine.channels
+            chosen = (a for i, a in enumerate(lane_acts) if task.tiles_in(first + i, channels))
+            return *send, Repeat(words, (Read(self.process.reads[1]), *(Write((a,)) for a in chosen)))
+
+        return *_by_task(self.design, self.op.engine, launch, body), *send
 
     def _mac_lane(self, lane: int, launch: Launch) -> Program:
         desc, act, out = (self.inner(f"lane_{kind}_{lane}") for kind in ("desc", "act", "out"))
         sizes = self.engine
         channel = sizes.first_channel(self.op.unit) + lane
 
-        def body(op: MatmulOp, tokens: int) -> Program:
-            loaded = reads(act, op.cols // GROUP * tokens if op.load else 0)
-            tile = (reads(self.process.reads[2 + lane], op.tile_words), writes(out, tokens))
-            return Read(desc), loaded, Repeat(op.tiles_in(channel, sizes.channels), tile)
+        def body(task: Task) -> Program:
+            takes = task.load and (not task.raw or task.tiles_in(channel, sizes.channels) > 0)
+            loaded = reads(act, task.groups * task.tokens if takes else 0)
+            tile = (reads(self.process.reads[2 + lane], task.tile_words), writes(out, task.tokens))
+            return Read(desc), loaded, Repeat(task.tiles_in(channel, sizes.channels), tile)
 
-        return *_by_op(self.design, self.op.engine, launch, body), Read(desc)
+        return *_by_task(self.design, self.op.engine, launch, body), Read(desc)
 
     def _merge(self, launch: Launch) -> Program:
         sizes = self.engine
         first, desc = sizes.first_channel(self.op.unit), self.inner("merge_desc")
 
-        def body(op: MatmulOp, tokens: int) -> Program:
+        def body(task: Task) -> Program:
             def tiles(span: Span) -> Repeat:
                 mine = span.owner in self.lanes
-                words = span.tiles * tokens if mine else 0
+                words = span.tiles * task.tokens if mine else 0
                 return moves(self.inner(f"lane_out_{span.owner}"), self.process.writes[0], words)
 
-            return Read(desc), *_in_order(op, sizes.channels, lambda channel: channel - first, tiles)
+            return Read(desc), *_in_order(task, sizes.channels, lambda channel: channel - first, tiles)
 
-        return *_by_op(self.design, self.op.engine, launch, body), Read(desc)
+        return *_by_task(self.design, self.op.engine, launch, body), Read(desc)
 
 
-def _by_op(design: Design, engine: int, launch: Launch, body: Callable[[MatmulOp, int], Program]) -> Program:
-    """`body` of every linear op and its tokens in the order of the schedule, run after run."""
-    nodes: list[Repeat] = []
-    for number, block in enumerate(design.blocks):
-        if block.head and not launch.head:
-            continue
-        tokens = 1 if block.head else launch.tokens
-        ops = [body(op, tokens) for op in design.engine_ops(engine) if op.block == number]
-        nodes.append(Repeat(block.count, tuple(step for op in ops for step in op), runs_of=number))
-    return tuple(nodes)
+def _by_task(design: Design, engine: int, launch: Launch, body: Callable[[Task], Program]) -> Program:
+    """`body` of every task in the order of the schedule, run after run."""
+    return tuple(
+        Repeat(runs.count, tuple(step for task in runs.tasks for step in body(task)), runs_of=runs.block)
+        for runs in launch_tasks(design, engine, launch)
+    )
 
 
 def _in_order(
-    op: MatmulOp, channels: int, owner: Callable[[int], int], body: Callable[[Span], Repeat]
+    task: Task, channels: int, owner: Callable[[int], int], body: Callable[[Span], Repeat]
 ) -> Program:
-    """`body` of the tiles of `op`, which go round the channels from its base on."""
-    rounds, rest = divmod(op.tiles, channels)
-    whole = tuple(body(span) for span in _spans(op.base, channels, channels, owner))
-    return Repeat(rounds, whole), *(body(span) for span in _spans(op.base, rest, channels, owner))
+    """`body` of the tiles of `task`, which go round the channels from its base on."""
+    rounds, rest = divmod(task.tiles, channels)
+    whole = tuple(body(span) for span in _spans(task.base, channels, channels, owner))
+    return Repeat(rounds, whole), *(body(span) for span in _spans(task.base, rest, channels, owner))
 
 
 def _spans(base: int, tiles: int, channels: int, owner: Callable[[int], int]) -> Iterator[Span]:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from stbuild.ir.design import LANE_WORDS, Design, KernelRole, Process
+from stbuild.ir.design import Design, KernelRole, Process
 from stbuild.ir.plumbing import Collect, ComputeUnit, Dispatch
 from stbuild.ir.program import Launch, Program, Read
 from stbuild.network.control import control_program
@@ -31,7 +31,7 @@ def network_of(design: Design, launch: Launch) -> Network:
     programs = {process.name: program_of(process, design, launch) for process in outer}
     for unit in units_of(design):
         programs.update(unit.programs(launch))
-        depths.update(dict.fromkeys(unit.streams(), LANE_WORDS))
+        depths.update(unit.streams())
     return Network(programs=programs, depths=depths, loops=dict(_loops(design)))
 
 

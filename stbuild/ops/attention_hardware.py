@@ -1,77 +1,80 @@
-"""What `stb::attention` becomes in synthesis: the stores of a run, products with keys and values, softmax."""
+"""What the processes of attention become in synthesis."""
 
+from stbuild.ir.kv import BLOCK, BYTES, KvHeads
 from stbuild.ir.parts import Add, Clamp, Divide, Largest, Multiply, Part, Shift, Store, Table
 from stbuild.ir.types import LANES
-from stbuild.ops.datapaths import DISTANCES, ELEMENT, SUM, WORD, quantiser
+from stbuild.ops.datapaths import DISTANCES, ELEMENT, SUM, WORD, quantiser, vector
 
-BYTES = 64
-"""int8 elements of a word."""
+INT8 = 8
 WEIGHT_BITS = 18
 """Bits of a power of two with 16 fraction bits, and a sign."""
-PRODUCT_BITS = 25
-"""Bits of that weight times the mantissa of a scale, and a sign."""
+FOLDED_BITS = 25
+"""Bits of a weight with the value's mantissa, and a sign."""
 SCALE_BITS = 9
 """Bits of a scale's mantissa, and a sign."""
+SCALES_BITS = 4 * INT8
+"""Bits of the scales of a position's key and value."""
 
 
-def attention_hardware(
-    *, heads: int, kv_heads: int, head_dim: int, chunk: int, context: int, cap: bool, slopes: bool
-) -> tuple[Part, ...]:
-    """Its parts. `shared` query heads of a KV head go on together, each with arrays of its own."""
-    shared = heads // kv_heads
-    words = kv_heads * -(-head_dim // BYTES)
+def heads(kv: KvHeads, chunk: int) -> tuple[Part, ...]:
+    """Stores for a chunk and the recent positions; a word of a query by a word of a key each cycle."""
+    queries, recent = chunk * kv.heads, (BLOCK - 1 + chunk) * kv.kv_heads
     return (
-        *_stores(shared, chunk * words, kv_heads * context, chunk),
+        vector("raw", queries * kv.value_tiles),
+        vector("queries", queries * kv.record_words),
+        Store(name="keys", words=recent * kv.record_words, bits=WORD),
+        Store(name="values", words=recent * kv.record_words, bits=WORD),
+        Store(name="scales", words=recent, bits=SCALES_BITS),
         *quantiser(),
-        Multiply(a=8, b=8, count=BYTES * shared, fabric=True),
-        Add(bits=ELEMENT, count=BYTES * shared),
-        *_scores(shared, cap, slopes),
-        Multiply(a=PRODUCT_BITS, b=8, count=BYTES * shared),
-        Add(bits=ELEMENT + 1, count=2 * BYTES * shared),
-        *_results(),
+        Multiply(a=INT8, b=INT8, count=BYTES, fabric=True),
+        Add(bits=ELEMENT, count=BYTES),
     )
 
 
-def _stores(shared: int, words: int, positions: int, chunk: int) -> tuple[Part, ...]:
-    """`words` of a chunk's heads, `positions` of all KV heads: queries and scores for each shared head."""
-    return (
-        Store(name="q", words=words, bits=16 * BYTES, banks=shared),
-        Store(name="key", words=words, bits=WORD),
-        Store(name="value", words=words, bits=WORD),
-        Store(name="key_scale", words=positions, bits=16),
-        Store(name="value_scale", words=positions, bits=16),
-        Store(name="score", words=chunk * positions, bits=ELEMENT, banks=shared),
-        Store(name="sums", words=words, bits=2 * ELEMENT * BYTES, banks=shared),
-    )
-
-
-def _scores(shared: int, cap: bool, slopes: bool) -> tuple[Part, ...]:
-    """Dot products to scores to weights, a position a cycle for each head."""
+def scores(kv: KvHeads, context: int, *, scale: int, cap: bool, slopes: bool) -> tuple[Part, ...]:
+    """16 products to scores; `scale` is the bits of the scores' factor."""
+    product = (kv.head_dim * 127**2).bit_length() + 1
     capped = (
-        Table(words=513, bits=25, reads=2 * shared),
-        Multiply(a=ELEMENT, b=ELEMENT, count=2 * shared),
-        Multiply(a=25, b=19, count=shared),
+        Table(words=513, bits=25, reads=2 * LANES),
+        Multiply(a=ELEMENT, b=ELEMENT, count=2 * LANES),
+        Multiply(a=25, b=19, count=LANES),
     )
     return (
-        Multiply(a=ELEMENT, b=SCALE_BITS, count=shared),
-        Multiply(a=41, b=SUM, count=shared),
-        Add(bits=SUM, count=shared),
-        Shift(bits=SUM, distances=DISTANCES, count=shared),
-        Clamp(bits=SUM, count=shared),
+        Store(name="scales", words=context // LANES, bits=LANES * SCALES_BITS),
+        Multiply(a=product, b=SCALE_BITS, count=LANES),
+        Multiply(a=product + INT8, b=scale + SCALE_BITS, count=LANES),
+        Add(bits=SUM, count=LANES),
+        Shift(bits=SUM, distances=DISTANCES, count=LANES),
+        Clamp(bits=SUM, count=LANES),
         *(capped if cap else ()),
-        *((Multiply(a=ELEMENT, b=16, count=shared), Add(bits=SUM, count=shared)) if slopes else ()),
-        Largest(inputs=2, bits=ELEMENT, count=shared),
-        Table(words=65, bits=17, reads=2 * shared),
-        Multiply(a=WEIGHT_BITS, b=11, count=shared),
-        Multiply(a=WEIGHT_BITS, b=SCALE_BITS, count=shared),
-        Shift(bits=ELEMENT, distances=32, count=2 * shared),
-        Add(bits=SUM, count=shared),
+        *((Multiply(a=ELEMENT, b=16, count=LANES), Add(bits=SUM, count=LANES)) if slopes else ()),
+        Largest(inputs=LANES + 1, bits=ELEMENT),
+        Largest(inputs=LANES + 1, bits=INT8),
     )
 
 
-def _results() -> tuple[Part, ...]:
-    """16 elements a cycle over the total of their head."""
+def weights(context: int) -> tuple[Part, ...]:
+    """16 scores to powers of two, these by the values' mantissas."""
     return (
+        Store(name="scales", words=context // LANES, bits=LANES * 2 * INT8),
+        Store(name="row", words=context // LANES, bits=LANES * (FOLDED_BITS - 1)),
+        Add(bits=ELEMENT, count=LANES),
+        Table(words=65, bits=17, reads=2 * LANES),
+        Multiply(a=WEIGHT_BITS, b=11, count=LANES),
+        Multiply(a=WEIGHT_BITS, b=SCALE_BITS, count=LANES),
+        Shift(bits=ELEMENT, distances=32, count=2 * LANES),
+        Add(bits=SUM, count=LANES),
+    )
+
+
+def values(kv: KvHeads, chunk: int) -> tuple[Part, ...]:
+    """A word of a value by its weight each cycle; 16 sums by the reciprocal of their total."""
+    return (
+        Store(name="values", words=(BLOCK - 1 + chunk) * kv.record_words, bits=WORD),
+        Multiply(a=FOLDED_BITS, b=INT8, count=BYTES),
+        Store(name="sums", words=kv.record_words, bits=SUM, banks=BYTES),
+        Add(bits=SUM, count=BYTES),
+        vector("results", chunk * kv.heads * kv.value_tiles),
         Divide(bits=SUM),
         Multiply(a=50, b=49, count=LANES),
         Add(bits=SUM, count=LANES),

@@ -7,6 +7,10 @@ from stbuild.ops.add_param import AddParam
 from stbuild.ops.affine import Affine
 from stbuild.ops.argmax import Argmax
 from stbuild.ops.attention import Attention
+from stbuild.ops.attention_heads import AttentionHeads
+from stbuild.ops.attention_scores import AttentionScores
+from stbuild.ops.attention_values import AttentionValues
+from stbuild.ops.attention_weights import AttentionWeights
 from stbuild.ops.concat import Concat
 from stbuild.ops.embed import Embed
 from stbuild.ops.fan_out import FanOut
@@ -30,5 +34,16 @@ OPS: tuple[type[Op], ...] = (
     Attention, Quantize, Rescale,
 )  # fmt: skip
 """The ops of a graph."""
-PLUMBING: tuple[type[Streaming], ...] = (Fork, LoopHead, LoopTail, TakeLast, Argmax, FanOut)
+PLUMBING: tuple[type[Streaming], ...] = (
+    Fork,
+    LoopHead,
+    LoopTail,
+    TakeLast,
+    Argmax,
+    FanOut,
+    AttentionHeads,
+    AttentionScores,
+    AttentionWeights,
+    AttentionValues,
+)
 """What a design has beside them in its streaming kernels."""

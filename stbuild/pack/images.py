@@ -6,18 +6,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stbuild.errors import StbuildError
-from stbuild.ir.design import Design, MatmulOp
+from stbuild.ir.design import Design
 from stbuild.ir.engine import Engine
 from stbuild.ir.exponent import fixed_scales
 from stbuild.ir.fixed import TABLE_FRAC, param_fixed, to_fixed
+from stbuild.ir.kv import KvPart
 from stbuild.ir.packed import PackedMatrix
 from stbuild.ir.param import FixedParam, PositionTable
 from stbuild.ir.plumbing import ReadParams, RowRead, Sequence
+from stbuild.ir.schedule import KvMatmul, MatmulOp
 from stbuild.ir.tensors import Tensors
 from stbuild.ir.types import GROUP, LANES
 from stbuild.pack.tiles import Words, tile_words
 
 OPCODE_LINEAR, OPCODE_END = 1, 0
+KINDS = {KvPart.KEYS: 1, KvPart.VALUES: 2}
+"""Lane 14 of a descriptor; 0 for a linear op."""
 SCALE_FRAC = 19
 """Fraction bits that the activation scales and the sum bring: docs/numerics.md, Linear."""
 ROWS_AT_ONCE = 1024
@@ -43,12 +47,12 @@ def write_memory(
                 write_params(process.op, design, tensors, put)
 
 
-def launch_order(design: Design) -> Iterator[tuple[MatmulOp, int]]:
-    """Every linear op of a launch with the run of its block: blocks in order, the head's last."""
+def launch_order(design: Design) -> Iterator[tuple[MatmulOp | KvMatmul, int]]:
+    """Every op of a launch with the run of its block: blocks in order, the head's last."""
     for head in (False, True):
         for number, block in enumerate(design.blocks):
             if block.head == head:
-                ops = [op for op in design.matmuls if op.block == number]
+                ops = [op for op in design.schedule if op.block == number]
                 yield from ((op, run) for run in range(block.count) for op in ops)
 
 
@@ -60,6 +64,8 @@ def write_weights(design: Design, tensors: Tensors, put: Put) -> tuple[int, ...]
     readers = [design.channels(engine) for engine in range(len(design.engines))]
     exponents = []
     for op, run in launch_order(design):
+        if isinstance(op, KvMatmul):
+            continue
         matrix = _matrix(op, tensors.matrix(op.weight.names[run]), run)
         exponents.append(fixed_scales(matrix).exponent)
         tiles = matrix.with_rows(op.tiles * LANES)
@@ -74,23 +80,52 @@ def write_weights(design: Design, tensors: Tensors, put: Put) -> tuple[int, ...]
 
 
 def _has_tiles(design: Design, number: int, engine: Engine, channel: int) -> bool:
-    return any(op.tiles_in(channel, engine.channels) for op in design.engine_ops(number))
+    ops = (op for op in design.matmuls if op.engine == number)
+    return any(op.tiles_in(channel, engine.channels) for op in ops)
 
 
 def program_words(design: Design, engine: int, exponents: tuple[int, ...]) -> Words:
-    """The descriptors of `engine` and the end word; `exponents` are those of all engines in launch order."""
-    order = zip(launch_order(design), exponents, strict=True)
-    own = [(op, exponent) for (op, _), exponent in order if op.engine == engine]
-    words = np.zeros((len(own) + 1, LANES), np.int32)
-    for row, (op, exponent) in zip(words, own, strict=False):
-        row[:11] = (
-            OPCODE_LINEAR, op.cols // GROUP, op.group // GROUP, op.bits // 4, op.tiles, op.base, op.load,
-            op.source, op.destination, exponent + SCALE_FRAC + op.frac_in - op.frac_out,
-            design.blocks[op.block].head,
-        )  # fmt: skip
-        row[13] = exponent
-    words[-1, 0] = OPCODE_END
-    return words.view(np.uint32)
+    """The descriptors of `engine` and the end; `exponents` are those of all linear ops in launch order."""
+    left, rows = iter(exponents), list[NDArray[np.int32]]()
+    for op, run in launch_order(design):
+        made = _descriptors(op, run, design, left)
+        rows += made if op.engine == engine else []
+    rows.append(_descriptor(OPCODE_END))
+    return np.stack(rows).view(np.uint32)
+
+
+def _descriptors(
+    op: MatmulOp | KvMatmul, run: int, design: Design, exponents: Iterator[int]
+) -> list[NDArray[np.int32]]:
+    if isinstance(op, MatmulOp):
+        return [_linear(op, next(exponents), design.blocks[op.block].head)]
+    return [_cached(op, part, head, run, design) for part, head in op.heads.order()]
+
+
+def _descriptor(*lanes: int) -> NDArray[np.int32]:
+    word = np.zeros(LANES, np.int32)
+    word[: len(lanes)] = lanes
+    return word
+
+
+def _linear(op: MatmulOp, exponent: int, head: bool) -> NDArray[np.int32]:
+    shift = exponent + SCALE_FRAC + op.frac_in - op.frac_out
+    return _descriptor(
+        OPCODE_LINEAR, op.cols // GROUP, op.group // GROUP, op.bits // 4, op.tiles, op.base, op.load,
+        op.source, op.destination, shift, head, 0, 0, exponent,
+    )  # fmt: skip
+
+
+def _cached(op: KvMatmul, part: KvPart, head: int, run: int, design: Design) -> NDArray[np.int32]:
+    """A head's keys or values: what depends on the position is 0 here, and filled in by the sequencer."""
+    keys = part is KvPart.KEYS
+    source, destination = (op.queries, op.products) if keys else (op.weights, op.sums)
+    groups, tiles = (op.heads.groups, 0) if keys else (0, op.heads.value_tiles)
+    window = op.heads.windows[run] if op.heads.windows else 0
+    return _descriptor(
+        OPCODE_LINEAR, groups, 1, 2, tiles, design.layout(op).base(part, head), True,
+        source, destination, op.heads.rows(part), 0, 0, 0, 0, KINDS[part], window,
+    )  # fmt: skip
 
 
 def write_params(op: ReadParams, design: Design, tensors: Tensors, put: Put) -> None:

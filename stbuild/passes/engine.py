@@ -2,10 +2,12 @@
 
 from dataclasses import dataclass
 
-from stbuild.ir.design import BlockRuns, MatmulOp, StreamKind
+from stbuild.ir.design import BlockRuns, StreamKind
 from stbuild.ir.engine import Engine
+from stbuild.ir.kv import BLOCK
 from stbuild.ir.plumbing import Collect, ComputeUnit, Dispatch
-from stbuild.ir.types import GROUP
+from stbuild.ir.schedule import KvMatmul, MatmulOp
+from stbuild.ir.types import GROUP, LANES
 from stbuild.ops.linear import Linear
 from stbuild.passes.net import COLLECT, DISPATCH, READ_WEIGHTS, SEQUENCE, UNIT, Net, OfEngine, StreamFormat
 from stbuild.passes.wiring import ToEngine
@@ -27,19 +29,20 @@ class UnitStreams:
 
 @dataclass(frozen=True, kw_only=True)
 class EngineFrame:
-    """Engine `number` of a network with its linear ops; `desc` brings its descriptors."""
+    """Engine `number` of a network with its schedule; `desc` brings its descriptors."""
 
     net: Net
     number: int
-    matmuls: tuple[MatmulOp, ...]
+    schedule: tuple[MatmulOp | KvMatmul, ...]
     blocks: tuple[BlockRuns, ...]
     desc: str
     collected: str
     units: tuple[UnitStreams, ...]
 
     @staticmethod
-    def of(net: Net, number: int, matmuls: tuple[MatmulOp, ...], blocks: tuple[BlockRuns, ...]
-           ) -> "EngineFrame":  # fmt: skip
+    def of(
+        net: Net, number: int, schedule: tuple[MatmulOp | KvMatmul, ...], blocks: tuple[BlockRuns, ...]
+    ) -> "EngineFrame":
         """Make the streams of an engine: descriptors, then those of each unit, then the weights."""
 
         def process(part: str, index: int | None = None) -> str:
@@ -54,7 +57,7 @@ class EngineFrame:
         sequence, dispatch, collect = net.process(SEQUENCE), process(DISPATCH), process(COLLECT)
         desc = stream("desc", None, sequence, dispatch, DESCRIPTOR, StreamKind.DESCRIPTOR)
         collected = stream("desc_collect", None, dispatch, collect, DESCRIPTOR, StreamKind.DESCRIPTOR)
-        widest = StreamFormat(max(op.cols for op in matmuls) // GROUP)
+        widest = StreamFormat(max(op.cols for op in schedule if isinstance(op, MatmulOp)) // GROUP)
         ends = []
         for u in range(len(engine.lanes)):
             unit = process(UNIT, u)
@@ -72,7 +75,7 @@ class EngineFrame:
             UnitStreams(desc=d, act=a, tiles=t, weights=weights[engine.first_channel(u) :][: engine.lanes[u]])
             for u, (d, a, t) in enumerate(ends)
         )
-        return EngineFrame(net=net, number=number, matmuls=matmuls, blocks=blocks, desc=desc,
+        return EngineFrame(net=net, number=number, schedule=schedule, blocks=blocks, desc=desc,
                            collected=collected, units=units)  # fmt: skip
 
     @property
@@ -84,6 +87,16 @@ class EngineFrame:
         """The reader of a weight channel."""
         return self._key(READ_WEIGHTS, channel)
 
+    @property
+    def matmuls(self) -> tuple[MatmulOp, ...]:
+        """Its linear ops."""
+        return tuple(op for op in self.schedule if isinstance(op, MatmulOp))
+
+    @property
+    def attentions(self) -> tuple[KvMatmul, ...]:
+        """What it multiplies by the KV cache."""
+        return tuple(op for op in self.schedule if isinstance(op, KvMatmul))
+
     def channel_words(self, channel: int, *, head: bool) -> int:
         """Weight words of one launch in `channel`, of the head's block or of all others."""
         return sum(
@@ -94,15 +107,15 @@ class EngineFrame:
 
     def add_router(self, kernel: str) -> None:
         """The processes in front of the units and behind them."""
-        sources = {op.source: self._source_stream(op) for op in self.matmuls}
+        sources, results = self._sources(), self._results()
         to_units = tuple(s for unit in self.units for s in (unit.desc, unit.act))
         reads = (self.desc, *(sources[i] for i in sorted(sources)))
         dispatch = Dispatch(engine=self.number)
         self.net.add(self._key(DISPATCH), dispatch, LAUNCH, reads, (self.collected, *to_units), kernel)
-        results = tuple(self.net.values[op.block, op.name] for op in self.matmuls)
         tiles = tuple(unit.tiles for unit in self.units)
+        writes = tuple(results[i] for i in sorted(results))
         collect = Collect(engine=self.number, max_tiles=self._reorder_tiles())
-        self.net.add(self._key(COLLECT), collect, LAUNCH, (self.collected, *tiles), results, kernel)
+        self.net.add(self._key(COLLECT), collect, LAUNCH, (self.collected, *tiles), writes, kernel)
 
     def add_unit(self, number: int, kernel: str) -> None:
         """Compute unit `number`, which is one of `kernel`."""
@@ -114,9 +127,28 @@ class EngineFrame:
     def _key(self, part: str, number: int | None = None) -> OfEngine:
         return OfEngine(engine=self.number, part=part, number=number)
 
+    def _sources(self) -> dict[int, str]:
+        """The streams of the vectors by their numbers."""
+        found = {op.source: self._source_stream(op) for op in self.matmuls}
+        for op in self.attentions:
+            streams = self.net.attentions[op.block, op.name]
+            found |= {op.queries: streams.queries, op.weights: streams.weights}
+        return found
+
+    def _results(self) -> dict[int, str]:
+        """The streams of the results by their numbers."""
+        found = {op.destination: self.net.values[op.block, op.name] for op in self.matmuls}
+        for op in self.attentions:
+            streams = self.net.attentions[op.block, op.name]
+            found |= {op.products: streams.products, op.sums: streams.sums}
+        return found
+
     def _reorder_tiles(self) -> int:
         """Tiles of the widest op that runs for several tokens, if any does: the reorder buffer's rows."""
-        return max((op.tiles for op in self.matmuls if not self.blocks[op.block].head), default=1)
+        several = [op.tiles for op in self.matmuls if not self.blocks[op.block].head]
+        positions = -(-self.net.graph.context // BLOCK) * BLOCK
+        cached = [max(positions // LANES, op.heads.value_tiles) for op in self.attentions]
+        return max((*several, *cached), default=1)
 
     def _source_stream(self, op: MatmulOp) -> str:
         linear = self.net.graph.blocks[op.block].op(op.name)

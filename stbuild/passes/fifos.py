@@ -7,6 +7,7 @@ from typing import ClassVar
 
 from stbuild.ir.design import Design, Process, Stream, StreamKind
 from stbuild.ir.plumbing import ComputeUnit
+from stbuild.ir.schedule import KvMatmul, MatmulOp
 from stbuild.ir.streaming import Streaming
 from stbuild.ops.fork import Fork
 
@@ -103,12 +104,21 @@ def _engine_inputs(design: Design) -> Iterator[tuple[str, tuple[str, ...]]]:
     """For each result stream of the engine the streams that must flow before: its vector, the op before."""
     for engine in range(len(design.engines)):
         dispatch, collect = design.router(engine)
-        ops = design.engine_ops(engine)
-        for op, last in zip(ops, (None, *ops), strict=False):
-            before = [dispatch.reads[1 + op.source]]
-            if last is not None and last.block == op.block:
-                before.append(collect.writes[last.destination])
-            yield collect.writes[op.destination], tuple(before)
+        last: tuple[int, int] | None = None
+        for op in design.engine_ops(engine):
+            for source, destination in _passes(op):
+                before = [dispatch.reads[1 + source]]
+                if last is not None and last[0] == op.block:
+                    before.append(collect.writes[last[1]])
+                yield collect.writes[destination], tuple(before)
+                last = op.block, destination
+
+
+def _passes(op: MatmulOp | KvMatmul) -> tuple[tuple[int, int], ...]:
+    """Source and destination of each kind of vector that an op takes."""
+    if isinstance(op, MatmulOp):
+        return ((op.source, op.destination),)
+    return (op.queries, op.products), (op.weights, op.sums)
 
 
 def _depth(stream: Stream, design: Design, starts: _Potentials) -> int:
@@ -128,6 +138,8 @@ def _depth(stream: Stream, design: Design, starts: _Potentials) -> int:
             return BURST
         case StreamKind.PARAMS:
             return max(SMALL, stream.words)
+        case StreamKind.HEADS:
+            return max(SMALL, stream.words + MARGIN)
         case StreamKind.ACTIVATIONS | StreamKind.KV_WRITE | StreamKind.OUTPUT:
             return SMALL
         case StreamKind.RESULT | StreamKind.DATA:

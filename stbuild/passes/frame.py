@@ -2,27 +2,28 @@
 
 from collections.abc import Sequence as Several
 
-from stbuild.ir.design import BlockRuns, Kernel, KernelRole, MatmulOp, StreamKind
+from stbuild.ir.design import BlockRuns, Kernel, KernelRole, StreamKind
 from stbuild.ir.plumbing import Plumbing, ReadParams, ReadWeights, Sequence, WriteWords
+from stbuild.ir.schedule import KvMatmul, MatmulOp
 from stbuild.ir.types import words_of
 from stbuild.ops.argmax import Argmax
 from stbuild.passes.engine import LAUNCH, EngineFrame
-from stbuild.passes.net import ARGMAX, READ_PARAMS, SEGMENT, SEQUENCE, UNIT, Net, StreamFormat
+from stbuild.passes.net import ARGMAX, CONTROL, READ_PARAMS, SEGMENT, SEQUENCE, UNIT, Net, StreamFormat
 from stbuild.passes.wiring import ToBoundary
 
-CONTROL, ROUTER = "control", "router"
+ROUTER = "router"
 PROGRAM, TOKENS, PARAMS, LOGITS, TOKEN = "program", "tokens", "params", "logits", "token"
 FIXED_REGIONS = (PROGRAM, TOKENS, PARAMS, LOGITS, TOKEN)
 """Regions that a design has once; the runtime knows tokens, logits and token by these names."""
 
 
-def add_frame(net: Net, matmuls: tuple[MatmulOp, ...], blocks: tuple[BlockRuns, ...]) -> None:
+def add_frame(net: Net, schedule: tuple[MatmulOp | KvMatmul, ...], blocks: tuple[BlockRuns, ...]) -> None:
     """Put the engines, control and the token around the network of the streaming ops."""
     processes, streams = list(net.processes), list(net.streams)
     net.processes.clear()
     net.streams.clear()
     engines = [
-        EngineFrame.of(net, number, tuple(op for op in matmuls if op.engine == number), blocks)
+        EngineFrame.of(net, number, tuple(op for op in schedule if op.engine == number), blocks)
         for number in range(len(net.engines))
     ]
     _control(net, engines)
@@ -76,11 +77,13 @@ def _control(net: Net, engines: Several[EngineFrame]) -> None:
     streams = (*(engine.desc for engine in engines), *(stream for stream, _ in net.rows))
     _add(net, SEQUENCE, Sequence(programs=tuple(programs), tokens=TOKENS, rows=rows), writes=streams)
     for engine in engines:
+        caches = net.caches.get(engine.number, ())
         for channel, stream in enumerate(s for unit in engine.units for s in unit.weights):
             read = ReadWeights(
                 engine=engine.number,
                 channel=channel,
                 region=net.regions.new(net.engine_label(engine.number, "weights", channel)),
+                kv=tuple(cache[channel] for cache in caches),
                 body_words=engine.channel_words(channel, head=False),
                 head_words=engine.channel_words(channel, head=True),
             )

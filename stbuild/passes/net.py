@@ -12,6 +12,8 @@ from stbuild.ir.unique import UniqueNames
 from stbuild.ops.fork import Fork
 from stbuild.passes.wiring import End, ToBoundary, ToEngine, loops
 
+CONTROL = "control"
+"""The kernel that owns the memory."""
 SEGMENT = ""
 """The kernel of a streaming process, until the `segments` pass finds which it is."""
 
@@ -72,6 +74,16 @@ DISPATCH, COLLECT, READ_WEIGHTS, UNIT = "dispatch", "collect", "read_weights", "
 """Parts of an engine: one process each of the first two, one a channel and one a unit of the others."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class KvStreams:
+    """The streams between an attention op and its engine."""
+
+    queries: str
+    products: str
+    weights: str
+    sums: str
+
+
 @dataclass
 class Net:
     """The processes and streams made so far; lives only while one network is built.
@@ -79,18 +91,22 @@ class Net:
     `bound` is the engine of each block. A process is known by a key before it is made, since streams to it
     are. `values` are the streams of
     values by block and name, `arrivals` those at their ends; `rows` and `params` the streams that memory
-    feeds, with what is read for them.
+    feeds, with what is read for them. `attentions` are the streams of attention to its engine and back, by
+    block and name, `caches` the regions of the KV cache by engine, for each attention op one a channel.
     """
 
     graph: Graph
     engines: tuple[Engine, ...]
     bound: tuple[int, ...]
+    chunk: int
     processes: list[Process] = field(default_factory=list)
     streams: list[Stream] = field(default_factory=list)
     values: dict[tuple[int, str], str] = field(default_factory=dict)
     arrivals: dict[End, str] = field(default_factory=dict)
     rows: list[tuple[str, RowRead]] = field(default_factory=list)
     params: list[tuple[str, ParamRead]] = field(default_factory=list)
+    attentions: dict[tuple[int, str], KvStreams] = field(default_factory=dict)
+    caches: dict[int, tuple[tuple[str, ...], ...]] = field(default_factory=dict)
     regions: UniqueNames = field(default_factory=UniqueNames)
     _process_names: UniqueNames = field(default_factory=UniqueNames)
     _stream_names: UniqueNames = field(default_factory=UniqueNames)
@@ -123,6 +139,13 @@ class Net:
         """A readable name for something of an engine: all but the first have their role in it."""
         role = f"_{self.engines[engine].role.value}" if engine else ""
         return f"{part}{role}" if number is None else f"{part}{role}_{number}"
+
+    def cache(self, engine: int) -> tuple[str, ...]:
+        """New regions for the KV cache of an attention op in the channels of `engine`."""
+        names = (self.engine_label(engine, "kv", c) for c in range(self.engines[engine].channels))
+        regions = tuple(self.regions.new(name) for name in names)
+        self.caches[engine] = (*self.caches.get(engine, ()), regions)
+        return regions
 
     def label(self, block: int, name: str) -> str:
         """A readable name for something of a block."""

@@ -3,17 +3,19 @@
 from stbuild.ir.design import BlockRuns, Design, Sizes, StreamKind
 from stbuild.ir.engine import Engine
 from stbuild.ir.graph import Graph
-from stbuild.ir.op import KvRecords, Op, RowOp, StreamingOp
+from stbuild.ir.op import Op, RowOp, StreamingOp
 from stbuild.ir.param import FixedParam
-from stbuild.ir.plumbing import ParamRead, ReadKv, RowRead, WriteKv
+from stbuild.ir.plumbing import ParamRead, RowRead
 from stbuild.ir.types import LANES, words_of
 from stbuild.ir.values import block_shapes
 from stbuild.ir.weights import WeightIndex
+from stbuild.ops.attention import Attention
 from stbuild.ops.linear import Linear
 from stbuild.ops.loop_head import LoopHead
 from stbuild.ops.loop_tail import LoopTail
 from stbuild.ops.take_last import TakeLast
-from stbuild.passes.frame import CONTROL, FIXED_REGIONS, add_frame, fixed_kernels
+from stbuild.passes.attention import VALUES, add_attention
+from stbuild.passes.frame import FIXED_REGIONS, add_frame, fixed_kernels
 from stbuild.passes.net import (
     COLLECT,
     READ_PARAMS,
@@ -25,7 +27,7 @@ from stbuild.passes.net import (
     StreamFormat,
     Tail,
 )  # fmt: skip
-from stbuild.passes.schedule import bind_blocks, schedule_matmuls
+from stbuild.passes.schedule import bind_blocks, make_schedule
 from stbuild.passes.wiring import ToBoundary, ToOp, ToTable, ends_of, head_index, is_gated, loops
 
 Carried = dict[tuple[int, int], tuple[str, str]]
@@ -41,10 +43,10 @@ def build_network(
     missing or misshapen.
     """
     bound = bind_blocks(graph, engines)
-    matmuls = schedule_matmuls(graph, index, engines, bound)
+    schedule = make_schedule(graph, index, engines, bound)
     blocks = _runs(graph)
-    net = _network(Net(graph, engines, bound))
-    add_frame(net, matmuls, blocks)
+    net = _network(Net(graph, engines, bound, sizes.chunk))
+    add_frame(net, schedule, blocks)
     return Design(
         name=graph.name,
         platform=platform,
@@ -54,7 +56,7 @@ def build_network(
         blocks=blocks,
         processes=tuple(net.processes),
         streams=tuple(net.streams),
-        matmuls=matmuls,
+        schedule=schedule,
         kernels=fixed_kernels(net),
         derived=graph.derived,
     )
@@ -116,6 +118,8 @@ def _source(net: Net, block: int, op: Op) -> tuple[OfOp | OfEngine | str, Stream
             return OfEngine(engine=net.bound[block], part=COLLECT), StreamKind.RESULT
         case RowOp():
             return SEQUENCE, StreamKind.ROWS
+        case Attention():
+            return OfOp(block=block, op=op.name, part=VALUES), StreamKind.DATA
         case _:
             return OfOp(block=block, op=op.name), StreamKind.DATA
 
@@ -200,38 +204,18 @@ def _tables(net: Net) -> list[tuple[str, RowRead]]:
 
 
 def _process(net: Net, block: int, op: Op) -> None:
+    if isinstance(op, Attention):
+        add_attention(net, block, op)
     if not isinstance(op, StreamingOp):
         return
     key, value = OfOp(block=block, op=op.name), net.values[block, op.name]
     reads = [net.arrivals[ToOp(block=block, op=op.name, slot=s)] for s in range(len(op.operands))]
-    writes = [value]
     if op.position_table is not None:
         reads.append(net.arrivals[ToTable(block=block, op=op.name)])
-    if op.records is not None:
-        kv_in, kv_out = _kv(net, block, op.name, op.records)
-        reads, writes = [*reads, *kv_in], [*kv_out, value]
     if op.param_words:
         form, source = StreamFormat(op.param_words), net.process(READ_PARAMS)
         wanted = f"{net.label(block, op.name)}_params"
         stream = net.stream(wanted, source, net.process(key), form, StreamKind.PARAMS)
         net.params.append((stream, ParamRead(params=op.fixed_params, block=block, words=op.param_words)))
         reads.append(stream)
-    net.add(key, op, block, tuple(reads), tuple(writes))
-
-
-def _kv(net: Net, block: int, op: str, records: KvRecords) -> tuple[list[str], list[str]]:
-    """Readers and writers of the KV records of one attention op."""
-    name = net.process(OfOp(block=block, op=op))
-    ins, outs = [], []
-    for part, words in (("k", records.key_words), ("v", records.value_words)):
-        wanted = f"{net.label(block, op)}_kv_{part}"
-        region = net.regions.new(wanted)
-        reader, writer = f"read_{region}", f"write_{region}"
-        form = StreamFormat(words)
-        ins.append(net.stream(f"{wanted}_in", net.process(reader), name, form, StreamKind.KV_READ))
-        outs.append(net.stream(f"{wanted}_out", name, net.process(writer), form, StreamKind.KV_WRITE))
-        read = ReadKv(region=region, block=block, record_words=words, windows=records.windows)
-        write = WriteKv(region=region, block=block, record_words=words)
-        net.add(reader, read, block, (), (ins[-1],), CONTROL)
-        net.add(writer, write, block, (outs[-1],), (), CONTROL)
-    return ins, outs
+    net.add(key, op, block, tuple(reads), (value,))

@@ -4,10 +4,11 @@ from collections.abc import Mapping
 
 from stbuild.errors import StbuildError
 from stbuild.ir.graph import Block, Graph
-from stbuild.ir.op import CheckContext, Op, StreamingOp
+from stbuild.ir.op import CheckContext, Op
 from stbuild.ir.param import PositionTable
 from stbuild.ir.values import block_shapes
 from stbuild.limits import MAX_CONTEXT
+from stbuild.ops.attention import Attention
 from stbuild.ops.checks import require, require_multiple
 
 
@@ -80,7 +81,7 @@ def _check_head(graph: Graph, flow: tuple[int, ...]) -> None:
             f"the last block {head.name!r} makes {list(flow)}, not the {graph.vocab_size} logits"
         )
     for op in head.ops:
-        keeps = isinstance(op, StreamingOp) and op.records is not None
+        keeps = isinstance(op, Attention)
         require(op, not keeps, "attention in the last block, which runs for the last token only")
     if head.count != 1:
         raise StbuildError(f"the last block {head.name!r} runs {head.count} times, not once")

@@ -6,42 +6,95 @@ from typing import ClassVar
 
 from stbuild.errors import StbuildError
 from stbuild.ir.design import WORD_BYTES, Design, Region, RegionKind
-from stbuild.ir.plumbing import ReadKv, ReadParams, ReadWeights, Sequence, WriteWords
+from stbuild.ir.plumbing import (
+    ReadKv,
+    ReadKvScales,
+    ReadParams,
+    ReadWeights,
+    Sequence,
+    WriteKvTiles,
+    WriteWords,
+)
+from stbuild.ir.schedule import KvMatmul
+from stbuild.passes.room import Lack, aligned, banks_of, lack_of, largest, size_text, split
 from stbuild.platform import Memory, Platform
 
-ALIGN = 4096
-"""Bytes that a buffer's address is a multiple of, as XRT allocates."""
 TOKENS_PER_WORD = 16
 PROGRAM, PARAMS = "program", "params"
-"""The memory ports of `control` beside those of the weights and the KV records."""
+"""The memory ports of `control` beside those of the channels, and of keys, values and scales in the cache."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class PlaceMemory:
-    """Weight channel c to bank c; everything else one after the other in the remaining banks."""
+    """Weight channel c, with its part of the KV cache, to bank c; everything else to the remaining banks.
+
+    Raises StbuildError where the memory holds less: with the context that would fit, if one would.
+    """
 
     name: ClassVar[str] = "place-memory"
     platform: Platform
 
     def __call__(self, design: Design) -> Design:
-        memory = self.platform.memory
-        regions = (*_weight_regions(design), *_shared_regions(design))
-        if len(memory.tags) == 1:
-            _check_total(regions, design, memory.total_bytes, self.platform)
+        regions = regions_of(design)
+        lacking = lack_of(regions, self.platform)
+        if lacking is not None:
+            raise self._refused(design, lacking)
+        if len(self.platform.memory.tags) == 1:
             return replace(design, regions=regions)
-        return replace(design, regions=tuple(_banked(regions, design, memory, self.platform)))
+        return replace(design, regions=tuple(_banked(regions, self.platform.memory)))
+
+    def _refused(self, design: Design, lacking: Lack) -> StbuildError:
+        fits = largest(design.sizes.context, lambda context: self._holds(design, context))
+        sizes = f"{size_text(lacking.need)}, {lacking.place} {size_text(lacking.room)}"
+        verb = "need" if " and " in lacking.what else "needs"
+        if fits is None and lacking.channel:
+            return StbuildError(
+                f"{design.name} does not fit {self.platform.name}: {lacking.what} {verb} {sizes}",
+                hint=f"{size_text(lacking.weights)} of weights in all",
+            )
+        return StbuildError(
+            f"{design.name} with a context of {design.sizes.context} needs {sizes} on {self.platform.name} "
+            f"for {lacking.what} (KV cache {size_text(lacking.cached)})",
+            hint="no context would fit" if fits is None else f"a context of {fits} would fit",
+        )
+
+    def _holds(self, design: Design, context: int) -> bool:
+        shorter = replace(design, sizes=replace(design.sizes, context=context))
+        return lack_of(regions_of(shorter), self.platform) is None
 
 
-def _weight_regions(design: Design) -> Iterator[Region]:
+def regions_of(design: Design) -> tuple[Region, ...]:
+    """What lies in memory, the channels in front; what has no bank yet is in bank 0."""
+    return (*_channel_regions(design), *_shared_regions(design))
+
+
+def _channel_regions(design: Design) -> Iterator[Region]:
+    """Weights of channel c, and its part of the KV cache, to bank c."""
     readers = [p.op for p in design.processes if isinstance(p.op, ReadWeights)]
     for bank, op in enumerate(readers):
         words = max(op.body_words + op.head_words, 1)
-        region = _region(op.region, RegionKind.WEIGHTS, words, op.region)
-        yield replace(region, first=bank, last=bank)
+        weights = replace(_region(op.region, RegionKind.WEIGHTS, words, op.region), first=bank, last=bank)
+        yield weights
+        for region, cached in zip(op.kv, _attentions(design, op.engine), strict=True):
+            yield replace(
+                weights, name=region, kind=RegionKind.KV, bytes=design.layout(cached).words * WORD_BYTES,
+                writable=True, write_port=_tile_port(region, design),
+            )  # fmt: skip
+
+
+def _attentions(design: Design, engine: int) -> tuple[KvMatmul, ...]:
+    """The attention ops of an engine in the order of its schedule."""
+    return tuple(op for op in design.engine_ops(engine) if isinstance(op, KvMatmul))
+
+
+def _tile_port(region: str, design: Design) -> str:
+    """The port by which a channel's tiles are written: that of the scales, by the same process."""
+    writers = (p.op for p in design.processes if isinstance(p.op, WriteKvTiles))
+    return next(writer.region for writer in writers if region in writer.kv)
 
 
 def _shared_regions(design: Design) -> Iterator[Region]:
-    """Everything but weights: what `control` reads in the order of its processes, then what it writes."""
+    """Everything but channels: what `control` reads in the order of its processes, then what it writes."""
     for process in design.processes:
         match process.op:
             case Sequence():
@@ -49,9 +102,11 @@ def _shared_regions(design: Design) -> Iterator[Region]:
             case ReadParams():
                 words = sum(r.words * design.blocks[r.block].count for r in process.op.reads)
                 yield _region(process.op.region, RegionKind.PARAMS, words, PARAMS)
-            case ReadKv():
-                op = process.op
+            case ReadKv() as op:
                 words = design.blocks[op.block].count * design.sizes.context * op.record_words
+                yield _region(op.region, RegionKind.KV, words, op.region, writable=True)
+            case ReadKvScales() as op:
+                words = design.layout(design.attention(op.op, op.block)).scale_words
                 yield _region(op.region, RegionKind.KV, words, op.region, writable=True)
     for process in design.processes:
         if isinstance(process.op, WriteWords):
@@ -71,47 +126,11 @@ def _region(name: str, kind: RegionKind, words: int, port: str, writable: bool =
     return Region(name=name, kind=kind, bytes=words * WORD_BYTES, port=port, writable=writable)
 
 
-def _banked(regions: tuple[Region, ...], design: Design, memory: Memory, platform: Platform
-            ) -> Iterator[Region]:  # fmt: skip
-    bank = memory.bytes_per_bank
-    weights = [r for r in regions if r.kind is RegionKind.WEIGHTS]
-    heaviest = max(weights, key=lambda r: r.bytes)
-    if heaviest.bytes > bank:
-        raise StbuildError(
-            f"{design.name} does not fit {platform.name}: {heaviest.name} needs "
-            f"{size_text(heaviest.bytes)}, a memory bank holds {size_text(bank)}",
-            hint=f"{size_text(sum(r.bytes for r in weights))} of weights; "
-            f"the {len(weights)} weight banks hold {size_text(len(weights) * bank)}",
-        )
-    yield from weights
-    others = [r for r in regions if r not in weights]
-    spare = (memory.banks - len(weights)) * bank
-    _check_total(tuple(others), design, spare, platform)
-    address = len(weights) * bank
+def _banked(regions: tuple[Region, ...], memory: Memory) -> Iterator[Region]:
+    channels, others = split(regions)
+    yield from channels
+    address = banks_of(channels) * memory.bytes_per_bank
     for region in others:
         end = address + region.bytes
-        yield replace(region, first=address // bank, last=(end - 1) // bank)
-        address = -(-end // ALIGN) * ALIGN
-
-
-def size_text(size: int) -> str:
-    """`3.21 GiB`, or a smaller unit for a small size."""
-    units = (("GiB", 2**30), ("MiB", 2**20), ("KiB", 2**10))
-    name, unit = next((u for u in units if size >= u[1]), units[-1])
-    return f"{size / unit:.2f} {name}"
-
-
-def _check_total(regions: tuple[Region, ...], design: Design, room: int, platform: Platform) -> None:
-    """Refuse what does not fit, saying how much is missing and which context would fit."""
-    need = sum(-(-r.bytes // ALIGN) * ALIGN for r in regions)
-    if need <= room:
-        return
-    kv = sum(r.bytes for r in regions if r.kind is RegionKind.KV)
-    fits = (room - need + kv) * design.sizes.context // max(kv, 1)
-    hint = f"a context of {fits // 32 * 32} would fit" if fits >= 32 else "no context would fit"
-    raise StbuildError(
-        f"{design.name} with a context of {design.sizes.context} needs {size_text(need)} on "
-        f"{platform.name} beside its weight banks, which leaves {size_text(room)} "
-        f"(KV cache {size_text(kv)})",
-        hint=hint,
-    )
+        yield replace(region, first=address // memory.bytes_per_bank, last=(end - 1) // memory.bytes_per_bank)
+        address = aligned(end)

@@ -1,15 +1,15 @@
-"""The scheduler: which engine takes each linear op, and in which order those of one engine follow."""
+"""The scheduler: which engine takes each linear op and attention, and in which order they follow."""
 
-from collections import Counter
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from stbuild.errors import StbuildError
-from stbuild.ir.design import MatmulOp
 from stbuild.ir.engine import Engine
 from stbuild.ir.graph import Block, Graph
+from stbuild.ir.schedule import KvMatmul, MatmulOp
 from stbuild.ir.types import GROUP
 from stbuild.ir.weights import WeightIndex
+from stbuild.ops.attention import Attention
 from stbuild.ops.linear import Linear
 from stbuild.ops.quantize import Quantize
 from stbuild.passes.wiring import head_index, quantised_sources
@@ -19,7 +19,7 @@ GROUPS = (32, 64, 128)
 
 
 def bind_blocks(graph: Graph, engines: tuple[Engine, ...]) -> tuple[int, ...]:
-    """The engine that takes the linear ops of each block, by its number; -1 for a block that has none.
+    """The engine of each block by its number; -1 for a block without linear ops and attention.
 
     Raises StbuildError unless each such block is taken by one engine, and each engine takes one.
     """
@@ -32,7 +32,7 @@ def bind_blocks(graph: Graph, engines: tuple[Engine, ...]) -> tuple[int, ...]:
 
 
 def _engine_of(block: Block, head: bool, engines: tuple[Engine, ...]) -> int:
-    if not quantised_sources(block):
+    if not quantised_sources(block) and not any(isinstance(op, Attention) for op in block.ops):
         return -1
     found = [number for number, engine in enumerate(engines) if engine.role.takes(head=head)]
     if len(found) != 1:
@@ -40,31 +40,69 @@ def _engine_of(block: Block, head: bool, engines: tuple[Engine, ...]) -> int:
     return found[0]
 
 
-def schedule_matmuls(
+def make_schedule(
     graph: Graph, index: WeightIndex, engines: tuple[Engine, ...], bound: tuple[int, ...]
-) -> tuple[MatmulOp, ...]:
-    """All linear ops in order; those that read one vector follow each other and load it once.
+) -> tuple[MatmulOp | KvMatmul, ...]:
+    """All linear ops and attention in order; those that read one vector follow each other and load it once.
 
     `bound` is the engine of each block; source and destination numbers count through its ops. Tiles go on
     round its channels where the op before with the same vector stopped, so that no channel waits longer than
     one tile.
     """
-    ops: list[MatmulOp] = []
-    sources, destinations = Counter[int](), Counter[int]()
+    made = [_Made(engine=number, channels=engine.channels) for number, engine in enumerate(engines)]
+    ops: list[MatmulOp | KvMatmul] = []
     for number, block in enumerate(graph.blocks):
-        engine = bound[number]
-        for value in quantised_sources(block):
-            base = 0
-            for op in _readers(block, value):
-                matmul = replace(
-                    _matmul(op, block, index, number, sources[engine], destinations[engine], base),
-                    engine=engine,
-                )
-                ops.append(matmul)
-                destinations[engine] += 1
-                base = (base + matmul.tiles) % engines[engine].channels
-            sources[engine] += 1
+        for start in _starts(block):
+            engine = made[bound[number]]
+            if isinstance(start, Attention):
+                ops.append(engine.attention(start, number))
+            else:
+                ops += engine.linear(tuple(_readers(block, start)), block, index, number)
     return tuple(ops)
+
+
+def _starts(block: Block) -> Iterator[str | Attention]:
+    """The quantised values that linear ops read, each where it is first read, and attention between them."""
+    ahead = list(quantised_sources(block))
+    for op in block.ops:
+        if isinstance(op, Linear) and op.x in ahead:
+            ahead.remove(op.x)
+            yield op.x
+        elif isinstance(op, Attention):
+            yield op
+
+
+@dataclass(kw_only=True)
+class _Made:
+    """How far the schedule of an engine is made; lives only while it is."""
+
+    engine: int
+    channels: int
+    sources: int = 0
+    destinations: int = 0
+
+    def linear(
+        self, readers: tuple[Linear, ...], block: Block, index: WeightIndex, number: int
+    ) -> Iterator[MatmulOp]:
+        """The ops that read one vector."""
+        base = 0
+        for op in readers:
+            matmul = _matmul(op, block, index, number, self.sources, self.destinations, base)
+            yield replace(matmul, engine=self.engine)
+            self.destinations += 1
+            base = (base + matmul.tiles) % self.channels
+        self.sources += 1
+
+    def attention(self, op: Attention, number: int) -> KvMatmul:
+        """An attention op."""
+        made = KvMatmul(
+            name=op.name, engine=self.engine, block=number, heads=op.kv,
+            queries=self.sources, products=self.destinations,
+            weights=self.sources + 1, sums=self.destinations + 1,
+        )  # fmt: skip
+        self.sources += 2
+        self.destinations += 2
+        return made
 
 
 def _readers(block: Block, value: str) -> Iterator[Linear]:

@@ -6,10 +6,10 @@ from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from stbuild.ir.design import Design, Kernel, KernelRole, Process, Stream, StreamKind
-from stbuild.ir.op import StreamingOp
 from stbuild.ir.plumbing import Sequence
 from stbuild.ir.unique import UniqueNames
 from stbuild.ops.argmax import Argmax
+from stbuild.ops.attention_heads import AttentionHeads
 from stbuild.ops.fan_out import FanOut
 from stbuild.ops.fork import Fork
 from stbuild.ops.loop_head import LoopHead
@@ -82,7 +82,7 @@ def _components(design: Design) -> list[tuple[Process, ...]]:
 def _kernel_name(design: Design, members: tuple[Process, ...]) -> str:
     """The name of a kernel: after its loop, its attention, the sampler, or its first op."""
     looping = (p for p in members if isinstance(p.op, LoopHead))
-    keeping = (p for p in members if isinstance(p.op, StreamingOp) and p.op.records is not None)
+    keeping = (p for p in members if isinstance(p.op, AttentionHeads))
     for found, word in ((looping, "residual"), (keeping, "attention")):
         if process := next(found, None):
             return f"{design.blocks[process.block].name}_{word}"

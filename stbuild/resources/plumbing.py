@@ -8,16 +8,10 @@ from stbuild.ir.plumbing import (
     ComputeUnit,
     Dispatch,
     Plumbing,
-    ReadKv,
-    ReadParams,
-    ReadWeights,
-    Sequence,
-    WriteKv,
-    WriteWords,
 )
 from stbuild.ir.storage import Storage
 from stbuild.ir.types import GROUP
-from stbuild.resources.lane import lane_hardware
+from stbuild.resources.lane import lane_hardware, raw_rows
 
 WORD = 8 * WORD_BYTES
 ADDRESS = 64
@@ -32,13 +26,13 @@ def plumbing_hardware(op: Plumbing, design: Design) -> tuple[Part, ...]:
             return _collect(op, design)
         case ComputeUnit(engine=engine, unit=unit):
             return unit_hardware(design.engines[engine].lanes[unit], lane_shape(design, engine))
-        case Sequence() | ReadWeights() | ReadParams() | ReadKv() | WriteKv() | WriteWords():
+        case _:
             return Add(bits=ADDRESS, count=2), Hold(bits=ADDRESS)
 
 
 def unit_hardware(lanes: int, shape: LaneShape) -> tuple[Part, ...]:
     """A compute unit: its lanes, and a choice among their results."""
-    return *(lane_hardware(shape) * lanes), *merge_hardware(lanes)
+    return *((*lane_hardware(shape), *raw_rows(shape)) * lanes), *merge_hardware(lanes)
 
 
 def merge_hardware(lanes: int) -> tuple[Part, ...]:

@@ -4,7 +4,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
 
-from stbuild.ir.design import LANE_WORDS, WORD_BYTES, Design, Kernel, KernelRole, Process, Stream, StreamKind
+from stbuild.ir.design import (
+    LANE_ACTS,
+    LANE_WORDS,
+    WORD_BYTES,
+    Design,
+    Kernel,
+    KernelRole,
+    Process,
+    Stream,
+    StreamKind,
+)
 from stbuild.ir.engine import Engine
 from stbuild.ir.link import linked_depth
 from stbuild.ir.parts import Part, Store
@@ -101,7 +111,8 @@ def unit_fifos(engine: Engine, lanes: int, platform: Platform) -> Fabric:
     bits = 8 * WORD_BYTES
     fifo = bind_fifo(LANE_WORDS, bits, platform.available).cost
     ahead = fifo_in(engine.prefetch_storage, engine.prefetch, bits)
-    return (PROCESS * 2 + ahead + fifo * LANE_FIFOS) * lanes + PROCESS + fifo
+    acts = fifo_in(Storage.BRAM, LANE_ACTS, bits)
+    return (PROCESS * 2 + ahead + acts + fifo * (LANE_FIFOS - 1)) * lanes + PROCESS + fifo
 
 
 def _arrays(parts: tuple[Part, ...], platform: Platform) -> Iterator[Array]:
@@ -144,4 +155,5 @@ def control_of(design: Design) -> Kernel:
 
 def memory_ports(design: Design) -> tuple[str, ...]:
     """The m_axi ports, in the order of the regions."""
-    return tuple(dict.fromkeys(region.port for region in design.regions))
+    ports = (port for region in design.regions for port in (region.port, region.write_port) if port)
+    return tuple(dict.fromkeys(ports))

@@ -29,9 +29,8 @@ def memory_wires(design: Design) -> int:
 
 
 def _port_wires(design: Design, port: str) -> int:
-    regions = [r for r in design.regions if r.port == port]
-    reads = any(r.kind is RegionKind.KV or not r.writable for r in regions)
-    writes = any(r.writable for r in regions)
+    reads = any(r.port == port and (r.kind is RegionKind.KV or not r.writable) for r in design.regions)
+    writes = any(r.writable and (r.write_port or r.port) == port for r in design.regions)
     return AXI_READ * reads + AXI_WRITE * writes
 
 

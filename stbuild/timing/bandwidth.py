@@ -14,8 +14,8 @@ Refresh beyond what the measured figure holds is not modelled.
 from dataclasses import dataclass
 from math import ceil
 
-from stbuild.ir.design import WORD_BYTES, Design
-from stbuild.ir.plumbing import ReadKv, ReadParams, ReadWeights, Sequence, WriteKv, WriteWords
+from stbuild.ir.design import WORD_BYTES, Design, KernelRole
+from stbuild.ir.plumbing import ReadWeights
 from stbuild.platform import Memory, Platform
 
 
@@ -75,6 +75,7 @@ def supply_of(design: Design, platform: Platform) -> MemoryBandwidth:
 def rates(design: Design, supply: MemoryBandwidth) -> dict[str, float]:
     """Bytes per cycle of each process of `control` that reads or writes memory."""
     streamed = tuple(design.region(p.op.region) for p in design.processes if isinstance(p.op, ReadWeights))
+    (control,) = (k.name for k in design.kernels if k.role is KernelRole.CONTROL)
     found = {}
     for process in design.processes:
         if isinstance(process.op, ReadWeights):
@@ -82,6 +83,6 @@ def rates(design: Design, supply: MemoryBandwidth) -> dict[str, float]:
             peers = sum(r.bytes for r in streamed if supply.interleaved or r.first == mine.first)
             share = supply.bytes_per_cycle * mine.bytes / peers
             found[process.name] = min(share, supply.port_bytes_per_cycle)
-        elif isinstance(process.op, ReadParams | ReadKv | Sequence | WriteKv | WriteWords):
+        elif process.kernel == control:
             found[process.name] = min(supply.bytes_per_cycle, supply.port_bytes_per_cycle)
     return found

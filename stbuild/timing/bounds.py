@@ -3,14 +3,22 @@
 from collections import defaultdict
 from collections.abc import Iterator
 
-from stbuild.ir.design import (
-    WORD_BYTES,
-    Design,
-    MatmulOp,
-)  # fmt: skip
+from stbuild.ir.design import WORD_BYTES, Design
+from stbuild.ir.kv import GROUP_WORDS, completed_blocks, recent_before
 from stbuild.ir.lane_shape import QUAD, ROWS, lane_shape
-from stbuild.ir.plumbing import ReadKv, ReadParams, ReadWeights, RowRead, Sequence, WriteKv, WriteWords
+from stbuild.ir.plumbing import (
+    ReadKv,
+    ReadKvScales,
+    ReadParams,
+    ReadWeights,
+    RowRead,
+    Sequence,
+    WriteKv,
+    WriteKvTiles,
+    WriteWords,
+)
 from stbuild.ir.program import Launch
+from stbuild.ir.tasks import Task, cached_words, launch_tasks
 from stbuild.timing.bandwidth import MemoryBandwidth
 
 
@@ -25,7 +33,7 @@ def launches(tokens: int, chunk: int) -> tuple[Launch, ...]:
 
 def memory_bytes(design: Design, launch: Launch) -> int:
     """All bytes that the launch reads and writes."""
-    return sum(count for _, count in _traffic(design, launch))
+    return round(sum(count for _, count in _traffic(design, launch)))
 
 
 def memory_bound(design: Design, supply: MemoryBandwidth, launch: Launch) -> float:
@@ -59,25 +67,21 @@ def engine_bound(design: Design, launch: Launch) -> int:
 
 
 def _channel_cycles(design: Design, engine: int, channel: int, launch: Launch) -> int:
-    channels = design.engines[engine].channels
+    sizes, finish = design.engines[engine], ROWS // lane_shape(design, engine).rows_at_once
     return sum(
-        design.blocks[op.block].count * op.tiles_in(channel, channels) * _tile_cycles(design, op, launch)
-        for op in design.engine_ops(engine)
+        runs.count * task.tiles_in(channel, sizes.channels) * _tile_cycles(task, sizes.token_lanes, finish)
+        for runs in launch_tasks(design, engine, launch)
+        for task in runs.tasks
     )
 
 
-def _tile_cycles(design: Design, op: MatmulOp, launch: Launch) -> int:
-    head = design.blocks[op.block].head
-    if head and not launch.head:
-        return 0
-    tokens = 1 if head else launch.tokens
-    headers = op.cols // op.group
-    passes = -(-tokens // design.engines[op.engine].token_lanes)
-    finish = ROWS // lane_shape(design, op.engine).rows_at_once
-    return headers + (op.tile_words - headers) * passes + finish + QUAD * tokens
+def _tile_cycles(task: Task, token_lanes: int, finish: int) -> int:
+    passes = -(-task.tokens // token_lanes)
+    finish = QUAD if task.raw else finish
+    return task.headers + (task.tile_words - task.headers) * passes + finish + QUAD * task.tokens
 
 
-def _traffic(design: Design, launch: Launch) -> Iterator[tuple[str, int]]:
+def _traffic(design: Design, launch: Launch) -> Iterator[tuple[str, float]]:
     """Regions with the bytes that the launch moves there."""
     for process in design.processes:
         for region, words in _words(design, process.op, launch):
@@ -90,19 +94,36 @@ def _rows_read(row: RowRead, design: Design, launch: Launch) -> int:
     return block.count * (int(launch.head) if block.head else launch.tokens)
 
 
-def _words(design: Design, op: object, launch: Launch) -> Iterator[tuple[str, int]]:
+def _words(design: Design, op: object, launch: Launch) -> Iterator[tuple[str, float]]:
     match op:
         case ReadWeights():
             yield op.region, op.body_words + (op.head_words if launch.head else 0)
+            if op.kv:  # all of a channel's lie in its bank
+                yield op.kv[0], cached_words(design, op, launch)
         case ReadParams():
             yield op.region, sum(r.words * design.blocks[r.block].count for r in op.reads)
         case Sequence():
             yield from ((r, design.program_words(e)) for e, r in enumerate(op.programs))
             yield from ((row.region, row.words * _rows_read(row, design, launch)) for row in op.rows)
         case ReadKv():
-            runs = range(design.blocks[op.block].count)
-            yield op.region, sum(op.records(run, launch.position) for run in runs) * op.record_words
+            yield op.region, design.blocks[op.block].count * op.record_words * recent_before(launch)
         case WriteKv():
             yield op.region, design.blocks[op.block].count * op.record_words * launch.tokens
+        case ReadKvScales():
+            heads = design.attention(op.op, op.block).heads
+            runs = range(design.blocks[op.block].count)
+            seen = sum(heads.blocks(run, launch.position).count for run in runs)
+            yield op.region, 2 * heads.kv_heads * seen
+        case WriteKvTiles():
+            yield from _written_tiles(design, op, launch)
         case WriteWords():
             yield op.region, op.words if launch.head else 0
+
+
+def _written_tiles(design: Design, op: WriteKvTiles, launch: Launch) -> Iterator[tuple[str, float]]:
+    """The blocks that a launch completes, as spread evenly over the channels."""
+    heads = design.attention(op.op, op.block).heads
+    blocks = completed_blocks(launch) * heads.kv_heads * design.blocks[op.block].count
+    words = 2 * heads.key_words + GROUP_WORDS * heads.value_tiles
+    yield op.region, 2 * blocks
+    yield from ((region, blocks * words / len(op.kv)) for region in op.kv)

@@ -171,7 +171,7 @@ def test_weights_of_an_unknown_kind(models: WorkspaceFolder, tmp_path: Path) -> 
 
 def test_a_model_that_does_not_fit(models: WorkspaceFolder) -> None:
     told = refusal(models, "tiny:partition", "--platform", "card4k")
-    assert "tiny does not fit card4k: weights_0 needs " in told
+    assert "tiny does not fit card4k: weights_0 and kv_0 need " in told
     assert " KiB, a memory bank holds 4.00 KiB" in told
 
 

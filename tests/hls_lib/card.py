@@ -5,9 +5,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from stbuild.ir.fixed import attention_scale
 from stbuild.ir.param import Param
-from stbuild.ir.streaming import CallSite
 from stbuild.ops.attention import Attention
+from stbuild.ops.attention_scores import AttentionScores
 from tests.hls_lib.numbers import Vector, numbers, vectors, words
 from tests.hls_lib.single import LANES, Command, Image, Operator, Words
 
@@ -46,13 +47,15 @@ class Shape:
         return self.kv_heads * self.head_words
 
     def operator(self) -> Operator:
-        site = CallSite(
-            fracs=(), words=(), runs=self.runs, head=False, chunk=CHUNK, context=CONTEXT, vocab_size=0
-        )
-        call = self.op().call(site)
-        arguments = ", ".join((*(str(n) for _, n in call.arguments), *(t.definition for t in call.types)))
+        sizes = (self.runs, self.heads, self.kv_heads, self.head_dim, CHUNK, CONTEXT)
+        scale = attention_scale(self.scale)
+        numbers_type = f"stb::Numbers<{', '.join(map(str, self.windows))}>"
+        windows = numbers_type if self.windows else "stb::WholeContext"
+        types = AttentionScores(attention=self.op()).form, windows
+        arguments = ", ".join(map(str, (*sizes, scale, *types)))
+        function = "attention_with_sinks" if self.sinks else "attention"
         ports = "iiiiipooo" if self.sinks else "iiiiiooo"
-        return Operator(name=self.name, call=f"stb::{call.function}<{arguments}>", ports=ports)
+        return Operator(name=self.name, call=f"stb::{function}<{arguments}>", ports=ports)
 
     def first(self, run: int, position: int) -> int:
         """The first position that a query at `position` sees in a run."""

@@ -50,13 +50,23 @@ def directions(call: ProcessCall) -> str:
             return "i" * sources + "o" * (count - sources)
         case "read_weights":
             return "i---o"
-        case "read_kv":
+        case "read_kv" | "read_recent_kv":
             return "i-o"
+        case "read_kv_scales":
+            return "i--o"
+        case "write_kv_tiles":
+            return "o---i" + "o" * (count - 5)
+        case "attention_heads":
+            return "iiiiii" + "o" * (count - 6)
+        case "attention_scores" | "attention_scores_with_sinks" | "attention_weights":
+            return "i" * (count - 3) + "ooo"
         case "write_kv":
             return "o--i"
         case "write_words" | "write_head_words":
             return "o" + "-" * (count - 2) + "i"
         case "sequence" | "read_params":
+            return "".join(_direction_of_memory(o) for o in call.operands)
+        case _ if "pos" in call.operands:  # the reader of a channel, whose text is the kernel's own
             return "".join(_direction_of_memory(o) for o in call.operands)
         case _:
             return "i" * (count - 1) + "o"

@@ -27,7 +27,7 @@ from stbuild.ops.position_embed import PositionEmbed
 from stbuild.ops.rotary import Rotary
 from stbuild.ops.slice import Slice
 
-CONTEXT, VOCABULARY = 32, 96
+CONTEXT, VOCABULARY = 104, 96
 FUNCTIONS: dict[str, Callable[[float], float]] = {
     "tanh": math.tanh,
     "sigmoid": lambda x: 1.0 / (1.0 + math.exp(-x)),
@@ -214,7 +214,7 @@ class _Builder:
 
     def windows(self) -> tuple[int, ...]:
         """How many positions each run sees: all runs the same, or each its own."""
-        choices = (1, 4, 9, CONTEXT)
+        choices = (1, 9, 40, CONTEXT)
         if self.sometimes(0.5):
             return self.count * (self.random.choice(choices),)
         return tuple(self.random.choice(choices) for _ in range(self.count))

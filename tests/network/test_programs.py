@@ -12,8 +12,9 @@ from tests.network.drawn import emulated
 from tests.network.emulated import programmed, traces_of
 from tests.network.random_graphs import TINY, WIDE, Sizes, random_graph
 
-TOKENS = tuple(range(1, 12))
-CHUNKS = (4, 1, 6)
+TOKENS = tuple(range(1, 76))
+CHUNKS = (4, 1, 6, *(6,) * 3, 1, *(6,) * 6, 3, 6)
+"""Over two blocks of the KV cache, whose ends lie within a launch, and a part of the third."""
 TRIALS = [(seed, TINY) for seed in range(11)] + [(11, WIDE)]
 MORE = int(os.environ.get("STBUILD_DRAWN_DESIGNS", "0"))
 """How many more designs are emulated, on demand."""

@@ -9,6 +9,7 @@ from stbuild.ir import plumbing
 from stbuild.ir.design import Design, Process
 from stbuild.ir.op import StreamingOp
 from stbuild.ops.attention import Attention
+from stbuild.ops.attention_part import AttentionPart
 from stbuild.ops.fork import Fork
 from stbuild.ops.loop_tail import LoopTail
 from stbuild.ops.norm import Norm
@@ -22,19 +23,20 @@ from tests.network.test_programs import TRIALS
 
 FRAME = (
     plumbing.Sequence, plumbing.ReadParams, plumbing.ReadWeights, plumbing.ReadKv, plumbing.WriteKv,
-    plumbing.WriteWords, plumbing.Dispatch, plumbing.Collect, plumbing.ComputeUnit,
+    plumbing.ReadKvScales, plumbing.WriteKvTiles, plumbing.WriteWords, plumbing.Dispatch,
+    plumbing.Collect, plumbing.ComputeUnit,
 )  # fmt: skip
 """What reads and writes memory, and the engine."""
 Form = Callable[[Design, Process], bool]
 FORMS: dict[str, Form] = {
-    "attention over all positions": lambda _, p: isinstance(p.op, Attention) and not p.op.windows,
-    "attention in a window": lambda _, p: isinstance(p.op, Attention) and len(set(p.op.windows)) == 1,
-    "windows that differ": lambda _, p: isinstance(p.op, Attention) and len(set(p.op.windows)) > 1,
-    "attention with sinks": lambda _, p: isinstance(p.op, Attention) and p.op.sinks is not None,
-    "attention with slopes": lambda _, p: isinstance(p.op, Attention) and p.op.slopes != (),
-    "attention with a soft cap": lambda _, p: isinstance(p.op, Attention) and p.op.cap != 0,
-    "grouped queries": lambda _, p: isinstance(p.op, Attention) and 1 < p.op.kv_heads < p.op.heads,
-    "one head of keys": lambda _, p: isinstance(p.op, Attention) and 1 == p.op.kv_heads < p.op.heads,
+    "attention over all positions": lambda _, p: _attends(p, lambda a: not a.windows),
+    "attention in a window": lambda _, p: _attends(p, lambda a: len(set(a.windows)) == 1),
+    "windows that differ": lambda _, p: _attends(p, lambda a: len(set(a.windows)) > 1),
+    "attention with sinks": lambda _, p: _attends(p, lambda a: a.sinks is not None),
+    "attention with slopes": lambda _, p: _attends(p, lambda a: a.slopes != ()),
+    "attention with a soft cap": lambda _, p: _attends(p, lambda a: a.cap != 0),
+    "grouped queries": lambda _, p: _attends(p, lambda a: 1 < a.kv_heads < a.heads),
+    "one head of keys": lambda _, p: _attends(p, lambda a: 1 == a.kv_heads < a.heads),
     "a norm with parameters": lambda _, p: isinstance(p.op, Norm) and p.op.param_words > 0,
     "a norm without": lambda _, p: isinstance(p.op, Norm) and p.op.param_words == 0,
     "a norm of each head": lambda _, p: isinstance(p.op, Norm) and p.op.segment < p.op.width,
@@ -52,6 +54,11 @@ FORMS: dict[str, Form] = {
     "an op of a block that runs once": lambda design, p: _runs(design, p) == 1,
     "an op of a block that repeats": lambda design, p: _runs(design, p) > 1,
 }  # fmt: skip
+
+
+def _attends(process: Process, condition: Callable[[Attention], bool]) -> bool:
+    """Whether a process belongs to an attention op for which `condition` holds."""
+    return isinstance(process.op, AttentionPart) and condition(process.op.attention)
 
 
 def _runs(design: Design, process: Process) -> int:

@@ -7,12 +7,13 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from stbuild.errors import StbuildError
-from stbuild.ir.design import BlockRuns, Design, MatmulOp, Process, Sizes
+from stbuild.ir.design import BlockRuns, Design, Process, Sizes
 from stbuild.ir.engine import Engine
 from stbuild.ir.exponent import fixed_scales
 from stbuild.ir.packed import PackedMatrix
 from stbuild.ir.param import FixedParam, Param, PositionTable
 from stbuild.ir.plumbing import ParamRead, ReadParams, ReadWeights, RowRead, Sequence
+from stbuild.ir.schedule import MatmulOp
 from stbuild.ops.add_param import AddParam
 from stbuild.ops.norm import Norm
 from stbuild.pack import images
@@ -107,7 +108,7 @@ def small_design(channels: int) -> Design:
     blocks = (BlockRuns(name="layers", count=2, head=False), BlockRuns(name="head", count=1, head=True))
     return Design(
         name="small", platform="u55c", sizes=sizes, engines=(engine,), vocab_size=64, blocks=blocks,
-        processes=tuple(reader(c) for c in reversed(range(channels))), streams=(), matmuls=ops,
+        processes=tuple(reader(c) for c in reversed(range(channels))), streams=(), schedule=ops,
     )  # fmt: skip
 
 

@@ -11,6 +11,7 @@ from stbuild.ir.design import Design, KernelRole, RegionKind, StreamKind
 from stbuild.ir.engine import Engine, EngineRole
 from stbuild.ir.plumbing import Collect, ComputeUnit, Dispatch, Sequence
 from stbuild.ir.program import Launch
+from stbuild.ir.schedule import KvMatmul
 from stbuild.passes.pipeline import plan_engines
 from stbuild.passes.report import design_report
 from stbuild.passes.schedule import bind_blocks
@@ -35,9 +36,14 @@ def test_each_engine_takes_the_blocks_of_its_role() -> None:
     for op in design.matmuls:
         assert op.engine == int(design.blocks[op.block].head)
     for engine in range(2):
-        ops = design.engine_ops(engine)
-        assert [op.destination for op in ops] == list(range(len(ops)))
-        assert ops[0].source == 0
+        ops = [op for op in design.matmuls if op.engine == engine]
+        dispatch, collect = design.router(engine)
+        cached = [op for op in design.engine_ops(engine) if isinstance(op, KvMatmul)]
+        assert len(cached) == (1 - engine)
+        results = [op.destination for op in ops] + [n for op in cached for n in (op.products, op.sums)]
+        assert sorted(results) == list(range(len(collect.writes)))
+        vectors = {op.source for op in ops} | {n for op in cached for n in (op.queries, op.weights)}
+        assert vectors == set(range(len(dispatch.reads) - 1))
         assert all(0 <= op.base < design.engines[engine].channels for op in ops)
 
 
@@ -74,7 +80,7 @@ def test_units_are_generated_with_the_sizes_of_their_engine() -> None:
         op = design.members(kernel.name)[0].op
         assert isinstance(op, ComputeUnit)
         engine = design.engines[op.engine]
-        columns = max(each.cols for each in design.engine_ops(op.engine))
+        columns = max(each.cols for each in design.matmuls if each.engine == op.engine)
         shape = f"{engine.lanes[op.unit] - 1}, {columns}, {engine.chunk}, {engine.token_lanes}, 4"
         assert f"stb::mac_lane<{shape}>(" in files[kernel.name]
     cfg = connectivity_cfg(design, platform("u55c"))

@@ -158,12 +158,14 @@ def numbers_for_names(design: Design) -> Design:
 def plain(design: Design) -> Design:
     """`design` without any name that comes from the model."""
     bare = numbers_for_names(design)
-    matmuls = tuple(replace(op, name="") for op in bare.matmuls)
+    schedule = tuple(replace(op, name="") for op in bare.schedule)
     processes = tuple(replace(p, op=_bare(p.op)) for p in bare.processes)
-    return replace(bare, matmuls=matmuls, processes=processes)
+    return replace(bare, schedule=schedule, processes=processes)
 
 
 def _bare(op: Any) -> Any:
     changes: dict[str, Any] = {n: "" for n in ("name", "x", "a", "b", "q", "k", "v") if hasattr(op, n)}
     changes |= {"parts": ("",) * len(op.parts)} if hasattr(op, "parts") else {}
+    changes |= {"attention": _bare(op.attention)} if hasattr(op, "attention") else {}
+    changes |= {"op": ""} if hasattr(op, "op") else {}
     return replace(op, **changes)

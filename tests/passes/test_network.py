@@ -8,7 +8,7 @@ from stbuild.ir.design import Design, Process, StreamKind
 from stbuild.ir.op import StreamingOp
 from stbuild.ir.plumbing import ReadKv, Sequence, WriteKv
 from stbuild.ops.add import Add
-from stbuild.ops.attention import Attention
+from stbuild.ops.attention_heads import AttentionHeads
 from stbuild.ops.fork import Fork
 from stbuild.ops.linear import Linear
 from stbuild.ops.loop_head import LoopHead
@@ -63,7 +63,7 @@ def test_a_process_reads_its_operands_then_its_table_then_its_parameters() -> No
 
 def test_attention_has_a_reader_and_a_writer_for_keys_and_for_values() -> None:
     network = network_of(graph_of(Variant()))
-    (attention,) = of_type(network, Attention)
+    (attention,) = of_type(network, AttentionHeads)
     assert sources(network, attention)[3:] == [ReadKv, ReadKv]
     assert [type(network.process(network.stream(s).sink).op) for s in attention.writes[:2]] == 2 * [WriteKv]
     assert [network.stream(s).words for s in attention.reads[3:]] == [

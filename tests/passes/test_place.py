@@ -6,7 +6,7 @@ import pytest
 
 from stbuild.errors import StbuildError
 from stbuild.ir.design import Design, Region, RegionKind
-from stbuild.ir.plumbing import ReadKv, ReadWeights
+from stbuild.ir.plumbing import ReadKv, ReadKvScales, ReadWeights, WriteKv, WriteKvTiles
 from stbuild.passes.place import PlaceMemory
 from tests.accelerator import platform
 from tests.passes.designs import design_of
@@ -17,6 +17,12 @@ FULL = Variant(scaled=True, positions=True, head_norm=True)
 
 def regions(design: Design, kind: RegionKind) -> list[Region]:
     return [r for r in design.regions if r.kind is kind]
+
+
+def channels(design: Design) -> list[Region]:
+    """The weights of each channel, and its part of the KV cache."""
+    readers = [p.op for p in design.processes if isinstance(p.op, ReadWeights)]
+    return [r for r in design.regions for op in readers if r.name in (op.region, *op.kv)]
 
 
 def test_each_weight_channel_has_its_bank() -> None:
@@ -30,7 +36,7 @@ def test_each_weight_channel_has_its_bank() -> None:
 
 def test_everything_else_lies_behind_the_weights() -> None:
     design = design_of(FULL)
-    others = [r for r in design.regions if r.kind is not RegionKind.WEIGHTS]
+    others = [r for r in design.regions if r not in channels(design)]
     assert all(4 <= r.first <= r.last < platform("u55c").memory.banks for r in others)
 
 
@@ -38,14 +44,16 @@ def test_a_large_region_takes_the_banks_that_it_needs() -> None:
     design, card = design_of(FULL), platform("u55c")
     context = card.memory.bytes_per_bank // 64
     placed = PlaceMemory(platform=card)(replace(design, sizes=replace(design.sizes, context=context)))
-    for region in regions(placed, RegionKind.KV):
+    others = [r for r in placed.regions if r not in channels(placed)]
+    for region in others:
         assert region.last - region.first >= region.bytes // card.memory.bytes_per_bank
-    addresses = [r.first for r in placed.regions if r.kind is not RegionKind.WEIGHTS]
+    addresses = [r.first for r in others]
     assert addresses == sorted(addresses)
 
 
 def test_what_is_no_weight_lies_in_the_first_bank_where_all_are_interleaved() -> None:
-    others = [r for r in design_of(FULL, "vck5000").regions if r.kind is not RegionKind.WEIGHTS]
+    design = design_of(FULL, "vck5000")
+    others = [r for r in design.regions if r not in channels(design)]
     assert {(r.first, r.last) for r in others} == {(0, 0)}
 
 
@@ -70,12 +78,16 @@ def test_weights_that_overrun_a_bank_are_named() -> None:
         replace(p, op=replace(p.op, body_words=full)) if isinstance(p.op, ReadWeights) else p
         for p in design.processes
     )
-    with pytest.raises(StbuildError, match=r"does not fit u55c: weights_0 needs .*, a memory bank holds"):
+    with pytest.raises(StbuildError, match=r"does not fit u55c: weights_0 and kv_0 need .*, a memory bank"):
         PlaceMemory(platform=platform("u55c"))(replace(design, processes=processes))
 
 
 def test_every_kv_region_is_read_and_written() -> None:
     design = design_of(FULL)
-    read = {p.op.region for p in design.processes if isinstance(p.op, ReadKv)}
+    read = {p.op.region for p in design.processes if isinstance(p.op, ReadKv | ReadKvScales)}
+    read |= {r for p in design.processes if isinstance(p.op, ReadWeights) for r in p.op.kv}
+    written = {p.op.region for p in design.processes if isinstance(p.op, WriteKv | WriteKvTiles)}
+    written |= {r for p in design.processes if isinstance(p.op, WriteKvTiles) for r in p.op.kv}
+    assert read == written
     assert read == {r.name for r in regions(design, RegionKind.KV)}
     assert all(r.writable for r in regions(design, RegionKind.KV))

@@ -78,8 +78,9 @@ def test_a_card_that_a_night_has_is_busy_for_a_run_and_free_after_it(
         ) as told:
             run(folder, argv)
     assert (told.value.fault, told.value.exit_code) == (DeviceFault.BUSY, 1)
-    with pytest.raises(StbuildError) as missing:  # the lease is had; there is no card
-        run(folder, argv)
-    assert "in use by process" not in str(missing.value)
+    try:
+        run(folder, argv)  # the lease is had; whether an XRT answers is the machine's
+    except StbuildError as missing:
+        assert "in use by process" not in str(missing)
     with leased("xrt:0", 0, print) as held:
         assert held

@@ -19,10 +19,17 @@ constexpr int kActSumBits = 14;   // 32 values of 9 bits, signed
 
 inline int group_exponent(const Word& word) { return byte_at(word, 33); }
 
-inline std::int32_t group_sum(const Word& word) {
+// An activation: an int8, or a byte 0..255 of raw ops that multiply values.
+template <typename WORD>
+inline std::int32_t act_value(const WORD& word, int i, bool is_unsigned) {
+  const int byte = byte_at(word, i);
+  return is_unsigned ? byte : static_cast<std::int8_t>(byte);
+}
+
+inline std::int32_t group_sum(const Word& word, bool is_unsigned) {
   std::int32_t sum = 0;
 group_values:
-  for (int i = 0; i < kGroup; ++i) sum += static_cast<std::int8_t>(byte_at(word, i));
+  for (int i = 0; i < kGroup; ++i) sum += act_value(word, i, is_unsigned);
   return sum;
 }
 
@@ -31,11 +38,19 @@ inline Word prepare(const Word& word, int exponent) {
   const int mantissa =
       drop <= kScaleShift ? byte_at(word, 32) : byte_at(word, 32) >> min_of(drop - kScaleShift, 31);
   const int shift = drop <= kScaleShift ? kScaleShift - drop : 0;
-  const std::uint32_t sum = static_cast<std::uint32_t>(group_sum(word)) << 18;
+  const std::uint32_t sum = static_cast<std::uint32_t>(group_sum(word, false)) << 18;
   Word prepared = word;
   set_lane(prepared, 8,
            static_cast<std::int32_t>(sum |
                                      static_cast<std::uint32_t>(mantissa | (shift << 8) | (exponent << 12))));
+  return prepared;
+}
+
+// The same for the words of raw ops, which have no scales: s = 1, E = 0.
+inline Word prepare_raw(const Word& word, bool is_unsigned) {
+  const std::uint32_t sum = static_cast<std::uint32_t>(group_sum(word, is_unsigned)) << 18;
+  Word prepared = word;
+  set_lane(prepared, 8, static_cast<std::int32_t>(sum | 1));
   return prepared;
 }
 

@@ -9,6 +9,11 @@ constexpr int kOpcodeLinear = 1;
 constexpr int kHeadOnlyLane = 10;  // in memory: head tokens only; on the way: the number of tokens
 constexpr int kFirstChannelLane = 11;
 constexpr int kChannelsLane = 12;
+constexpr int kKindLane = 14;
+constexpr int kWindowLane = 15;  // in memory, of a raw op: the window of its run, 0 without one
+
+// What an op multiplies. The tiles of raw ops have no headers: D = 1, M = -128; their activations no scales.
+enum OpKind : int { kLinearKind = 0, kKeyKind = 1, kValueKind = 2 };
 
 struct LinearOp {
   int groups;        // K / 32
@@ -24,6 +29,8 @@ struct LinearOp {
   int first_channel;  // of the compute unit that reads this descriptor
   int channels;       // of all compute units
   int exponent;       // B of the weights' scales
+  bool raw;           // keys or values
+  bool unsigned_act;  // the activations are bytes 0..255: slices of the weights of values
 };
 
 inline bool is_linear(const Word& word) { return lane(word, 0) == kOpcodeLinear; }
@@ -43,6 +50,8 @@ inline LinearOp linear_op(const Word& word) {
   op.first_channel = lane(word, kFirstChannelLane);
   op.channels = lane(word, kChannelsLane);
   op.exponent = lane(word, 13);
+  op.raw = lane(word, kKindLane) != kLinearKind;
+  op.unsigned_act = lane(word, kKindLane) == kValueKind;
   return op;
 }
 
@@ -51,9 +60,17 @@ inline int next_channel(int channel, const LinearOp& op) {
   return channel + 1 == op.channels ? 0 : channel + 1;
 }
 
+// The first tile of the op in `channel`, if it has as many.
+inline int first_in(int channel, const LinearOp& op) {
+  return channel >= op.base ? channel - op.base : channel - op.base + op.channels;
+}
+
+// Whether any tile of the op lies in `channel`.
+inline bool has_tiles(int channel, const LinearOp& op) { return first_in(channel, op) < op.tiles; }
+
 // How many tiles of the op lie in `channel`.
 inline int tiles_in(int channel, const LinearOp& op) {
-  const int first = channel >= op.base ? channel - op.base : channel - op.base + op.channels;
+  const int first = first_in(channel, op);
   return first >= op.tiles ? 0 : (op.tiles - first - 1) / op.channels + 1;
 }
 

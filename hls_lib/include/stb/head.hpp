@@ -71,13 +71,14 @@ pack_lanes:
   }
 }
 
-// `heads` heads of `raw` in int8.
+// `heads` heads of `raw` in int8, in the rows of `to` from `first` on.
 template <int ALL, int IN_WORDS, int COUNT, int SHARED, int WORDS>
-inline void quantize_heads(const RawHeads<ALL, IN_WORDS>& raw, int heads, Heads<COUNT, SHARED, WORDS>& to) {
+inline void quantize_heads(const RawHeads<ALL, IN_WORDS>& raw, int heads, Heads<COUNT, SHARED, WORDS>& to,
+                           int first = 0) {
   Word packed = zero_word();
   Scale scale = {128, 0};
   int head = 0;
-  int row = 0;
+  int row = first;
   int shared = 0;
   int word = 0;
   STB_ENTER(kScaleDepth)

@@ -46,10 +46,11 @@ void multiply_tiles_by_words(Port<Word>& weights, const LinearOp& op, int tiles,
   STB_DISTANCE(words, kQuad)
   Word header = zero_word();
   Word result = zero_word();
+  const int finish = op.raw ? kQuad : kTileRows / AT_ONCE;
   STB_ENTER(kLaneDepth)
 lane_steps:
-  for (LaneStep step = first_step(); step.tile < tiles;
-       step = step_after<TOKEN_LANES>(step, op, passes, kTileRows / AT_ONCE)) {
+  for (LaneStep step = first_step(op); step.tile < tiles;
+       step = step_after<TOKEN_LANES>(step, op, passes, finish)) {
     STB_FLUSHABLE(1)
     STB_TICK(1)
     Activation act[TOKEN_LANES];
@@ -59,8 +60,11 @@ lane_steps:
       STB_UNROLL
       act[l] = acts[l][step.act];
     }
+    const bool raw_rows = op.raw && quad.left > 0 && quad.last;
     if (quad.left > 0) scale_dots(quad, sums, group);
-    if (group.left > 0) {
+    if (raw_rows) {
+      add_raw_rows(quad, group, sums);
+    } else if (group.left > 0) {
       scale_rows<AT_ONCE>(op, group, sums);
     } else if (step.kind == LaneStep::kResult) {
       give_rows(step, op, act, sums, result, out);
@@ -70,9 +74,9 @@ lane_steps:
     } else if (step.kind == LaneStep::kWord) {
       const Word word = step.pass == 0 ? weights.read() : words[step.word];
       if (step.pass == 0) words[step.word] = word;
-      add_word(word, step, act, sums);
+      add_word(word, step, op.unsigned_act, act, sums);
       if (ends_quad(step)) end_quad(step, op, act, sums, quad);
-      if (ends_quad(step) && ends_group(step, op)) end_group<AT_ONCE>(step, header, sums, group);
+      if (!op.raw && ends_quad(step) && ends_group(step, op)) end_group<AT_ONCE>(step, header, sums, group);
     }
   }
 }

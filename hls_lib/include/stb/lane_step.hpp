@@ -1,8 +1,8 @@
 // The steps of a lane through its tiles of one op, one a cycle: counters, no arithmetic on weights.
 //
-// A tile is, per weight group, a header and then the group's words, quads of four for each plane; they are
-// used once for each pass of TOKEN_LANES tokens, of which the first reads them. Then come the steps in which
-// the last sums are finished, and four for each token's result.
+// A tile is, per weight group, a header (none in raw ops) and then the group's words, quads of four for each
+// plane; they are used once for each pass of TOKEN_LANES tokens, of which the first reads them. Then come the
+// steps in which the last sums are finished, and four for each token's result.
 #pragma once
 
 #include "stb/descriptor.hpp"
@@ -27,7 +27,10 @@ struct LaneStep {
   int token;
 };
 
-inline LaneStep first_step() { return LaneStep{LaneStep::kHeader, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}; }
+// The first step of a weight group.
+inline LaneStep::Kind opening(const LinearOp& op) { return op.raw ? LaneStep::kWord : LaneStep::kHeader; }
+
+inline LaneStep first_step(const LinearOp& op) { return LaneStep{opening(op), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}; }
 
 // Behind the last word of a quad: the next quad, plane, pass, weight group, or the end of the tile.
 inline LaneStep after_quad(const LaneStep& step, const LinearOp& op, int passes) {
@@ -56,7 +59,7 @@ inline LaneStep after_quad(const LaneStep& step, const LinearOp& op, int passes)
   next.pass = 0;
   ++next.act;
   next.group = step.group + op.weight_group;
-  next.kind = next.group < op.groups ? LaneStep::kHeader : LaneStep::kFinish;
+  next.kind = next.group < op.groups ? opening(op) : LaneStep::kFinish;
   return next;
 }
 
@@ -92,7 +95,7 @@ inline LaneStep step_after(const LaneStep& step, const LinearOp& op, int passes,
     return next;
   }
   if (step.token + 1 < op.tokens) return after_result(next, TOKEN_LANES);
-  LaneStep tile = first_step();
+  LaneStep tile = first_step(op);
   tile.tile = step.tile + 1;
   return tile;
 }

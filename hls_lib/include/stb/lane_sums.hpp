@@ -39,6 +39,9 @@ struct EndedQuad {
   int left;    // steps until then
   bool first;  // of its weight group and pass
   bool last;
+  int pass;
+  bool opens_tile;               // its weight group is the first of its tile
+  Int<kSaBits> sa[TOKEN_LANES];  // of the weight group so far
   Int<kScaleBits> scales[TOKEN_LANES];
   Int<kPairBits> pairs[TOKEN_LANES][kQuad][kPairsAtOnce];
 };

@@ -12,6 +12,37 @@
 
 namespace stb {
 
+// A word of activations to the chosen lanes from LANE on; `lanes` are their pairs of ports.
+template <int LANE, int LANES>
+void write_chosen(const bool (&)[LANES], const Word&) {}
+template <int LANE, int LANES, typename... Lanes>
+void write_chosen(const bool (&chosen)[LANES], const Word& word, Port<Word>&, Port<Word>& act,
+                  Lanes&... lanes) {
+  STB_INLINE
+  if (chosen[LANE]) act.write(word);
+  write_chosen<LANE + 1>(chosen, word, lanes...);
+}
+
+// Activations of a raw op, only to the lanes that have tiles of it: those of a head's values are few.
+template <int LANES, typename... Lanes>
+void raw_fan(const LinearOp& op, Port<Word>& act, Lanes&... lanes) {
+  bool chosen[LANES];
+  STB_PARTITION(chosen, 1)
+raw_lanes:
+  for (int l = 0; l < LANES; ++l) {
+    STB_UNROLL
+    chosen[l] = has_tiles(op.first_channel + l, op);
+  }
+  STB_ENTER(kMoveDepth)
+raw_activations:
+  for (int i = 0; i < op.groups * op.tokens; ++i) {
+    STB_FLUSHABLE(1)
+    const Word group = act.read();
+    write_chosen<0>(chosen, group, lanes...);
+    STB_TICK(1)
+  }
+}
+
 // Sends descriptors and activations to the merger and to all lanes; `lanes` are LANES pairs of a
 // descriptor port and an activation port.
 template <int LANES, typename... Lanes>
@@ -25,7 +56,8 @@ ops:
     more = is_linear(word);
     merge_desc.write(word);
     write_each<0, LANES, 2>(word, lanes...);
-    const int words = more && op.load ? op.groups * op.tokens : 0;
+    if (more && op.raw) raw_fan<LANES>(op, act, lanes...);
+    const int words = more && op.load && !op.raw ? op.groups * op.tokens : 0;
     STB_ENTER(kMoveDepth)
   activations:
     for (int i = 0; i < words; ++i) {
@@ -71,8 +103,8 @@ void mac_lane(Port<Word>& desc, Port<Word>& act, Port<Word>& weights, Port<Word>
 ops:
   for (Word word = desc.read(); is_linear(word); word = desc.read()) {
     const LinearOp op = linear_op(word);
-    if (op.load) load_activations(act, op, acts);
     const int tiles = tiles_in(op.first_channel + LANE, op);
+    if (op.load && (!op.raw || tiles > 0)) load_activations(act, op, acts);
     multiply_tiles<CHUNK, TOKEN_LANES, rows_at_once<MIN_WORDS>()>(weights, op, tiles, acts, out);
   }
 }

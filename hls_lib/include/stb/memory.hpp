@@ -7,16 +7,15 @@
 // (codegen/control.py): 8 of 64 words are 512 cycles, a round trip is some 100.
 #pragma once
 
-#include "stb/descriptor.hpp"
 #include "stb/prefetch.hpp"
+#include "stb/program.hpp"
 #include "stb/stream.hpp"
-#include "stb/window.hpp"
 
 #ifdef STB_SYNTHESIS
 #define STB_READ_BEGINS(words)
 #define STB_SEND(address, count, out) write_n(out, address, static_cast<int>(count));
 #define STB_RECEIVE(address, count, in) read_n(in, address, static_cast<int>(count));
-#define STB_COUNT(count, out) out.write(count_word(count));
+#define STB_COUNT(count, out) out.write(::stb::count_word(count));
 #else
 #define STB_COUNT(count, out)
 #include "../../sim/memory.hpp"
@@ -41,19 +40,40 @@ inline std::int32_t token_at(const Word* tokens, int index) {
   return lane(tokens[index / kLanes], index % kLanes);
 }
 
-// Descriptors `first` to `end` of a launch of n tokens, without those of the head if it does not run. The
-// last of them all ends the launch.
-inline void sequence(const Word* program, int first, int end, int n, int head, Port<Word>& desc) {
-  STB_READ_BEGINS(end - first)
-  STB_ENTER(kMoveDepth)
-program_words:
-  for (int i = first; i < end; ++i) {
-    STB_FLUSHABLE(1)
-    STB_TICK(1)
-    Word word = program[i];
-    const bool head_only = lane(word, kHeadOnlyLane) == 1;
-    set_lane(word, kHeadOnlyLane, head_only ? 1 : n);
-    if (!head_only || head != 0) desc.write(word);
+constexpr int kProgramWords = 16;    // that the sequencer reads at a time
+constexpr int kProgramInterval = 8;  // cycles of an op: a product decides whether it is sent again
+
+// Descriptors `first` to `end` of a launch of n tokens from position pos. Those of the head are left out if
+// it does not run, those of keys and values if there are no full blocks; an op of more rows than CHUNK, those
+// that the engine takes, is sent several times. The last of them all ends the launch.
+template <int CHUNK, int CHANNELS>
+void sequence(const Word* program, int first, int end, int n, int pos, int head, Port<Word>& desc) {
+  Word words[kProgramWords];
+program_parts:
+  for (int at = first; at < end; at += kProgramWords) {
+    const int count = min_of(end - at, kProgramWords);
+    STB_READ_BEGINS(count)
+    STB_ENTER(kMoveDepth)
+  read_program:
+    for (int i = 0; i < count; ++i) {
+      STB_PIPELINE(1)
+      STB_TICK(1)
+      words[i] = program[at + i];
+    }
+    int rows_left = 0;
+    STB_ENTER(kMultiplyDepth)
+  send_ops:
+    for (int i = 0; i < count;) {
+      STB_FLUSHABLE(kProgramInterval)
+      STB_TICK(kProgramInterval)
+      SentOp op = sent_op<CHANNELS>(words[i], n, pos, head != 0);
+      const int rows = rows_left > 0 ? rows_left : op.rows;
+      const int now = min_of(rows, CHUNK);
+      set_lane(op.word, kHeadOnlyLane, now);
+      if (now > 0) desc.write(op.word);
+      rows_left = rows - now;
+      i = rows_left > 0 ? i : i + 1;
+    }
   }
 }
 
@@ -74,6 +94,17 @@ read_runs:
     const int first = first_seen(pos, WINDOWS::at(run));
     send(mem, (static_cast<std::int64_t>(run) * CONTEXT + first) * RECORD,
          static_cast<std::int64_t>(pos - first) * RECORD, out);
+  }
+}
+
+// Of each run's region the records of the positions between the last full block and this launch.
+template <int RUNS, int CONTEXT, int RECORD>
+void read_recent_kv(const Word* mem, int pos, Port<Word>& out) {
+  const int old = pos % kBlock;
+recent_runs:
+  for (int run = 0; run < RUNS; ++run) {
+    const std::int64_t first = static_cast<std::int64_t>(run) * CONTEXT + pos - old;
+    send(mem, first * RECORD, static_cast<std::int64_t>(old) * RECORD, out);
   }
 }
 

@@ -60,6 +60,19 @@ groups:
   }
 }
 
+// The activations of a raw op pass straight through.
+template <int SOURCES, int UNITS, typename... Ports>
+void dispatch_raw(const LinearOp& op, Ports&... ports) {
+  STB_ENTER(kTreeDepth)
+raw_groups:
+  for (int i = 0; i < op.groups * op.tokens; ++i) {
+    STB_FLUSHABLE(1)
+    STB_TICK(1)
+    const Word w = PortRange<0, SOURCES>::read(op.source, ports...);
+    write_each<SOURCES + 2, UNITS, 2>(prepare_raw(w, op.unsigned_act), ports...);
+  }
+}
+
 template <int SOURCES, typename LANES, typename... Ports>
 void dispatch_descriptor(const Word& word, Ports&... ports) {
   Word with_channels = word;
@@ -87,7 +100,11 @@ ops:
     const LinearOp op = linear_op(word);
     more = is_linear(word);
     dispatch_descriptor<SOURCES, LANES>(word, ports...);
-    if (more && op.load) dispatch_vectors<SOURCES, kUnits, KMAX>(op, ports...);
+    if (more && op.raw) {
+      dispatch_raw<SOURCES, kUnits>(op, ports...);
+    } else if (more && op.load) {
+      dispatch_vectors<SOURCES, kUnits, KMAX>(op, ports...);
+    }
   }
 }
 

@@ -5,7 +5,8 @@
 //   x[r] = sum over a weight group of s * dot_r, of plane 1 times 16, sa = that of s * asum
 //   sums[r] = sum over weight groups of D_r * x[r] + M_r * sa, for 8 bits of D_r * (x[r] - 128 sa)
 // A multiplier is used again in each cycle: s meets the dots of a quad four rows a cycle during the next
-// four words, D and M meet a weight group AT_ONCE rows a cycle during as many words as it has.
+// four words, D and M meet a weight group AT_ONCE rows a cycle during as many words as it has. Raw ops, whose
+// tiles are keys or values of 8 bits, have a weight group for each 32 columns, no header and D = 1.
 #pragma once
 
 #include "stb/lane_step.hpp"
@@ -38,14 +39,14 @@ inline Int<kDspBits> dsp_multiply_add(Int<A> a, Int<B> b, Int<kDspBits> sum) {
 
 // The 8 columns of one word for rows `row` and `row + 1`; `part` is the word's place in its quad. A DSP
 // multiplies both rows' weights at once, the second 18 bits higher.
-inline Int<kPairBits> pair_dot(const Word& word, const Activation& act, int part, int row) {
+inline Int<kPairBits> pair_dot(const Word& word, const Activation& act, int part, int row, bool is_unsigned) {
   STB_CHAIN
   Int<kDspBits> packed = 0;
 pair_columns:
   for (int c = 0; c < 8; ++c) {
     STB_UNROLL
     const Int<kWeightsBits> weights = (nibble(word, row + 1, c) << kDotBits) + nibble(word, row, c);
-    const Int<kActBits> value = static_cast<std::int8_t>(byte_at(act, 8 * part + c));
+    const Int<kActBits> value = act_value(act, 8 * part + c, is_unsigned);
     packed += widened<kWeightsBits + kActBits>(weights) * value;
   }
   return packed;
@@ -62,8 +63,8 @@ inline Int<kDotBits> second_dot(Int<kPairBits> pair) {
 
 // One word for the tokens of a pass joins the words of its quad before it.
 template <int PASSES, int TOKEN_LANES>
-inline void add_word(const Word& word, const LaneStep& step, const Activation (&acts)[TOKEN_LANES],
-                     TileSums<PASSES, TOKEN_LANES>& sums) {
+inline void add_word(const Word& word, const LaneStep& step, bool is_unsigned,
+                     const Activation (&acts)[TOKEN_LANES], TileSums<PASSES, TOKEN_LANES>& sums) {
 word_lanes:
   for (int l = 0; l < TOKEN_LANES; ++l) {
     STB_UNROLL
@@ -71,7 +72,7 @@ word_lanes:
     for (int p = 0; p < kTileRows / 2; ++p) {
       STB_UNROLL
       const Int<kPairBits> before = step.part == 0 ? Int<kPairBits>(0) : sums.pairs[l][p];
-      sums.pairs[l][p] = before + pair_dot(word, acts[l], step.part, 2 * p);
+      sums.pairs[l][p] = before + pair_dot(word, acts[l], step.part, 2 * p, is_unsigned);
     }
   }
 }
@@ -83,6 +84,8 @@ inline void end_quad(const LaneStep& step, const LinearOp& op, const Activation 
   quad.left = kQuad;
   quad.first = step.plane == 0 && step.quad == 0;
   quad.last = ends_group(step, op);
+  quad.pass = step.pass;
+  quad.opens_tile = step.group == 0;
 quad_lanes:
   for (int l = 0; l < TOKEN_LANES; ++l) {
     STB_UNROLL
@@ -91,6 +94,7 @@ quad_lanes:
     const Int<kSaBits> scaled = Int<kSaBits>(scaled_sum_of(acts[l])) << shift;
     const Int<kSaBits> before = quad.first ? Int<kSaBits>(0) : sums.sa[l];
     sums.sa[l] = before + (step.plane == 0 ? scaled : Int<kSaBits>(0));
+    quad.sa[l] = sums.sa[l];
   quad_pairs:
     for (int p = 0; p < kTileRows / 2; ++p) {
       STB_UNROLL
@@ -134,6 +138,24 @@ dots_lanes:
     }
   }
   --quad.left;
+}
+
+// The four rows of a raw op's weight group that scale_dots has just finished: x - 128 sa.
+template <int PASSES, int TOKEN_LANES>
+inline void add_raw_rows(const EndedQuad<TOKEN_LANES>& quad, const EndedGroup<TOKEN_LANES>& group,
+                         TileSums<PASSES, TOKEN_LANES>& sums) {
+  const int quarter = kQuad - 1 - quad.left;
+raw_lanes:
+  for (int l = 0; l < TOKEN_LANES; ++l) {
+    STB_UNROLL
+  raw_rows:
+    for (int i = 0; i < kRowsAtOnce; ++i) {
+      STB_UNROLL
+      const Int<kXBits> x = group.x[quarter][l][i] - (Int<kXBits>(quad.sa[l]) << 7);
+      Int<64>& row = sums.rows[quad.pass * kQuad + quarter][l][i];
+      row = Int<64>(x) + (quad.opens_tile ? Int<64>(0) : row);
+    }
+  }
 }
 
 // D * x + M * sa in slices of x and sa, each added in the DSP of its product: what lies above a slice's bits

@@ -43,8 +43,10 @@ def _control(sizes: EngineSizes) -> str:
         *(f"stb::Word* y_{i}_mem" for i in range(PORTS)),
         *(f"int {s}" for s in scalars(sizes)), *_ports("stb::", _outside(sizes)),
     ]  # fmt: skip
+    shape = f"{sizes.chunk}, {sizes.channels}"
+    sequence = f"stb::sequence<{shape}>(program_mem, 0, program_words, n, 0, head, desc)"
     calls = [
-        _call("sequence", "stb::sequence(program_mem, 0, program_words, n, head, desc)"),
+        _call("sequence", sequence),
         *(_call(f"read_x_{i}", f"stb::send(x_{i}_mem, 0, x_{i}_words, x_{i})") for i in range(PORTS)),
         *(_call(f"write_y_{i}", f"stb::write_words(y_{i}_mem, y_{i}_words, y_{i})") for i in range(PORTS)),
         *(

@@ -5,9 +5,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.hls_lib.emulator.attention_network import network_source
 from tests.hls_lib.emulator.conftest import CompileRuntime
 from tests.hls_lib.emulator.engine_network import EngineSizes, engine_source
 from tests.hls_lib.emulator.network import Network, Variant
+from tests.hls_lib.emulator.test_attention_chain import ENGINES, Session
 from tests.hls_lib.emulator.test_matmul import EXTREME, EXTREMES, LARGEST, Linear, run
 from tests.hls_lib.synthesis_branch import BOUNDED, compile_for_synthesis
 
@@ -51,3 +53,16 @@ def synthesised(sizes: EngineSizes, compile_sim: CompileRuntime, folder: Path) -
 @pytest.mark.parametrize("source", EXAMPLE, ids=lambda path: path.name)
 def test_example_compiles(source: Path) -> None:
     compile_for_synthesis(["-fsyntax-only", str(source)], BOUNDED)
+
+
+def test_attention_gives_the_same_bits(compile_sim: CompileRuntime, tmp_path: Path) -> None:
+    sizes = ENGINES[0]
+    (tmp_path / "network.cpp").write_text(network_source(sizes))
+    library = tmp_path / "network.so"
+    objects = map(str, compile_sim(Variant.FAST))
+    sources = [str(tmp_path / "network.cpp"), *objects]
+    compile_for_synthesis(["-O1", "-shared", *sources, "-o", str(library)], BOUNDED)
+    session = Session(network=Network(library), sizes=sizes, rng=np.random.default_rng(6))
+    for pos in range(0, 64, 8):
+        session.launch(pos, 8)
+    session.launch(64, 1)

@@ -5,7 +5,7 @@
 static void sequence(const stb::Word* program_mem, int words, int n, int pos, int head,
                      stb::Port<stb::Word>& desc, stb::Port<stb::Cmd>& cmd_echo) {
   cmd_echo.write(stb::make_cmd(n, head != 0, static_cast<std::uint32_t>(pos)));
-  stb::sequence(program_mem, 0, words, n, head, desc);
+  stb::sequence<4, 4>(program_mem, 0, words, n, pos, head, desc);
 }
 
 extern "C" void control(const stb::Word* weights_0_mem, const stb::Word* weights_1_mem,

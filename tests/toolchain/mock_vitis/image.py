@@ -149,16 +149,12 @@ def _host(unit: str, system: System, kernels: dict[str, Any]) -> Iterator[str]:
 
 
 def _buffers(kernel: dict[str, Any]) -> Iterator[tuple[str, int]]:
-    """Each pointer and the number of its buffer: two in a row to one port share one.
-
-    They are the way in and the way out of one memory; nothing else has a writer behind a reader on its port.
-    """
-    buffer, before = -1, ("", "")
+    """Each pointer and the number of its buffer: the way in and the way out of one memory share one."""
+    buffer, before = -1, ""
     for name, kind in kernel["order"]:
         if kind not in ("stream", "scalar"):
-            port = kernel["pointers"][name]
-            buffer += 0 if before == ("const pointer", port) and kind == "pointer" else 1
-            before = (kind, port)
+            buffer += 0 if name == before.replace("_in_mem", "_out_mem") and kind == "pointer" else 1
+            before = name
             yield name, buffer
 
 

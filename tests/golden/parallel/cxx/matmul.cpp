@@ -19,11 +19,13 @@ extern "C" void matmul(
 #pragma HLS DATAFLOW
   STB_FIFO(stb::Word, merge_desc, 32)
   STB_FIFO(stb::Word, lane_desc_0, 32)
-  STB_FIFO(stb::Word, lane_act_0, 32)
   STB_FIFO(stb::Word, lane_out_0, 32)
   STB_FIFO(stb::Word, lane_desc_1, 32)
-  STB_FIFO(stb::Word, lane_act_1, 32)
   STB_FIFO(stb::Word, lane_out_1, 32)
+  STB_FIFO(stb::Word, lane_act_0, 512)
+#pragma HLS BIND_STORAGE variable = lane_act_0 type = fifo impl = bram
+  STB_FIFO(stb::Word, lane_act_1, 512)
+#pragma HLS BIND_STORAGE variable = lane_act_1 type = fifo impl = bram
   STB_PREFETCH(fetched_0, weights_0, 4096, uram)
   STB_PREFETCH(fetched_1, weights_1, 4096, uram)
   STB_CALL(act_fan, (stb::act_fan<2>(desc, act, merge_desc, lane_desc_0, lane_act_0, lane_desc_1,

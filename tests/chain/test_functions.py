@@ -1,6 +1,6 @@
 """Which function of hls_lib a process runs, and so which twin confirms its cycles."""
 
-from stbuild.timing.functions import process_functions
+from stbuild.chain.functions import process_functions
 from stbuild.timing.twins import confirmed_functions
 from tests.golden.designs import Planned, project_graph
 

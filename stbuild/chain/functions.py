@@ -11,10 +11,12 @@ from stbuild.ir.plumbing import (
     ComputeUnit,
     Dispatch,
     ReadKv,
+    ReadKvScales,
     ReadParams,
     ReadWeights,
     Sequence,
     WriteKv,
+    WriteKvTiles,
     WriteWords,
 )
 from stbuild.ir.site import call_site
@@ -23,11 +25,13 @@ from stbuild.ir.streaming import Streaming
 PLUMBING = {
     Collect: "collect",
     Dispatch: "dispatch",
-    ReadKv: "read_kv",
+    ReadKv: "read_recent_kv",
+    ReadKvScales: "read_kv_scales",
     ReadParams: "read_params",
     ReadWeights: "read_weights",
     Sequence: "sequence",
     WriteKv: "write_kv",
+    WriteKvTiles: "write_kv_tiles",
     WriteWords: "write_words",
 }
 VARIANTS = {"CENTER": "centred", "INTERLEAVED": "interleaved"}

@@ -1,0 +1,144 @@
+// The first process of attention: quantised heads, records and tiles for memory, what is recent by head.
+#pragma once
+
+#include "stb/attention_tiles.hpp"
+
+namespace stb {
+
+// A step through what the other processes get of each head. A step of kDots is 64 products.
+struct HeadOut {
+  enum Part { kQueries, kQueryScales, kRecentScales, kDots, kValues, kNext };
+  Part part;
+  int kv;
+  int t;
+  int shared;
+  int j;     // recent position, or place of the row in its word
+  int word;  // of the head
+};
+
+// The sizes of a launch that the steps depend on.
+struct HeadSizes {
+  int tokens;
+  int recents;
+  bool blocks;  // there are some
+};
+
+// The next row, or the next part if that was the last one.
+template <typename SHAPE>
+inline HeadOut next_row(const HeadOut& step, int tokens, HeadOut::Part part) {
+  if (step.shared < SHAPE::kShared - 1) return HeadOut{step.part, step.kv, step.t, step.shared + 1, 0, 0};
+  if (step.t < tokens - 1) return HeadOut{step.part, step.kv, step.t + 1, 0, 0, 0};
+  return HeadOut{part, step.kv, 0, 0, 0, 0};
+}
+
+template <typename SHAPE>
+inline HeadOut step_after(const HeadOut& step, const HeadSizes& sizes) {
+  HeadOut next = step;
+  if (step.part == HeadOut::kQueries) {
+    ++next.word;
+    return next.word < Squares<SHAPE>::kOfKey ? next
+                                              : next_row<SHAPE>(step, sizes.tokens, HeadOut::kQueryScales);
+  }
+  if (step.part == HeadOut::kQueryScales) {
+    next = next_row<SHAPE>(step, sizes.tokens, HeadOut::kRecentScales);
+    next.j = next.part == step.part && step.j < kLanes - 1 ? step.j + 1 : 0;
+    return next;
+  }
+  const bool head_ends = step.word == SHAPE::kWords - 1 || step.part == HeadOut::kRecentScales;
+  next.word = head_ends ? 0 : step.word + 1;
+  if (!head_ends) return next;
+  next.j = step.j + 1;
+  if (next.j < sizes.recents) return next;
+  if (step.part == HeadOut::kDots) return next_row<SHAPE>(step, sizes.tokens, HeadOut::kValues);
+  if (step.part == HeadOut::kRecentScales) return HeadOut{HeadOut::kDots, step.kv, 0, 0, 0, 0};
+  return HeadOut{sizes.blocks ? HeadOut::kQueries : HeadOut::kQueryScales, step.kv + 1, 0, 0, 0, 0};
+}
+
+// 32 bytes of a word, zeros behind.
+inline Word half_of(const Word& word, int half) {
+  Word y = zero_word();
+half_bytes:
+  for (int i = 0; i < kGroup; ++i) {
+    STB_UNROLL
+    set_byte(y, i, byte_at(word, kGroup * half + i));
+  }
+  return y;
+}
+
+inline int32_t dot_words(const Word& a, const Word& b) {
+  int32_t sum = 0;
+word_products:
+  for (int l = 0; l < kWordBytes; ++l) {
+    STB_UNROLL
+    sum += static_cast<int16_t>(signed_byte(a, l)) * static_cast<int16_t>(signed_byte(b, l));
+  }
+  return sum;
+}
+
+// All heads: queries for the engine, scales, dot products with the recent keys, the recent values.
+template <typename SHAPE, int CHUNK>
+inline void give_heads(const RecentHeads<SHAPE, CHUNK>& heads, const HeadSizes& sizes, Port<Word>& queries,
+                       Port<Word>& scales, Port<Word>& dots, Port<Word>& values) {
+  Word lanes = zero_word();
+  int32_t sum = 0;
+  STB_ENTER(kMultiplyDepth)
+head_steps:
+  for (HeadOut step = {sizes.blocks ? HeadOut::kQueries : HeadOut::kQueryScales, 0, 0, 0, 0, 0};
+       step.kv < SHAPE::kKvHeads; step = step_after<SHAPE>(step, sizes)) {
+    STB_FLUSHABLE(1)
+    STB_TICK(1)
+    const int row = step.t * SHAPE::kKvHeads + step.kv;
+    const int recent = step.j * SHAPE::kKvHeads + step.kv;
+    const int at = step.j % kLanes;
+    const bool ends = at == kLanes - 1 || step.j == sizes.recents - 1;
+    if (at == 0 && step.word == 0) lanes = zero_word();
+    if (step.part == HeadOut::kQueries) {
+      queries.write(half_of(heads.q.words[row][step.shared][step.word / 2], step.word % 2));
+    } else if (step.part == HeadOut::kQueryScales) {
+      set_lane(lanes, at, heads.q.m[row][step.shared] | (heads.q.e[row][step.shared] << 8));
+      const bool last = step.t == sizes.tokens - 1 && step.shared == SHAPE::kShared - 1;
+      if (last || at == kLanes - 1) scales.write(lanes);
+    } else if (step.part == HeadOut::kRecentScales) {
+      set_lane(lanes, at, lane(heads.scales[step.j][step.kv / kScales], step.kv % kScales));
+      if (ends) scales.write(lanes);
+    } else if (step.part == HeadOut::kDots) {
+      const int32_t dot =
+          dot_words(heads.q.words[row][step.shared][step.word], heads.key.words[recent][0][step.word]);
+      sum = dot + (step.word == 0 ? 0 : sum);
+      set_lane(lanes, at, sum);
+      if (ends && step.word == SHAPE::kWords - 1) dots.write(lanes);
+    } else {
+      values.write(heads.value.words[recent][0][step.word]);
+    }
+  }
+}
+
+// q: HEADS * HEAD_DIM elements a token, k and v: KV_HEADS * HEAD_DIM, all with 16 fraction bits. Per run, in
+// this order: the records of the positions between the last full block and the launch come from kv_k_in, then
+// kv_v_in, while the engine still works; q, k and v come in, all of the launch each; the launch's records go
+// to kv_k_out and kv_v_out. Then, head of k and v by head: `queries` (if there are full blocks; of each row,
+// a token's query head, ceil(HEAD_DIM / 32) words of 32 int8), `scales` (16 rows' m, e, 0, 0 in a word, then
+// 16 recent positions' m_k, e_k, m_v, e_v), `dots` (of each row the dot products with the recent keys, 16 a
+// word), `values` (the recent ones, int8). Last, since nobody waits for them, the tiles of the blocks that
+// the launch completes go to `tiles`.
+template <int RUNS, int HEADS, int KV_HEADS, int HEAD_DIM, int CHUNK, typename WINDOWS = WholeContext>
+void attention_heads(Port<Cmd>& cmd, Port<Word>& q, Port<Word>& k, Port<Word>& v, Port<Word>& kv_k_in,
+                     Port<Word>& kv_v_in, Port<Word>& kv_k_out, Port<Word>& kv_v_out, Port<Word>& tiles,
+                     Port<Word>& queries, Port<Word>& scales, Port<Word>& dots, Port<Word>& values) {
+  using Shape = HeadShape<HEADS, KV_HEADS, HEAD_DIM>;
+  const Cmd c = cmd.read();
+  const int tokens = cmd_tokens(c);
+  RecentHeads<Shape, CHUNK> heads;
+  lay_out(heads);
+heads_runs:
+  for (int run = 0; run < RUNS; ++run) {
+    const KvBlocks kv = blocks_of(static_cast<int>(cmd_pos(c)), tokens, WINDOWS::at(run));
+    take_records(heads, kv.recent_old, kv_k_in, kv_v_in);
+    take_launch(heads, tokens, kv.recent_old, q, k, v);
+    give_own_records(heads, tokens, kv.recent_old, kv_k_out, kv_v_out);
+    give_heads(heads, HeadSizes{tokens, kv.recents, kv.blocks > 0}, queries, scales, dots, values);
+    give_tiles(heads, kv.recents, tiles);
+  }
+}
+
+}  // namespace stb

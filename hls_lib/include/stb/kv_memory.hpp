@@ -1,0 +1,273 @@
+// The tiles of keys and values in memory: read by the channels' readers, written block by block.
+#pragma once
+
+#include "stb/memory.hpp"
+
+namespace stb {
+
+// A step through the reads of one run for one channel, in the order of the engine's ops: LOOKAHEAD ops of
+// keys, then in turn one of keys, if any, and one of values.
+struct KvRead {
+  int keys;    // the head whose keys come next
+  int values;  // the head whose values come next
+  int repeat;  // of the op
+  int round;   // V tile of the channel
+};
+
+// How often an op is sent to the engine.
+struct KvRepeats {
+  int keys;
+  int values;
+};
+
+template <int SHARED, int CHUNK>
+inline KvRepeats repeats_of(int n) {
+  return KvRepeats{(n * SHARED + CHUNK - 1) / CHUNK, (kSlices * n * SHARED + CHUNK - 1) / CHUNK};
+}
+
+template <int KV_HEADS, int LOOKAHEAD>
+inline bool reads_keys(const KvRead& step) {
+  return step.keys < KV_HEADS && step.keys <= step.values + LOOKAHEAD;
+}
+
+// The V tiles of a head in a channel.
+template <typename LAYOUT, int CHANNELS>
+inline int value_rounds(int head, int channel) {
+  const int from = channel - LAYOUT::value_base(head);
+  const int first = from < 0 ? from + CHANNELS : from;
+  return first >= LAYOUT::kValueTiles ? 0 : quotient_by<CHANNELS>(LAYOUT::kValueTiles - first - 1) + 1;
+}
+
+// The K tiles `begin` to `end` of a channel are those of `tiles` first tiles.
+template <typename LAYOUT, int CHANNELS>
+inline int key_rounds(int head, int channel, int tiles) {
+  const int from = channel - LAYOUT::key_base(head);
+  const int first = from < 0 ? from + CHANNELS : from;
+  return first >= tiles ? 0 : quotient_by<CHANNELS>(tiles - first - 1) + 1;
+}
+
+// One read of a channel's cache; `last` is true for the last one of the run.
+struct KvPiece {
+  std::int64_t at;
+  int words;
+  bool last;
+};
+
+// The read of `step`, which goes on to the next one. HEADS: KvHeads.
+template <typename HEADS, int CONTEXT, int CHANNELS, int CHUNK, int LOOKAHEAD>
+inline KvPiece kv_piece(KvRead& step, int channel, int runs, int run, int n, const KvBlocks& kv) {
+  using Layout = KvLayout<HEADS::kKvHeads, HEADS::kHeadDim, CONTEXT, CHANNELS>;
+  const KvRepeats repeats = repeats_of<HEADS::kShared, CHUNK>(n);
+  const bool keys = reads_keys<HEADS::kKvHeads, LOOKAHEAD>(step);
+  const int head = keys ? step.keys : step.values;
+  const int begin = keys ? key_rounds<Layout, CHANNELS>(head, channel, 2 * kv.first) : step.round;
+  const int end = keys ? key_rounds<Layout, CHANNELS>(head, channel, 2 * kv.end)
+                       : value_rounds<Layout, CHANNELS>(head, channel);
+  KvPiece piece;
+  piece.at = keys ? Layout::key_word(run, head, begin) : Layout::value_word(runs, run, head, begin, kv.first);
+  piece.words = keys ? (end - begin) * Layout::kKeyWords : begin < end ? kv.blocks * kSquareWords : 0;
+  const bool tiles_end = keys || begin + 1 >= end;
+  const bool op_ends = tiles_end && step.repeat + 1 == (keys ? repeats.keys : repeats.values);
+  step.round = tiles_end ? 0 : step.round + 1;
+  step.repeat = op_ends ? 0 : tiles_end ? step.repeat + 1 : step.repeat;
+  step.keys = keys && op_ends ? step.keys + 1 : step.keys;
+  step.values = !keys && op_ends ? step.values + 1 : step.values;
+  piece.last = step.values == HEADS::kKvHeads;
+  return piece;
+}
+
+// The heads of an attention op: of k and v, of q for each of them, their dimension.
+template <int KV_HEADS, int SHARED, int HEAD_DIM>
+struct KvHeads {
+  enum : int { kKvHeads = KV_HEADS, kShared = SHARED, kHeadDim = HEAD_DIM };
+};
+
+// The words of all runs' tiles that a channel's reader sends in a launch.
+template <int KV_HEADS, int SHARED, int HEAD_DIM, int CONTEXT, int CHANNELS, int CHUNK, typename WINDOWS>
+inline std::int64_t kv_tile_words(int channel, int runs, int n, int pos) {
+  using Layout = KvLayout<KV_HEADS, HEAD_DIM, CONTEXT, CHANNELS>;
+  const KvRepeats repeats = repeats_of<SHARED, CHUNK>(n);
+  std::int64_t words = 0;
+counted_heads:
+  for (RunHead at = {0, 0}; at.run < runs; at = step_after<KV_HEADS>(at)) {
+    const KvBlocks kv = blocks_of(pos, n, WINDOWS::at(at.run));
+    const int keys = key_rounds<Layout, CHANNELS>(at.head, channel, 2 * kv.end) -
+                     key_rounds<Layout, CHANNELS>(at.head, channel, 2 * kv.first);
+    const int values = value_rounds<Layout, CHANNELS>(at.head, channel);
+    words += repeats.keys * keys * Layout::kKeyWords + repeats.values * values * kv.blocks * kSquareWords;
+  }
+  return words;
+}
+
+// An attention op in the runs of a block: its tiles lie from OFFSET on in the regions of the channels; BEFORE
+// words of weights come before them in the channel that is read.
+template <typename HEADS, std::int64_t OFFSET, std::int64_t BEFORE, typename WINDOWS = WholeContext>
+struct KvOp {};
+
+// What a channel's reader needs to know of a launch, and a step through its reads of a block with attention:
+// in each run part by part, of each its weights, then its tiles.
+struct RunReads {
+  int channel;
+  int runs;
+  int n;
+  int pos;
+};
+
+struct RunRead {
+  int run;
+  int part;
+  bool tiles;
+  KvRead kv;
+  std::int64_t at;  // of the weights
+};
+
+// `words` words from `at` on of the weights, or of the tiles of op number `op` if it is none below 0.
+struct ChannelPiece {
+  int op;
+  std::int64_t at;
+  std::int64_t words;
+};
+
+// The reads of the parts from number `part` on; behind the last op, AFTER words of weights.
+template <int CONTEXT, int CHANNELS, int CHUNK, int LOOKAHEAD, std::int64_t AFTER, typename... Ops>
+struct RunParts {
+  static ChannelPiece next(RunRead& step, int, const RunReads&) {
+    const ChannelPiece piece = {-1, step.at, AFTER};
+    step = RunRead{step.run + 1, 0, false, {0, 0, 0, 0}, step.at + AFTER};
+    return piece;
+  }
+};
+
+template <int CONTEXT, int CHANNELS, int CHUNK, int LOOKAHEAD, std::int64_t AFTER, typename HEADS,
+          std::int64_t OFFSET, std::int64_t BEFORE, typename WINDOWS, typename... Rest>
+struct RunParts<CONTEXT, CHANNELS, CHUNK, LOOKAHEAD, AFTER, KvOp<HEADS, OFFSET, BEFORE, WINDOWS>, Rest...> {
+  static ChannelPiece next(RunRead& step, int part, const RunReads& launch) {
+    if (step.part > part) {
+      return RunParts<CONTEXT, CHANNELS, CHUNK, LOOKAHEAD, AFTER, Rest...>::next(step, part + 1, launch);
+    }
+    const KvBlocks kv = blocks_of(launch.pos, launch.n, WINDOWS::at(step.run));
+    if (!step.tiles) {
+      const ChannelPiece weights = {-1, step.at, BEFORE};
+      step.at += BEFORE;
+      step.tiles = kv.blocks > 0;
+      step.part = kv.blocks > 0 ? part : part + 1;
+      return weights;
+    }
+    const KvPiece piece = kv_piece<HEADS, CONTEXT, CHANNELS, CHUNK, LOOKAHEAD>(
+        step.kv, launch.channel, launch.runs, step.run, launch.n, kv);
+    if (piece.last) step = RunRead{step.run, part + 1, false, {0, 0, 0, 0}, step.at};
+    return ChannelPiece{part, OFFSET + piece.at, piece.words};
+  }
+};
+
+// `count` words of memory number `memory`.
+inline void send_from(int, std::int64_t, std::int64_t, Port<Word>&) {}
+
+template <typename... Rest>
+inline void send_from(int memory, std::int64_t at, std::int64_t count, Port<Word>& out, const Word* first,
+                      const Rest*... rest) {
+  STB_INLINE
+  if (memory == 0) {
+    send(first, at, count, out);
+  } else {
+    send_from(memory - 1, at, count, out, rest...);
+  }
+}
+
+// Of all runs of a block what channel CHANNEL gives in a launch, in the order of the engine's ops: weights
+// from `at` on, and before the weights of later ops the tiles of each attention op. OPS: KvOp, in order;
+// AFTER: words of weights of a run behind the last of them; `kv` has a pointer for each of OPS. One loop over
+// all reads.
+template <int RUNS, int CHANNEL, int CONTEXT, int CHANNELS, int CHUNK, int LOOKAHEAD, std::int64_t AFTER,
+          typename... OPS, typename... Kv>
+void send_runs(const Word* weights_mem, std::int64_t at, int n, int pos, Port<Word>& out, const Kv*... kv) {
+  static_assert(sizeof...(OPS) == sizeof...(Kv), "a pointer for each attention op");
+  using Parts = RunParts<CONTEXT, CHANNELS, CHUNK, LOOKAHEAD, AFTER, OPS...>;
+  const RunReads launch = {CHANNEL, RUNS, n, pos};
+  RunRead step = {0, 0, false, {0, 0, 0, 0}, at};
+run_reads:
+  while (step.run < RUNS) {
+    const ChannelPiece piece = Parts::next(step, 0, launch);
+    send_from(piece.op + 1, piece.at, piece.words, out, weights_mem, kv...);
+  }
+}
+
+// The scales of the positions in full blocks that the launch sees, of each run and head.
+template <int RUNS, int KV_HEADS, int CONTEXT, typename WINDOWS = WholeContext>
+void read_kv_scales(const Word* mem, int n, int pos, Port<Word>& out) {
+  using Layout = KvLayout<KV_HEADS, kLanes, CONTEXT, 1>;
+scale_heads:
+  for (RunHead at = {0, 0}; at.run < RUNS; at = step_after<KV_HEADS>(at)) {
+    const KvBlocks kv = blocks_of(pos, n, WINDOWS::at(at.run));
+    send(mem, Layout::scale_word(at.run, at.head, kv.first), 2 * kv.blocks, out);
+  }
+}
+
+// `count` words to the memory number `memory`.
+inline void receive_to(int, std::int64_t, int, Port<Word>&) {}
+
+template <typename... Rest>
+inline void receive_to(int memory, std::int64_t offset, int count, Port<Word>& in, Word* first,
+                       Rest*... rest) {
+  STB_INLINE
+  if (memory == 0) {
+    receive(first, offset, count, in);
+  } else {
+    receive_to(memory - 1, offset, count, in, rest...);
+  }
+}
+
+// A step through the pieces that a completed block consists of: two K tiles, the V tiles, the scales.
+struct KvWrite {
+  int run;
+  int block;
+  int head;
+  int piece;
+};
+
+template <int KV_HEADS>
+inline KvWrite step_after(const KvWrite& step, int pieces, int first, int end) {
+  if (step.piece < pieces - 1) return KvWrite{step.run, step.block, step.head, step.piece + 1};
+  if (step.head < KV_HEADS - 1) return KvWrite{step.run, step.block, step.head + 1, 0};
+  if (step.block < end - 1) return KvWrite{step.run, step.block + 1, 0, 0};
+  return KvWrite{step.run + 1, first, 0, 0};
+}
+
+// Where a piece goes: memory 0 has the scales, memory 1 + c the tiles of channel c.
+struct KvPlace {
+  int memory;
+  std::int64_t word;
+  int words;
+};
+
+template <typename LAYOUT, int RUNS, int CHANNELS>
+inline KvPlace place_of(const KvWrite& at, std::int64_t offset) {
+  if (at.piece < 2) {
+    const int tile = 2 * at.block + at.piece;
+    const std::int64_t word = LAYOUT::key_word(at.run, at.head, quotient_by<CHANNELS>(tile));
+    return KvPlace{1 + rest_by<CHANNELS>(LAYOUT::key_base(at.head) + tile), offset + word, LAYOUT::kKeyWords};
+  }
+  const int tile = at.piece - 2;
+  if (tile == LAYOUT::kValueTiles) return KvPlace{0, LAYOUT::scale_word(at.run, at.head, at.block), 2};
+  const std::int64_t word = LAYOUT::value_word(RUNS, at.run, at.head, quotient_by<CHANNELS>(tile), at.block);
+  return KvPlace{1 + rest_by<CHANNELS>(LAYOUT::value_base(at.head) + tile), offset + word, kSquareWords};
+}
+
+// The tiles of the blocks that the launch completes, from `offset` on in the regions of the channels, and
+// their scales; `kv` has a pointer for each of the CHANNELS.
+template <int RUNS, int KV_HEADS, int HEAD_DIM, int CONTEXT, int CHANNELS, typename... Kv>
+void write_kv_tiles(Word* scale_mem, std::int64_t offset, int pos, int n, Port<Word>& tiles, Kv*... kv) {
+  static_assert(sizeof...(Kv) == CHANNELS, "a pointer for each channel");
+  using Layout = KvLayout<KV_HEADS, HEAD_DIM, CONTEXT, CHANNELS>;
+  enum : int { kPieces = 2 + Layout::kValueTiles + 1 };
+  const int first = pos / kBlock;
+  const int end = (pos + n) / kBlock;
+  if (first == end) return;
+kv_writes:
+  for (KvWrite at = {0, first, 0, 0}; at.run < RUNS; at = step_after<KV_HEADS>(at, kPieces, first, end)) {
+    const KvPlace to = place_of<Layout, RUNS, CHANNELS>(at, offset);
+    receive_to(to.memory, to.word, to.words, tiles, scale_mem, kv...);
+  }
+}
+
+}  // namespace stb

@@ -1,0 +1,78 @@
+"""The schedule of an engine: what its lanes multiply, one op behind the other, in every run of a block."""
+
+from dataclasses import dataclass
+
+from stbuild.ir.kv import KvHeads
+from stbuild.ir.param import Param
+from stbuild.ir.types import words_of
+
+
+@dataclass(frozen=True, kw_only=True)
+class MatmulOp:
+    """One linear op on an engine, in every run of its block.
+
+    `source` counts the vectors that the engine's router takes, `destination` the results that it gives.
+    """
+
+    name: str
+    engine: int = 0
+    block: int
+    weight: Param
+    rows: int
+    cols: int
+    bits: int
+    group: int
+    source: int
+    destination: int
+    load: bool
+    base: int
+    frac_in: int
+    frac_out: int
+
+    @property
+    def tiles(self) -> int:
+        """Tiles of 16 rows; the last may have rows of zeros."""
+        return words_of(self.rows)
+
+    @property
+    def tile_words(self) -> int:
+        """Words of one tile: a header and the values for each group."""
+        return self.cols // self.group * (1 + self.group_words)
+
+    @property
+    def group_words(self) -> int:
+        """Words of a weight group's values."""
+        return self.bits // 4 * self.group // 8
+
+    def tiles_in(self, channel: int, channels: int) -> int:
+        """How many of its tiles lie in `channel`."""
+        first = (channel - self.base) % channels
+        return max(0, -(-(self.tiles - first) // channels))
+
+    @property
+    def descriptors(self) -> int:
+        """Its words in an engine's program, in each run."""
+        return 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class KvMatmul:
+    """The queries of an attention op by the keys in the cache, and the softmax's weights by the values.
+
+    Sources and destinations count as those of a `MatmulOp`: queries and weights go to the engine, products
+    and sums come back.
+    """
+
+    name: str
+    engine: int = 0
+    block: int
+    heads: KvHeads
+    queries: int
+    products: int
+    weights: int
+    sums: int
+
+    @property
+    def descriptors(self) -> int:
+        """Its words in an engine's program, in each run: for the keys of each head, and for its values."""
+        return 2 * self.heads.kv_heads

@@ -1,0 +1,111 @@
+"""What the lanes of an engine do in a launch: its schedule with the numbers that only the launch tells."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from stbuild.ir.design import Design
+from stbuild.ir.kv import GROUP_WORDS, Blocks, KvPart
+from stbuild.ir.plumbing import ReadWeights
+from stbuild.ir.program import Launch, run_lengths
+from stbuild.ir.schedule import KvMatmul, MatmulOp
+from stbuild.ir.types import GROUP
+
+
+@dataclass(frozen=True, kw_only=True)
+class Task:
+    """`tiles` tiles of 16 rows times `tokens` vectors of `groups` words, as one descriptor says.
+
+    `load`: the vectors come before it, else they are those of the task before. Of a tile's `tile_words`,
+    `headers` are scales. `raw` vectors have no scales of their own (attention), and go on word by word.
+    """
+
+    source: int
+    destination: int
+    groups: int
+    tiles: int
+    tile_words: int
+    headers: int
+    base: int
+    tokens: int
+    load: bool
+    raw: bool
+
+    def tiles_in(self, channel: int, channels: int) -> int:
+        """How many of its tiles lie in `channel`."""
+        first = (channel - self.base) % channels
+        return max(0, -(-(self.tiles - first) // channels))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Runs:
+    """`count` runs of a block that follow each other and do the same `tasks`."""
+
+    block: int
+    count: int
+    tasks: tuple[Task, ...]
+
+
+def launch_tasks(design: Design, engine: int, launch: Launch) -> tuple[Runs, ...]:
+    """What `engine` does in a launch, block after block; a block whose turn it is not is left out."""
+    return tuple(_runs(design, engine, launch))
+
+
+def cached_words(design: Design, op: ReadWeights, launch: Launch) -> int:
+    """Words of the KV cache that a channel's reader sends between its weights."""
+    channels = design.engines[op.engine].channels
+    return sum(
+        runs.count * task.tiles_in(op.channel, channels) * task.tile_words
+        for runs in launch_tasks(design, op.engine, launch)
+        for task in runs.tasks
+        if task.raw
+    )
+
+
+def _runs(design: Design, engine: int, launch: Launch) -> Iterator[Runs]:
+    for number, block in enumerate(design.blocks):
+        if block.head and not launch.head:
+            continue
+        ops = [op for op in design.engine_ops(engine) if op.block == number]
+        cached = [op for op in ops if isinstance(op, KvMatmul)]
+        seen = [tuple(op.heads.blocks(run, launch.position) for op in cached) for run in range(block.count)]
+        for blocks, count in run_lengths(seen):
+            by_op = dict(zip((op.name for op in cached), blocks, strict=True))
+            tokens = 1 if block.head else launch.tokens
+            tasks = [t for op in ops for t in _tasks(op, by_op.get(op.name), tokens, design)]
+            yield Runs(block=number, count=count, tasks=tuple(tasks))
+
+
+def _tasks(op: MatmulOp | KvMatmul, blocks: Blocks | None, tokens: int, design: Design) -> Iterator[Task]:
+    if isinstance(op, MatmulOp):
+        yield Task(
+            source=op.source, destination=op.destination, groups=op.cols // GROUP, tiles=op.tiles,
+            tile_words=op.tile_words, headers=op.cols // op.group, base=op.base, tokens=tokens,
+            load=op.load, raw=False,
+        )  # fmt: skip
+    elif blocks is not None and blocks.count:
+        for part, head in op.heads.order():
+            yield from _head_tasks(op, part, head, blocks, tokens, design)
+
+
+def _head_tasks(
+    op: KvMatmul, part: KvPart, head: int, blocks: Blocks, tokens: int, design: Design
+) -> Iterator[Task]:
+    """A head's keys or values: as many vectors at once as the engine takes."""
+    engine = design.engines[op.engine]
+    keys = part is KvPart.KEYS
+    groups = op.heads.groups if keys else blocks.count
+    base = design.layout(op).base(part, head) + (2 * blocks.first if keys else 0)
+    rows = tokens * op.heads.rows(part)
+    for first in range(0, rows, engine.chunk):
+        yield Task(
+            source=op.queries if keys else op.weights,
+            destination=op.products if keys else op.sums,
+            groups=groups,
+            tiles=2 * blocks.count if keys else op.heads.value_tiles,
+            tile_words=GROUP_WORDS * groups,
+            headers=0,
+            base=base % engine.channels,
+            tokens=min(engine.chunk, rows - first),
+            load=True,
+            raw=True,
+        )
