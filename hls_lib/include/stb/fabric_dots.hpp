@@ -11,7 +11,7 @@ namespace stb {
 
 constexpr int kWordColumns = 8;
 constexpr int kWordPairs = kWordColumns / 2;
-constexpr int kWeightBits = 4;
+constexpr int kTileWeightBits = 4;
 constexpr int kPlaneBits = kActBits + 3;
 
 // The values of a word's columns, and the sums of neighbours.
@@ -55,9 +55,9 @@ inline Int<kActBits + 1> chosen_columns(const Word& word, const ColumnPairs& val
 // One row's dot product of a word.
 inline Int<kDotBits> row_in_fabric(const Word& word, const ColumnPairs& values, int row) {
   STB_INLINE
-  Int<kPlaneBits> planes[kWeightBits];
+  Int<kPlaneBits> planes[kTileWeightBits];
 weight_bits:
-  for (int b = 0; b < kWeightBits; ++b) {
+  for (int b = 0; b < kTileWeightBits; ++b) {
     STB_UNROLL
     planes[b] = (chosen_columns(word, values, row, 0, b) + chosen_columns(word, values, row, 1, b)) +
                 (chosen_columns(word, values, row, 2, b) + chosen_columns(word, values, row, 3, b));
