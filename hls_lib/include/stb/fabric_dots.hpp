@@ -1,7 +1,8 @@
 // Dot products in LUTs, for token lanes that have no DSPs: the same sums as pair_dot (tile.hpp).
 //
-// A bit of the weights of two neighbouring columns chooses one of their values, both, or none; the sum of both
-// is made once for all rows. Four such numbers for each of the four bits make a row's dot product of a word.
+// A bit of the weights of two neighbouring columns chooses one of their values, both, or none; the sum of
+// both is made once for all rows. Four such numbers for each of the four bits make a row's dot product of a
+// word.
 #pragma once
 
 #include "stb/lane_sums.hpp"
@@ -44,7 +45,8 @@ columns:
 }
 
 // What bit `bit` of the weights of columns 2j and 2j + 1 chooses.
-inline Int<kActBits + 1> chosen_columns(const Word& word, const ColumnPairs& values, int row, int j, int bit) {
+inline Int<kActBits + 1> chosen_columns(const Word& word, const ColumnPairs& values, int row, int j,
+                                        int bit) {
   STB_INLINE
   const bool left = (nibble(word, row, 2 * j) >> bit & 1) != 0;
   const bool right = (nibble(word, row, 2 * j + 1) >> bit & 1) != 0;
@@ -68,7 +70,8 @@ weight_bits:
 }
 
 // The dots of rows `row` and `row + 1` so far, made apart, with those of a word.
-inline Int<kPairBits> pair_in_fabric(Int<kPairBits> before, const Word& word, const ColumnPairs& values, int row) {
+inline Int<kPairBits> pair_in_fabric(Int<kPairBits> before, const Word& word, const ColumnPairs& values,
+                                     int row) {
   STB_INLINE
   const Int<kPairBits> mask = (1 << kDotBits) - 1;
   const Int<kDotBits> low = (before & mask) + row_in_fabric(word, values, row);

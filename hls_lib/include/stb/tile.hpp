@@ -48,8 +48,8 @@ pair_columns:
   return packed;
 }
 
-// The dot products of the two rows of a pair: the lower one has 18 bits and its sign, which counts in the upper
-// one too, unless they were made apart.
+// The dot products of the two rows of a pair: the lower one has 18 bits and its sign, which counts in the
+// upper one too, unless they were made apart.
 inline Int<kDotBits> first_dot(Int<kPairBits> pair) {
   const Int<kDotBits + 1> low = pair & ((1 << kDotBits) - 1);
   return low - ((low >> (kDotBits - 1)) << kDotBits);
@@ -130,7 +130,8 @@ dots_lanes:
     for (int i = 0; i < kRowsAtOnce; ++i) {
       STB_UNROLL
       const Int<kPairBits> pair = quad.pairs[l][quarter][i / 2];
-      const Int<kDotBits> dot = i % 2 == 0 ? first_dot(pair) : second_dot(pair, in_fabric<FABRIC, TOKEN_LANES>(l));
+      const Int<kDotBits> dot =
+          i % 2 == 0 ? first_dot(pair) : second_dot(pair, in_fabric<FABRIC, TOKEN_LANES>(l));
       const Int<kXBits> before = quad.first ? Int<kXBits>(0) : sums.x[quarter][l][i];
       const Int<kXBits> x = before + dsp_product<kScaleBits, kDotBits>(quad.scales[l], dot);
       sums.x[quarter][l][i] = x;
