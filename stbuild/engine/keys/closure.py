@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from stbuild import layout
+from stbuild.engine.keys.bytecode import check_for_action
 from stbuild.engine.keys.digest import hash_bytes
 from stbuild.errors import StbuildError, did_you_mean
 
@@ -80,8 +81,12 @@ class ClosureFinder:
                     pending += [found, found.rpartition(".")[0]] if "." in found else [found]
                 else:
                     foreign.add(found.partition(".")[0])
+        signed = {place: self._digest_of(str(path)) for place, path in sorted(files.items())}
+        for path in files.values():
+            if path.suffix == ".py":
+                check_for_action(str(path))
         return Closure(
-            files={place: self._digest_of(str(path)) for place, path in sorted(files.items())},
+            files=signed,
             distributions=self._distributions(foreign),
             paths=tuple(sorted(map(str, files.values()))),
         )
