@@ -177,7 +177,7 @@ inline Int<64> scaled_row(Int<kRowScaleBits> d, Int<kXBits> x, Int<kRowScaleBits
 }
 
 // D and M meet AT_ONCE rows of an ended group.
-template <int AT_ONCE, int PASSES, int TOKEN_LANES>
+template <int AT_ONCE, bool ZERO_POINTS, int PASSES, int TOKEN_LANES>
 inline void scale_rows(const LinearOp& op, EndedGroup<TOKEN_LANES>& group,
                        TileSums<PASSES, TOKEN_LANES>& sums) {
   const int first = kTileRows - AT_ONCE * group.left;
@@ -187,7 +187,7 @@ scale_rows:
     STB_UNROLL
     const int at = first % kRowsAtOnce + i;
     const Int<kRowScaleBits> d = scale_of_row(group.header, first + i, op);
-    const Int<kRowScaleBits> m = minimum_of_row(group.header, first + i, op);
+    const Int<kRowScaleBits> m = minimum_of_row<ZERO_POINTS>(group.header, first + i, d, op);
   scale_lanes:
     for (int l = 0; l < TOKEN_LANES; ++l) {
       STB_UNROLL

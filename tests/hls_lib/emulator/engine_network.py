@@ -19,6 +19,7 @@ class EngineSizes:
     min_words: int = 4
     max_tiles: int = 64
     depth: int = 32
+    zero_points: bool = False
 
     @property
     def channels(self) -> int:
@@ -105,6 +106,7 @@ def _matmul(sizes: EngineSizes) -> str:
 
 def _lane(index: int, sizes: EngineSizes) -> str:
     parameters = f"{index}, {sizes.columns}, {sizes.chunk}, {sizes.token_lanes}, {sizes.min_words}"
+    parameters += ", true" if sizes.zero_points else ""
     ports = ", ".join(f"{name}_{index}" for name in ("lane_desc", "lane_act", "fetched", "lane_tiles"))
     return f"stb::mac_lane<{parameters}>({ports})"
 
