@@ -1,6 +1,7 @@
 """A folder that AWQ quantised, by `init` and one build: real weights as stored, checked bit for bit."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from transformers import LlamaConfig, LlamaForCausalLM
@@ -9,7 +10,7 @@ from tests.conftest import WorkspaceFolder
 from tests.quantised_folders import AWQ, Packing, write_folder
 
 LONG_S = 600
-SIZES = {
+SIZES: dict[str, Any] = {
     "vocab_size": 96, "hidden_size": 256, "intermediate_size": 384, "num_hidden_layers": 2,
     "num_attention_heads": 4, "num_key_value_heads": 2, "max_position_embeddings": 64,
     "bos_token_id": None, "eos_token_id": None, "pad_token_id": None,
