@@ -38,8 +38,7 @@ class LaneShape:
         return max(ROWS // self.min_words, 1)
 
     def __str__(self) -> str:
-        numbers = f"{self.columns}, {self.chunk}, {self.token_lanes}, {self.min_words}"
-        return f"{numbers}, /*ZERO_POINTS=*/true" if self.zero_points else numbers
+        return f"{self.columns}, {self.chunk}, {self.token_lanes}, {self.min_words}"
 
 
 def lane_shape(design: Design, engine: int) -> LaneShape:

@@ -33,9 +33,17 @@ SIZES = (
     EngineSizes(units=2, lanes=3, columns=512, chunk=6, token_lanes=4, depth=64, zero_points=True),
     EngineSizes(units=3, lanes=2, columns=512, chunk=6, token_lanes=2, depth=16),
     EngineSizes(
-        units=1, lanes=3, columns=512, chunk=7, token_lanes=3, depth=16, min_words=8, zero_points=True
+        units=1,
+        lanes=3,
+        columns=512,
+        chunk=7,
+        token_lanes=3,
+        depth=16,
+        min_words=8,
+        fabric=1,
+        zero_points=True,
     ),
-    EngineSizes(units=2, lanes=1, columns=512, chunk=4, token_lanes=3, depth=16, min_words=16),
+    EngineSizes(units=2, lanes=1, columns=512, chunk=4, token_lanes=3, depth=16, min_words=16, fabric=3),
 )
 
 
