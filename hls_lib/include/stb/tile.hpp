@@ -70,9 +70,10 @@ word_lanes:
     for (int p = 0; p < kTileRows / 2; ++p) {
       STB_UNROLL
       const Int<kPairBits> before = step.part == 0 ? Int<kPairBits>(0) : sums.pairs[l][p];
-      sums.pairs[l][p] = in_fabric<FABRIC, TOKEN_LANES>(l)
-                             ? pair_in_fabric(before, word, values, 2 * p)
-                             : before + pair_dot(word, acts[l], step.part, 2 * p, is_unsigned);
+      sums.pairs[l][p] =
+          in_fabric<FABRIC, TOKEN_LANES>(l)
+              ? pair_in_fabric(before, word, values, 2 * p)
+              : Int<kPairBits>(before + pair_dot(word, acts[l], step.part, 2 * p, is_unsigned));
     }
   }
 }
