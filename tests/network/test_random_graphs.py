@@ -23,7 +23,7 @@ from tests.network.test_programs import TRIALS
 
 FRAME = (
     plumbing.Sequence, plumbing.ReadParams, plumbing.ReadWeights, plumbing.ReadKv, plumbing.WriteKv,
-    plumbing.ReadKvScales, plumbing.WriteKvTiles, plumbing.WriteWords, plumbing.Dispatch,
+    plumbing.WriteWords, plumbing.Dispatch,
     plumbing.Collect, plumbing.ComputeUnit,
 )  # fmt: skip
 """What reads and writes memory, and the engine."""
