@@ -59,8 +59,8 @@ VIOLATIONS = {
         "  if (head) STB_CALL(sequence, (sequence(",
         "neither a pragma nor a",
     ),
-    "(kv_in_mem, n, pos, layers_attention_kv_in": (
-        "(kv_in_mem, n, pos + 1, layers_attention_kv_in",
+    "(read_kv(kv_in_mem, n, pos,": (
+        "(read_kv(kv_in_mem, n, pos + 1,",
         "read_kv is given pos + 1, neither a name nor a number",
     ),
     "port = params_mem bundle = params offset = slave": (
