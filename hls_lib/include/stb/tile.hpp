@@ -52,15 +52,6 @@ pair_columns:
   return packed;
 }
 
-// The dot products of the two rows of a pair: the lower one has 18 bits and its sign.
-inline Int<kDotBits> first_dot(Int<kPairBits> pair) {
-  const Int<kDotBits + 1> low = pair & ((1 << kDotBits) - 1);
-  return low - ((low >> (kDotBits - 1)) << kDotBits);
-}
-inline Int<kDotBits> second_dot(Int<kPairBits> pair) {
-  return (pair >> kDotBits) + ((pair >> (kDotBits - 1)) & 1);
-}
-
 // One word for the tokens of a pass joins the words of its quad before it.
 template <int PASSES, int TOKEN_LANES>
 inline void add_word(const Word& word, const LaneStep& step, bool is_unsigned,
