@@ -14,7 +14,7 @@ from stbuild.ir.types import GROUP, LANES
 
 BLOCK = 32
 """Positions of a block."""
-LOOK_AHEAD = 4
+LOOK_AHEAD = 8
 """Heads by whose scores an engine is ahead of the values: their softmax runs meanwhile."""
 SLICES = 3
 """Bytes of a softmax weight, each a vector of its own to the lanes: a weight is below 2^24."""
