@@ -10,13 +10,14 @@ constexpr int kDotBits = 18;                 // of a dot product, signed
 constexpr int kPairBits = 2 * kDotBits + 1;  // of two
 constexpr int kDspBits = 48;                 // of a DSP's sum
 
-// The dot products of a pair: the lower one has 18 bits and its sign.
+// The dot products of a pair: the lower one has 18 bits and its sign, which counts in the upper one too, unless
+// they were made apart.
 inline Int<kDotBits> first_dot(Int<kPairBits> pair) {
   const Int<kDotBits + 1> low = pair & ((1 << kDotBits) - 1);
   return low - ((low >> (kDotBits - 1)) << kDotBits);
 }
-inline Int<kDotBits> second_dot(Int<kPairBits> pair) {
-  return (pair >> kDotBits) + ((pair >> (kDotBits - 1)) & 1);
+inline Int<kDotBits> second_dot(Int<kPairBits> pair, bool apart) {
+  return (pair >> kDotBits) + (apart ? Int<kPairBits>(0) : (pair >> (kDotBits - 1)) & 1);
 }
 
 constexpr int kByteBits = 8;
@@ -51,7 +52,7 @@ cascades:
     STB_UNROLL
     const Int<kPairBits> pair = dot_of_eight(x, first, second, kBytesAtOnce * part);
     sum.first += first_dot(pair);
-    sum.second += second_dot(pair);
+    sum.second += second_dot(pair, false);
   }
   return sum;
 }
