@@ -21,8 +21,8 @@ SCALES_BITS = 4 * INT8
 
 
 def heads(kv: KvHeads, chunk: int) -> tuple[Part, ...]:
-    """Stores for a chunk and the recent positions; a word of a query by BANKS words of keys each cycle, two of
-    them to a DSP."""
+    """Stores for a chunk and the recent positions; a word of a query by BANKS words of keys each cycle, of
+    which a DSP takes two."""
     positions = BLOCK - 1 + chunk
     words = chunk * kv.heads * kv.record_words
     bank = -(-positions // BANKS) * kv.kv_heads * kv.record_words
@@ -75,10 +75,12 @@ def weights(context: int) -> tuple[Part, ...]:
 
 
 def values(kv: KvHeads, chunk: int) -> tuple[Part, ...]:
-    """A word of the values of BANKS positions by their weights each cycle; 16 sums by the reciprocal of their
-    total."""
+    """A word of the values of BANKS positions by their weights each cycle; 16 sums by the reciprocal of
+    their total."""
     return (
-        Store(name="values", words=-(-(BLOCK - 1 + chunk) // BANKS) * kv.record_words, bits=WORD, banks=BANKS),
+        Store(
+            name="values", words=-(-(BLOCK - 1 + chunk) // BANKS) * kv.record_words, bits=WORD, banks=BANKS
+        ),
         Multiply(a=FOLDED_BITS, b=INT8, count=BANKS * BYTES),
         Add(bits=FOLDED_BITS + INT8 + 2, count=(BANKS - 1) * BYTES),
         Store(name="sums", words=kv.record_words, bits=SUM, banks=BYTES),

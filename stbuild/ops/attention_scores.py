@@ -22,8 +22,10 @@ class AttentionScores(AttentionPart):
     named_parts: ClassVar[tuple[str, ...]] = ("form", WINDOWS)
 
     def program(self, here: LaunchContext) -> Program:
-        """Sinks; head by head the scales of its queries, then query by query products in and scores out; with the
-        first one's come the scales of the positions, and go on."""
+        """Sinks; head by head the scales of its queries, then query by query products in and scores out.
+
+        With those of the first query come the scales of the positions, and go on.
+        """
         return self.runs(here, self._run)
 
     def _run(self, here: LaunchContext, blocks: Blocks) -> Program:

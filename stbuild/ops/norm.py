@@ -86,7 +86,7 @@ class Norm(StreamingOp):
         )  # fmt: skip
 
     def hardware(self, site: CallSite) -> tuple[Part, ...]:
-        """Squares and their sum; a root, an inverse, divisions by what is no power of two; factor, weight, bias."""
+        """Squares and their sum; root, inverse, means of what is no power of two; factor, weight and bias."""
         words = self.segment // LANES
         whole = self.segment & (self.segment - 1) == 0  # the mean is a shift
         extremes = Largest(inputs=LANES + 1, bits=ELEMENT, count=2)

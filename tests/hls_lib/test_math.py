@@ -99,7 +99,11 @@ def test_square_root_near_squares(lib: ctypes.CDLL, root: int, offset: int) -> N
     assert call(lib, "root", x) == math.isqrt(x)
 
 
-@given(divisor=st.sampled_from([17, 48, 576, 960, 1024, 65535]), quotient=st.integers(0, 2**62 - 1), offset=st.integers(-2, 2))
+@given(
+    divisor=st.sampled_from([17, 48, 576, 960, 1024, 65535]),
+    quotient=st.integers(0, 2**62 - 1),
+    offset=st.integers(-2, 2),
+)
 def test_quotient_near_products(lib: ctypes.CDLL, divisor: int, quotient: int, offset: int) -> None:
     dividend = min(2**62 - 1, max(0, quotient // divisor * divisor + offset))
     assert call(lib, "quotient", dividend, divisor) == dividend // divisor

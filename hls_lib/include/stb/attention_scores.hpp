@@ -151,7 +151,8 @@ inline Word scales_at(SCALES& head, const ScoreStep& step, const KvBlocks& kv, P
 template <int64_t C, typename FORM, int KV_HEADS, int SHARED, typename SCALES, int WORDS>
 inline void score_run(SCALES& head, const RunSinks<WORDS>& sinks, const ScoreSizes& sizes, int window,
                       const KvBlocks& kv, Port<Word>& products, Port<Word>& dots, Port<Word>& scales,
-                      Port<Word>& old_scales, Port<Word>& scores, Port<Word>& tops, Port<Word>& value_scales) {
+                      Port<Word>& old_scales, Port<Word>& scores, Port<Word>& tops,
+                      Port<Word>& value_scales) {
   STB_DISTANCE(head.rows, 1)
   STB_DISTANCE(head.positions, 1)
   RowTops row_tops = {};

@@ -92,7 +92,8 @@ inline void fill_square(const RecentHeads<SHAPE, CHUNK>& heads, const TileOut& s
   const int position = step.position + step.step + (Of::second(step.square) ? int(kTileRows) : 0);
   if (step.square < Of::kValues) {
     const int group = Of::second(step.square) ? step.square - int(Of::kOfKey) : step.square;
-    set_row(square, step.step, heads.key.words[position % kBanks][heads.key.row(position, step.kv)][group / 2], group % 2);
+    set_row(square, step.step,
+            heads.key.words[position % kBanks][heads.key.row(position, step.kv)][group / 2], group % 2);
   } else if (step.square < Of::kScaleWords) {
     const int tile = step.square - Of::kValues;
     set_column(square, step.step, heads.value[position * SHAPE::kKvHeads + step.kv][tile / 4], tile % 4);

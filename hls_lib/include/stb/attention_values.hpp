@@ -1,4 +1,5 @@
-// The last process of attention: weighted sums of values over their totals, 64 products of four positions a cycle.
+// The last process of attention: weighted sums of values over their totals, 64 products of four positions a
+// cycle.
 #pragma once
 
 #include "stb/head.hpp"
@@ -128,9 +129,9 @@ value_banks:
 
 // All heads of a run.
 template <typename SHAPE, int CHUNK>
-inline void add_heads(RecentValues<kOldRecents + CHUNK, SHAPE::kWords>& values, int tokens, const KvBlocks& kv,
-                      Port<Word>& sums, Port<Word>& recent, Port<Word>& totals, Port<Word>& own,
-                      Results<SHAPE, CHUNK>& results, Port<Word>& y) {
+inline void add_heads(RecentValues<kOldRecents + CHUNK, SHAPE::kWords>& values, int tokens,
+                      const KvBlocks& kv, Port<Word>& sums, Port<Word>& recent, Port<Word>& totals,
+                      Port<Word>& own, Results<SHAPE, CHUNK>& results, Port<Word>& y) {
   STB_DISTANCE(values.words, 1)
   ValueSums<SHAPE::kWords> all = {};
   STB_PARTITION(all.of, 1)

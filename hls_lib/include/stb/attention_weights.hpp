@@ -5,8 +5,8 @@
 
 namespace stb {
 
-// The weights of two rows' positions in full blocks, block by block, a word for each half: one row comes while
-// the one before goes out.
+// The weights of two rows' positions in full blocks, block by block, a word for each half: one row comes
+// while the one before goes out.
 template <int CONTEXT>
 struct RowWeights {
   enum : int { kBlocks = ceil_div(CONTEXT, kBlock) };
@@ -14,8 +14,8 @@ struct RowWeights {
   Word high[2 * kBlocks];
 };
 
-// A step through the rows of a run: a word of the scores of row `row` in, a word of the weights of the row before
-// out. `head_row` counts the rows of a head.
+// A step through the rows of a run: a word of the scores of row `row` in, a word of the weights of the row
+// before out. `head_row` counts the rows of a head.
 struct WeightStep {
   int row;
   int head_row;
@@ -143,11 +143,11 @@ weight_steps:
   }
 }
 
-// Per run and head of k and v come of each row its word of `tops` and its words of `scores`, and with those of
-// the first row `value_scales`; attention_scores.hpp says what they hold. Of each row go out `weights` (if there are full blocks:
-// for each of the three bytes of a weight, lowest first, a word for each block with its 32 positions),
-// `recent` (the weights of the recent positions, 16 a word) and `totals` (lanes 0 and 1 the sum of the powers
-// in 64 bits, the sink's among them, lane 2 the exponent of the weights). Lag: one row.
+// Per run and head of k and v come of each row its word of `tops` and its words of `scores`, and with those
+// of the first row `value_scales`; attention_scores.hpp says what they hold. Of each row go out `weights` (if
+// there are full blocks: for each of the three bytes of a weight, lowest first, a word for each block with
+// its 32 positions), `recent` (the weights of the recent positions, 16 a word) and `totals` (lanes 0 and 1
+// the sum of the powers in 64 bits, the sink's among them, lane 2 the exponent of the weights). Lag: one row.
 template <int RUNS, int HEADS, int KV_HEADS, int CHUNK, int CONTEXT, typename WINDOWS = WholeContext>
 void attention_weights(Port<Cmd>& cmd, Port<Word>& scores, Port<Word>& tops, Port<Word>& value_scales,
                        Port<Word>& weights, Port<Word>& recent, Port<Word>& totals) {

@@ -12,7 +12,7 @@ namespace stb {
 
 constexpr int kBlock = 32;       // positions of a block
 constexpr int kOldRecents = 31;  // at most so many positions before a launch are in no full block
-constexpr int kBanks = 4;        // recent positions that are multiplied in a cycle: each has a memory of its own
+constexpr int kBanks = 4;  // recent positions that are multiplied in a cycle: each has a memory of its own
 constexpr int kSquareWords = 8;  // words with 16 rows and 32 columns in two planes
 constexpr int kSlices = 3;       // bytes of a weight of attention
 

@@ -115,8 +115,7 @@ void norm(Port<Cmd>& cmd, Port<Word>& x, Port<Word>& y) {
   STB_BIND(weight, bram)
   STB_BIND(bias, bram)
 norm_vectors:
-  for (int i = 0; i < count; ++i)
-    norm_vector<Shape, FOUT, HAS_WEIGHT, HAS_BIAS, EPS>(x, weight, bias, y);
+  for (int i = 0; i < count; ++i) norm_vector<Shape, FOUT, HAS_WEIGHT, HAS_BIAS, EPS>(x, weight, bias, y);
 }
 
 }  // namespace stb

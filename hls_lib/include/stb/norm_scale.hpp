@@ -28,7 +28,7 @@ struct NormVector {
   uint32_t top[SHAPE::kSegments];      // the greatest magnitude, of a layer norm that of the differences
   int32_t greatest[SHAPE::kSegments];  // of a layer norm
   int32_t least[SHAPE::kSegments];
-  int32_t factor[SHAPE::kSegments];    // n = round_shift(x * factor, shift), 20 fraction bits; up to 2^24
+  int32_t factor[SHAPE::kSegments];  // n = round_shift(x * factor, shift), 20 fraction bits; up to 2^24
   int shift[SHAPE::kSegments];
 };
 
@@ -70,7 +70,8 @@ extreme_lanes:
   }
 }
 
-// The words come in; of each segment the greatest magnitude, or of a layer norm sum, greatest and least element.
+// The words come in; of each segment the greatest magnitude, or of a layer norm sum, greatest and least
+// element.
 template <typename SHAPE>
 inline void take_vector(NormVector<SHAPE>& vector, Port<Word>& x) {
   STB_BIND(vector.words, bram)
@@ -160,8 +161,8 @@ square_lanes:
   return sum;
 }
 
-// The mean of squares of each segment, rounded down, of elements shifted by their excess. A layer norm's words
-// become differences from the mean.
+// The mean of squares of each segment, rounded down, of elements shifted by their excess. A layer norm's
+// words become differences from the mean.
 template <typename SHAPE>
 inline void find_squares(NormVector<SHAPE>& vector, uint64_t (&means)[SHAPE::kSegments]) {
   STB_INDEPENDENT(vector.words)

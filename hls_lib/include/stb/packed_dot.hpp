@@ -10,8 +10,8 @@ constexpr int kDotBits = 18;                 // of a dot product, signed
 constexpr int kPairBits = 2 * kDotBits + 1;  // of two
 constexpr int kDspBits = 48;                 // of a DSP's sum
 
-// The dot products of a pair: the lower one has 18 bits and its sign, which counts in the upper one too, unless
-// they were made apart.
+// The dot products of a pair: the lower one has 18 bits and its sign, which counts in the upper one too,
+// unless they were made apart.
 inline Int<kDotBits> first_dot(Int<kPairBits> pair) {
   const Int<kDotBits + 1> low = pair & ((1 << kDotBits) - 1);
   return low - ((low >> (kDotBits - 1)) << kDotBits);

@@ -12,8 +12,8 @@ constexpr int kInverseBits = 25;  // of an inverse
 // How often N divides by two.
 constexpr int twos_in(int n) { return n % 2 == 0 ? 1 + twos_in(n / 2) : 0; }
 
-// A division by a constant: by its twos it is a shift, then come digits by its odd part; of a small one a digit
-// has several bits.
+// A division by a constant: by its twos it is a shift, then come digits by its odd part; of a small one a
+// digit has several bits.
 template <int DIVISOR>
 struct OddPart {
   enum : int {

@@ -43,7 +43,7 @@ static void read_weights_0(
   std::int64_t at = 0;
   stb::send(weights_0_mem, at, 0, weights_0);
   at += 0;
-  stb::send_runs<2, 0, 32, 4, 4, 4, 55, stb::KvOp<stb::KvHeads<2, 2, 16>, 0, 20, stb::WholeContext>>(weights_0_mem, at, n, pos, weights_0, kv_0_in_mem);
+  stb::send_runs<2, 0, 32, 4, 4, 8, 55, stb::KvOp<stb::KvHeads<2, 2, 16>, 0, 20, stb::WholeContext>>(weights_0_mem, at, n, pos, weights_0, kv_0_in_mem);
   at += 150;
   stb::send(weights_0_mem, at, head != 0 ? 18 : 0, weights_0);
   at += head != 0 ? 18 : 0;
@@ -60,7 +60,7 @@ static void read_weights_1(
   std::int64_t at = 0;
   stb::send(weights_1_mem, at, 0, weights_1);
   at += 0;
-  stb::send_runs<2, 1, 32, 4, 4, 4, 55, stb::KvOp<stb::KvHeads<2, 2, 16>, 0, 20, stb::WholeContext>>(weights_1_mem, at, n, pos, weights_1, kv_1_in_mem);
+  stb::send_runs<2, 1, 32, 4, 4, 8, 55, stb::KvOp<stb::KvHeads<2, 2, 16>, 0, 20, stb::WholeContext>>(weights_1_mem, at, n, pos, weights_1, kv_1_in_mem);
   at += 150;
   stb::send(weights_1_mem, at, head != 0 ? 18 : 0, weights_1);
   at += head != 0 ? 18 : 0;
@@ -77,7 +77,7 @@ static void read_weights_2(
   std::int64_t at = 0;
   stb::send(weights_2_mem, at, 0, weights_2);
   at += 0;
-  stb::send_runs<2, 2, 32, 4, 4, 4, 55, stb::KvOp<stb::KvHeads<2, 2, 16>, 0, 20, stb::WholeContext>>(weights_2_mem, at, n, pos, weights_2, kv_2_in_mem);
+  stb::send_runs<2, 2, 32, 4, 4, 8, 55, stb::KvOp<stb::KvHeads<2, 2, 16>, 0, 20, stb::WholeContext>>(weights_2_mem, at, n, pos, weights_2, kv_2_in_mem);
   at += 150;
   stb::send(weights_2_mem, at, head != 0 ? 18 : 0, weights_2);
   at += head != 0 ? 18 : 0;
@@ -94,7 +94,7 @@ static void read_weights_3(
   std::int64_t at = 0;
   stb::send(weights_3_mem, at, 0, weights_3);
   at += 0;
-  stb::send_runs<2, 3, 32, 4, 4, 4, 55, stb::KvOp<stb::KvHeads<2, 2, 16>, 0, 20, stb::WholeContext>>(weights_3_mem, at, n, pos, weights_3, kv_3_in_mem);
+  stb::send_runs<2, 3, 32, 4, 4, 8, 55, stb::KvOp<stb::KvHeads<2, 2, 16>, 0, 20, stb::WholeContext>>(weights_3_mem, at, n, pos, weights_3, kv_3_in_mem);
   at += 150;
   stb::send(weights_3_mem, at, head != 0 ? 18 : 0, weights_3);
   at += head != 0 ? 18 : 0;
