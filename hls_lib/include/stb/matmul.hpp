@@ -108,7 +108,7 @@ ops:
     load_activations(act, op, op.load && (!op.raw || tiles > 0) ? op.tokens * op.groups : 0, acts);
     if (tiles > 0) {
       multiply_tiles<CHUNK, TOKEN_LANES, rows_at_once<MIN_WORDS>(), FABRIC, ZERO_POINTS>(weights, op, tiles,
-                                                                                          acts, out);
+                                                                                         acts, out);
     }
   }
 }
