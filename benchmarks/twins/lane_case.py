@@ -41,6 +41,7 @@ class Op:
         lanes[:7] = 1, self.groups, self.weight_group, self.planes, self.tiles, self.base, self.load
         lanes[8] = self.source
         lanes[9:14] = self.shift, self.tokens, 0, self.channels, EXPONENT
+        lanes[15] = self.tiles // self.channels | self.tiles % self.channels << 16
         return lanes.view(np.uint8).reshape(1, 64)
 
 

@@ -44,10 +44,17 @@ static void read_weights_0(
   std::int64_t at = 0;
   stb::send(weights_0_mem, at, 0, weights_0);
   at += 0;
+<<<<<<< HEAD
   stb::send_runs<24, 0, 1024, 29, 32, 4, 3264, stb::KvOp<stb::KvHeads<16, 1, 64>, 0, 952, stb::WholeContext>>(weights_0_mem, at, kv_0_in_mem, n, pos, weights_0);
   at += 101184;
   stb::send(weights_0_mem, at, head != 0 ? 31392 : 0, weights_0);
   at += 31392;
+=======
+  stb::send_runs<24, 0, 1024, 25, 32, 8, 3536, stb::KvOp<stb::KvHeads<16, 1, 64>, 0, 1088, stb::WholeContext>>(weights_0_mem, at, n, pos, weights_0, kv_0_in_mem);
+  at += 110976;
+  stb::send(weights_0_mem, at, head != 0 ? 36288 : 0, weights_0);
+  at += head != 0 ? 36288 : 0;
+>>>>>>> latency
 }
 
 static void read_weights_1(
@@ -61,10 +68,17 @@ static void read_weights_1(
   std::int64_t at = 0;
   stb::send(weights_1_mem, at, 0, weights_1);
   at += 0;
+<<<<<<< HEAD
   stb::send_runs<24, 1, 1024, 29, 32, 4, 3264, stb::KvOp<stb::KvHeads<16, 1, 64>, 0, 952, stb::WholeContext>>(weights_1_mem, at, kv_1_in_mem, n, pos, weights_1);
   at += 101184;
   stb::send(weights_1_mem, at, head != 0 ? 31392 : 0, weights_1);
   at += 31392;
+=======
+  stb::send_runs<24, 1, 1024, 25, 32, 8, 3536, stb::KvOp<stb::KvHeads<16, 1, 64>, 0, 1088, stb::WholeContext>>(weights_1_mem, at, n, pos, weights_1, kv_1_in_mem);
+  at += 110976;
+  stb::send(weights_1_mem, at, head != 0 ? 36288 : 0, weights_1);
+  at += head != 0 ? 36288 : 0;
+>>>>>>> latency
 }
 
 static void read_weights_2(
@@ -78,10 +92,17 @@ static void read_weights_2(
   std::int64_t at = 0;
   stb::send(weights_2_mem, at, 0, weights_2);
   at += 0;
+<<<<<<< HEAD
   stb::send_runs<24, 2, 1024, 29, 32, 4, 3264, stb::KvOp<stb::KvHeads<16, 1, 64>, 0, 952, stb::WholeContext>>(weights_2_mem, at, kv_2_in_mem, n, pos, weights_2);
   at += 101184;
   stb::send(weights_2_mem, at, head != 0 ? 31392 : 0, weights_2);
   at += 31392;
+=======
+  stb::send_runs<24, 2, 1024, 25, 32, 8, 3536, stb::KvOp<stb::KvHeads<16, 1, 64>, 0, 1088, stb::WholeContext>>(weights_2_mem, at, n, pos, weights_2, kv_2_in_mem);
+  at += 110976;
+  stb::send(weights_2_mem, at, head != 0 ? 36288 : 0, weights_2);
+  at += head != 0 ? 36288 : 0;
+>>>>>>> latency
 }
 
 static void read_weights_3(
@@ -95,10 +116,17 @@ static void read_weights_3(
   std::int64_t at = 0;
   stb::send(weights_3_mem, at, 0, weights_3);
   at += 0;
+<<<<<<< HEAD
   stb::send_runs<24, 3, 1024, 29, 32, 4, 3264, stb::KvOp<stb::KvHeads<16, 1, 64>, 0, 952, stb::WholeContext>>(weights_3_mem, at, kv_3_in_mem, n, pos, weights_3);
   at += 101184;
   stb::send(weights_3_mem, at, head != 0 ? 31392 : 0, weights_3);
   at += 31392;
+=======
+  stb::send_runs<24, 3, 1024, 25, 32, 8, 3536, stb::KvOp<stb::KvHeads<16, 1, 64>, 0, 1088, stb::WholeContext>>(weights_3_mem, at, n, pos, weights_3, kv_3_in_mem);
+  at += 110976;
+  stb::send(weights_3_mem, at, head != 0 ? 36288 : 0, weights_3);
+  at += head != 0 ? 36288 : 0;
+>>>>>>> latency
 }
 
 static void read_weights_4(
@@ -112,10 +140,17 @@ static void read_weights_4(
   std::int64_t at = 0;
   stb::send(weights_4_mem, at, 0, weights_4);
   at += 0;
+<<<<<<< HEAD
   stb::send_runs<24, 4, 1024, 29, 32, 4, 3264, stb::KvOp<stb::KvHeads<16, 1, 64>, 0, 952, stb::WholeContext>>(weights_4_mem, at, kv_4_in_mem, n, pos, weights_4);
   at += 101184;
   stb::send(weights_4_mem, at, head != 0 ? 31392 : 0, weights_4);
   at += 31392;
+=======
+  stb::send_runs<24, 4, 1024, 25, 32, 8, 3536, stb::KvOp<stb::KvHeads<16, 1, 64>, 0, 1088, stb::WholeContext>>(weights_4_mem, at, n, pos, weights_4, kv_4_in_mem);
+  at += 110976;
+  stb::send(weights_4_mem, at, head != 0 ? 36288 : 0, weights_4);
+  at += head != 0 ? 36288 : 0;
+>>>>>>> latency
 }
 
 static void read_weights_5(
@@ -129,10 +164,17 @@ static void read_weights_5(
   std::int64_t at = 0;
   stb::send(weights_5_mem, at, 0, weights_5);
   at += 0;
+<<<<<<< HEAD
   stb::send_runs<24, 5, 1024, 29, 32, 4, 3264, stb::KvOp<stb::KvHeads<16, 1, 64>, 0, 952, stb::WholeContext>>(weights_5_mem, at, kv_5_in_mem, n, pos, weights_5);
   at += 101184;
   stb::send(weights_5_mem, at, head != 0 ? 31392 : 0, weights_5);
   at += 31392;
+=======
+  stb::send_runs<24, 5, 1024, 25, 32, 8, 3536, stb::KvOp<stb::KvHeads<16, 1, 64>, 0, 1088, stb::WholeContext>>(weights_5_mem, at, n, pos, weights_5, kv_5_in_mem);
+  at += 110976;
+  stb::send(weights_5_mem, at, head != 0 ? 36288 : 0, weights_5);
+  at += head != 0 ? 36288 : 0;
+>>>>>>> latency
 }
 
 static void read_weights_6(
@@ -146,10 +188,17 @@ static void read_weights_6(
   std::int64_t at = 0;
   stb::send(weights_6_mem, at, 0, weights_6);
   at += 0;
+<<<<<<< HEAD
   stb::send_runs<24, 6, 1024, 29, 32, 4, 2584, stb::KvOp<stb::KvHeads<16, 1, 64>, 0, 952, stb::WholeContext>>(weights_6_mem, at, kv_6_in_mem, n, pos, weights_6);
   at += 84864;
   stb::send(weights_6_mem, at, head != 0 ? 31392 : 0, weights_6);
   at += 31392;
+=======
+  stb::send_runs<24, 6, 1024, 25, 32, 8, 3400, stb::KvOp<stb::KvHeads<16, 1, 64>, 0, 1088, stb::WholeContext>>(weights_6_mem, at, n, pos, weights_6, kv_6_in_mem);
+  at += 107712;
+  stb::send(weights_6_mem, at, head != 0 ? 36288 : 0, weights_6);
+  at += head != 0 ? 36288 : 0;
+>>>>>>> latency
 }
 
 static void read_weights_7(
@@ -163,10 +212,17 @@ static void read_weights_7(
   std::int64_t at = 0;
   stb::send(weights_7_mem, at, 0, weights_7);
   at += 0;
+<<<<<<< HEAD
   stb::send_runs<24, 7, 1024, 29, 32, 4, 2584, stb::KvOp<stb::KvHeads<16, 1, 64>, 0, 952, stb::WholeContext>>(weights_7_mem, at, kv_7_in_mem, n, pos, weights_7);
   at += 84864;
   stb::send(weights_7_mem, at, head != 0 ? 31392 : 0, weights_7);
   at += 31392;
+=======
+  stb::send_runs<24, 7, 1024, 25, 32, 8, 3400, stb::KvOp<stb::KvHeads<16, 1, 64>, 0, 1088, stb::WholeContext>>(weights_7_mem, at, n, pos, weights_7, kv_7_in_mem);
+  at += 107712;
+  stb::send(weights_7_mem, at, head != 0 ? 36288 : 0, weights_7);
+  at += head != 0 ? 36288 : 0;
+>>>>>>> latency
 }
 
 static void read_weights_8(
@@ -180,10 +236,17 @@ static void read_weights_8(
   std::int64_t at = 0;
   stb::send(weights_8_mem, at, 0, weights_8);
   at += 0;
+<<<<<<< HEAD
   stb::send_runs<24, 8, 1024, 29, 32, 4, 2584, stb::KvOp<stb::KvHeads<16, 1, 64>, 0, 952, stb::WholeContext>>(weights_8_mem, at, kv_8_in_mem, n, pos, weights_8);
   at += 84864;
   stb::send(weights_8_mem, at, head != 0 ? 31392 : 0, weights_8);
   at += 31392;
+=======
+  stb::send_runs<24, 8, 1024, 25, 32, 8, 3400, stb::KvOp<stb::KvHeads<16, 1, 64>, 0, 1088, stb::WholeContext>>(weights_8_mem, at, n, pos, weights_8, kv_8_in_mem);
+  at += 107712;
+  stb::send(weights_8_mem, at, head != 0 ? 36288 : 0, weights_8);
+  at += head != 0 ? 36288 : 0;
+>>>>>>> latency
 }
 
 static void read_weights_9(
@@ -197,10 +260,17 @@ static void read_weights_9(
   std::int64_t at = 0;
   stb::send(weights_9_mem, at, 0, weights_9);
   at += 0;
+<<<<<<< HEAD
   stb::send_runs<24, 9, 1024, 29, 32, 4, 2584, stb::KvOp<stb::KvHeads<16, 1, 64>, 0, 952, stb::WholeContext>>(weights_9_mem, at, kv_9_in_mem, n, pos, weights_9);
   at += 84864;
   stb::send(weights_9_mem, at, head != 0 ? 31392 : 0, weights_9);
   at += 31392;
+=======
+  stb::send_runs<24, 9, 1024, 25, 32, 8, 3400, stb::KvOp<stb::KvHeads<16, 1, 64>, 0, 1088, stb::WholeContext>>(weights_9_mem, at, n, pos, weights_9, kv_9_in_mem);
+  at += 107712;
+  stb::send(weights_9_mem, at, head != 0 ? 36288 : 0, weights_9);
+  at += head != 0 ? 36288 : 0;
+>>>>>>> latency
 }
 
 static void read_weights_10(
@@ -214,10 +284,17 @@ static void read_weights_10(
   std::int64_t at = 0;
   stb::send(weights_10_mem, at, 0, weights_10);
   at += 0;
+<<<<<<< HEAD
   stb::send_runs<24, 10, 1024, 29, 32, 4, 2584, stb::KvOp<stb::KvHeads<16, 1, 64>, 0, 952, stb::WholeContext>>(weights_10_mem, at, kv_10_in_mem, n, pos, weights_10);
   at += 84864;
   stb::send(weights_10_mem, at, head != 0 ? 31104 : 0, weights_10);
   at += 31104;
+=======
+  stb::send_runs<24, 10, 1024, 25, 32, 8, 3400, stb::KvOp<stb::KvHeads<16, 1, 64>, 0, 1088, stb::WholeContext>>(weights_10_mem, at, n, pos, weights_10, kv_10_in_mem);
+  at += 107712;
+  stb::send(weights_10_mem, at, head != 0 ? 36288 : 0, weights_10);
+  at += head != 0 ? 36288 : 0;
+>>>>>>> latency
 }
 
 static void read_weights_11(
@@ -231,10 +308,17 @@ static void read_weights_11(
   std::int64_t at = 0;
   stb::send(weights_11_mem, at, 0, weights_11);
   at += 0;
+<<<<<<< HEAD
   stb::send_runs<24, 11, 1024, 29, 32, 4, 2584, stb::KvOp<stb::KvHeads<16, 1, 64>, 0, 952, stb::WholeContext>>(weights_11_mem, at, kv_11_in_mem, n, pos, weights_11);
   at += 84864;
   stb::send(weights_11_mem, at, head != 0 ? 31104 : 0, weights_11);
   at += 31104;
+=======
+  stb::send_runs<24, 11, 1024, 25, 32, 8, 3400, stb::KvOp<stb::KvHeads<16, 1, 64>, 0, 1088, stb::WholeContext>>(weights_11_mem, at, n, pos, weights_11, kv_11_in_mem);
+  at += 107712;
+  stb::send(weights_11_mem, at, head != 0 ? 36288 : 0, weights_11);
+  at += head != 0 ? 36288 : 0;
+>>>>>>> latency
 }
 
 static void read_weights_12(
@@ -248,10 +332,17 @@ static void read_weights_12(
   std::int64_t at = 0;
   stb::send(weights_12_mem, at, 0, weights_12);
   at += 0;
+<<<<<<< HEAD
   stb::send_runs<24, 12, 1024, 29, 32, 4, 2584, stb::KvOp<stb::KvHeads<16, 1, 64>, 0, 952, stb::WholeContext>>(weights_12_mem, at, kv_12_in_mem, n, pos, weights_12);
   at += 84864;
   stb::send(weights_12_mem, at, head != 0 ? 31104 : 0, weights_12);
   at += 31104;
+=======
+  stb::send_runs<24, 12, 1024, 25, 32, 8, 3400, stb::KvOp<stb::KvHeads<16, 1, 64>, 0, 1088, stb::WholeContext>>(weights_12_mem, at, n, pos, weights_12, kv_12_in_mem);
+  at += 107712;
+  stb::send(weights_12_mem, at, head != 0 ? 36288 : 0, weights_12);
+  at += head != 0 ? 36288 : 0;
+>>>>>>> latency
 }
 
 static void read_weights_13(
@@ -265,10 +356,17 @@ static void read_weights_13(
   std::int64_t at = 0;
   stb::send(weights_13_mem, at, 0, weights_13);
   at += 0;
+<<<<<<< HEAD
   stb::send_runs<24, 13, 1024, 29, 32, 4, 2584, stb::KvOp<stb::KvHeads<16, 1, 64>, 0, 952, stb::WholeContext>>(weights_13_mem, at, kv_13_in_mem, n, pos, weights_13);
   at += 84864;
   stb::send(weights_13_mem, at, head != 0 ? 31104 : 0, weights_13);
   at += 31104;
+=======
+  stb::send_runs<24, 13, 1024, 25, 32, 8, 3400, stb::KvOp<stb::KvHeads<16, 1, 64>, 0, 1088, stb::WholeContext>>(weights_13_mem, at, n, pos, weights_13, kv_13_in_mem);
+  at += 107712;
+  stb::send(weights_13_mem, at, head != 0 ? 36288 : 0, weights_13);
+  at += head != 0 ? 36288 : 0;
+>>>>>>> latency
 }
 
 static void read_weights_14(
@@ -282,10 +380,17 @@ static void read_weights_14(
   std::int64_t at = 0;
   stb::send(weights_14_mem, at, 0, weights_14);
   at += 0;
+<<<<<<< HEAD
   stb::send_runs<24, 14, 1024, 29, 32, 4, 2584, stb::KvOp<stb::KvHeads<16, 1, 64>, 0, 952, stb::WholeContext>>(weights_14_mem, at, kv_14_in_mem, n, pos, weights_14);
   at += 84864;
   stb::send(weights_14_mem, at, head != 0 ? 31104 : 0, weights_14);
   at += 31104;
+=======
+  stb::send_runs<24, 14, 1024, 25, 32, 8, 2720, stb::KvOp<stb::KvHeads<16, 1, 64>, 0, 1088, stb::WholeContext>>(weights_14_mem, at, n, pos, weights_14, kv_14_in_mem);
+  at += 91392;
+  stb::send(weights_14_mem, at, head != 0 ? 36288 : 0, weights_14);
+  at += head != 0 ? 36288 : 0;
+>>>>>>> latency
 }
 
 static void read_weights_15(
@@ -299,10 +404,17 @@ static void read_weights_15(
   std::int64_t at = 0;
   stb::send(weights_15_mem, at, 0, weights_15);
   at += 0;
+<<<<<<< HEAD
   stb::send_runs<24, 15, 1024, 29, 32, 4, 2584, stb::KvOp<stb::KvHeads<16, 1, 64>, 0, 952, stb::WholeContext>>(weights_15_mem, at, kv_15_in_mem, n, pos, weights_15);
   at += 84864;
   stb::send(weights_15_mem, at, head != 0 ? 31104 : 0, weights_15);
   at += 31104;
+=======
+  stb::send_runs<24, 15, 1024, 25, 32, 8, 2720, stb::KvOp<stb::KvHeads<16, 1, 64>, 0, 1088, stb::WholeContext>>(weights_15_mem, at, n, pos, weights_15, kv_15_in_mem);
+  at += 91392;
+  stb::send(weights_15_mem, at, head != 0 ? 36288 : 0, weights_15);
+  at += head != 0 ? 36288 : 0;
+>>>>>>> latency
 }
 
 static void read_weights_16(
@@ -316,10 +428,17 @@ static void read_weights_16(
   std::int64_t at = 0;
   stb::send(weights_16_mem, at, 0, weights_16);
   at += 0;
+<<<<<<< HEAD
   stb::send_runs<24, 16, 1024, 29, 32, 4, 2584, stb::KvOp<stb::KvHeads<16, 1, 64>, 0, 952, stb::WholeContext>>(weights_16_mem, at, kv_16_in_mem, n, pos, weights_16);
   at += 84864;
   stb::send(weights_16_mem, at, head != 0 ? 31104 : 0, weights_16);
   at += 31104;
+=======
+  stb::send_runs<24, 16, 1024, 25, 32, 8, 2720, stb::KvOp<stb::KvHeads<16, 1, 64>, 0, 1088, stb::WholeContext>>(weights_16_mem, at, n, pos, weights_16, kv_16_in_mem);
+  at += 91392;
+  stb::send(weights_16_mem, at, head != 0 ? 36288 : 0, weights_16);
+  at += head != 0 ? 36288 : 0;
+>>>>>>> latency
 }
 
 static void read_weights_17(
@@ -333,10 +452,17 @@ static void read_weights_17(
   std::int64_t at = 0;
   stb::send(weights_17_mem, at, 0, weights_17);
   at += 0;
+<<<<<<< HEAD
   stb::send_runs<24, 17, 1024, 29, 32, 4, 2584, stb::KvOp<stb::KvHeads<16, 1, 64>, 0, 952, stb::WholeContext>>(weights_17_mem, at, kv_17_in_mem, n, pos, weights_17);
   at += 84864;
   stb::send(weights_17_mem, at, head != 0 ? 31104 : 0, weights_17);
   at += 31104;
+=======
+  stb::send_runs<24, 17, 1024, 25, 32, 8, 2720, stb::KvOp<stb::KvHeads<16, 1, 64>, 0, 952, stb::WholeContext>>(weights_17_mem, at, n, pos, weights_17, kv_17_in_mem);
+  at += 88128;
+  stb::send(weights_17_mem, at, head != 0 ? 36000 : 0, weights_17);
+  at += head != 0 ? 36000 : 0;
+>>>>>>> latency
 }
 
 static void read_weights_18(
@@ -350,10 +476,17 @@ static void read_weights_18(
   std::int64_t at = 0;
   stb::send(weights_18_mem, at, 0, weights_18);
   at += 0;
+<<<<<<< HEAD
   stb::send_runs<24, 18, 1024, 29, 32, 4, 2584, stb::KvOp<stb::KvHeads<16, 1, 64>, 0, 816, stb::WholeContext>>(weights_18_mem, at, kv_18_in_mem, n, pos, weights_18);
   at += 81600;
   stb::send(weights_18_mem, at, head != 0 ? 31104 : 0, weights_18);
   at += 31104;
+=======
+  stb::send_runs<24, 18, 1024, 25, 32, 8, 2720, stb::KvOp<stb::KvHeads<16, 1, 64>, 0, 952, stb::WholeContext>>(weights_18_mem, at, n, pos, weights_18, kv_18_in_mem);
+  at += 88128;
+  stb::send(weights_18_mem, at, head != 0 ? 36000 : 0, weights_18);
+  at += head != 0 ? 36000 : 0;
+>>>>>>> latency
 }
 
 static void read_weights_19(
@@ -367,10 +500,17 @@ static void read_weights_19(
   std::int64_t at = 0;
   stb::send(weights_19_mem, at, 0, weights_19);
   at += 0;
+<<<<<<< HEAD
   stb::send_runs<24, 19, 1024, 29, 32, 4, 2584, stb::KvOp<stb::KvHeads<16, 1, 64>, 0, 816, stb::WholeContext>>(weights_19_mem, at, kv_19_in_mem, n, pos, weights_19);
   at += 81600;
   stb::send(weights_19_mem, at, head != 0 ? 31104 : 0, weights_19);
   at += 31104;
+=======
+  stb::send_runs<24, 19, 1024, 25, 32, 8, 2720, stb::KvOp<stb::KvHeads<16, 1, 64>, 0, 952, stb::WholeContext>>(weights_19_mem, at, n, pos, weights_19, kv_19_in_mem);
+  at += 88128;
+  stb::send(weights_19_mem, at, head != 0 ? 36000 : 0, weights_19);
+  at += head != 0 ? 36000 : 0;
+>>>>>>> latency
 }
 
 static void read_weights_20(
@@ -384,10 +524,17 @@ static void read_weights_20(
   std::int64_t at = 0;
   stb::send(weights_20_mem, at, 0, weights_20);
   at += 0;
+<<<<<<< HEAD
   stb::send_runs<24, 20, 1024, 29, 32, 4, 2584, stb::KvOp<stb::KvHeads<16, 1, 64>, 0, 816, stb::WholeContext>>(weights_20_mem, at, kv_20_in_mem, n, pos, weights_20);
   at += 81600;
   stb::send(weights_20_mem, at, head != 0 ? 31104 : 0, weights_20);
   at += 31104;
+=======
+  stb::send_runs<24, 20, 1024, 25, 32, 8, 2720, stb::KvOp<stb::KvHeads<16, 1, 64>, 0, 952, stb::WholeContext>>(weights_20_mem, at, n, pos, weights_20, kv_20_in_mem);
+  at += 88128;
+  stb::send(weights_20_mem, at, head != 0 ? 36000 : 0, weights_20);
+  at += head != 0 ? 36000 : 0;
+>>>>>>> latency
 }
 
 static void read_weights_21(
@@ -401,10 +548,17 @@ static void read_weights_21(
   std::int64_t at = 0;
   stb::send(weights_21_mem, at, 0, weights_21);
   at += 0;
+<<<<<<< HEAD
   stb::send_runs<24, 21, 1024, 29, 32, 4, 2584, stb::KvOp<stb::KvHeads<16, 1, 64>, 0, 816, stb::WholeContext>>(weights_21_mem, at, kv_21_in_mem, n, pos, weights_21);
   at += 81600;
   stb::send(weights_21_mem, at, head != 0 ? 31104 : 0, weights_21);
   at += 31104;
+=======
+  stb::send_runs<24, 21, 1024, 25, 32, 8, 2720, stb::KvOp<stb::KvHeads<16, 1, 64>, 0, 952, stb::WholeContext>>(weights_21_mem, at, n, pos, weights_21, kv_21_in_mem);
+  at += 88128;
+  stb::send(weights_21_mem, at, head != 0 ? 36000 : 0, weights_21);
+  at += head != 0 ? 36000 : 0;
+>>>>>>> latency
 }
 
 static void read_weights_22(
@@ -418,10 +572,17 @@ static void read_weights_22(
   std::int64_t at = 0;
   stb::send(weights_22_mem, at, 0, weights_22);
   at += 0;
+<<<<<<< HEAD
   stb::send_runs<24, 22, 1024, 29, 32, 4, 2584, stb::KvOp<stb::KvHeads<16, 1, 64>, 0, 816, stb::WholeContext>>(weights_22_mem, at, kv_22_in_mem, n, pos, weights_22);
   at += 81600;
   stb::send(weights_22_mem, at, head != 0 ? 31104 : 0, weights_22);
   at += 31104;
+=======
+  stb::send_runs<24, 22, 1024, 25, 32, 8, 2720, stb::KvOp<stb::KvHeads<16, 1, 64>, 0, 952, stb::WholeContext>>(weights_22_mem, at, n, pos, weights_22, kv_22_in_mem);
+  at += 88128;
+  stb::send(weights_22_mem, at, head != 0 ? 36000 : 0, weights_22);
+  at += head != 0 ? 36000 : 0;
+>>>>>>> latency
 }
 
 static void read_weights_23(
@@ -435,10 +596,17 @@ static void read_weights_23(
   std::int64_t at = 0;
   stb::send(weights_23_mem, at, 0, weights_23);
   at += 0;
+<<<<<<< HEAD
   stb::send_runs<24, 23, 1024, 29, 32, 4, 2584, stb::KvOp<stb::KvHeads<16, 1, 64>, 0, 816, stb::WholeContext>>(weights_23_mem, at, kv_23_in_mem, n, pos, weights_23);
   at += 81600;
   stb::send(weights_23_mem, at, head != 0 ? 31104 : 0, weights_23);
   at += 31104;
+=======
+  stb::send_runs<24, 23, 1024, 25, 32, 8, 2720, stb::KvOp<stb::KvHeads<16, 1, 64>, 0, 952, stb::WholeContext>>(weights_23_mem, at, n, pos, weights_23, kv_23_in_mem);
+  at += 88128;
+  stb::send(weights_23_mem, at, head != 0 ? 36000 : 0, weights_23);
+  at += head != 0 ? 36000 : 0;
+>>>>>>> latency
 }
 
 static void read_weights_24(
@@ -452,6 +620,7 @@ static void read_weights_24(
   std::int64_t at = 0;
   stb::send(weights_24_mem, at, 0, weights_24);
   at += 0;
+<<<<<<< HEAD
   stb::send_runs<24, 24, 1024, 29, 32, 4, 2448, stb::KvOp<stb::KvHeads<16, 1, 64>, 0, 816, stb::WholeContext>>(weights_24_mem, at, kv_24_in_mem, n, pos, weights_24);
   at += 78336;
   stb::send(weights_24_mem, at, head != 0 ? 31104 : 0, weights_24);
@@ -524,6 +693,12 @@ static void read_weights_28(
   at += 78336;
   stb::send(weights_28_mem, at, head != 0 ? 31104 : 0, weights_28);
   at += 31104;
+=======
+  stb::send_runs<24, 24, 1024, 25, 32, 8, 2720, stb::KvOp<stb::KvHeads<16, 1, 64>, 0, 952, stb::WholeContext>>(weights_24_mem, at, n, pos, weights_24, kv_24_in_mem);
+  at += 88128;
+  stb::send(weights_24_mem, at, head != 0 ? 36000 : 0, weights_24);
+  at += head != 0 ? 36000 : 0;
+>>>>>>> latency
 }
 
 static void read_params(

@@ -57,13 +57,13 @@ extern "C" void layers_attention(
 #pragma HLS BIND_STORAGE variable = layers_attention_scales type = fifo impl = lutram
   STB_FIFO(stb::Word, layers_attention_dots, 132)
 #pragma HLS BIND_STORAGE variable = layers_attention_dots type = fifo impl = bram
-  STB_FIFO(stb::Word, layers_attention_values, 319)
+  STB_FIFO(stb::Word, layers_attention_values, 571)
 #pragma HLS BIND_STORAGE variable = layers_attention_values type = fifo impl = bram
-  STB_FIFO(stb::Word, layers_attention_scores, 10884)
+  STB_FIFO(stb::Word, layers_attention_scores, 19588)
 #pragma HLS BIND_STORAGE variable = layers_attention_scores type = fifo impl = uram
-  STB_FIFO(stb::Word, layers_attention_tops, 164)
+  STB_FIFO(stb::Word, layers_attention_tops, 292)
 #pragma HLS BIND_STORAGE variable = layers_attention_tops type = fifo impl = bram
-  STB_FIFO(stb::Word, layers_attention_value_scales, 344)
+  STB_FIFO(stb::Word, layers_attention_value_scales, 616)
 #pragma HLS BIND_STORAGE variable = layers_attention_value_scales type = fifo impl = bram
   STB_FIFO(stb::Word, layers_attention_recent, 132)
 #pragma HLS BIND_STORAGE variable = layers_attention_recent type = fifo impl = bram

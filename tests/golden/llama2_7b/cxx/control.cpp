@@ -44,10 +44,17 @@ static void read_weights_0(
   std::int64_t at = 0;
   stb::send(weights_0_mem, at, 0, weights_0);
   at += 0;
+<<<<<<< HEAD
   stb::send_runs<32, 0, 2048, 29, 15, 4, 44166, stb::KvOp<stb::KvHeads<32, 1, 128>, 0, 14688, stb::WholeContext>>(weights_0_mem, at, kv_0_in_mem, n, pos, weights_0);
   at += 1883328;
   stb::send(weights_0_mem, at, head != 0 ? 79488 : 0, weights_0);
   at += 79488;
+=======
+  stb::send_runs<32, 0, 2048, 27, 21, 8, 47804, stb::KvOp<stb::KvHeads<32, 1, 128>, 0, 15776, stb::WholeContext>>(weights_0_mem, at, n, pos, weights_0, kv_0_in_mem);
+  at += 2034560;
+  stb::send(weights_0_mem, at, head != 0 ? 86400 : 0, weights_0);
+  at += head != 0 ? 86400 : 0;
+>>>>>>> latency
 }
 
 static void read_weights_1(
@@ -61,10 +68,17 @@ static void read_weights_1(
   std::int64_t at = 0;
   stb::send(weights_1_mem, at, 0, weights_1);
   at += 0;
+<<<<<<< HEAD
   stb::send_runs<32, 1, 2048, 29, 15, 4, 44166, stb::KvOp<stb::KvHeads<32, 1, 128>, 0, 14688, stb::WholeContext>>(weights_1_mem, at, kv_1_in_mem, n, pos, weights_1);
   at += 1883328;
   stb::send(weights_1_mem, at, head != 0 ? 79488 : 0, weights_1);
   at += 79488;
+=======
+  stb::send_runs<32, 1, 2048, 27, 21, 8, 47804, stb::KvOp<stb::KvHeads<32, 1, 128>, 0, 15776, stb::WholeContext>>(weights_1_mem, at, n, pos, weights_1, kv_1_in_mem);
+  at += 2034560;
+  stb::send(weights_1_mem, at, head != 0 ? 86400 : 0, weights_1);
+  at += head != 0 ? 86400 : 0;
+>>>>>>> latency
 }
 
 static void read_weights_2(
@@ -78,10 +92,17 @@ static void read_weights_2(
   std::int64_t at = 0;
   stb::send(weights_2_mem, at, 0, weights_2);
   at += 0;
+<<<<<<< HEAD
   stb::send_runs<32, 2, 2048, 29, 15, 4, 44166, stb::KvOp<stb::KvHeads<32, 1, 128>, 0, 14688, stb::WholeContext>>(weights_2_mem, at, kv_2_in_mem, n, pos, weights_2);
   at += 1883328;
   stb::send(weights_2_mem, at, head != 0 ? 79488 : 0, weights_2);
   at += 79488;
+=======
+  stb::send_runs<32, 2, 2048, 27, 21, 8, 47804, stb::KvOp<stb::KvHeads<32, 1, 128>, 0, 15776, stb::WholeContext>>(weights_2_mem, at, n, pos, weights_2, kv_2_in_mem);
+  at += 2034560;
+  stb::send(weights_2_mem, at, head != 0 ? 85248 : 0, weights_2);
+  at += head != 0 ? 85248 : 0;
+>>>>>>> latency
 }
 
 static void read_weights_3(
@@ -95,10 +116,17 @@ static void read_weights_3(
   std::int64_t at = 0;
   stb::send(weights_3_mem, at, 0, weights_3);
   at += 0;
+<<<<<<< HEAD
   stb::send_runs<32, 3, 2048, 29, 15, 4, 44166, stb::KvOp<stb::KvHeads<32, 1, 128>, 0, 14688, stb::WholeContext>>(weights_3_mem, at, kv_3_in_mem, n, pos, weights_3);
   at += 1883328;
   stb::send(weights_3_mem, at, head != 0 ? 79488 : 0, weights_3);
   at += 79488;
+=======
+  stb::send_runs<32, 3, 2048, 27, 21, 8, 47804, stb::KvOp<stb::KvHeads<32, 1, 128>, 0, 15776, stb::WholeContext>>(weights_3_mem, at, n, pos, weights_3, kv_3_in_mem);
+  at += 2034560;
+  stb::send(weights_3_mem, at, head != 0 ? 85248 : 0, weights_3);
+  at += head != 0 ? 85248 : 0;
+>>>>>>> latency
 }
 
 static void read_weights_4(
@@ -112,10 +140,17 @@ static void read_weights_4(
   std::int64_t at = 0;
   stb::send(weights_4_mem, at, 0, weights_4);
   at += 0;
+<<<<<<< HEAD
   stb::send_runs<32, 4, 2048, 29, 15, 4, 44166, stb::KvOp<stb::KvHeads<32, 1, 128>, 0, 14688, stb::WholeContext>>(weights_4_mem, at, kv_4_in_mem, n, pos, weights_4);
   at += 1883328;
   stb::send(weights_4_mem, at, head != 0 ? 79488 : 0, weights_4);
   at += 79488;
+=======
+  stb::send_runs<32, 4, 2048, 27, 21, 8, 47804, stb::KvOp<stb::KvHeads<32, 1, 128>, 0, 15776, stb::WholeContext>>(weights_4_mem, at, n, pos, weights_4, kv_4_in_mem);
+  at += 2034560;
+  stb::send(weights_4_mem, at, head != 0 ? 85248 : 0, weights_4);
+  at += head != 0 ? 85248 : 0;
+>>>>>>> latency
 }
 
 static void read_weights_5(
@@ -129,10 +164,17 @@ static void read_weights_5(
   std::int64_t at = 0;
   stb::send(weights_5_mem, at, 0, weights_5);
   at += 0;
+<<<<<<< HEAD
   stb::send_runs<32, 5, 2048, 29, 15, 4, 44166, stb::KvOp<stb::KvHeads<32, 1, 128>, 0, 14688, stb::WholeContext>>(weights_5_mem, at, kv_5_in_mem, n, pos, weights_5);
   at += 1883328;
   stb::send(weights_5_mem, at, head != 0 ? 79488 : 0, weights_5);
   at += 79488;
+=======
+  stb::send_runs<32, 5, 2048, 27, 21, 8, 47804, stb::KvOp<stb::KvHeads<32, 1, 128>, 0, 15776, stb::WholeContext>>(weights_5_mem, at, n, pos, weights_5, kv_5_in_mem);
+  at += 2034560;
+  stb::send(weights_5_mem, at, head != 0 ? 85248 : 0, weights_5);
+  at += head != 0 ? 85248 : 0;
+>>>>>>> latency
 }
 
 static void read_weights_6(
@@ -146,10 +188,17 @@ static void read_weights_6(
   std::int64_t at = 0;
   stb::send(weights_6_mem, at, 0, weights_6);
   at += 0;
+<<<<<<< HEAD
   stb::send_runs<32, 6, 2048, 29, 15, 4, 44166, stb::KvOp<stb::KvHeads<32, 1, 128>, 0, 14688, stb::WholeContext>>(weights_6_mem, at, kv_6_in_mem, n, pos, weights_6);
   at += 1883328;
   stb::send(weights_6_mem, at, head != 0 ? 79488 : 0, weights_6);
   at += 79488;
+=======
+  stb::send_runs<32, 6, 2048, 27, 21, 8, 47804, stb::KvOp<stb::KvHeads<32, 1, 128>, 0, 15776, stb::WholeContext>>(weights_6_mem, at, n, pos, weights_6, kv_6_in_mem);
+  at += 2034560;
+  stb::send(weights_6_mem, at, head != 0 ? 85248 : 0, weights_6);
+  at += head != 0 ? 85248 : 0;
+>>>>>>> latency
 }
 
 static void read_weights_7(
@@ -163,10 +212,17 @@ static void read_weights_7(
   std::int64_t at = 0;
   stb::send(weights_7_mem, at, 0, weights_7);
   at += 0;
+<<<<<<< HEAD
   stb::send_runs<32, 7, 2048, 29, 15, 4, 44166, stb::KvOp<stb::KvHeads<32, 1, 128>, 0, 14688, stb::WholeContext>>(weights_7_mem, at, kv_7_in_mem, n, pos, weights_7);
   at += 1883328;
   stb::send(weights_7_mem, at, head != 0 ? 79488 : 0, weights_7);
   at += 79488;
+=======
+  stb::send_runs<32, 7, 2048, 27, 21, 8, 47804, stb::KvOp<stb::KvHeads<32, 1, 128>, 0, 15776, stb::WholeContext>>(weights_7_mem, at, n, pos, weights_7, kv_7_in_mem);
+  at += 2034560;
+  stb::send(weights_7_mem, at, head != 0 ? 85248 : 0, weights_7);
+  at += head != 0 ? 85248 : 0;
+>>>>>>> latency
 }
 
 static void read_weights_8(
@@ -180,10 +236,17 @@ static void read_weights_8(
   std::int64_t at = 0;
   stb::send(weights_8_mem, at, 0, weights_8);
   at += 0;
+<<<<<<< HEAD
   stb::send_runs<32, 8, 2048, 29, 15, 4, 44166, stb::KvOp<stb::KvHeads<32, 1, 128>, 0, 14688, stb::WholeContext>>(weights_8_mem, at, kv_8_in_mem, n, pos, weights_8);
   at += 1883328;
   stb::send(weights_8_mem, at, head != 0 ? 79488 : 0, weights_8);
   at += 79488;
+=======
+  stb::send_runs<32, 8, 2048, 27, 21, 8, 47804, stb::KvOp<stb::KvHeads<32, 1, 128>, 0, 15776, stb::WholeContext>>(weights_8_mem, at, n, pos, weights_8, kv_8_in_mem);
+  at += 2034560;
+  stb::send(weights_8_mem, at, head != 0 ? 85248 : 0, weights_8);
+  at += head != 0 ? 85248 : 0;
+>>>>>>> latency
 }
 
 static void read_weights_9(
@@ -197,10 +260,17 @@ static void read_weights_9(
   std::int64_t at = 0;
   stb::send(weights_9_mem, at, 0, weights_9);
   at += 0;
+<<<<<<< HEAD
   stb::send_runs<32, 9, 2048, 29, 15, 4, 44166, stb::KvOp<stb::KvHeads<32, 1, 128>, 0, 14688, stb::WholeContext>>(weights_9_mem, at, kv_9_in_mem, n, pos, weights_9);
   at += 1883328;
   stb::send(weights_9_mem, at, head != 0 ? 79488 : 0, weights_9);
   at += 79488;
+=======
+  stb::send_runs<32, 9, 2048, 27, 21, 8, 47804, stb::KvOp<stb::KvHeads<32, 1, 128>, 0, 15776, stb::WholeContext>>(weights_9_mem, at, n, pos, weights_9, kv_9_in_mem);
+  at += 2034560;
+  stb::send(weights_9_mem, at, head != 0 ? 85248 : 0, weights_9);
+  at += head != 0 ? 85248 : 0;
+>>>>>>> latency
 }
 
 static void read_weights_10(
@@ -214,10 +284,17 @@ static void read_weights_10(
   std::int64_t at = 0;
   stb::send(weights_10_mem, at, 0, weights_10);
   at += 0;
+<<<<<<< HEAD
   stb::send_runs<32, 10, 2048, 29, 15, 4, 44166, stb::KvOp<stb::KvHeads<32, 1, 128>, 0, 14688, stb::WholeContext>>(weights_10_mem, at, kv_10_in_mem, n, pos, weights_10);
   at += 1883328;
   stb::send(weights_10_mem, at, head != 0 ? 79488 : 0, weights_10);
   at += 79488;
+=======
+  stb::send_runs<32, 10, 2048, 27, 21, 8, 47804, stb::KvOp<stb::KvHeads<32, 1, 128>, 0, 15776, stb::WholeContext>>(weights_10_mem, at, n, pos, weights_10, kv_10_in_mem);
+  at += 2034560;
+  stb::send(weights_10_mem, at, head != 0 ? 85248 : 0, weights_10);
+  at += head != 0 ? 85248 : 0;
+>>>>>>> latency
 }
 
 static void read_weights_11(
@@ -231,10 +308,17 @@ static void read_weights_11(
   std::int64_t at = 0;
   stb::send(weights_11_mem, at, 0, weights_11);
   at += 0;
+<<<<<<< HEAD
   stb::send_runs<32, 11, 2048, 29, 15, 4, 44166, stb::KvOp<stb::KvHeads<32, 1, 128>, 0, 14688, stb::WholeContext>>(weights_11_mem, at, kv_11_in_mem, n, pos, weights_11);
   at += 1883328;
   stb::send(weights_11_mem, at, head != 0 ? 79488 : 0, weights_11);
   at += 79488;
+=======
+  stb::send_runs<32, 11, 2048, 27, 21, 8, 47804, stb::KvOp<stb::KvHeads<32, 1, 128>, 0, 15776, stb::WholeContext>>(weights_11_mem, at, n, pos, weights_11, kv_11_in_mem);
+  at += 2034560;
+  stb::send(weights_11_mem, at, head != 0 ? 85248 : 0, weights_11);
+  at += head != 0 ? 85248 : 0;
+>>>>>>> latency
 }
 
 static void read_weights_12(
@@ -248,10 +332,17 @@ static void read_weights_12(
   std::int64_t at = 0;
   stb::send(weights_12_mem, at, 0, weights_12);
   at += 0;
+<<<<<<< HEAD
   stb::send_runs<32, 12, 2048, 29, 15, 4, 44166, stb::KvOp<stb::KvHeads<32, 1, 128>, 0, 14688, stb::WholeContext>>(weights_12_mem, at, kv_12_in_mem, n, pos, weights_12);
   at += 1883328;
   stb::send(weights_12_mem, at, head != 0 ? 79488 : 0, weights_12);
   at += 79488;
+=======
+  stb::send_runs<32, 12, 2048, 27, 21, 8, 47804, stb::KvOp<stb::KvHeads<32, 1, 128>, 0, 15232, stb::WholeContext>>(weights_12_mem, at, n, pos, weights_12, kv_12_in_mem);
+  at += 2017152;
+  stb::send(weights_12_mem, at, head != 0 ? 85248 : 0, weights_12);
+  at += head != 0 ? 85248 : 0;
+>>>>>>> latency
 }
 
 static void read_weights_13(
@@ -265,10 +356,17 @@ static void read_weights_13(
   std::int64_t at = 0;
   stb::send(weights_13_mem, at, 0, weights_13);
   at += 0;
+<<<<<<< HEAD
   stb::send_runs<32, 13, 2048, 29, 15, 4, 43622, stb::KvOp<stb::KvHeads<32, 1, 128>, 0, 14688, stb::WholeContext>>(weights_13_mem, at, kv_13_in_mem, n, pos, weights_13);
   at += 1865920;
   stb::send(weights_13_mem, at, head != 0 ? 79488 : 0, weights_13);
   at += 79488;
+=======
+  stb::send_runs<32, 13, 2048, 27, 21, 8, 45798, stb::KvOp<stb::KvHeads<32, 1, 128>, 0, 15232, stb::WholeContext>>(weights_13_mem, at, n, pos, weights_13, kv_13_in_mem);
+  at += 1952960;
+  stb::send(weights_13_mem, at, head != 0 ? 85248 : 0, weights_13);
+  at += head != 0 ? 85248 : 0;
+>>>>>>> latency
 }
 
 static void read_weights_14(
@@ -282,10 +380,17 @@ static void read_weights_14(
   std::int64_t at = 0;
   stb::send(weights_14_mem, at, 0, weights_14);
   at += 0;
+<<<<<<< HEAD
   stb::send_runs<32, 14, 2048, 29, 15, 4, 43622, stb::KvOp<stb::KvHeads<32, 1, 128>, 0, 14144, stb::WholeContext>>(weights_14_mem, at, kv_14_in_mem, n, pos, weights_14);
   at += 1848512;
   stb::send(weights_14_mem, at, head != 0 ? 79488 : 0, weights_14);
   at += 79488;
+=======
+  stb::send_runs<32, 14, 2048, 27, 21, 8, 45798, stb::KvOp<stb::KvHeads<32, 1, 128>, 0, 15232, stb::WholeContext>>(weights_14_mem, at, n, pos, weights_14, kv_14_in_mem);
+  at += 1952960;
+  stb::send(weights_14_mem, at, head != 0 ? 85248 : 0, weights_14);
+  at += head != 0 ? 85248 : 0;
+>>>>>>> latency
 }
 
 static void read_weights_15(
@@ -299,10 +404,17 @@ static void read_weights_15(
   std::int64_t at = 0;
   stb::send(weights_15_mem, at, 0, weights_15);
   at += 0;
+<<<<<<< HEAD
   stb::send_runs<32, 15, 2048, 29, 15, 4, 43622, stb::KvOp<stb::KvHeads<32, 1, 128>, 0, 14144, stb::WholeContext>>(weights_15_mem, at, kv_15_in_mem, n, pos, weights_15);
   at += 1848512;
   stb::send(weights_15_mem, at, head != 0 ? 79488 : 0, weights_15);
   at += 79488;
+=======
+  stb::send_runs<32, 15, 2048, 27, 21, 8, 45798, stb::KvOp<stb::KvHeads<32, 1, 128>, 0, 15232, stb::WholeContext>>(weights_15_mem, at, n, pos, weights_15, kv_15_in_mem);
+  at += 1952960;
+  stb::send(weights_15_mem, at, head != 0 ? 85248 : 0, weights_15);
+  at += head != 0 ? 85248 : 0;
+>>>>>>> latency
 }
 
 static void read_weights_16(
@@ -316,10 +428,17 @@ static void read_weights_16(
   std::int64_t at = 0;
   stb::send(weights_16_mem, at, 0, weights_16);
   at += 0;
+<<<<<<< HEAD
   stb::send_runs<32, 16, 2048, 29, 15, 4, 43622, stb::KvOp<stb::KvHeads<32, 1, 128>, 0, 14144, stb::WholeContext>>(weights_16_mem, at, kv_16_in_mem, n, pos, weights_16);
   at += 1848512;
   stb::send(weights_16_mem, at, head != 0 ? 79488 : 0, weights_16);
   at += 79488;
+=======
+  stb::send_runs<32, 16, 2048, 27, 21, 8, 45798, stb::KvOp<stb::KvHeads<32, 1, 128>, 0, 15232, stb::WholeContext>>(weights_16_mem, at, n, pos, weights_16, kv_16_in_mem);
+  at += 1952960;
+  stb::send(weights_16_mem, at, head != 0 ? 85248 : 0, weights_16);
+  at += head != 0 ? 85248 : 0;
+>>>>>>> latency
 }
 
 static void read_weights_17(
@@ -333,10 +452,17 @@ static void read_weights_17(
   std::int64_t at = 0;
   stb::send(weights_17_mem, at, 0, weights_17);
   at += 0;
+<<<<<<< HEAD
   stb::send_runs<32, 17, 2048, 29, 15, 4, 43622, stb::KvOp<stb::KvHeads<32, 1, 128>, 0, 14144, stb::WholeContext>>(weights_17_mem, at, kv_17_in_mem, n, pos, weights_17);
   at += 1848512;
   stb::send(weights_17_mem, at, head != 0 ? 79488 : 0, weights_17);
   at += 79488;
+=======
+  stb::send_runs<32, 17, 2048, 27, 21, 8, 45798, stb::KvOp<stb::KvHeads<32, 1, 128>, 0, 15232, stb::WholeContext>>(weights_17_mem, at, n, pos, weights_17, kv_17_in_mem);
+  at += 1952960;
+  stb::send(weights_17_mem, at, head != 0 ? 85248 : 0, weights_17);
+  at += head != 0 ? 85248 : 0;
+>>>>>>> latency
 }
 
 static void read_weights_18(
@@ -350,10 +476,17 @@ static void read_weights_18(
   std::int64_t at = 0;
   stb::send(weights_18_mem, at, 0, weights_18);
   at += 0;
+<<<<<<< HEAD
   stb::send_runs<32, 18, 2048, 29, 15, 4, 43622, stb::KvOp<stb::KvHeads<32, 1, 128>, 0, 14144, stb::WholeContext>>(weights_18_mem, at, kv_18_in_mem, n, pos, weights_18);
   at += 1848512;
   stb::send(weights_18_mem, at, head != 0 ? 79488 : 0, weights_18);
   at += 79488;
+=======
+  stb::send_runs<32, 18, 2048, 27, 21, 8, 45798, stb::KvOp<stb::KvHeads<32, 1, 128>, 0, 15232, stb::WholeContext>>(weights_18_mem, at, n, pos, weights_18, kv_18_in_mem);
+  at += 1952960;
+  stb::send(weights_18_mem, at, head != 0 ? 85248 : 0, weights_18);
+  at += head != 0 ? 85248 : 0;
+>>>>>>> latency
 }
 
 static void read_weights_19(
@@ -367,10 +500,17 @@ static void read_weights_19(
   std::int64_t at = 0;
   stb::send(weights_19_mem, at, 0, weights_19);
   at += 0;
+<<<<<<< HEAD
   stb::send_runs<32, 19, 2048, 29, 15, 4, 43622, stb::KvOp<stb::KvHeads<32, 1, 128>, 0, 14144, stb::WholeContext>>(weights_19_mem, at, kv_19_in_mem, n, pos, weights_19);
   at += 1848512;
   stb::send(weights_19_mem, at, head != 0 ? 79488 : 0, weights_19);
   at += 79488;
+=======
+  stb::send_runs<32, 19, 2048, 27, 21, 8, 45798, stb::KvOp<stb::KvHeads<32, 1, 128>, 0, 15232, stb::WholeContext>>(weights_19_mem, at, n, pos, weights_19, kv_19_in_mem);
+  at += 1952960;
+  stb::send(weights_19_mem, at, head != 0 ? 85248 : 0, weights_19);
+  at += head != 0 ? 85248 : 0;
+>>>>>>> latency
 }
 
 static void read_weights_20(
@@ -384,10 +524,17 @@ static void read_weights_20(
   std::int64_t at = 0;
   stb::send(weights_20_mem, at, 0, weights_20);
   at += 0;
+<<<<<<< HEAD
   stb::send_runs<32, 20, 2048, 29, 15, 4, 43622, stb::KvOp<stb::KvHeads<32, 1, 128>, 0, 14144, stb::WholeContext>>(weights_20_mem, at, kv_20_in_mem, n, pos, weights_20);
   at += 1848512;
   stb::send(weights_20_mem, at, head != 0 ? 79488 : 0, weights_20);
   at += 79488;
+=======
+  stb::send_runs<32, 20, 2048, 27, 21, 8, 45798, stb::KvOp<stb::KvHeads<32, 1, 128>, 0, 15232, stb::WholeContext>>(weights_20_mem, at, n, pos, weights_20, kv_20_in_mem);
+  at += 1952960;
+  stb::send(weights_20_mem, at, head != 0 ? 85248 : 0, weights_20);
+  at += head != 0 ? 85248 : 0;
+>>>>>>> latency
 }
 
 static void read_weights_21(
@@ -401,10 +548,17 @@ static void read_weights_21(
   std::int64_t at = 0;
   stb::send(weights_21_mem, at, 0, weights_21);
   at += 0;
+<<<<<<< HEAD
   stb::send_runs<32, 21, 2048, 29, 15, 4, 43622, stb::KvOp<stb::KvHeads<32, 1, 128>, 0, 14144, stb::WholeContext>>(weights_21_mem, at, kv_21_in_mem, n, pos, weights_21);
   at += 1848512;
   stb::send(weights_21_mem, at, head != 0 ? 79488 : 0, weights_21);
   at += 79488;
+=======
+  stb::send_runs<32, 21, 2048, 27, 21, 8, 45798, stb::KvOp<stb::KvHeads<32, 1, 128>, 0, 15232, stb::WholeContext>>(weights_21_mem, at, n, pos, weights_21, kv_21_in_mem);
+  at += 1952960;
+  stb::send(weights_21_mem, at, head != 0 ? 85248 : 0, weights_21);
+  at += head != 0 ? 85248 : 0;
+>>>>>>> latency
 }
 
 static void read_weights_22(
@@ -418,10 +572,17 @@ static void read_weights_22(
   std::int64_t at = 0;
   stb::send(weights_22_mem, at, 0, weights_22);
   at += 0;
+<<<<<<< HEAD
   stb::send_runs<32, 22, 2048, 29, 15, 4, 43622, stb::KvOp<stb::KvHeads<32, 1, 128>, 0, 14144, stb::WholeContext>>(weights_22_mem, at, kv_22_in_mem, n, pos, weights_22);
   at += 1848512;
   stb::send(weights_22_mem, at, head != 0 ? 79488 : 0, weights_22);
   at += 79488;
+=======
+  stb::send_runs<32, 22, 2048, 27, 21, 8, 45798, stb::KvOp<stb::KvHeads<32, 1, 128>, 0, 15232, stb::WholeContext>>(weights_22_mem, at, n, pos, weights_22, kv_22_in_mem);
+  at += 1952960;
+  stb::send(weights_22_mem, at, head != 0 ? 85248 : 0, weights_22);
+  at += head != 0 ? 85248 : 0;
+>>>>>>> latency
 }
 
 static void read_weights_23(
@@ -435,10 +596,17 @@ static void read_weights_23(
   std::int64_t at = 0;
   stb::send(weights_23_mem, at, 0, weights_23);
   at += 0;
+<<<<<<< HEAD
   stb::send_runs<32, 23, 2048, 29, 15, 4, 43622, stb::KvOp<stb::KvHeads<32, 1, 128>, 0, 14144, stb::WholeContext>>(weights_23_mem, at, kv_23_in_mem, n, pos, weights_23);
   at += 1848512;
   stb::send(weights_23_mem, at, head != 0 ? 79488 : 0, weights_23);
   at += 79488;
+=======
+  stb::send_runs<32, 23, 2048, 27, 21, 8, 45798, stb::KvOp<stb::KvHeads<32, 1, 128>, 0, 15232, stb::WholeContext>>(weights_23_mem, at, n, pos, weights_23, kv_23_in_mem);
+  at += 1952960;
+  stb::send(weights_23_mem, at, head != 0 ? 85248 : 0, weights_23);
+  at += head != 0 ? 85248 : 0;
+>>>>>>> latency
 }
 
 static void read_weights_24(
@@ -452,10 +620,17 @@ static void read_weights_24(
   std::int64_t at = 0;
   stb::send(weights_24_mem, at, 0, weights_24);
   at += 0;
+<<<<<<< HEAD
   stb::send_runs<32, 24, 2048, 29, 15, 4, 41616, stb::KvOp<stb::KvHeads<32, 1, 128>, 0, 14144, stb::WholeContext>>(weights_24_mem, at, kv_24_in_mem, n, pos, weights_24);
   at += 1784320;
   stb::send(weights_24_mem, at, head != 0 ? 79488 : 0, weights_24);
   at += 79488;
+=======
+  stb::send_runs<32, 24, 2048, 27, 21, 8, 45798, stb::KvOp<stb::KvHeads<32, 1, 128>, 0, 15232, stb::WholeContext>>(weights_24_mem, at, n, pos, weights_24, kv_24_in_mem);
+  at += 1952960;
+  stb::send(weights_24_mem, at, head != 0 ? 85248 : 0, weights_24);
+  at += head != 0 ? 85248 : 0;
+>>>>>>> latency
 }
 
 static void read_weights_25(
@@ -469,10 +644,17 @@ static void read_weights_25(
   std::int64_t at = 0;
   stb::send(weights_25_mem, at, 0, weights_25);
   at += 0;
+<<<<<<< HEAD
   stb::send_runs<32, 25, 2048, 29, 15, 4, 41616, stb::KvOp<stb::KvHeads<32, 1, 128>, 0, 14144, stb::WholeContext>>(weights_25_mem, at, kv_25_in_mem, n, pos, weights_25);
   at += 1784320;
   stb::send(weights_25_mem, at, head != 0 ? 79488 : 0, weights_25);
   at += 79488;
+=======
+  stb::send_runs<32, 25, 2048, 27, 21, 8, 45798, stb::KvOp<stb::KvHeads<32, 1, 128>, 0, 15232, stb::WholeContext>>(weights_25_mem, at, n, pos, weights_25, kv_25_in_mem);
+  at += 1952960;
+  stb::send(weights_25_mem, at, head != 0 ? 85248 : 0, weights_25);
+  at += head != 0 ? 85248 : 0;
+>>>>>>> latency
 }
 
 static void read_weights_26(
@@ -486,6 +668,7 @@ static void read_weights_26(
   std::int64_t at = 0;
   stb::send(weights_26_mem, at, 0, weights_26);
   at += 0;
+<<<<<<< HEAD
   stb::send_runs<32, 26, 2048, 29, 15, 4, 41616, stb::KvOp<stb::KvHeads<32, 1, 128>, 0, 14144, stb::WholeContext>>(weights_26_mem, at, kv_26_in_mem, n, pos, weights_26);
   at += 1784320;
   stb::send(weights_26_mem, at, head != 0 ? 79488 : 0, weights_26);
@@ -524,6 +707,12 @@ static void read_weights_28(
   at += 1784320;
   stb::send(weights_28_mem, at, head != 0 ? 78336 : 0, weights_28);
   at += 78336;
+=======
+  stb::send_runs<32, 26, 2048, 27, 21, 8, 45254, stb::KvOp<stb::KvHeads<32, 1, 128>, 0, 15232, stb::WholeContext>>(weights_26_mem, at, n, pos, weights_26, kv_26_in_mem);
+  at += 1935552;
+  stb::send(weights_26_mem, at, head != 0 ? 85248 : 0, weights_26);
+  at += head != 0 ? 85248 : 0;
+>>>>>>> latency
 }
 
 static void read_params(

@@ -52,6 +52,7 @@ extern "C" void layers_attention(
 #pragma HLS BIND_STORAGE variable = rotary_to_1 type = fifo impl = bram
   STB_FIFO(stb::Word, layers_attention_scales, 32)
 #pragma HLS BIND_STORAGE variable = layers_attention_scales type = fifo impl = lutram
+<<<<<<< HEAD
   STB_FIFO(stb::Word, layers_attention_dots, 49)
 #pragma HLS BIND_STORAGE variable = layers_attention_dots type = fifo impl = lutram
   STB_FIFO(stb::Word, layers_attention_values, 464)
@@ -64,6 +65,20 @@ extern "C" void layers_attention(
 #pragma HLS BIND_STORAGE variable = layers_attention_value_scales type = fifo impl = bram
   STB_FIFO(stb::Word, layers_attention_recent, 49)
 #pragma HLS BIND_STORAGE variable = layers_attention_recent type = fifo impl = lutram
+=======
+  STB_FIFO(stb::Word, layers_attention_dots, 88)
+#pragma HLS BIND_STORAGE variable = layers_attention_dots type = fifo impl = srl
+  STB_FIFO(stb::Word, layers_attention_values, 940)
+#pragma HLS BIND_STORAGE variable = layers_attention_values type = fifo impl = bram
+  STB_FIFO(stb::Word, layers_attention_scores, 24952)
+#pragma HLS BIND_STORAGE variable = layers_attention_scores type = fifo impl = uram
+  STB_FIFO(stb::Word, layers_attention_tops, 193)
+#pragma HLS BIND_STORAGE variable = layers_attention_tops type = fifo impl = bram
+  STB_FIFO(stb::Word, layers_attention_value_scales, 1192)
+#pragma HLS BIND_STORAGE variable = layers_attention_value_scales type = fifo impl = uram
+  STB_FIFO(stb::Word, layers_attention_recent, 88)
+#pragma HLS BIND_STORAGE variable = layers_attention_recent type = fifo impl = srl
+>>>>>>> latency
   STB_FIFO(stb::Word, layers_attention_totals, 32)
 #pragma HLS BIND_STORAGE variable = layers_attention_totals type = fifo impl = lutram
   STB_FIFO(stb::Cmd, rotary_fork_cmd, 2)

@@ -44,7 +44,11 @@ static void read_weights_0(
   std::int64_t at = 0;
   stb::send(weights_0_mem, at, 0, weights_0);
   at += 0;
+<<<<<<< HEAD
   stb::send_runs<2, 0, 32, 4, 4, 4, 55, stb::KvOp<stb::KvHeads<2, 2, 16>, 0, 20, stb::WholeContext>>(weights_0_mem, at, kv_0_in_mem, n, pos, weights_0);
+=======
+  stb::send_runs<2, 0, 32, 4, 4, 8, 55, stb::KvOp<stb::KvHeads<2, 2, 16>, 0, 20, stb::WholeContext>>(weights_0_mem, at, n, pos, weights_0, kv_0_in_mem);
+>>>>>>> latency
   at += 150;
   stb::send(weights_0_mem, at, head != 0 ? 18 : 0, weights_0);
   at += 18;
@@ -61,7 +65,11 @@ static void read_weights_1(
   std::int64_t at = 0;
   stb::send(weights_1_mem, at, 0, weights_1);
   at += 0;
+<<<<<<< HEAD
   stb::send_runs<2, 1, 32, 4, 4, 4, 55, stb::KvOp<stb::KvHeads<2, 2, 16>, 0, 20, stb::WholeContext>>(weights_1_mem, at, kv_1_in_mem, n, pos, weights_1);
+=======
+  stb::send_runs<2, 1, 32, 4, 4, 8, 55, stb::KvOp<stb::KvHeads<2, 2, 16>, 0, 20, stb::WholeContext>>(weights_1_mem, at, n, pos, weights_1, kv_1_in_mem);
+>>>>>>> latency
   at += 150;
   stb::send(weights_1_mem, at, head != 0 ? 18 : 0, weights_1);
   at += 18;
@@ -78,7 +86,11 @@ static void read_weights_2(
   std::int64_t at = 0;
   stb::send(weights_2_mem, at, 0, weights_2);
   at += 0;
+<<<<<<< HEAD
   stb::send_runs<2, 2, 32, 4, 4, 4, 55, stb::KvOp<stb::KvHeads<2, 2, 16>, 0, 20, stb::WholeContext>>(weights_2_mem, at, kv_2_in_mem, n, pos, weights_2);
+=======
+  stb::send_runs<2, 2, 32, 4, 4, 8, 55, stb::KvOp<stb::KvHeads<2, 2, 16>, 0, 20, stb::WholeContext>>(weights_2_mem, at, n, pos, weights_2, kv_2_in_mem);
+>>>>>>> latency
   at += 150;
   stb::send(weights_2_mem, at, head != 0 ? 18 : 0, weights_2);
   at += 18;
@@ -95,7 +107,11 @@ static void read_weights_3(
   std::int64_t at = 0;
   stb::send(weights_3_mem, at, 0, weights_3);
   at += 0;
+<<<<<<< HEAD
   stb::send_runs<2, 3, 32, 4, 4, 4, 55, stb::KvOp<stb::KvHeads<2, 2, 16>, 0, 20, stb::WholeContext>>(weights_3_mem, at, kv_3_in_mem, n, pos, weights_3);
+=======
+  stb::send_runs<2, 3, 32, 4, 4, 8, 55, stb::KvOp<stb::KvHeads<2, 2, 16>, 0, 20, stb::WholeContext>>(weights_3_mem, at, n, pos, weights_3, kv_3_in_mem);
+>>>>>>> latency
   at += 150;
   stb::send(weights_3_mem, at, head != 0 ? 18 : 0, weights_3);
   at += 18;
