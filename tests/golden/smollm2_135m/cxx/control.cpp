@@ -528,20 +528,18 @@ static void read_weights_28(
 
 static void read_params(
     const stb::Word* params_mem,
-    stb::Port<stb::Word>& layers_input_layernorm_params,
-    stb::Port<stb::Word>& layers_post_attention_layernorm_params,
-    stb::Port<stb::Word>& head_norm_params) {
+    stb::Port<stb::Word>& params_layers_residual) {
   long at = 0;
   layers_runs:
   for (int run = 0; run < 30; ++run) {
-    stb::send(params_mem, at, 36, layers_input_layernorm_params);
+    stb::send(params_mem, at, 36, params_layers_residual);
     at += 36;
-    stb::send(params_mem, at, 36, layers_post_attention_layernorm_params);
+    stb::send(params_mem, at, 36, params_layers_residual);
     at += 36;
   }
   head_runs:
   for (int run = 0; run < 1; ++run) {
-    stb::send(params_mem, at, 36, head_norm_params);
+    stb::send(params_mem, at, 36, params_layers_residual);
     at += 36;
   }
 }
@@ -727,15 +725,13 @@ extern "C" void control(
     stb::Port<stb::Word>& weights_28,
     stb::Port<stb::Word>& prologue_embed_tokens,
     stb::Port<stb::Word>& rotary,
-    stb::Port<stb::Word>& layers_input_layernorm_params,
     stb::Port<stb::Word>& layers_attention_kv_in,
     stb::Port<stb::Word>& layers_attention_kv_scales,
-    stb::Port<stb::Word>& layers_post_attention_layernorm_params,
-    stb::Port<stb::Word>& head_norm_params,
     stb::Port<stb::Cmd>& cmd_layers_residual,
     stb::Port<stb::Cmd>& cmd_layers_attention,
     stb::Port<stb::Cmd>& cmd_layers_silu,
-    stb::Port<stb::Cmd>& cmd_sampler) {
+    stb::Port<stb::Cmd>& cmd_sampler,
+    stb::Port<stb::Word>& params_layers_residual) {
 #pragma HLS INTERFACE mode = m_axi port = weights_0_mem bundle = weights_0 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
 #pragma HLS INTERFACE mode = m_axi port = kv_0_in_mem bundle = weights_0 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
 #pragma HLS INTERFACE mode = m_axi port = kv_0_out_mem bundle = kv offset = slave latency = 64 max_write_burst_length = 64 num_write_outstanding = 8
@@ -867,15 +863,13 @@ extern "C" void control(
 #pragma HLS INTERFACE mode = axis port = weights_28
 #pragma HLS INTERFACE mode = axis port = prologue_embed_tokens
 #pragma HLS INTERFACE mode = axis port = rotary
-#pragma HLS INTERFACE mode = axis port = layers_input_layernorm_params
 #pragma HLS INTERFACE mode = axis port = layers_attention_kv_in
 #pragma HLS INTERFACE mode = axis port = layers_attention_kv_scales
-#pragma HLS INTERFACE mode = axis port = layers_post_attention_layernorm_params
-#pragma HLS INTERFACE mode = axis port = head_norm_params
 #pragma HLS INTERFACE mode = axis port = cmd_layers_residual
 #pragma HLS INTERFACE mode = axis port = cmd_layers_attention
 #pragma HLS INTERFACE mode = axis port = cmd_layers_silu
 #pragma HLS INTERFACE mode = axis port = cmd_sampler
+#pragma HLS INTERFACE mode = axis port = params_layers_residual
 #pragma HLS INTERFACE mode = s_axilite port = n
 #pragma HLS INTERFACE mode = s_axilite port = pos
 #pragma HLS INTERFACE mode = s_axilite port = head
@@ -913,8 +907,7 @@ extern "C" void control(
   STB_CALL(read_weights_26, (read_weights_26(weights_26_mem, kv_26_in_mem, n, pos, head, weights_26)))
   STB_CALL(read_weights_27, (read_weights_27(weights_27_mem, kv_27_in_mem, n, pos, head, weights_27)))
   STB_CALL(read_weights_28, (read_weights_28(weights_28_mem, kv_28_in_mem, n, pos, head, weights_28)))
-  STB_CALL(read_params, (read_params(params_mem, layers_input_layernorm_params,
-      layers_post_attention_layernorm_params, head_norm_params)))
+  STB_CALL(read_params, (read_params(params_mem, params_layers_residual)))
   STB_CALL(read_kv, (read_kv(kv_in_mem, n, pos, layers_attention_kv_in, layers_attention_kv_scales)))
   STB_CALL(write_kv, (write_kv(kv_out_mem, kv_0_out_mem, kv_1_out_mem, kv_2_out_mem, kv_3_out_mem,
       kv_4_out_mem, kv_5_out_mem, kv_6_out_mem, kv_7_out_mem, kv_8_out_mem, kv_9_out_mem, kv_10_out_mem,

@@ -103,20 +103,18 @@ static void read_weights_3(
 
 static void read_params(
     const stb::Word* params_mem,
-    stb::Port<stb::Word>& layers_input_layernorm_params,
-    stb::Port<stb::Word>& layers_post_attention_layernorm_params,
-    stb::Port<stb::Word>& head_norm_params) {
+    stb::Port<stb::Word>& params_layers_residual) {
   long at = 0;
   layers_runs:
   for (int run = 0; run < 2; ++run) {
-    stb::send(params_mem, at, 4, layers_input_layernorm_params);
+    stb::send(params_mem, at, 4, params_layers_residual);
     at += 4;
-    stb::send(params_mem, at, 4, layers_post_attention_layernorm_params);
+    stb::send(params_mem, at, 4, params_layers_residual);
     at += 4;
   }
   head_runs:
   for (int run = 0; run < 1; ++run) {
-    stb::send(params_mem, at, 4, head_norm_params);
+    stb::send(params_mem, at, 4, params_layers_residual);
     at += 4;
   }
 }
@@ -177,15 +175,13 @@ extern "C" void control(
     stb::Port<stb::Word>& weights_3,
     stb::Port<stb::Word>& prologue_embed_tokens,
     stb::Port<stb::Word>& rotary,
-    stb::Port<stb::Word>& layers_input_layernorm_params,
     stb::Port<stb::Word>& layers_attention_kv_in,
     stb::Port<stb::Word>& layers_attention_kv_scales,
-    stb::Port<stb::Word>& layers_post_attention_layernorm_params,
-    stb::Port<stb::Word>& head_norm_params,
     stb::Port<stb::Cmd>& cmd_layers_residual,
     stb::Port<stb::Cmd>& cmd_layers_attention,
     stb::Port<stb::Cmd>& cmd_layers_silu,
-    stb::Port<stb::Cmd>& cmd_sampler) {
+    stb::Port<stb::Cmd>& cmd_sampler,
+    stb::Port<stb::Word>& params_layers_residual) {
 #pragma HLS INTERFACE mode = m_axi port = weights_0_mem bundle = weights_0 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
 #pragma HLS INTERFACE mode = m_axi port = kv_0_in_mem bundle = weights_0 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
 #pragma HLS INTERFACE mode = m_axi port = kv_0_out_mem bundle = kv offset = slave latency = 64 max_write_burst_length = 64 num_write_outstanding = 8
@@ -217,15 +213,13 @@ extern "C" void control(
 #pragma HLS INTERFACE mode = axis port = weights_3
 #pragma HLS INTERFACE mode = axis port = prologue_embed_tokens
 #pragma HLS INTERFACE mode = axis port = rotary
-#pragma HLS INTERFACE mode = axis port = layers_input_layernorm_params
 #pragma HLS INTERFACE mode = axis port = layers_attention_kv_in
 #pragma HLS INTERFACE mode = axis port = layers_attention_kv_scales
-#pragma HLS INTERFACE mode = axis port = layers_post_attention_layernorm_params
-#pragma HLS INTERFACE mode = axis port = head_norm_params
 #pragma HLS INTERFACE mode = axis port = cmd_layers_residual
 #pragma HLS INTERFACE mode = axis port = cmd_layers_attention
 #pragma HLS INTERFACE mode = axis port = cmd_layers_silu
 #pragma HLS INTERFACE mode = axis port = cmd_sampler
+#pragma HLS INTERFACE mode = axis port = params_layers_residual
 #pragma HLS INTERFACE mode = s_axilite port = n
 #pragma HLS INTERFACE mode = s_axilite port = pos
 #pragma HLS INTERFACE mode = s_axilite port = head
@@ -238,8 +232,7 @@ extern "C" void control(
   STB_CALL(read_weights_1, (read_weights_1(weights_1_mem, kv_1_in_mem, n, pos, head, weights_1)))
   STB_CALL(read_weights_2, (read_weights_2(weights_2_mem, kv_2_in_mem, n, pos, head, weights_2)))
   STB_CALL(read_weights_3, (read_weights_3(weights_3_mem, kv_3_in_mem, n, pos, head, weights_3)))
-  STB_CALL(read_params, (read_params(params_mem, layers_input_layernorm_params,
-      layers_post_attention_layernorm_params, head_norm_params)))
+  STB_CALL(read_params, (read_params(params_mem, params_layers_residual)))
   STB_CALL(read_kv, (read_kv(kv_in_mem, n, pos, layers_attention_kv_in, layers_attention_kv_scales)))
   STB_CALL(write_kv, (write_kv(kv_out_mem, kv_0_out_mem, kv_1_out_mem, kv_2_out_mem, kv_3_out_mem, n, pos,
       layers_attention_kv_out)))
