@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from stbuild.codegen.cache import cache_call, channel_reader, windows_declared
+from stbuild.codegen.cache import cache_call, channel_reader, reads_by_runs, windows_declared
 from stbuild.codegen.identifiers import memory, read_pointer, write_pointer
 from stbuild.codegen.kernel import call_line, fifo
 from stbuild.codegen.ports import ends_of_kernel, parameters, port_of, ports_of
@@ -106,7 +106,7 @@ def _functions(processes: tuple[Process, ...], design: Design) -> Iterator[str]:
                 yield _sequence(process, process.op, design)
             case ReadParams():
                 yield _read_params(process, process.op, design)
-            case ReadWeights() if process.op.kv:
+            case ReadWeights() if reads_by_runs(process.op, design):
                 yield channel_reader(process, process.op, design)
 
 
@@ -216,7 +216,7 @@ class _Sent:
 
     def _descriptors(self, engine: int, first: str, end: str) -> str:
         program, sizes = memory(self.op.programs[engine]), self.design.engines[engine]
-        shape = f"{sizes.chunk}, {sizes.channels}"
+        shape = f"{sizes.batch}, {sizes.channels}"
         return f"stb::sequence<{shape}>({program}, {first}, {end}, n, pos, head, {self.descriptors[engine]});"
 
 
@@ -253,7 +253,7 @@ def _call(process: Process, design: Design) -> str:
             return f"{process.name}({', '.join((*regions, *SCALARS, *process.writes))})"
         case ReadParams():
             return f"{process.name}({', '.join((memory(op.region), *process.writes))})"
-        case ReadWeights() if op.kv:
+        case ReadWeights() if reads_by_runs(op, design):
             pointers = ", ".join((memory(op.region), *map(read_pointer, op.kv)))
             return f"{process.name}({pointers}, {', '.join(SCALARS)}, {process.writes[0]})"
         case ReadWeights():

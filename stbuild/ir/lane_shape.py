@@ -13,18 +13,18 @@ MOST_WORDS = 32
 
 @dataclass(frozen=True, kw_only=True)
 class LaneShape:
-    """`columns` of the widest operand, `chunk` tokens of which `token_lanes` share a cycle; no weight group
+    """`columns` of the widest operand, `batch` vectors of which `token_lanes` share a cycle; no weight group
     has fewer than `min_words` words."""
 
     columns: int
-    chunk: int
+    batch: int
     token_lanes: int
     min_words: int
 
     @property
     def passes(self) -> int:
-        """How often a weight group is used for a whole chunk."""
-        return -(-self.chunk // self.token_lanes)
+        """How often a weight group is used for a whole batch."""
+        return -(-self.batch // self.token_lanes)
 
     @property
     def stored_groups(self) -> int:
@@ -37,7 +37,7 @@ class LaneShape:
         return max(ROWS // self.min_words, 1)
 
     def __str__(self) -> str:
-        return f"{self.columns}, {self.chunk}, {self.token_lanes}, {self.min_words}"
+        return f"{self.columns}, {self.batch}, {self.token_lanes}, {self.min_words}"
 
 
 def lane_shape(design: Design, engine: int) -> LaneShape:
@@ -46,7 +46,7 @@ def lane_shape(design: Design, engine: int) -> LaneShape:
     sizes = design.engines[engine]
     return LaneShape(
         columns=max(design.columns(engine), GROUP),
-        chunk=sizes.chunk,
+        batch=sizes.batch,
         token_lanes=sizes.token_lanes,
         min_words=min((op.group_words for op in ops), default=MOST_WORDS),
     )

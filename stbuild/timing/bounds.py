@@ -18,7 +18,7 @@ from stbuild.ir.plumbing import (
     WriteWords,
 )
 from stbuild.ir.program import Launch
-from stbuild.ir.tasks import Task, cached_words, launch_tasks
+from stbuild.ir.tasks import Task, cached_words, launch_tasks, weight_words
 from stbuild.timing.bandwidth import MemoryBandwidth
 
 
@@ -97,7 +97,7 @@ def _rows_read(row: RowRead, design: Design, launch: Launch) -> int:
 def _words(design: Design, op: object, launch: Launch) -> Iterator[tuple[str, float]]:
     match op:
         case ReadWeights():
-            yield op.region, op.body_words + (op.head_words if launch.head else 0)
+            yield op.region, weight_words(design, op, launch)
             if op.kv:  # all of a channel's lie in its bank
                 yield op.kv[0], cached_words(design, op, launch)
         case ReadParams():

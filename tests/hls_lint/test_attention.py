@@ -29,8 +29,10 @@ using Windows = stb::Numbers<{windows}>;
 static void read_channel(const Word* weights_mem, const Word* kv_mem, int n, int pos, Port<Word>& out) {{
   using Heads = stb::KvHeads<{kv_heads}, {shared}, {head_dim}>;
   stb::send(weights_mem, 0, 500, out);
-  stb::send_runs<{runs}, 1, {context}, {channels}, {chunk}, 2, 60, stb::KvOp<Heads, 9, 50, Windows>,
-                 stb::KvOp<Heads, 999, 50>>(weights_mem, 500, n, pos, out, kv_mem, kv_mem);
+  using First = stb::KvOp<Heads, 9, stb::WeightSets<20, 30>, Windows>;
+  using Second = stb::KvOp<Heads, 999, stb::WeightSets<50>>;
+  stb::send_runs<{runs}, 1, {context}, {channels}, {chunk}, 2, stb::WeightSets<60>, First, Second>(
+      weights_mem, 500, n, pos, out, kv_mem, kv_mem);
 }}
 extern "C" void kernel({ports}, {pointers}, int n, int pos, int head) {{
   STB_CALL(sequence, (stb::sequence<{chunk}, {channels}>(program_mem, 0, 100, n, pos, head, desc)))

@@ -8,7 +8,7 @@ from tests.hls_lib.emulator.attention_sizes import Sizes
 LOOKAHEAD = 2
 WEIGHTS_AT, WEIGHTS_AFTER = 10, 2
 """The first word of the weights of every channel in `program`, if there is no engine to use them; those of a
-run behind the tiles. Channel c has c + 1 before them, and lane 0 of a word is its place."""
+run behind the tiles. Channel c has c and one before them, and lane 0 of a word is its place."""
 
 
 def buffers(sizes: Sizes) -> tuple[str, ...]:
@@ -199,12 +199,13 @@ def _tiles(s: Sizes) -> list[str]:
 
 
 def _readers(s: Sizes) -> str:
-    sizes = f"{s.context}, {s.channels}, {s.engine_chunk}, {LOOKAHEAD}, {0 if s.lanes else WEIGHTS_AFTER}"
+    after = f"WeightSets<{0 if s.lanes else WEIGHTS_AFTER}>"
+    sizes = f"{s.context}, {s.channels}, {s.engine_chunk}, {LOOKAHEAD}, {after}"
     heads = f"KvHeads<{s.kv_heads}, {s.shared}, {s.head_dim}>"
     return "\n".join(
         f"""static void read_channel_{c}(const Word* weights, const Word* kv, int n, int pos,
                            Port<Word>& out) {{
-  using Op = KvOp<{heads}, 5, {0 if s.lanes else c + 1}, Windows>;
+  using Op = KvOp<{heads}, 5, WeightSets<{0 if s.lanes else f"{c}, 1"}>, Windows>;
   send_runs<{s.runs}, {c}, {sizes}, Op>(weights, {WEIGHTS_AT}, n, pos, out, kv);
 }}"""
         for c in range(s.channels)

@@ -51,11 +51,11 @@ extern "C" void matmul_of_5(
   STB_PREFETCH(fetched_4, weights_4, 4096, uram)
   STB_CALL(act_fan, (stb::act_fan<5>(desc, act, merge_desc, lane_desc_0, lane_act_0, lane_desc_1, lane_act_1,
       lane_desc_2, lane_act_2, lane_desc_3, lane_act_3, lane_desc_4, lane_act_4)))
-  STB_CALL(mac_lane_0, (stb::mac_lane<0, 4096, 32, 3, 8>(lane_desc_0, lane_act_0, fetched_0, lane_out_0)))
-  STB_CALL(mac_lane_1, (stb::mac_lane<1, 4096, 32, 3, 8>(lane_desc_1, lane_act_1, fetched_1, lane_out_1)))
-  STB_CALL(mac_lane_2, (stb::mac_lane<2, 4096, 32, 3, 8>(lane_desc_2, lane_act_2, fetched_2, lane_out_2)))
-  STB_CALL(mac_lane_3, (stb::mac_lane<3, 4096, 32, 3, 8>(lane_desc_3, lane_act_3, fetched_3, lane_out_3)))
-  STB_CALL(mac_lane_4, (stb::mac_lane<4, 4096, 32, 3, 8>(lane_desc_4, lane_act_4, fetched_4, lane_out_4)))
+  STB_CALL(mac_lane_0, (stb::mac_lane<0, 4096, 12, 3, 8>(lane_desc_0, lane_act_0, fetched_0, lane_out_0)))
+  STB_CALL(mac_lane_1, (stb::mac_lane<1, 4096, 12, 3, 8>(lane_desc_1, lane_act_1, fetched_1, lane_out_1)))
+  STB_CALL(mac_lane_2, (stb::mac_lane<2, 4096, 12, 3, 8>(lane_desc_2, lane_act_2, fetched_2, lane_out_2)))
+  STB_CALL(mac_lane_3, (stb::mac_lane<3, 4096, 12, 3, 8>(lane_desc_3, lane_act_3, fetched_3, lane_out_3)))
+  STB_CALL(mac_lane_4, (stb::mac_lane<4, 4096, 12, 3, 8>(lane_desc_4, lane_act_4, fetched_4, lane_out_4)))
   STB_CALL(merge, (stb::merge<5>(merge_desc, lane_out_0, lane_out_1, lane_out_2, lane_out_3, lane_out_4,
       tiles)))
 }
