@@ -77,8 +77,8 @@ extern "C" void layers_silu(
 #pragma HLS INTERFACE mode = axis port = layers_mul_q
 #pragma HLS INTERFACE mode = ap_ctrl_none port = return
 #pragma HLS DATAFLOW
-  STB_FIFO(stb::Word, layers_silu, 772)
-#pragma HLS BIND_STORAGE variable = layers_silu type = fifo impl = bram
+  STB_FIFO(stb::Word, layers_silu, 1156)
+#pragma HLS BIND_STORAGE variable = layers_silu type = fifo impl = uram
   STB_FIFO(stb::Word, layers_mul, 32)
 #pragma HLS BIND_STORAGE variable = layers_mul type = fifo impl = lutram
   STB_FIFO(stb::Cmd, layers_silu_cmd, 2)
