@@ -153,7 +153,7 @@ TWINS: tuple[Twin, ...] = (
     Twin(
         module="read_twin",
         confirmed=True,
-        functions=("read_weights", "read_kv"),
+        functions=("read_weights", "read_kv", "read_recent_kv", "read_kv_scales", "read_params"),
         loops=(Loop(depth="kMoveDepth", ii=1, stages=(("beat of the bus", 1), ("write", 1))),),
     ),
     Twin(
@@ -170,6 +170,25 @@ TWINS: tuple[Twin, ...] = (
         confirmed=True,
         functions=("merge",),
         loops=(Loop(depth="kMoveDepth", ii=1, stages=(("read", 1), ("write", 1))),),
+    ),
+    Twin(
+        module="fan_twin",
+        functions=("act_fan",),
+        loops=(Loop(depth="kMoveDepth", ii=1, stages=(("read", 1), ("write", 1))),),
+    ),
+    Twin(
+        module="dispatch_twin",
+        functions=("dispatch",),
+        loops=(
+            Loop(
+                depth="kPrepareDepth",
+                ii=1,
+                stages=(
+                    ("read", 1), ("vector's memory", 3), ("sums of four values", 1),
+                    ("sums of sixteen, the scale's shift", 1), ("sum of all", 1), ("write", 1),
+                ),
+            ),
+        ),
     ),
     Twin(
         module="lane_twin",

@@ -20,6 +20,7 @@ constexpr int kStepDepth = 2;         // a bit of a quotient or root
 constexpr int kNormShiftDepth = 6;    // EPS, a bit length, a shift
 constexpr int kNormGiveDepth = 18;    // a product, a shift by a variable distance, another product
 constexpr int kStoreDepth = 4;        // words out of a memory of URAM
+constexpr int kPrepareDepth = 8;      // a vector's memory, the sum of 32 values
 constexpr int kLaneDepth = 34;        // a cascade of products, scales, the sums of a tile, rounding
 
 constexpr int kTreeDepth = 8;    // 16 lanes to one
