@@ -153,7 +153,7 @@ TWINS: tuple[Twin, ...] = (
     Twin(
         module="read_twin",
         confirmed=True,
-        functions=("read_weights", "read_kv", "read_recent_kv", "read_kv_scales", "read_params"),
+        functions=("read_weights", "read_recent_kv", "read_kv_scales", "read_params"),
         loops=(Loop(depth="kMoveDepth", ii=1, stages=(("beat of the bus", 1), ("write", 1))),),
     ),
     Twin(
@@ -188,6 +188,39 @@ TWINS: tuple[Twin, ...] = (
                     ("sums of sixteen, the scale's shift", 1), ("sum of all", 1), ("write", 1),
                 ),
             ),
+        ),
+    ),
+    Twin(
+        module="scores_twin",
+        functions=("attention_scores",),
+        loops=(
+            Loop(depth="kMoveDepth", ii=1, stages=(("read", 1), ("write of the scales", 1))),
+            Loop(
+                depth="kScoreDepth",
+                ii=1,
+                stages=(
+                    ("read", 1), ("scales' memory", 2), ("product by m", 3), ("product by the row's factor", 4),
+                    ("shift", 2), ("rounding", 1), ("saturation and write of the score", 1),
+                    ("largest of 16 lanes", 4), ("largest so far", 1), ("write", 1),
+                ),
+            ),
+        ),
+    ),
+    Twin(
+        module="values_twin",
+        functions=("attention_values",),
+        loops=(
+            Loop(depth="kMoveDepth", ii=1, stages=(("read", 1), ("write of the value", 1))),
+            Loop(
+                depth="kValueDepth",
+                ii=1,
+                stages=(
+                    ("read", 1), ("bit length of the total", 2), ("shift", 2), ("quotient", 18), ("reciprocal", 1),
+                    ("factors into the blocks", 1), ("product", 1), ("its three parts in cascade", 3),
+                    ("shift", 3), ("rounding", 1), ("saturation and write", 1),
+                ),
+            ),
+            Loop(depth="kStoreDepth", ii=1, stages=(("address", 1), ("memory", 2), ("write", 1))),
         ),
     ),
     Twin(

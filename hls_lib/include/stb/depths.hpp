@@ -21,6 +21,8 @@ constexpr int kNormShiftDepth = 6;    // EPS, a bit length, a shift
 constexpr int kNormGiveDepth = 18;    // a product, a shift by a variable distance, another product
 constexpr int kStoreDepth = 4;        // words out of a memory of URAM
 constexpr int kPrepareDepth = 8;      // a vector's memory, the sum of 32 values
+constexpr int kScoreDepth = 20;        // two products, a shift, the largest of a row
+constexpr int kValueDepth = 34;        // a reciprocal bit by bit, a product of 48 bits, a shift
 constexpr int kLaneDepth = 34;        // a cascade of products, scales, the sums of a tile, rounding
 
 constexpr int kTreeDepth = 8;    // 16 lanes to one
