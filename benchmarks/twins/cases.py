@@ -4,10 +4,12 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from benchmarks.twins.collect_case import COLLECT, MERGE
 from benchmarks.twins.comparison import COMMAND, Case, Generator, Traffic
 from benchmarks.twins.lane_case import LANE_CASES
+from benchmarks.twins.router_case import DISPATCH, FAN
 from benchmarks.twins.verilated import TWINS, Bytes, Port
 from stbuild.ir.param import Param
 from stbuild.ir.parts import Add, Hold
@@ -152,10 +154,30 @@ QUANTIZE = Case(
 )
 
 
-def read_case(least: int, most: int) -> Case:
+def reads(rng: Generator) -> Traffic:
+    """Two long reads and some short ones."""
+    counts = np.array([4000, *rng.integers(1, 400, 4), 3000], np.uint64)
+    firsts = rng.integers(0, MEMORY_WORDS - 4000, len(counts)).astype(np.uint64)
+    return _asked(firsts, counts)
+
+
+def _asked(firsts: NDArray[np.uint64], counts: NDArray[np.uint64]) -> Traffic:
+    """A command for each read, and one that ends the launch."""
+    commands = np.append(firsts << np.uint64(32) | counts, np.uint64(0)).reshape(-1, 1).view(np.uint8)
+    return Traffic(inputs=(commands,), outputs=(int(counts.sum()),))
+
+
+def pieces(rng: Generator) -> Traffic:
+    """Short reads, as of records, scales and parameters: each waits for its first word."""
+    counts = rng.integers(1, 49, 100).astype(np.uint64)
+    firsts = rng.integers(0, MEMORY_WORDS - 64, len(counts)).astype(np.uint64)
+    return _asked(firsts, counts)
+
+
+def read_case(least: int, most: int, name: str = "", traffic: Callable[[Generator], Traffic] = reads) -> Case:
     """Reads from HBM whose first words come after `least` to `most` cycles, their mean in the network."""
     return Case(
-        name=f"read_{least}_{most}",
+        name=name or f"read_{least}_{most}",
         module="read_twin",
         parameters={},
         ports=(COMMAND, sink("y")),
@@ -163,7 +185,7 @@ def read_case(least: int, most: int) -> Case:
         prelude=MEMORY,
         settings={"bytes_per_cycle": HBM_BYTES, "read_latency": (least + most) / 2},
         each_cycle=f"static bench::ReadMemory memory({least}, {most}, {HBM_BYTES}); memory.step(twin, now);",
-        traffic=reads,
+        traffic=traffic,
         hardware=(Add(bits=64, count=2), Hold(bits=64)),
         memory_port=True,
     )
@@ -183,20 +205,15 @@ struct Memory {{
 }};
 static const Memory kMemory;
 static void read_run(Port<Cmd>& cmd, Port<Word>& y) {{
-  const Cmd c = cmd.read();
-  stb::send(kMemory.words, static_cast<std::int64_t>(c >> 32), static_cast<std::int64_t>(c & 0xffffffff), y);
+  for (Cmd c = cmd.read(); c != 0; c = cmd.read()) {{  // the reads of one launch
+    const auto count = static_cast<std::int64_t>(c & 0xffffffff);
+    stb::send(kMemory.words, static_cast<std::int64_t>(c >> 32), count, y);
+  }}
 }}
 """
 
 
-def reads(rng: Generator) -> Traffic:
-    """Two long reads and some short ones."""
-    counts = np.array([4000, *rng.integers(1, 400, 4), 3000], np.uint64)
-    firsts = rng.integers(0, MEMORY_WORDS - 4000, len(counts)).astype(np.uint64)
-    commands = (firsts << np.uint64(32) | counts).reshape(-1, 1).view(np.uint8)
-    return Traffic(inputs=(commands,), outputs=(int(counts.sum()),))
-
-
+READ_PIECES = read_case(36, 36, "read_pieces", pieces)
 ROTARY = Case(
     name="rotary",
     module="rotary_twin",
@@ -236,7 +253,10 @@ CASES: tuple[Case, ...] = (
     NORM,
     read_case(36, 36),
     read_case(36, 100),
+    READ_PIECES,
     COLLECT,
     MERGE,
+    FAN,
+    DISPATCH,
     *LANE_CASES,
 )

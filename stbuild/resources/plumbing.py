@@ -2,7 +2,7 @@
 
 from stbuild.ir.design import WORD_BYTES, Design
 from stbuild.ir.lane_shape import LaneShape, lane_shape
-from stbuild.ir.parts import Add, Choose, Hold, Largest, Multiply, Part, Shift, Store
+from stbuild.ir.parts import Add, Choose, Delay, Hold, Part, Shift, Store
 from stbuild.ir.plumbing import (
     Collect,
     ComputeUnit,
@@ -32,7 +32,12 @@ def plumbing_hardware(op: Plumbing, design: Design) -> tuple[Part, ...]:
 
 def unit_hardware(lanes: int, shape: LaneShape) -> tuple[Part, ...]:
     """A compute unit: its lanes, and a choice among their results."""
-    return *((*lane_hardware(shape), *raw_rows(shape)) * lanes), *merge_hardware(lanes)
+    return *((*lane_hardware(shape), *raw_rows(shape)) * lanes), *fan_hardware(lanes), *merge_hardware(lanes)
+
+
+def fan_hardware(lanes: int) -> tuple[Part, ...]:
+    """A descriptor and two words on their way, and for each lane whether it has tiles of a raw op."""
+    return Hold(bits=3 * WORD), Add(bits=16, count=3 * lanes + 4)
 
 
 def merge_hardware(lanes: int) -> tuple[Part, ...]:
@@ -46,13 +51,21 @@ def _choice(ways: int) -> tuple[Part, ...]:
 
 def _dispatch(design: Design, engine: int) -> tuple[Part, ...]:
     dispatch, _ = design.router(engine)
+    groups = lane_shape(design, engine).columns // GROUP
+    return dispatch_hardware(sources=max(len(dispatch.reads) - 1, 1), groups=groups)
+
+
+def dispatch_hardware(*, sources: int, groups: int) -> tuple[Part, ...]:
+    """A descriptor, a vector's memory, and the sum and the scale of its words on their way out."""
+    word = 8 * (GROUP + 2)
     return (
-        Store(name="vector", words=lane_shape(design, engine).columns // GROUP, bits=8 * (GROUP + 2)),
-        Choose(ways=max(len(dispatch.reads) - 1, 1), bits=WORD),
-        Largest(inputs=2, bits=8),
-        Add(bits=13, count=GROUP - 1),
-        Multiply(a=14, b=9),
-        Shift(bits=8, distances=32, count=2),
+        Store(name="vector", words=groups, bits=word, storage=Storage.BRAM),
+        *((Choose(ways=sources, bits=word),) if sources > 1 else ()),
+        Hold(bits=WORD + word),
+        Delay(bits=word),
+        Add(bits=11, count=GROUP - 1),
+        Shift(bits=8, distances=16),
+        Add(bits=16, count=4),
     )
 
 

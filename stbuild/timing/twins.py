@@ -154,7 +154,13 @@ TWINS: tuple[Twin, ...] = (
         module="read_twin",
         confirmed=True,
         functions=("read_weights", "read_recent_kv", "read_kv_scales", "read_params"),
-        loops=(Loop(depth="kMoveDepth", ii=1, stages=(("beat of the bus", 1), ("write", 1))),),
+        loops=(
+            Loop(
+                depth="kReadDepth",
+                ii=1,
+                stages=(("request", 1), ("beat of the bus", 1), ("FIFO", 1), ("write", 1)),
+            ),
+        ),
     ),
     Twin(
         module="collect_twin",
@@ -173,11 +179,13 @@ TWINS: tuple[Twin, ...] = (
     ),
     Twin(
         module="fan_twin",
+        confirmed=True,
         functions=("act_fan",),
         loops=(Loop(depth="kMoveDepth", ii=1, stages=(("read", 1), ("write", 1))),),
     ),
     Twin(
         module="dispatch_twin",
+        confirmed=True,
         functions=("dispatch",),
         loops=(
             Loop(
@@ -199,9 +207,10 @@ TWINS: tuple[Twin, ...] = (
                 depth="kScoreDepth",
                 ii=1,
                 stages=(
-                    ("read", 1), ("scales' memory", 2), ("product by m", 3), ("product by the row's factor", 4),
-                    ("shift", 2), ("rounding", 1), ("saturation and write of the score", 1),
-                    ("largest of 16 lanes", 4), ("largest so far", 1), ("write", 1),
+                    ("read", 1), ("scales' memory", 2), ("product by m", 3),
+                    ("product by the row's factor", 4), ("shift", 2), ("rounding", 1),
+                    ("saturation and write of the score", 1), ("largest of 16 lanes", 4),
+                    ("largest so far", 1), ("write", 1),
                 ),
             ),
         ),
@@ -215,9 +224,10 @@ TWINS: tuple[Twin, ...] = (
                 depth="kValueDepth",
                 ii=1,
                 stages=(
-                    ("read", 1), ("bit length of the total", 2), ("shift", 2), ("quotient", 18), ("reciprocal", 1),
-                    ("factors into the blocks", 1), ("product", 1), ("its three parts in cascade", 3),
-                    ("shift", 3), ("rounding", 1), ("saturation and write", 1),
+                    ("read", 1), ("bit length of the total", 2), ("shift", 2), ("quotient", 18),
+                    ("reciprocal", 1), ("factors into the blocks", 1), ("product", 1),
+                    ("its three parts in cascade", 3), ("shift", 3), ("rounding", 1),
+                    ("saturation and write", 1),
                 ),
             ),
             Loop(depth="kStoreDepth", ii=1, stages=(("address", 1), ("memory", 2), ("write", 1))),

@@ -19,6 +19,7 @@ constexpr int kNormSquareDepth = 13;  // squares, their sum of up to 62 bits
 constexpr int kStepDepth = 2;         // a bit of a quotient or root
 constexpr int kNormShiftDepth = 6;    // EPS, a bit length, a shift
 constexpr int kNormGiveDepth = 18;    // a product, a shift by a variable distance, another product
+constexpr int kReadDepth = 4;         // a request, a beat of the bus, a FIFO behind it
 constexpr int kStoreDepth = 4;        // words out of a memory of URAM
 constexpr int kPrepareDepth = 8;      // a vector's memory, the sum of 32 values
 constexpr int kScoreDepth = 20;        // two products, a shift, the largest of a row
