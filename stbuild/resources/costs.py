@@ -4,6 +4,7 @@ tests/resources/test_calibration.py holds them to 1.0 to 1.4 times what Yosys co
 15 % of the blocks. Vivado shares LUTs that Yosys does not, so that what it places should be below.
 """
 
+from functools import cache
 from math import ceil
 
 from stbuild.ir.parts import (
@@ -27,6 +28,7 @@ PORTS = {DspKind.DSP48E2: (27, 18), DspKind.DSP58: (27, 24)}
 """Bits of the two factors of a DSP block, signed (AMD UG579, AM004)."""
 
 
+@cache
 def cost_of(part: Part, dsp: DspKind, available: Fabric) -> Fabric:
     """What `part` takes of the fabric; arrays lie where they are cheapest of what is `available`."""
     match part:
@@ -40,6 +42,7 @@ def cost_of(part: Part, dsp: DspKind, available: Fabric) -> Fabric:
             return logic_cost(part)
 
 
+@cache
 def bound_store(part: Store, available: Fabric) -> Bound:
     """One of the memories of an array: where its C++ says, else where it is cheapest."""
     if part.storage is None:
