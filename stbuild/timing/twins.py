@@ -216,6 +216,21 @@ TWINS: tuple[Twin, ...] = (
         ),
     ),
     Twin(
+        module="weights_twin",
+        functions=("attention_weights",),
+        loops=(
+            Loop(
+                depth="kWeighDepth",
+                ii=1,
+                stages=(
+                    ("read", 1), ("distance from the top", 1), ("table", 1), ("rise", 1), ("product", 3),
+                    ("power", 1), ("shift", 2), ("product by m", 3), ("shift", 2), ("memory of rows", 2),
+                    ("byte of the weight and write", 1),
+                ),
+            ),
+        ),
+    ),
+    Twin(
         module="values_twin",
         functions=("attention_values",),
         loops=(

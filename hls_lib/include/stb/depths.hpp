@@ -23,6 +23,7 @@ constexpr int kReadDepth = 4;         // a request, a beat of the bus, a FIFO be
 constexpr int kStoreDepth = 4;        // words out of a memory of URAM
 constexpr int kPrepareDepth = 8;      // a vector's memory, the sum of 32 values
 constexpr int kScoreDepth = 20;        // two products, a shift, the largest of a row
+constexpr int kWeighDepth = 18;        // a power of two, a product, a memory of rows, a byte of a weight
 constexpr int kValueDepth = 34;        // a reciprocal bit by bit, a product of 48 bits, a shift
 constexpr int kLaneDepth = 34;        // a cascade of products, scales, the sums of a tile, rounding
 
