@@ -56,6 +56,22 @@ TWINS: tuple[Twin, ...] = (
         ),
     ),
     Twin(
+        module="add_param_twin",
+        functions=("add_param",),
+        loops=(
+            Loop(
+                depth="kAddParamDepth",
+                ii=1,
+                stages=(("read", 1), ("parameters' memory", 2), ("sum", 1), ("saturation and write", 1)),
+            ),
+        ),
+    ),
+    Twin(
+        module="argmax_twin",
+        functions=("argmax",),
+        loops=(Loop(depth="kAddDepth", ii=1, stages=(("read", 1), ("best of a lane", 1), ("write", 1))),),
+    ),
+    Twin(
         module="multiply_twin",
         confirmed=True,
         functions=("mul", "affine", "rescale"),

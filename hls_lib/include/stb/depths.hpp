@@ -9,6 +9,7 @@ namespace stb {
 
 constexpr int kMoveDepth = 2;       // words as they are, through a buffer at most
 constexpr int kAddDepth = 3;        // one addition, saturated
+constexpr int kAddParamDepth = 5;   // a memory of parameters, one addition, saturated
 constexpr int kMultiplyDepth = 8;   // a product of 32 by 32 bits, rounded
 constexpr int kMapDepth = 12;       // a piece of a table, a product, a sum
 constexpr int kRotaryDepth = 11;    // two products, rounded
@@ -27,6 +28,7 @@ constexpr int kWeighDepth = 18;        // a power of two, a product, a memory of
 constexpr int kValueDepth = 34;        // a reciprocal bit by bit, a product of 48 bits, a shift
 constexpr int kLaneDepth = 34;        // a cascade of products, scales, the sums of a tile, rounding
 
+constexpr int kMulParamDepth = 10;  // a memory of parameters, a product
 constexpr int kTreeDepth = 8;    // 16 lanes to one
 constexpr int kScaleDepth = 24;  // bit lengths, a table, a product, rounded
 
