@@ -3,13 +3,12 @@
 import numpy as np
 
 from benchmarks.twins.comparison import Case, Generator, Traffic
-from benchmarks.twins.lane_case import Op, activations
+from benchmarks.twins.lane_case import KEYS, VALUES, Op, activations
 from benchmarks.twins.verilated import Bytes, Port
 from stbuild.resources.plumbing import dispatch_hardware, fan_hardware
 
 SOURCES, UNITS, UNIT_LANES, GROUPS = 4, 3, 9, 64
 FAN_LANES = 4
-KEYS, VALUES = 1, 2
 
 
 def _op(groups: int, tiles: int, tokens: int, source: int = 0, **more: int) -> Op:
