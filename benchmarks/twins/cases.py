@@ -15,6 +15,8 @@ from stbuild.ir.param import Param
 from stbuild.ir.parts import Add, Hold
 from stbuild.ir.streaming import CallSite
 from stbuild.ops import add
+from stbuild.ops.add_param import AddParam
+from stbuild.ops.argmax import Argmax
 from stbuild.ops.fork import Fork
 from stbuild.ops.map import Map
 from stbuild.ops.mul import Mul
@@ -74,6 +76,22 @@ def quantized(tokens: int, words: int) -> Callable[[Generator], Traffic]:
     return traffic
 
 
+def with_params(rng: Generator) -> Traffic:
+    """Vectors of 576 elements in two runs, whose parameters come once."""
+    tokens, words = 5, 36
+    return Traffic(
+        inputs=(command(tokens), elements(rng, 2 * tokens * words), elements(rng, 2 * words)),
+        outputs=(2 * tokens * words,),
+    )
+
+
+def sampled(rng: Generator) -> Traffic:
+    """Logits of which the greatest stands in several places."""
+    logits = elements(rng, 400).view(np.int32)
+    logits[rng.integers(0, 400, 20), rng.integers(0, LANES, 20)] = rng.choice([LIMIT, 17, 2**30])
+    return Traffic(inputs=(command(1), logits.view(np.uint8)), outputs=(400, 1))
+
+
 def rotated(rng: Generator) -> Traffic:
     """Heads of 64 elements, and rows of cos and sin."""
     tokens, words = 8, 2 * 3 * 4
@@ -120,6 +138,26 @@ FORK = Case(
     call="stb::fork<2, 0, 36>",
     traffic=streams(1, 2, 8, 72),
     hardware=Fork(words=36).hardware(SITE),
+)
+ADD_PARAM = Case(
+    name="add_param",
+    module="add_param_twin",
+    parameters={"RUNS": 2, "WORDS": 36},
+    ports=(COMMAND, source("x"), source("params"), sink("y")),
+    call="stb::add_param<2, 0, 576>",
+    prelude='#include "stb/params.hpp"',
+    traffic=with_params,
+    hardware=AddParam(name="y", width=576, x="x", param=Param(names=("w", "w"), shape=(576,))).hardware(SITE),
+)
+ARGMAX = Case(
+    name="argmax",
+    module="argmax_twin",
+    parameters={"WORDS": 400, "VALID": 6390},
+    ports=(COMMAND, source("x"), sink("logits"), sink("token")),
+    call="stb::argmax<400, 6390>",
+    prelude='#include "stb/sample.hpp"',
+    traffic=sampled,
+    hardware=Argmax(words=400).hardware(SITE),
 )
 MULTIPLY = Case(
     name="multiply",
@@ -246,6 +284,8 @@ NORM = Case(
 CASES: tuple[Case, ...] = (
     ADD,
     FORK,
+    ADD_PARAM,
+    ARGMAX,
     MULTIPLY,
     MAP,
     ROTARY,
