@@ -13,6 +13,7 @@ from stbuild.ir.parts import (
     Clamp,
     Delay,
     Divide,
+    Dot,
     Hold,
     Largest,
     Multiply,
@@ -50,9 +51,11 @@ def bound_store(part: Store, available: Fabric) -> Bound:
     return Bound(storage=part.storage, cost=array_in(part.storage, part.words, part.bits))
 
 
-def logic_cost(part: Add | Clamp | Shift | Choose | Largest | Divide | Delay | Hold) -> Fabric:
+def logic_cost(part: Dot | Add | Clamp | Shift | Choose | Largest | Divide | Delay | Hold) -> Fabric:
     """Parts that are LUTs and registers alone."""
     match part:
+        case Dot():
+            return dot_cost(part)
         case Add(bits=bits, count=count):
             return Fabric(lut=bits, ff=bits) * count
         case Clamp(bits=bits, count=count):
@@ -93,6 +96,15 @@ def multiply_cost(part: Multiply, dsp: DspKind) -> Fabric:
 def _pieces(bits: int, port: int) -> int:
     """Pieces of a signed number at a port: all but the highest are unsigned and so a bit narrower."""
     return 1 if bits <= port else 1 + ceil((bits - port) / (port - 1))
+
+
+def dot_cost(part: Dot) -> Fabric:
+    """For each bit of the weights two choices that are an adder's operands, two that its LUTs make, and the
+    sum of these; then the bits' sums, and that of the words."""
+    plane = part.value + 3
+    lut = (6 * part.value + 2) * part.weight + (part.weight - 1) * (part.value + 5) + part.sum
+    ff = part.weight * (3 * plane - 2) + part.weight + plane + part.sum + 3
+    return Fabric(lut=lut, ff=ff) * part.count
 
 
 def shift_cost(part: Shift) -> Fabric:
