@@ -168,6 +168,8 @@ MIXED_GROUPS = (
     Op(groups=32, weight_group=4, planes=1, tiles=2, tokens=12, shift=50),
     Op(groups=18, weight_group=1, planes=2, tiles=2, tokens=8, shift=58),
     Op(groups=18, weight_group=2, planes=1, tiles=3, tokens=3),
+    Op(groups=2, weight_group=1, planes=2, tiles=9, tokens=3, shift=0, kind=KEYS),
+    Op(groups=40, weight_group=1, planes=2, tiles=2, tokens=9, shift=0, kind=VALUES),
 )
 LANE_CASES = (
     lane_case("lane_128", 3, 1, 12, LARGE_GROUPS),

@@ -1,8 +1,8 @@
 // D * x + M * sa joins a row's sum: five DSP blocks in cascade over 17-bit slices, the sums in LUT memory.
 //
 // D, M, x and sa come together, `address` and `first` a cycle later, with a bit of `write` for the bank of the row.
-// A sum can be read at `result_address` while no rows are added, and is whole 8 cycles behind x. With four banks
-// all rows of a quarter of a raw op join their sums, of 32 bits, at once: `raw_x` comes with the quarter's address.
+// A sum can be read at `result_address` while no rows are added, and is whole 8 cycles behind x. With several
+// banks the rows of a quarter of a raw op join their sums, of 32 bits, at once: `raw_x` comes with the quarter's address.
 module lane_rows #(parameter int WORDS = 16, parameter int BANKS = 4) (
     input logic clk,
     input logic enable,
@@ -17,7 +17,7 @@ module lane_rows #(parameter int WORDS = 16, parameter int BANKS = 4) (
     input logic raw_valid,
     input logic raw_first,
     input logic [$clog2(WORDS)-1:0] raw_address,
-    input logic [127:0] raw_x,
+    input logic [32*BANKS-1:0] raw_x,
     input logic read_result,
     input logic [$clog2(WORDS)-1:0] result_address,
     output logic [64*BANKS-1:0] results
@@ -67,7 +67,7 @@ module lane_rows #(parameter int WORDS = 16, parameter int BANKS = 4) (
   end
   // a raw op's sums: cycle by cycle the numbers, the sum so far, the write
   logic raw1, raw2, first1, by_products, by_sums;
-  assign by_sums = raw && BANKS == 4;
+  assign by_sums = raw && BANKS != 1;
   assign by_products = !by_sums;
   logic [kAddress-1:0] to1, to2, from_low, from_middle, from_high;
   assign from_low = read_result ? result_address : by_sums ? to1 : at[0][kAddress-1:0];
@@ -80,7 +80,7 @@ module lane_rows #(parameter int WORDS = 16, parameter int BANKS = 4) (
   for (genvar i = 0; i < BANKS; i++) begin : g_banks
     logic [31:0] sum;
     logic whole;  // the write of a raw op's sum
-    if (BANKS == 4) begin : g_raw
+    if (BANKS != 1) begin : g_raw
       logic [31:0] x1, x2, so_far;
       assign whole = raw2;
       assign sum = x2 + so_far;

@@ -117,12 +117,14 @@ module lane_token #(
       x22 <= x21 - (two_planes ? 44'(sa21) <<< 7 : 44'sd0);
     end
     logic [kBanks-1:0] mine;
+    logic [32*kBanks-1:0] raw_mine;
     for (genvar b = 0; b < kBanks; b++) begin : g_banks
+      assign raw_mine[32*b+:32] = raw_x[32*(AT_ONCE*b+u)+:32];
       assign mine[b] = rows_write[AT_ONCE*b+u];
       assign results[64*(AT_ONCE*b+u)+:64] = sums[64*b+:64];
     end
     lane_rows #(.WORDS(4*PASSES), .BANKS(kBanks)) u_rows (
-        .clk, .enable, .raw, .raw_x, .raw_valid(sum_valid && sum_last), .raw_first(sum_group_first),
+        .clk, .enable, .raw, .raw_x(raw_mine), .raw_valid(sum_valid && sum_last), .raw_first(sum_group_first),
         .raw_address(($clog2(4*PASSES))'({sum_pass, sum_phase})), .d(d[25*u+:25]), .m(m[25*u+:25]), .x(x22), .sa(sa22), .address(rows_address),
         .first(rows_first), .write(mine), .read_result, .result_address, .results(sums)
     );

@@ -31,7 +31,7 @@ def plumbing_hardware(op: Plumbing, design: Design) -> tuple[Part, ...]:
 
 
 def unit_hardware(fabric: tuple[int, ...], shape: LaneShape) -> tuple[Part, ...]:
-    """A compute unit: its lanes, with so many token lanes in LUTs, and what feeds them and chooses among them."""
+    """A compute unit: its lanes, with so many token lanes in LUTs, a fan in front, a choice behind."""
     lanes = (part for count in fabric for part in (*lane_hardware(shape, count), *raw_rows(shape)))
     return *lanes, *fan_hardware(len(fabric)), *merge_hardware(len(fabric))
 
