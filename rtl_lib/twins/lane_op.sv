@@ -9,8 +9,6 @@ module lane_op #(parameter int LANE = 0, parameter int TOKEN_LANES = 3) (
     input logic [511:0] descriptor,
     output logic ready,
     output logic load,
-    output logic raw,
-    output logic is_unsigned,
     output logic [15:0] groups,
     output logic [2:0] weight_group,
     output logic two_planes,
@@ -49,8 +47,6 @@ module lane_op #(parameter int LANE = 0, parameter int TOKEN_LANES = 3) (
       channel <= descriptor[352+:16] + 16'(LANE);
       channels <= descriptor[384+:16];
       exponent <= descriptor[416+:6];
-      raw <= descriptor[448+:32] != '0;
-      is_unsigned <= descriptor[448+:32] == 32'd2;
     end
     if (taken) begin
       first <= behind[16] ? behind[15:0] + channels : behind[15:0];

@@ -57,6 +57,7 @@ TWINS: tuple[Twin, ...] = (
     ),
     Twin(
         module="add_param_twin",
+        confirmed=True,
         functions=("add_param",),
         loops=(
             Loop(
@@ -68,6 +69,7 @@ TWINS: tuple[Twin, ...] = (
     ),
     Twin(
         module="argmax_twin",
+        confirmed=True,
         functions=("argmax",),
         loops=(Loop(depth="kAddDepth", ii=1, stages=(("read", 1), ("best of a lane", 1), ("write", 1))),),
     ),
