@@ -59,4 +59,4 @@ class AddParam(StreamingOp):
     def hardware(self, site: CallSite) -> tuple[Part, ...]:
         """16 sums, and the parameter of a run."""
         param = Store(name="param", words=self.param_words, bits=WORD, storage=Storage.BRAM)
-        return (*saturated_sum(operands=3), param, Delay(bits=WORD), Choose(ways=2, bits=WORD))
+        return (*saturated_sum(operands=4), param, Delay(bits=WORD), Choose(ways=2, bits=WORD))
