@@ -30,13 +30,21 @@ inline __m256i fixed_halves(const unsigned char* halves, __m256 power) {
   return _mm256_cvttps_epi32(_mm256_mul_ps(_mm256_cvtph_ps(packed), power));
 }
 
-template <int PLANES>
+// -D z of 8 rows.
+inline __m256i minima_of_zero_points(__m256i d, const unsigned char* halves) {
+  const __m128i packed = _mm_load_si128(reinterpret_cast<const __m128i*>(halves));
+  return _mm256_sub_epi32(_mm256_setzero_si256(), _mm256_mullo_epi32(d, _mm256_cvtepu16_epi32(packed)));
+}
+
+template <int PLANES, bool ZERO_POINTS>
 inline FastScales fast_scales(const Word& header, __m256 power) {
   FastScales scales;
   for (int h = 0; h < 2; ++h) {
+    const unsigned char* offsets = header.bytes + 32 + 16 * h;
     scales.d[h] = fixed_halves(header.bytes + 16 * h, power);
-    scales.m[h] = PLANES == 1 ? fixed_halves(header.bytes + 32 + 16 * h, power)
-                              : _mm256_slli_epi32(_mm256_sub_epi32(_mm256_setzero_si256(), scales.d[h]), 7);
+    scales.m[h] = PLANES == 2   ? _mm256_slli_epi32(_mm256_sub_epi32(_mm256_setzero_si256(), scales.d[h]), 7)
+                  : ZERO_POINTS ? minima_of_zero_points(scales.d[h], offsets)
+                                : fixed_halves(offsets, power);
     scales.d_odd[h] = _mm256_srli_epi64(scales.d[h], 32);
     scales.m_odd[h] = _mm256_srli_epi64(scales.m[h], 32);
   }

@@ -33,7 +33,7 @@ inline Run<Word> take_timed_group(Port<Word>& weights, const LinearOp& op, int p
   return {copy, 1};
 }
 
-template <int PLANES, int TOKENS, typename ACTIVATIONS>
+template <int PLANES, bool ZERO_POINTS, int TOKENS, typename ACTIVATIONS>
 inline void multiply_groups(Port<Word>& weights, const LinearOp& op, const ACTIVATIONS& acts,
                             FastSums* sums) {
   Word copy[1 + PLANES * kQuad * kLargestGroup];
@@ -45,7 +45,7 @@ inline void multiply_groups(Port<Word>& weights, const LinearOp& op, const ACTIV
                                  : take_groups(weights, copy, words, (op.groups - group) / quads);
     for (int i = 0; i < run.groups; ++i, group += quads) {
       const Word* here = run.tokens + i * words;
-      const FastScales scales = fast_scales<PLANES>(here[0], power);
+      const FastScales scales = fast_scales<PLANES, ZERO_POINTS>(here[0], power);
       add_plane<0, TOKENS>(here + 1, quads, scales, acts, group, op.tokens, sums);
       if (PLANES == 1) continue;
       add_plane<1, TOKENS>(here + 1 + kQuad * quads, quads, scales, acts, group, op.tokens, sums);
@@ -54,34 +54,36 @@ inline void multiply_groups(Port<Word>& weights, const LinearOp& op, const ACTIV
 }
 
 // One token's sums stay in registers.
-template <int PLANES, typename ACTIVATIONS>
+template <int PLANES, bool ZERO_POINTS, typename ACTIVATIONS>
 inline void multiply_for_one(Port<Word>& weights, const LinearOp& op, const ACTIVATIONS& acts,
                              FastSums& result) {
   FastSums sums = result;
-  multiply_groups<PLANES, 1>(weights, op, acts, &sums);
+  multiply_groups<PLANES, ZERO_POINTS, 1>(weights, op, acts, &sums);
   result = sums;
 }
 
-template <int PLANES, typename ACTIVATIONS>
+template <int PLANES, bool ZERO_POINTS, typename ACTIVATIONS>
 inline void multiply_for(Port<Word>& weights, const LinearOp& op, const ACTIVATIONS& acts, FastSums* sums) {
   if (op.tokens == 1) {
-    multiply_for_one<PLANES>(weights, op, acts, sums[0]);
+    multiply_for_one<PLANES, ZERO_POINTS>(weights, op, acts, sums[0]);
   } else {
-    multiply_groups<PLANES, 0>(weights, op, acts, sums);
+    multiply_groups<PLANES, ZERO_POINTS, 0>(weights, op, acts, sums);
   }
 }
 
 // One tile. Not inlined: g++ then keeps the loops of one token in registers.
-template <typename ACTIVATIONS>
+template <bool ZERO_POINTS, typename ACTIVATIONS>
 __attribute__((noinline)) void multiply_tile(Port<Word>& weights, const LinearOp& op, const ACTIVATIONS& acts,
                                              FastSums* sums) {
   std::memset(static_cast<void*>(sums), 0, sizeof(sums[0]) * static_cast<std::size_t>(op.tokens));
   if (op.raw) {
     multiply_raw(weights, op, acts, sums);
-  } else if (op.planes == 1) {
-    multiply_for<1>(weights, op, acts, sums);
+  } else if (op.planes == 2) {
+    multiply_for<2, false>(weights, op, acts, sums);
+  } else if (ZERO_POINTS && op.zero_points) {
+    multiply_for<1, ZERO_POINTS>(weights, op, acts, sums);
   } else {
-    multiply_for<2>(weights, op, acts, sums);
+    multiply_for<1, false>(weights, op, acts, sums);
   }
 }
 
@@ -94,14 +96,14 @@ inline Word result_word(const FastSums& sums, int shift) {
   return word;
 }
 
-template <int CHUNK, int TOKEN_LANES, int AT_ONCE, int ACTS>
+template <int CHUNK, int TOKEN_LANES, int AT_ONCE, bool ZERO_POINTS, int ACTS>
 void multiply_tiles_by_groups(Port<Word>& weights, const LinearOp& op, int tiles,
                               const Activation (&acts)[TOKEN_LANES][ACTS], Port<Word>& out) {
   const Activations<TOKEN_LANES, ACTS> where = {acts, (op.tokens + TOKEN_LANES - 1) / TOKEN_LANES};
   FastSums sums[CHUNK];
   STB_ENTER(kLaneDepth)
   for (int tile = 0; tile < tiles; ++tile) {
-    multiply_tile(weights, op, where, sums);
+    multiply_tile<ZERO_POINTS>(weights, op, where, sums);
     STB_TICK(op.raw ? kQuad : kTileRows / AT_ONCE)
     for (int t = 0; t < op.tokens; ++t) {
       STB_TICK(kQuad)
@@ -113,13 +115,13 @@ void multiply_tiles_by_groups(Port<Word>& weights, const LinearOp& op, int tiles
 
 }  // namespace sim
 
-template <int CHUNK, int TOKEN_LANES, int AT_ONCE, int FABRIC, int ACTS>
+template <int CHUNK, int TOKEN_LANES, int AT_ONCE, int FABRIC, bool ZERO_POINTS, int ACTS>
 void multiply_tiles(Port<Word>& weights, const LinearOp& op, int tiles,
                     const Activation (&acts)[TOKEN_LANES][ACTS], Port<Word>& out) {
   if (sim::kStrict) {
-    multiply_tiles_by_words<CHUNK, TOKEN_LANES, AT_ONCE, FABRIC>(weights, op, tiles, acts, out);
+    multiply_tiles_by_words<CHUNK, TOKEN_LANES, AT_ONCE, FABRIC, ZERO_POINTS>(weights, op, tiles, acts, out);
   } else {
-    sim::multiply_tiles_by_groups<CHUNK, TOKEN_LANES, AT_ONCE>(weights, op, tiles, acts, out);
+    sim::multiply_tiles_by_groups<CHUNK, TOKEN_LANES, AT_ONCE, ZERO_POINTS>(weights, op, tiles, acts, out);
   }
 }
 

@@ -110,9 +110,10 @@ def _prefetch(lane: Lane, engine: Engine) -> str:
 
 def _lane_call(lane: Lane, shape: LaneShape, fabric: int) -> str:
     """A lane of which `fabric` token lanes multiply in LUTs."""
-    in_luts = f", {fabric}" if fabric else ""
+    options = f", {fabric}" if fabric or shape.zero_points else ""
+    options += ", /*ZERO_POINTS=*/true" if shape.zero_points else ""
     streams = f"{lane.desc}, {lane.act}, {lane.fetched}, {lane.out}"
-    return call_line(lane.process, f"stb::mac_lane<{lane.number}, {shape}{in_luts}>({streams})")
+    return call_line(lane.process, f"stb::mac_lane<{lane.number}, {shape}{options}>({streams})")
 
 
 def _router_call(process: Process, design: Design) -> str:

@@ -10,10 +10,12 @@ from stbuild.frontend.float_weights import SafetensorsWeights
 from stbuild.frontend.gguf_file import GgufFile
 from stbuild.frontend.gguf_metadata import check_metadata
 from stbuild.frontend.gguf_weights import GgufWeights
+from stbuild.frontend.quantisation import folder_quantisation
+from stbuild.frontend.quantised_weights import QuantisedWeights
 from stbuild.frontend.renamed import RenamedWeights, renamed_uses
 from stbuild.frontend.synthetic_weights import SyntheticWeights
 from stbuild.frontend.tables import Table
-from stbuild.frontend.unsupported import refuse_folder, refuse_tensors
+from stbuild.frontend.unsupported import refuse_tensors
 from stbuild.frontend.weights import BODY_GROUP, Checkpoint, Uses, checked, uses_of
 from stbuild.ir.design import Design
 from stbuild.ir.graph import Graph
@@ -84,8 +86,10 @@ def _opened(path: Path, file: GgufFile | None, uses: Uses) -> Checkpoint:
     if file is not None:
         return GgufWeights.of(file, uses)
     if path.is_dir() or path.suffix == ".safetensors":
-        refuse_folder(path)
+        quantisation = folder_quantisation(path)
         weights = SafetensorsWeights.open(path, uses)
+        if quantisation is not None:
+            return QuantisedWeights.of(weights, quantisation, uses)
         refuse_tensors(weights.names(), str(path))
         return weights
     raise StbuildError(

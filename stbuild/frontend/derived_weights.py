@@ -11,7 +11,7 @@ from stbuild.frontend.formula import value_of
 from stbuild.frontend.untyped import AnyArray
 from stbuild.frontend.weights import Checkpoint, MatrixUse, Uses, finite, rounded
 from stbuild.ir.derived import Derived, Rows
-from stbuild.ir.packed import PackedMatrix
+from stbuild.ir.packed import MatrixForm, PackedMatrix
 
 
 def known_uses(uses: Uses, derived: Iterable[Derived]) -> Uses:
@@ -77,13 +77,13 @@ class DerivedWeights(Checkpoint):
         shape = made.shapes[0]
         return shape if made.rows is None else (made.rows.total, *shape[1:])
 
-    def form(self, name: str) -> tuple[int, int]:
-        """Bits and group of the source, or those that the graph wants for a computed matrix."""
+    def form(self, name: str) -> MatrixForm:
+        """The number format of the source, or the one that the graph wants for a computed matrix."""
         made = self.derived.get(name)
         if made is None:
             return self.inner.form(name)
         if made.formula:
-            return self.matrices[name].bits, self.matrices[name].group
+            return self.matrices[name].form
         return self.form(made.sources[0])
 
     def matrix(self, name: str) -> PackedMatrix:
@@ -92,8 +92,7 @@ class DerivedWeights(Checkpoint):
         if made is None:
             return self.inner.matrix(name)
         if made.formula:
-            bits, group = self.form(name)
-            return rounded(self.array(name), bits=bits, group=group)
+            return rounded(self.array(name), self.form(name))
         packed = self.matrix(made.sources[0])
         if made.rows is None:
             return packed

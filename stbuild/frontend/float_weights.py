@@ -14,7 +14,7 @@ from safetensors import SafetensorError, safe_open
 from stbuild.errors import StbuildError
 from stbuild.frontend.untyped import SafetensorsFile
 from stbuild.frontend.weights import Checkpoint, Uses, finite, rounded
-from stbuild.ir.packed import PackedMatrix
+from stbuild.ir.packed import MatrixForm, PackedMatrix
 
 INDEX_FILE, SINGLE_FILE = "model.safetensors.index.json", "model.safetensors"
 FLOATS = ("F64", "F32", "F16", "BF16")
@@ -30,9 +30,9 @@ class FloatCheckpoint(Checkpoint):
     def tensor(self, name: str) -> torch.Tensor:
         """One tensor as stored."""
 
-    def form(self, name: str) -> tuple[int, int]:
+    def form(self, name: str) -> MatrixForm:
         """As the graph wants it."""
-        return self.uses.matrices[name].bits, self.uses.matrices[name].group
+        return self.uses.matrices[name].form
 
     def array(self, name: str) -> NDArray[np.float32]:
         """A tensor in float32."""
@@ -50,7 +50,7 @@ class FloatCheckpoint(Checkpoint):
         stored = self.array(name)
         transposed = np.ascontiguousarray(stored.T) if use.transposed else stored
         try:
-            return rounded(transposed, bits=use.bits, group=use.group)
+            return rounded(transposed, use.form)
         except StbuildError as error:
             raise StbuildError(f"the tensor {name!r}: {error.message}", hint=error.hint) from error
 

@@ -11,7 +11,7 @@ from stbuild.errors import StbuildError
 from stbuild.frontend.gguf_file import GgufFile, GgufTensor
 from stbuild.frontend.untyped import AnyArray
 from stbuild.frontend.weights import Checkpoint, Uses, finite, rounded
-from stbuild.ir.packed import PackedMatrix
+from stbuild.ir.packed import MatrixForm, PackedMatrix
 
 BLOCK = 32
 """Columns of one Q4_0, Q4_1 or Q8_0 block."""
@@ -85,13 +85,13 @@ class GgufWeights(Checkpoint):
         """The shape, rows first."""
         return self._stored(name).shape
 
-    def form(self, name: str) -> tuple[int, int]:
+    def form(self, name: str) -> MatrixForm:
         """Blocks as stored; floats as the graph wants them; what must be rounded again gets 8 bits."""
         use, tensor = self.uses.matrices[name], self._stored(name)
         if tensor.format in _FLOATS:
-            return use.bits, use.group
+            return use.form
         kept = tensor.format in _READERS and not use.transposed
-        return (4 if kept and tensor.format != "Q8_0" else 8), BLOCK
+        return MatrixForm(bits=4 if kept and tensor.format != "Q8_0" else 8, group=BLOCK)
 
     def array(self, name: str) -> NDArray[np.float32]:
         """A tensor in float32, in the Hugging Face model's row order."""
@@ -111,15 +111,14 @@ class GgufWeights(Checkpoint):
     def matrix(self, name: str) -> PackedMatrix:
         """A matrix: Q4_0, Q4_1 and Q8_0 as stored, others rounded as `form` says."""
         use, tensor = self.uses.matrices[name], self._stored(name)
-        bits, group = self.form(name)
+        form = self.form(name)
         if use.transposed or tensor.format not in _READERS:
             weight = self.array(name)
-            return rounded(
-                np.ascontiguousarray(weight.T) if use.transposed else weight, bits=bits, group=group
-            )
+            return rounded(np.ascontiguousarray(weight.T) if use.transposed else weight, form)
         d, m, q = (self._in_order(name, part) for part in _READERS[tensor.format](tensor))
         finite(d, name), finite(m, name)
-        return PackedMatrix(rows=tensor.shape[0], cols=tensor.shape[1], group=group, bits=bits, d=d, m=m, q=q)
+        rows, cols = tensor.shape
+        return PackedMatrix(rows=rows, cols=cols, group=form.group, bits=form.bits, d=d, m=m, q=q)
 
     def _stored(self, name: str) -> GgufTensor:
         return self.file.tensors[self.places[name]]

@@ -12,6 +12,7 @@ from transformers.models.auto.configuration_auto import CONFIG_MAPPING
 from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
 
 from stbuild.errors import StbuildError, did_you_mean
+from stbuild.frontend.quantisation import read_quantisation
 
 CONFIG = "config.json"
 EXPERTS = ("num_local_experts", "num_experts", "n_routed_experts", "moe_num_experts", "num_experts_per_tok")
@@ -132,12 +133,8 @@ def _check_kind(data: Mapping[str, object], file: Path) -> None:
         hint = "give a causal language model, such as LlamaForCausalLM"
         raise StbuildError(f"{name} is no language model that continues a text", where=str(file), hint=hint)
     refuse_experts(_experts(data), str(file))
-    packed = data.get("quantization_config")
-    if isinstance(packed, dict):
-        method = packed.get("quant_method", "an unknown method")
-        message = f"the weights are quantised by {method}, which is not supported"
-        hint = "give the unquantised checkpoint in F32, F16 or BF16, or a GGUF file"
-        raise StbuildError(message, where=str(file), hint=hint)
+    if data.get("quantization_config") is not None:
+        read_quantisation(data["quantization_config"], CONFIG, str(file))
 
 
 def _experts(data: Mapping[str, object]) -> Iterator[tuple[str, object]]:

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stbuild.frontend.weights import Checkpoint, Uses
-from stbuild.ir.packed import PackedMatrix
+from stbuild.ir.packed import MatrixForm, PackedMatrix
 
 
 def renamed_uses(uses: Uses, names: Mapping[str, str]) -> Uses:
@@ -40,8 +40,8 @@ class RenamedWeights(Checkpoint):
         """The shape as stored."""
         return self.inner.shape(self._in(name))
 
-    def form(self, name: str) -> tuple[int, int]:
-        """Bits and group that `matrix` gives."""
+    def form(self, name: str) -> MatrixForm:
+        """The number format that `matrix` gives."""
         return self.inner.form(self._in(name))
 
     def matrix(self, name: str) -> PackedMatrix:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from stbuild.frontend.weights import Checkpoint, ParamUse, Uses
 from stbuild.ir.derived import Derived
-from stbuild.ir.packed import PackedMatrix
+from stbuild.ir.packed import MatrixForm, PackedMatrix
 from stbuild.ir.param import ParamRole
 
 Kind = TypeVar("Kind", np.int8, np.uint8, np.uint16, np.uint32)
@@ -77,9 +77,9 @@ class SyntheticWeights(Checkpoint):
         """The shape as stored."""
         return self.uses.stored_shape(name)
 
-    def form(self, name: str) -> tuple[int, int]:
+    def form(self, name: str) -> MatrixForm:
         """As the graph wants it."""
-        return self.uses.matrices[name].bits, self.uses.matrices[name].group
+        return self.uses.matrices[name].form
 
     def array(self, name: str) -> NDArray[np.float32]:
         """A tensor in float32: that of the matrix if it is one, else uniform around its centre."""
@@ -98,12 +98,12 @@ class SyntheticWeights(Checkpoint):
     def matrix(self, name: str) -> PackedMatrix:
         """A matrix of uniform 4- or 8-bit values with scales that differ by up to a quarter."""
         rows, cols = self.uses.shapes[name]
-        return self._packed(name, 0, rows, self._values(name, rows * cols, self.form(name)[0]))
+        return self._packed(name, 0, rows, self._values(name, rows * cols, self.form(name).bits))
 
     def _matrix_rows(self, name: str, start: int, stop: int) -> NDArray[np.float32]:
         """Rows of a matrix as stored; of a tied embedding, which has 8 bits, only these are drawn."""
         cols = self.uses.shapes[name][1]
-        if self.form(name)[0] != 8 or self.uses.matrices[name].transposed:
+        if self.form(name).bits != 8 or self.uses.matrices[name].transposed:
             return self.array(name)[start:stop]
         values = self._raw(name, "values", np.int8, start * cols, stop * cols)
         return self._packed(name, start, stop, values).dequantise()
@@ -113,7 +113,7 @@ class SyntheticWeights(Checkpoint):
     ) -> PackedMatrix:
         """Rows `start` to `stop` of a matrix, whose integers are `values`."""
         cols = self.uses.shapes[name][1]
-        bits, group = self.form(name)
+        bits, group = self.form(name).bits, self.form(name).group
         spread = (_SPREAD_8 if bits == 8 else _SPREAD_4) * math.sqrt(cols)
         scales = (start * cols // group, stop * cols // group)
         noise = self._raw(name, "scales", np.uint16, *scales).astype(np.float32)

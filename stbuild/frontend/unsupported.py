@@ -1,27 +1,22 @@
 """Refuses unsupported kinds of models and checkpoints, before any work is done on them."""
 
-import json
 import re
 from collections.abc import Iterable
-from pathlib import Path
 
 from torch import nn
 
 from stbuild.errors import StbuildError
+from stbuild.frontend.quantisation import read_quantisation
 
 _EXPERTS = re.compile(r"(Experts|Moe|MoE|SparseMoeBlock|MoeBlock|MoeLayer|SparseMLP|MixtureOfExperts)$")
 _RECURRENT = re.compile(
     r"Mamba|Rwkv|RWKV|SSM|StateSpace|GatedDeltaNet|KimiDelta|[mxs]LSTM|RgLru|RecurrentBlock|ShortConv"
     r"|LightningAttention|LinearAttention|^(LSTM|GRU|RNN)$"
 )
-_QUANTISED = {
-    "awq": ("AWQ", ("qweight", "qzeros", "scales")),
-    "gptq": ("GPTQ", ("qweight", "qzeros", "scales", "g_idx")),
-}
-"""Methods by the name in config.json: what users call them, and the tensors of each of their matrices."""
+_PARTS = ("qweight", "qzeros", "scales")
+"""The tensors of a matrix that AWQ or GPTQ quantised; GPTQ has `g_idx` too."""
 _DENSE = "stbuild takes decoder-only models whose layers are dense"
 _ATTENTION = "stbuild takes decoder-only models whose layers mix tokens by attention"
-_FLOATS = "give the floating-point checkpoint, which stbuild quantises itself, or a GGUF file"
 
 
 def refuse_model(model: nn.Module) -> None:
@@ -39,50 +34,32 @@ def refuse_model(model: nn.Module) -> None:
         raise StbuildError(
             f"{name} is a state-space or recurrent model ({found}), which is not supported", hint=_ATTENTION
         )
-    method = _method(getattr(config, "quantization_config", None))
-    if method:
-        raise _quantised(f"the configuration of {name}", method, None)
-
-
-def refuse_folder(folder: Path) -> None:
-    """Raise StbuildError for a Hugging Face folder whose config.json says AWQ, GPTQ or another method."""
-    try:
-        config = json.loads((folder / "config.json").read_text())
-        method = _method(config.get("quantization_config"))
-    except (OSError, ValueError, AttributeError):
-        return
-    if method:
-        raise _quantised("config.json", method, str(folder))
+    stated = getattr(config, "quantization_config", None)
+    if stated is not None:
+        read_quantisation(stated, f"the configuration of {name}", None)
+    if found := next((path for path, _ in model.named_buffers() if path.endswith(f".{_PARTS[0]}")), ""):
+        raise StbuildError(
+            f"{name} has packed weights ({found}) in place of parameters, which is not supported",
+            hint="make the model with from_config(), and give the folder of its weights as `weights`",
+        )
 
 
 def refuse_tensors(names: Iterable[str], where: str) -> None:
-    """Raise StbuildError if tensors are called as AWQ and GPTQ call the parts of a packed matrix."""
+    """Raise StbuildError if tensors are called as AWQ and GPTQ call the parts of a packed matrix.
+
+    Which of the two, and how the numbers are meant, only a configuration says.
+    """
     known = set(names)
     packed = sorted(n.removesuffix(".qweight") for n in known if n.endswith(".qweight"))
     for owner in packed[:1]:
-        method = "gptq" if f"{owner}.g_idx" in known else "awq"
-        if all(f"{owner}.{part}" in known for part in _QUANTISED[method][1]):
-            raise _quantised(f"the tensor '{owner}.qweight'", method, where)
-
-
-def _quantised(what: str, method: str, where: str | None) -> StbuildError:
-    label = _QUANTISED[method][0] if method in _QUANTISED else repr(method)
-    return StbuildError(
-        f"{what} says that the weights are quantised by {label}, which is not supported",
-        where=where,
-        hint=_FLOATS,
-    )
-
-
-def _method(quantization: object) -> str:
-    """The method that a `quantization_config`, a dict or an object, names; "" without one."""
-    if quantization is None:
-        return ""
-    if isinstance(quantization, dict):
-        method = quantization.get("quant_method", "unknown")
-    else:
-        method = getattr(quantization, "quant_method", "unknown")
-    return str(getattr(method, "value", method)).lower()
+        if all(f"{owner}.{part}" in known for part in _PARTS):
+            label = "GPTQ" if f"{owner}.g_idx" in known else "AWQ"
+            raise StbuildError(
+                f"the tensor '{owner}.qweight' is one of weights that {label} quantised, but no config.json "
+                "says how",
+                where=where,
+                hint="give the folder, with a config.json that has the quantization_config",
+            )
 
 
 def _first(model: nn.Module, pattern: re.Pattern[str]) -> str:

@@ -13,7 +13,7 @@ from stbuild.frontend.untyped import AnyArray
 from stbuild.ir.design import Design
 from stbuild.ir.graph import Graph
 from stbuild.ir.op import Op
-from stbuild.ir.packed import PackedMatrix
+from stbuild.ir.packed import MatrixForm, PackedMatrix
 from stbuild.ir.param import FixedParam, Param, ParamRole
 from stbuild.ir.plumbing import Sequence
 from stbuild.ir.weights import WeightFormat, WeightIndex
@@ -42,6 +42,11 @@ class MatrixUse:
     bits: int
     group: int
     transposed: bool = False
+
+    @property
+    def form(self) -> MatrixForm:
+        """How floats are rounded."""
+        return MatrixForm(bits=self.bits, group=self.group)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,8 +99,8 @@ class Checkpoint(ABC):
         """The shape as stored."""
 
     @abstractmethod
-    def form(self, name: str) -> tuple[int, int]:
-        """Bits and group that `matrix` gives."""
+    def form(self, name: str) -> MatrixForm:
+        """The number format that `matrix` gives."""
 
     @abstractmethod
     def matrix(self, name: str) -> PackedMatrix:
@@ -119,11 +124,11 @@ def finite(values: Floats, name: str) -> Floats:
     return values
 
 
-def rounded(weight: NDArray[np.float32], *, bits: int, group: int) -> PackedMatrix:
+def rounded(weight: NDArray[np.float32], form: MatrixForm) -> PackedMatrix:
     """`weight` [rows, cols] in 4 or 8 bits."""
-    if bits == 8:
-        return PackedMatrix.symmetric8(weight, group_for(weight.shape[1], group))
-    return PackedMatrix.affine4(weight, group_for(weight.shape[1], group))
+    if form.bits == 8:
+        return PackedMatrix.symmetric8(weight, group_for(weight.shape[1], form.group))
+    return PackedMatrix.affine4(weight, group_for(weight.shape[1], form.group))
 
 
 def parameters(graph: Graph) -> Iterator[tuple[Op, str, Param]]:
@@ -260,5 +265,7 @@ def index_of(graph: Graph, checkpoint: Checkpoint) -> WeightIndex:
 def _format(checkpoint: Checkpoint, uses: Uses, name: str) -> WeightFormat:
     if name not in uses.matrices:
         return WeightFormat(shape=uses.shapes[name])
-    bits, group = checkpoint.form(name)
-    return WeightFormat(shape=uses.shapes[name], bits=bits, group=group)
+    form = checkpoint.form(name)
+    return WeightFormat(
+        shape=uses.shapes[name], bits=form.bits, group=form.group, zero_points=form.zero_points
+    )

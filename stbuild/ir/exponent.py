@@ -24,7 +24,10 @@ Integers = NDArray[np.int64]
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class FixedScales:
-    """`d = D * 2^-exponent` and `m = M * 2^-exponent`, truncated; D and M are [rows, groups] int64."""
+    """`d = D * 2^-exponent` and `m = M * 2^-exponent`, truncated; D and M are [rows, groups] int64.
+
+    With zero points, `M = -D * z`.
+    """
 
     exponent: int
     d: Integers
@@ -33,11 +36,10 @@ class FixedScales:
 
 def fixed_scales(matrix: PackedMatrix) -> FixedScales:
     """The exponent of `matrix` with its integer scales and minima (docs/numerics.md, Linear)."""
-    d, m = _units(matrix.d), _units(matrix.m)
-    exponent = min(_exact_exponent(d, m), MAX_EXPONENT)
-    while not _fits(matrix, _at(d, exponent), _at(m, exponent)):
+    exponent = min(_exact_exponent(matrix), MAX_EXPONENT)
+    while not _fits(matrix, found := _scales_at(matrix, exponent)):
         exponent -= 1
-    return FixedScales(exponent=exponent, d=_at(d, exponent), m=_at(m, exponent))
+    return found
 
 
 def _units(scales: NDArray[np.float16]) -> Integers:
@@ -45,9 +47,17 @@ def _units(scales: NDArray[np.float16]) -> Integers:
     return (scales.astype(np.float64) * 2.0**FP16_FRAC).astype(np.int64)
 
 
-def _exact_exponent(d: Integers, m: Integers) -> int:
+def _scales_at(matrix: PackedMatrix, exponent: int) -> FixedScales:
+    """The scales on `exponent`; the minimum of a zero point is as many times the truncated scale."""
+    d = _at(_units(matrix.d), exponent)
+    m: Integers = -d * matrix.m if matrix.form.zero_points else _at(_units(matrix.m), exponent)
+    return FixedScales(exponent=exponent, d=d, m=m)
+
+
+def _exact_exponent(matrix: PackedMatrix) -> int:
     """The least exponent at which every scale is an integer; 0 for a tensor of zeros."""
-    bits = int(np.bitwise_or.reduce(d, axis=None) | np.bitwise_or.reduce(m, axis=None))
+    scales = (matrix.d,) if matrix.form.zero_points else (matrix.d, matrix.m)
+    bits = int(np.bitwise_or.reduce([np.bitwise_or.reduce(_units(s), axis=None) for s in scales]))
     return FP16_FRAC - ((bits & -bits).bit_length() - 1) if bits else 0
 
 
@@ -57,8 +67,8 @@ def _at(units: Integers, exponent: int) -> Integers:
     return result
 
 
-def _fits(matrix: PackedMatrix, d: Integers, m: Integers) -> bool:
-    size_d, size_m = np.abs(d), np.abs(m)
+def _fits(matrix: PackedMatrix, scales: FixedScales) -> bool:
+    size_d, size_m = np.abs(scales.d), np.abs(scales.m)
     if max(size_d.max(), size_m.max()) >= 2**SCALE_BITS:
         return False
     sums = size_d.sum(axis=1) * DOT_LIMIT[matrix.bits] + size_m.sum(axis=1) * ASUM_LIMIT

@@ -14,12 +14,13 @@ MOST_WORDS = 32
 @dataclass(frozen=True, kw_only=True)
 class LaneShape:
     """`columns` of the widest operand, `chunk` tokens of which `token_lanes` share a cycle; no weight group
-    has fewer than `min_words` words."""
+    has fewer than `min_words` words. Headers may hold `zero_points`."""
 
     columns: int
     chunk: int
     token_lanes: int
     min_words: int
+    zero_points: bool = False
 
     @property
     def passes(self) -> int:
@@ -49,4 +50,5 @@ def lane_shape(design: Design, engine: int) -> LaneShape:
         chunk=sizes.chunk,
         token_lanes=sizes.token_lanes,
         min_words=min((op.group_words for op in ops), default=MOST_WORDS),
+        zero_points=any(op.zero_points for op in ops),
     )

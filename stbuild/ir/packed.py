@@ -13,15 +13,31 @@ FP16_MAX = 65504.0
 LEAST_SCALE = 2.0**-23
 """Two units of fp16's last place: of a tensor whose largest scale is below, most scales round to 0 or 1."""
 
+MOST_ZERO_POINT = 16
+"""Of 4 bits, where GPTQ stores one less than it means."""
+
 Half = NDArray[np.float16]
 Float = NDArray[np.float32]
+
+
+@dataclass(frozen=True, kw_only=True)
+class MatrixForm:
+    """A matrix's number format: bits, columns of a weight group, and whether zero points stand for minima."""
+
+    bits: int
+    group: int
+    zero_points: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.bits} bits in groups of {self.group}{' with zero points' * self.zero_points}"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class PackedMatrix:
     """`w = d * q + m` per group of columns: 4 bits with q 0..15 (uint8), or 8 bits (int8, m all 0).
 
-    `d` and `m` are fp16 [rows, cols / group], `q` is [rows, cols], one value a byte.
+    `d` and `m` are fp16 [rows, cols / group], `q` is [rows, cols], one value a byte. An `m` of uint8 holds
+    zero points z 0..16 of a matrix of 4 bits: `w = d * (q - z)`.
     """
 
     rows: int
@@ -29,7 +45,7 @@ class PackedMatrix:
     group: int
     bits: int
     d: Half
-    m: Half
+    m: NDArray[Any]
     q: NDArray[Any]
 
     def __post_init__(self) -> None:
@@ -40,8 +56,22 @@ class PackedMatrix:
             raise ValueError(f"weights have 4 or 8 bits, not {self.bits}")
         if self.d.shape != scales or self.m.shape != scales or self.q.shape != (self.rows, self.cols):
             raise ValueError(f"shapes {self.d.shape}, {self.m.shape}, {self.q.shape} do not fit {scales}")
-        if self.d.dtype != np.float16 or self.m.dtype != np.float16 or self.q.dtype != kind:
+        offsets = (np.float16, np.uint8) if self.bits == 4 else (np.float16,)
+        if self.d.dtype != np.float16 or self.m.dtype not in offsets or self.q.dtype != kind:
             raise ValueError(f"types {self.d.dtype}, {self.m.dtype}, {self.q.dtype} are not those packed")
+        if self.form.zero_points and self.m.max(initial=0) > MOST_ZERO_POINT:
+            raise ValueError(f"a zero point is {self.m.max()}, {MOST_ZERO_POINT} at most")
+
+    @property
+    def form(self) -> "MatrixForm":
+        """Its number format."""
+        return MatrixForm(bits=self.bits, group=self.group, zero_points=self.m.dtype == np.uint8)
+
+    @property
+    def minima(self) -> Float:
+        """What stands for q = 0, float32 [rows, cols / group]: exact, since -d * z has 16 bits."""
+        offsets: Float = self.m.astype(np.float32)
+        return offsets * -self.d.astype(np.float32) if self.form.zero_points else offsets
 
     @classmethod
     def affine4(cls, matrix: Float, group: int) -> Self:
@@ -75,7 +105,7 @@ class PackedMatrix:
     def dequantise(self) -> Float:
         """The floats [rows, cols] that the packed numbers stand for."""
         values = self.q.reshape(self.rows, -1, self.group).astype(np.float32)
-        result: Float = (values * _wide(self.d) + _wide(self.m)).reshape(self.rows, self.cols)
+        result: Float = (values * _wide(self.d) + self.minima[:, :, None]).reshape(self.rows, self.cols)
         return result
 
 

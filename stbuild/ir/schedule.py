@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from stbuild.ir.kv import KvHeads
+from stbuild.ir.packed import MatrixForm
 from stbuild.ir.param import Param
 from stbuild.ir.types import words_of
 
@@ -22,12 +23,18 @@ class MatmulOp:
     cols: int
     bits: int
     group: int
+    zero_points: bool = False
     source: int
     destination: int
     load: bool
     base: int
     frac_in: int
     frac_out: int
+
+    @property
+    def form(self) -> MatrixForm:
+        """The number format of its matrix."""
+        return MatrixForm(bits=self.bits, group=self.group, zero_points=self.zero_points)
 
     @property
     def tiles(self) -> int:

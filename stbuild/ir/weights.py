@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from stbuild.errors import StbuildError
+from stbuild.ir.packed import MatrixForm
 from stbuild.ir.param import Param
 
 FLOAT_BITS = 32
@@ -10,11 +11,20 @@ FLOAT_BITS = 32
 
 @dataclass(frozen=True, kw_only=True)
 class WeightFormat:
-    """Shape of a tensor; `bits` 4 or 8 with weight groups of `group` columns, or 32 for floats."""
+    """Shape of a tensor; `bits` 4 or 8 with weight groups of `group` columns, or 32 for floats.
+
+    `zero_points` stand for the minima of 4 bits.
+    """
 
     shape: tuple[int, ...]
     bits: int = FLOAT_BITS
     group: int = 0
+    zero_points: bool = False
+
+    @property
+    def form(self) -> MatrixForm:
+        """The number format of a matrix."""
+        return MatrixForm(bits=self.bits, group=self.group, zero_points=self.zero_points)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,10 +40,9 @@ class WeightIndex:
         found = {name: self._format(name, param) for name in param.names}
         first = found[param.names[0]]
         for name, form in found.items():
-            if (form.bits, form.group) != (first.bits, first.group):
+            if form.form != first.form:
                 raise StbuildError(
-                    f"weight {name!r} has {form.bits} bits in groups of {form.group}, but "
-                    f"{param.names[0]!r} has {first.bits} in groups of {first.group}",
+                    f"weight {name!r} has {form.form}, but {param.names[0]!r} has {first.form}",
                     where=self.source,
                     hint="layers that share an engine need one number format; quantise them alike",
                 )

@@ -21,7 +21,8 @@ from stbuild.pack.tiles import Words, tile_words
 
 OPCODE_LINEAR, OPCODE_END = 1, 0
 KINDS = {KvPart.KEYS: 1, KvPart.VALUES: 2}
-"""Lane 14 of a descriptor; 0 for a linear op."""
+ZERO_POINTS = 3
+"""Lane 14 of a descriptor; 0 for a linear op whose headers hold minima."""
 SCALE_FRAC = 19
 """Fraction bits that the activation scales and the sum bring: docs/numerics.md, Linear."""
 ROWS_AT_ONCE = 1024
@@ -112,7 +113,7 @@ def _linear(op: MatmulOp, exponent: int, head: bool) -> NDArray[np.int32]:
     shift = exponent + SCALE_FRAC + op.frac_in - op.frac_out
     return _descriptor(
         OPCODE_LINEAR, op.cols // GROUP, op.group // GROUP, op.bits // 4, op.tiles, op.base, op.load,
-        op.source, op.destination, shift, head, 0, 0, exponent,
+        op.source, op.destination, shift, head, 0, 0, exponent, ZERO_POINTS if op.zero_points else 0,
     )  # fmt: skip
 
 
@@ -179,12 +180,11 @@ def _table_words(values: NDArray[np.float32], table: PositionTable, context: int
 
 
 def _matrix(op: MatmulOp, matrix: PackedMatrix, run: int) -> PackedMatrix:
-    found = (matrix.rows, matrix.cols, matrix.bits, matrix.group)
-    wanted = (op.rows, op.cols, op.bits, op.group)
+    found = f"{matrix.rows} x {matrix.cols} of {matrix.form}"
+    wanted = f"{op.rows} x {op.cols} of {op.form}"
     if found != wanted:
         raise StbuildError(
-            f"weight {op.weight.names[run]!r} is (rows, cols, bits, group) {found}, "
-            f"the design was made for {wanted}",
+            f"weight {op.weight.names[run]!r} is {found}, the design was made for {wanted}",
             hint="partition again with these weights",
         )
     return matrix

@@ -1,6 +1,7 @@
 """Tiles of a weight matrix as the words that a matmul unit reads (docs/machine.md)."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,7 +24,8 @@ def tile_words(matrix: PackedMatrix, first: int = 0, step: int = 1) -> Words:
     halves = matrix.q.view(np.uint32).reshape(-1, LANES, groups, matrix.group // 8, 2)[first::step]
     words = np.empty((len(halves), groups, 1 + planes * matrix.group // 8, LANES), np.uint32)
     words[:, :, 0, :8] = _header(matrix.d, first, step)
-    words[:, :, 0, 8:] = _header(matrix.m, first, step)
+    offsets = matrix.m.astype(np.uint16) if matrix.form.zero_points else matrix.m
+    words[:, :, 0, 8:] = _header(offsets, first, step)
     for plane, (low, high) in enumerate(_planes(halves, matrix.bits)):
         start = 1 + plane * matrix.group // 8
         high <<= 4
@@ -32,7 +34,7 @@ def tile_words(matrix: PackedMatrix, first: int = 0, step: int = 1) -> Words:
     return words
 
 
-def _header(scales: NDArray[np.float16], first: int, step: int) -> Words:
+def _header(scales: NDArray[Any], first: int, step: int) -> Words:
     tiles = scales.reshape(-1, LANES, scales.shape[1])[first::step]
     return np.ascontiguousarray(tiles.transpose(0, 2, 1)).view(np.uint32)
 

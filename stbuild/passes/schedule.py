@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from stbuild.errors import StbuildError
 from stbuild.ir.engine import Engine
 from stbuild.ir.graph import Block, Graph
+from stbuild.ir.packed import MatrixForm
 from stbuild.ir.schedule import KvMatmul, MatmulOp
 from stbuild.ir.types import GROUP
 from stbuild.ir.weights import WeightIndex
@@ -113,7 +114,7 @@ def _matmul(op: Linear, block: Block, index: WeightIndex, number: int, source: i
             base: int) -> MatmulOp:  # fmt: skip
     rows, cols = op.weight.shape
     form = index.format_of(op.weight)
-    _check(op, rows, cols, form.bits, form.group)
+    _check(op, rows, cols, form.form)
     x = block.op(op.x)
     assert isinstance(x, Quantize)
     return MatmulOp(
@@ -124,6 +125,7 @@ def _matmul(op: Linear, block: Block, index: WeightIndex, number: int, source: i
         cols=cols,
         bits=form.bits,
         group=form.group,
+        zero_points=form.zero_points,
         source=source,
         destination=destination,
         load=next(_readers(block, op.x)) is op,
@@ -133,14 +135,14 @@ def _matmul(op: Linear, block: Block, index: WeightIndex, number: int, source: i
     )
 
 
-def _check(op: Linear, rows: int, cols: int, bits: int, group: int) -> None:
+def _check(op: Linear, rows: int, cols: int, form: MatrixForm) -> None:
     if cols % GROUP:
         raise StbuildError(
             f"linear {op.name!r} is {rows} x {cols}; columns must be a multiple of {GROUP}",
             where=op.origin or None,
         )
-    if bits not in (4, 8) or group not in GROUPS or cols % group:
+    if form.bits not in (4, 8) or form.group not in GROUPS or cols % form.group:
         raise StbuildError(
-            f"weight {op.weight.names[0]!r} has {bits} bits in groups of {group}",
+            f"weight {op.weight.names[0]!r} has {form}",
             hint=f"the engine takes 4 or 8 bits in groups of {GROUPS} that divide {cols} columns",
         )

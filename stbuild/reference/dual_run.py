@@ -60,8 +60,8 @@ def matrix_of(packed: PackedMatrix) -> Matrix:
     """The two readings of `packed`: one and the same where no scale is truncated, as almost always."""
     scales = fixed_scales(packed)
     d, m = (np.ldexp(s.astype(np.float64), -scales.exponent) for s in (scales.d, scales.m))
-    dense = _dense(packed, packed.d, packed.m)
-    exact = np.array_equal(d, packed.d) and np.array_equal(m, packed.m)
+    dense = _dense(packed, packed.d, packed.minima)
+    exact = np.array_equal(d, packed.d) and np.array_equal(m, packed.minima)
     return Matrix(dense=dense, card=dense if exact else _dense(packed, d, m))
 
 

@@ -24,6 +24,8 @@ NIBBLE, WEIGHTS, VALUE, ASUM, DOT, PAIR, SCALE = 4, 23, 9, 14, 18, 37, 25
 of two rows, a scale of activations."""
 X, SA, ROW_SCALE, SLICE, SUM = 44, 35, 25, 18, 64
 """Bits: the sums that D and M meet, D or M, what a DSP takes of those sums, a row's sum (lane_sums.hpp)."""
+ZERO_POINT = 6
+"""Bits of a zero point and its sign."""
 SLICES = 5
 """DSPs for a row: three slices of x times D, two of the activations' sum times M."""
 
@@ -106,6 +108,9 @@ def _shared(shape: LaneShape) -> Iterator[Part]:
         Shift(bits=31, distances=32, count=2 * count),
         Add(bits=ROW_SCALE, count=2 * count),
     )
+    if shape.zero_points:
+        yield Multiply(a=ROW_SCALE, b=ZERO_POINT, count=count, fabric=True)
+        yield Choose(ways=2, bits=ROW_SCALE, count=count)
     yield from _choice(shape.token_lanes, SUM, AT_ONCE)
     yield from (
         Add(bits=SUM, count=AT_ONCE),

@@ -39,6 +39,33 @@ MODELS: dict[str, tuple[str, dict[str, Any], str]] = {
     "BartForConditionalGeneration": ("BartConfig", BART, "an encoder-decoder model"),
 }  # fmt: skip
 
+AWQ = {"quant_method": "awq", "bits": 4, "group_size": 128, "version": "gemm", "zero_point": True}
+GPTQ = {"quant_method": "gptq", "bits": 4, "group_size": 128, "desc_act": False, "sym": True}
+FOLDERS: dict[str, tuple[dict[str, Any], str]] = {
+    "method": ({"quant_method": "bitsandbytes"}, "the weights are quantised by 'bitsandbytes', which is not"),
+    "no method": ({}, "the weights are quantised by 'unknown', which is not supported"),
+    "bits": ({**GPTQ, "bits": 8}, "GPTQ has 8 bits; stbuild takes 4"),
+    "group": (
+        {**AWQ, "group_size": 16},
+        "AWQ has groups of 16 columns; stbuild takes multiples of 32, and -1",
+    ),
+    "no group": ({**AWQ, "group_size": None}, "AWQ has groups of None columns; stbuild takes"),
+    "version": (
+        {**AWQ, "version": "gemv"},
+        "AWQ packed the weights for its 'gemv' kernels; stbuild reads 'gemm'",
+    ),
+    "symmetric": ({**AWQ, "zero_point": False}, "AWQ stored no zero points, which is not supported"),
+    "order": (
+        {**GPTQ, "desc_act": True},
+        "GPTQ ordered the columns by their activations (desc_act), which is",
+    ),
+    "format": (
+        {**GPTQ, "checkpoint_format": "bitblas"},
+        "GPTQ stored the weights in the format 'bitblas'; stbuild",
+    ),
+    "marlin": ({**GPTQ, "is_marlin_format": True}, "GPTQ stored the weights in the format 'marlin'; stbuild"),
+}
+
 
 @pytest.fixture(scope="module")
 def graph() -> Graph:
@@ -71,14 +98,20 @@ def test_a_dense_layer_of_a_family_with_experts_is_no_expert() -> None:
     refuse_model(model)
 
 
-@pytest.mark.parametrize("method", ["awq", "gptq"])
+@pytest.mark.parametrize(("config", "sentence"), FOLDERS.values(), ids=FOLDERS)
 def test_a_quantised_folder_is_refused_by_its_configuration(
-    tmp_path: Path, graph: Graph, method: str
+    tmp_path: Path, graph: Graph, config: dict[str, Any], sentence: str
 ) -> None:
-    (tmp_path / "config.json").write_text(json.dumps({"quantization_config": {"quant_method": method}}))
-    with pytest.raises(
-        StbuildError, match=f"config.json says .* quantised by {method.upper()}, which is not"
-    ):
+    (tmp_path / "config.json").write_text(json.dumps({"quantization_config": config}))
+    with pytest.raises(StbuildError, match=rf"config.json says that {re.escape(sentence)}"):
+        open_weights(tmp_path, graph)
+
+
+def test_a_folder_of_floats_that_says_it_is_quantised(tmp_path: Path, graph: Graph) -> None:
+    tiny_llama().save_pretrained(tmp_path)
+    config = json.loads((tmp_path / "config.json").read_text())
+    (tmp_path / "config.json").write_text(json.dumps({**config, "quantization_config": AWQ}))
+    with pytest.raises(StbuildError, match=r"config.json says AWQ, but no tensor ends with '.qweight'"):
         open_weights(tmp_path, graph)
 
 
@@ -89,12 +122,28 @@ def test_a_quantised_file_is_refused_by_its_tensors(
     parts = ("qweight", "qzeros", "scales", *more)
     tensors = {f"model.layers.0.self_attn.q_proj.{p}": torch.zeros(8, 8) for p in parts}
     save_file(tensors, tmp_path / "model.safetensors")
-    with pytest.raises(StbuildError, match=rf"q_proj.qweight' says .* quantised by {method}"):
+    with pytest.raises(StbuildError, match=rf"q_proj.qweight' is one of weights that {method} .* no config"):
         open_weights(tmp_path / "model.safetensors", graph)
 
 
 def test_a_model_configured_for_quantised_weights_is_refused() -> None:
     model = tiny_llama()
-    model.config.quantization_config = {"quant_method": "gptq", "bits": 4}
-    with pytest.raises(StbuildError, match=r"the configuration of LlamaForCausalLM says .* GPTQ"):
+    model.config.quantization_config = {"quant_method": "gptq", "bits": 3}
+    with pytest.raises(StbuildError, match=r"the configuration of LlamaForCausalLM says .* GPTQ has 3 bits"):
+        refuse_model(model)
+
+
+def test_a_configuration_object_of_transformers_is_read() -> None:
+    model = tiny_llama()
+    model.config.quantization_config = transformers.GPTQConfig(bits=4, desc_act=True)
+    with pytest.raises(StbuildError, match=r"GPTQ ordered the columns by their activations \(desc_act\)"):
+        refuse_model(model)
+    model.config.quantization_config = transformers.AwqConfig(bits=4, group_size=64)
+    refuse_model(model)
+
+
+def test_a_module_of_packed_layers_is_refused() -> None:
+    model = tiny_llama()
+    model.model.layers[1].mlp.up_proj.register_buffer("qweight", torch.zeros(8, 8))
+    with pytest.raises(StbuildError, match=r"packed weights \(model.layers.1.mlp.up_proj.qweight\) in place"):
         refuse_model(model)

@@ -1,5 +1,6 @@
 """The kernels that the projects generate have no finding: what `make hls-lint` runs."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -17,6 +18,16 @@ def test_a_project_has_no_finding(project: str) -> None:
     kernels = sorted((ROOT / "tests/golden" / project / "cxx").glob("*.cpp"))
     assert len(kernels) > 5
     assert {f"{f.at}: {f.text}": names for f, names in lint(kernels).items()} == {}
+
+
+def test_lanes_that_take_zero_points_have_no_finding(tmp_path: Path) -> None:
+    for kernel in (ROOT / "tests/golden/llama2_7b/cxx").glob("matmul*.cpp"):
+        text, count = re.subn(
+            r"(mac_lane<(?:\d+, ){4}\d+)(, \d+)?>", r"\1, 1, /*ZERO_POINTS=*/true>", kernel.read_text()
+        )
+        assert count > 1
+        (tmp_path / kernel.name).write_text(text)
+    assert lint(sorted(tmp_path.glob("*.cpp"))) == {}
 
 
 def test_a_finding_fails_the_command(tmp_path: Path) -> None:

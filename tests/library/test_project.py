@@ -104,7 +104,7 @@ EXPERTS = "the model is a mixture of experts (num_local_experts is 8), which is 
         (config(model_type="t5", architectures=["T5ForConditionalGeneration"]), "Generation is no language"),
         (config(architectures=["TinyLlama"]), "the class TinyLlama is none of transformers' own (write a"),
         (config(model_type="vit", architectures=[]), "a model of the model_type 'vit' is no language model"),
-        (config(quantization_config={"quant_method": "gptq"}), "the weights are quantised by gptq, which is"),
+        (config(quantization_config={"quant_method": "gptq", "bits": 3}), "that GPTQ has 3 bits; stbuild"),
         (config(num_attention_heads="many"), "transformers refuses the configuration: "),
         (config(hidden_size=65), "transformers refuses the configuration: "),
     ],

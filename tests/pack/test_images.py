@@ -1,5 +1,7 @@
 """The memory layout against docs/machine.md, read back nibble by nibble."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -28,6 +30,12 @@ def random_matrix(rows: int, cols: int, bits: int, group: int, seed: int) -> Pac
     m = (random.random(scales) - 0.5 if bits == 4 else np.zeros(scales)).astype(np.float16)
     q = random.integers(low, high, (rows, cols), dtype=np.int16).astype(kind)
     return PackedMatrix(rows=rows, cols=cols, group=group, bits=bits, d=d, m=m, q=q)
+
+
+def zero_point_matrix(rows: int, cols: int, group: int, seed: int) -> PackedMatrix:
+    affine = random_matrix(rows, cols, 4, group, seed)
+    z = np.random.default_rng(seed).integers(0, 17, affine.d.shape).astype(np.uint8)
+    return replace(affine, m=z)
 
 
 def read_back(words: Words, bits: int, group: int) -> tuple[NDArray[np.int64], NDArray[np.float16]]:
@@ -61,6 +69,16 @@ def test_tiles_hold_every_value_where_the_machine_reads_it(
         rows = slice(16 * tile, 16 * tile + 16)
         assert np.array_equal(headers[tile, :, :16], matrix.d[rows].T)
         assert np.array_equal(headers[tile, :, 16:], matrix.m[rows].T)
+
+
+def test_a_header_has_zero_points_in_place_of_minima() -> None:
+    matrix = zero_point_matrix(32, 128, 64, 3)
+    q, headers = read_back(tile_words(matrix), 4, 64)
+    assert np.array_equal(q, matrix.q)
+    for tile in range(2):
+        rows = slice(16 * tile, 16 * tile + 16)
+        assert np.array_equal(headers[tile, :, :16], matrix.d[rows].T)
+        assert np.array_equal(headers[tile, :, 16:].copy().view(np.uint16), matrix.m[rows].T)
 
 
 class FewTensors:
@@ -156,6 +174,16 @@ def test_the_program_describes_the_launch() -> None:
     assert program[4, :11].tolist() == [1, 2, 1, 1, 4, 0, 1, 1, 3, 24 + 19 + 16 - 12, 1]
 
 
+def test_the_program_says_which_headers_hold_zero_points() -> None:
+    design = small_design(2)
+    first, *others = design.matmuls
+    made = replace(design, schedule=(replace(first, zero_points=True), *others))
+    program = images.program_words(made, 0, (20, 21, 22, 23, 24)).view(np.int32)
+    assert program[:, 14].tolist() == [3, 0, 3, 0, 0, 0]
+    with pytest.raises(StbuildError, match=r"the design was made for 48 x 64 of 4 bits .* with zero points"):
+        images.write_weights(made, small_tensors(), Regions().put)
+
+
 def test_parameters_lie_in_the_order_of_use() -> None:
     def param(*names: str) -> Param:
         return Param(names=names, shape=(16,))
@@ -222,5 +250,7 @@ def test_a_table_whose_entries_do_not_fit_the_multipliers() -> None:
 def test_weights_of_another_shape() -> None:
     tensors = small_tensors()
     tensors.matrices["k.1"] = random_matrix(16, 64, 4, 32, 0)
-    with pytest.raises(StbuildError, match=r"weight 'k.1' is \(rows, cols, bits, group\) \(16, 64, 4, 32\)"):
+    with pytest.raises(
+        StbuildError, match=r"weight 'k.1' is 16 x 64 of 4 bits in groups of 32, the design was"
+    ):
         images.write_weights(small_design(2), tensors, Regions().put)

@@ -55,17 +55,23 @@ def truncated(w: float, b: int) -> int:
     return math.trunc(Fraction(w) * Fraction(2) ** b)
 
 
+def minimum(d: float, m: float, b: int, zero_points: bool) -> int:
+    """M of a weight group."""
+    return -truncated(d, b) * int(m) if zero_points else truncated(m, b)
+
+
 def exponent(w: PackedMatrix) -> int:
     """Try every exponent downwards from the exact one, in exact fractions."""
     d, m = w.d.astype(float).tolist(), w.m.astype(float).tolist()
-    numbers = [Fraction(v) for row in d + m for v in row if v]
+    zero_points = w.m.dtype == "uint8"
+    numbers = [Fraction(v) for row in (d if zero_points else d + m) for v in row if v]
     if not numbers:
         return 0
     exact = next(b for b in range(-40, 41) if all((v * Fraction(2) ** b).denominator == 1 for v in numbers))
     q_max = {4: 60960, 8: 520192}[w.bits]
 
     def holds(b: int) -> bool:
-        big = [[(abs(truncated(x, b)), abs(truncated(y, b))) for x, y in zip(*r, strict=True)]
+        big = [[(abs(truncated(x, b)), abs(minimum(x, y, b, zero_points))) for x, y in zip(*r, strict=True)]
                for r in zip(d, m, strict=True)]  # fmt: skip
         small = all(max(pair) < 2**24 for row in big for pair in row)
         sums = [sum(w.group // 32 * (x * q_max + y * 4064) for x, y in row) for row in big]
@@ -84,8 +90,9 @@ def linear(x: list[Group], w: PackedMatrix, frac_in: int, frac_out: int) -> Vect
             q = [int(v) for v in w.q[row, 32 * i : 32 * i + 32]]
             dot = sum(v * a for v, a in zip(q, g.a, strict=True))
             wide = 32 * i // w.group
-            acc += truncated(float(w.d[row, wide]), b) * s * dot
-            acc += truncated(float(w.m[row, wide]), b) * s * sum(g.a)
+            scale, offset = float(w.d[row, wide]), float(w.m[row, wide])
+            acc += truncated(scale, b) * s * dot
+            acc += minimum(scale, offset, b, w.m.dtype == "uint8") * s * sum(g.a)
         assert abs(acc) < 2**62
         result.append(sat(rsr(acc, b + 19 - top + frac_in - frac_out)))
     return result

@@ -45,6 +45,15 @@ def matrix(seed: int, rows: int, cols: int, group: int, bits: int) -> PackedMatr
     return make(values, group)
 
 
+def zero_point_matrix(seed: int, rows: int, cols: int, group: int) -> PackedMatrix:
+    """4 bits with zero points, at times all 16 with scales of very different sizes."""
+    rng = np.random.default_rng(seed)
+    d = rng.normal(size=(rows, cols // group)) * 2.0 ** rng.integers(-12, 6, (rows, cols // group))
+    z = rng.integers(rng.choice((0, 16)), 17, d.shape).astype(np.uint8)
+    q = rng.integers(0, 16, (rows, cols)).astype(np.uint8)
+    return PackedMatrix(rows=rows, cols=cols, group=group, bits=4, d=d.astype(np.float16), m=z, q=q)
+
+
 @given(WIDE, st.integers(-80, 80))
 def test_rounding_shift(x: int, shift: int) -> None:
     assert integer.rsr(torch.tensor(x), shift).item() == pure.rsr(x, shift)
@@ -90,6 +99,29 @@ def test_linear(seed: int, group: int, bits: int, frac_in: int, frac_out: int) -
     got = linear(quantise(torch.from_numpy(x)), weight, frac_in, frac_out)
     want = [pure.linear(pure.quantise(row), weight, frac_in, frac_out) for row in x.tolist()]
     assert got.tolist() == want
+
+
+@settings(max_examples=40, deadline=None)
+@given(SEEDS, st.sampled_from((32, 64, 128)), FRACS, FRACS)
+def test_linear_with_zero_points(seed: int, group: int, frac_in: int, frac_out: int) -> None:
+    weight, x = zero_point_matrix(seed, 5, 256, group), drawn(seed, 3, 256)
+    got = linear(quantise(torch.from_numpy(x)), weight, frac_in, frac_out)
+    want = [pure.linear(pure.quantise(row), weight, frac_in, frac_out) for row in x.tolist()]
+    assert got.tolist() == want
+
+
+@settings(max_examples=60, deadline=None)
+@given(SEEDS, st.sampled_from((32, 128)))
+def test_zero_points_are_exact(seed: int, group: int) -> None:
+    """M is -D z to the bit, whether or not D is exact, and so are the floats of `d (q - z)`."""
+    weight = zero_point_matrix(seed, 3, 256, group)
+    scales = fixed_scales(weight)
+    assert scales.exponent == pure.exponent(weight)
+    np.testing.assert_array_equal(scales.m, -scales.d * weight.m)
+    assert max(np.abs(scales.m).max(), np.abs(scales.d).max()) < 2**24
+    steps = weight.q.reshape(3, -1, group).astype(np.float64) - weight.m[:, :, None]
+    exact = (steps * weight.d.astype(np.float64)[:, :, None]).reshape(3, 256)
+    np.testing.assert_array_equal(weight.dequantise(), exact)
 
 
 @settings(max_examples=60, deadline=None)

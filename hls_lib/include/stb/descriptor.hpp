@@ -12,8 +12,11 @@ constexpr int kChannelsLane = 12;
 constexpr int kKindLane = 14;
 constexpr int kWindowLane = 15;  // in memory, of a raw op: the window of its run, 0 without one
 
-// What an op multiplies. The tiles of raw ops have no headers: D = 1, M = -128; their activations no scales.
-enum OpKind : int { kLinearKind = 0, kKeyKind = 1, kValueKind = 2 };
+// What an op multiplies. The headers of a linear op hold minima or, in zero-point ops, zero points. The tiles
+// of raw ops (keys and values) have no headers: D = 1, M = -128; their activations no scales.
+enum OpKind : int { kLinearKind = 0, kKeyKind = 1, kValueKind = 2, kZeroPointKind = 3 };
+
+inline bool is_raw(int kind) { return kind == kKeyKind || kind == kValueKind; }
 
 struct LinearOp {
   int groups;        // K / 32
@@ -29,6 +32,7 @@ struct LinearOp {
   int first_channel;  // of the compute unit that reads this descriptor
   int channels;       // of all compute units
   int exponent;       // B of the weights' scales
+  bool zero_points;   // in the headers: M = -D z
   bool raw;           // keys or values
   bool unsigned_act;  // the activations are bytes 0..255: slices of the weights of values
 };
@@ -50,7 +54,8 @@ inline LinearOp linear_op(const Word& word) {
   op.first_channel = lane(word, kFirstChannelLane);
   op.channels = lane(word, kChannelsLane);
   op.exponent = lane(word, 13);
-  op.raw = lane(word, kKindLane) != kLinearKind;
+  op.zero_points = lane(word, kKindLane) == kZeroPointKind;
+  op.raw = is_raw(lane(word, kKindLane));
   op.unsigned_act = lane(word, kKindLane) == kValueKind;
   return op;
 }

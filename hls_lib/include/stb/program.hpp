@@ -19,7 +19,7 @@ inline SentOp sent_op(const Word& word, int n, int pos, bool head) {
   const int kind = lane(word, kKindLane);
   const bool head_only = lane(word, kHeadOnlyLane) == 1;
   if (!is_linear(word)) return SentOp{word, 1};
-  if (kind == kLinearKind) {
+  if (!is_raw(kind)) {
     op.rows = !head_only ? n : head ? 1 : 0;
     return op;
   }

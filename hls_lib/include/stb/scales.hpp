@@ -7,6 +7,7 @@
 namespace stb {
 
 constexpr int kRowScaleBits = 25;  // of D and M
+constexpr int kZeroPointBits = 6;  // 0..16 and a sign
 
 // trunc(half * 2^exponent), which is below 2^24 (docs/numerics.md chooses the exponent so).
 inline std::int32_t fixed_half(std::uint16_t half, int exponent) {
@@ -22,9 +23,23 @@ inline Int<kRowScaleBits> scale_of_row(const Word& header, int row, const Linear
   return fixed_half(half_at(header, row), op.exponent);
 }
 
-// M of a row, which multiplies the activations' sum; there is none for 8 bits.
-inline Int<kRowScaleBits> minimum_of_row(const Word& header, int row, const LinearOp& op) {
-  return op.planes == 2 ? 0 : fixed_half(half_at(header, kTileRows + row), op.exponent);
+// -D z, in LUTs; below 2^24 like D itself.
+inline Int<kRowScaleBits> minimum_of_zero_point(Int<kRowScaleBits> d, int zero_point) {
+  const Int<kZeroPointBits> z = zero_point;
+  const Int<kRowScaleBits + kZeroPointBits> product = widened<kRowScaleBits + kZeroPointBits>(d) * z;
+  STB_MULTIPLY(product, fabric)
+  return -product;
+}
+
+// M of a row, which multiplies the activations' sum; there is none for 8 bits. With ZERO_POINTS, the headers
+// of some ops hold z in place of an fp16 number: M = -D z.
+template <bool ZERO_POINTS>
+inline Int<kRowScaleBits> minimum_of_row(const Word& header, int row, Int<kRowScaleBits> d,
+                                         const LinearOp& op) {
+  const std::uint16_t half = half_at(header, kTileRows + row);
+  if (op.planes == 2) return 0;
+  if (ZERO_POINTS && op.zero_points) return minimum_of_zero_point(d, half & 31);
+  return fixed_half(half, op.exponent);
 }
 
 }  // namespace stb

@@ -70,9 +70,10 @@ word_lanes:
     for (int p = 0; p < kTileRows / 2; ++p) {
       STB_UNROLL
       const Int<kPairBits> before = step.part == 0 ? Int<kPairBits>(0) : sums.pairs[l][p];
-      sums.pairs[l][p] = in_fabric<FABRIC, TOKEN_LANES>(l)
-                             ? pair_in_fabric(before, word, values, 2 * p)
-                             : before + pair_dot(word, acts[l], step.part, 2 * p, is_unsigned);
+      sums.pairs[l][p] =
+          in_fabric<FABRIC, TOKEN_LANES>(l)
+              ? pair_in_fabric(before, word, values, 2 * p)
+              : Int<kPairBits>(before + pair_dot(word, acts[l], step.part, 2 * p, is_unsigned));
     }
   }
 }
@@ -178,7 +179,7 @@ inline Int<64> scaled_row(Int<kRowScaleBits> d, Int<kXBits> x, Int<kRowScaleBits
 }
 
 // D and M meet AT_ONCE rows of an ended group.
-template <int AT_ONCE, int PASSES, int TOKEN_LANES>
+template <int AT_ONCE, bool ZERO_POINTS, int PASSES, int TOKEN_LANES>
 inline void scale_rows(const LinearOp& op, EndedGroup<TOKEN_LANES>& group,
                        TileSums<PASSES, TOKEN_LANES>& sums) {
   const int first = kTileRows - AT_ONCE * group.left;
@@ -188,7 +189,7 @@ scale_rows:
     STB_UNROLL
     const int at = first % kRowsAtOnce + i;
     const Int<kRowScaleBits> d = scale_of_row(group.header, first + i, op);
-    const Int<kRowScaleBits> m = minimum_of_row(group.header, first + i, op);
+    const Int<kRowScaleBits> m = minimum_of_row<ZERO_POINTS>(group.header, first + i, d, op);
   scale_lanes:
     for (int l = 0; l < TOKEN_LANES; ++l) {
       STB_UNROLL

@@ -20,6 +20,7 @@ class EngineSizes:
     fabric: int = 0
     max_tiles: int = 64
     depth: int = 32
+    zero_points: bool = False
 
     @property
     def channels(self) -> int:
@@ -106,7 +107,8 @@ def _matmul(sizes: EngineSizes) -> str:
 
 def _lane(index: int, sizes: EngineSizes) -> str:
     parameters = f"{index}, {sizes.columns}, {sizes.chunk}, {sizes.token_lanes}, {sizes.min_words}"
-    parameters += f", {sizes.fabric}" if sizes.fabric else ""
+    parameters += f", {sizes.fabric}" if sizes.fabric or sizes.zero_points else ""
+    parameters += ", true" if sizes.zero_points else ""
     ports = ", ".join(f"{name}_{index}" for name in ("lane_desc", "lane_act", "fetched", "lane_tiles"))
     return f"stb::mac_lane<{parameters}>({ports})"
 

@@ -16,14 +16,18 @@ Int = NDArray[np.int64]
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Weights:
-    """`q` [rows, K]; fp16 `d` and `m` [rows, K / group]; the exponent B."""
+    """`q` [rows, K]; fp16 `d` and `m` [rows, K / group]; the exponent B. `m` of uint16: zero points."""
 
     bits: int
     group: int
     q: Int
     d: NDArray[np.float16]
-    m: NDArray[np.float16]
+    m: NDArray[np.float16] | NDArray[np.uint16]
     exponent: int
+
+    @property
+    def zero_points(self) -> bool:
+        return self.m.dtype == np.uint16
 
     @property
     def tiles(self) -> int:
@@ -39,13 +43,24 @@ class Vectors:
     exponent: Int
 
 
-def draw_weights(rng: np.random.Generator, rows: int, columns: int, group: int, bits: int) -> Weights:
+@dataclass(frozen=True, kw_only=True)
+class Form:
+    """A number format of weights."""
+
+    group: int
+    bits: int
+    zero_points: bool = False
+
+
+def draw_weights(rng: np.random.Generator, rows: int, columns: int, form: Form) -> Weights:
     """Random weights whose exponent keeps the bounds of the document."""
-    low, high = (0, 16) if bits == 4 else (-128, 128)
-    scales = rng.normal(size=(2, rows, columns // group)).astype(np.float16)
-    minima = scales[1] if bits == 4 else np.zeros_like(scales[1])
+    low, high = (0, 16) if form.bits == 4 else (-128, 128)
+    scales = rng.normal(size=(2, rows, columns // form.group)).astype(np.float16)
+    minima = scales[1] if form.bits == 4 else np.zeros_like(scales[1])
+    zeros = rng.integers(0, 17, minima.shape, dtype=np.uint16)
     q = rng.integers(low, high, (rows, columns))
-    return Weights(bits=bits, group=group, q=q, d=scales[0], m=minima, exponent=int(rng.integers(0, 18)))
+    offsets, exponent = zeros if form.zero_points else minima, int(rng.integers(0, 18))
+    return Weights(bits=form.bits, group=form.group, q=q, d=scales[0], m=offsets, exponent=exponent)
 
 
 def draw_vectors(rng: np.random.Generator, tokens: int, columns: int) -> Vectors:
@@ -58,14 +73,18 @@ def draw_vectors(rng: np.random.Generator, tokens: int, columns: int) -> Vectors
     )
 
 
-def extreme_weights(rng: np.random.Generator, rows: int, columns: int, group: int, bits: int) -> Weights:
+def extreme_weights(rng: np.random.Generator, rows: int, columns: int, form: Form) -> Weights:
     """Values at either end, often all of a row, and scales as large as the document allows."""
-    low, high, most = (0, 15, 60960 + 4064) if bits == 4 else (-128, 127, 520192)
+    times = 16 if form.zero_points else 1
+    low, high, most = (0, 15, 60960 + times * 4064) if form.bits == 4 else (-128, 127, 520192)
     q = np.where(rng.random((rows, 1)) < rng.random((rows, columns)), low, high)
-    scales = rng.choice((-255.875, 255.875), (2, rows, columns // group)).astype(np.float16)
-    minima = scales[1] if bits == 4 else np.zeros_like(scales[1])
-    exponent = min(16, int(np.log2(2**42 / (columns // 32 * 255.875 * most))))
-    return Weights(bits=bits, group=group, q=q, d=scales[0], m=minima, exponent=exponent)
+    scales = rng.choice((-255.875, 255.875), (2, rows, columns // form.group)).astype(np.float16)
+    minima = scales[1] if form.bits == 4 else np.zeros_like(scales[1])
+    zeros = rng.choice(np.array((0, 16), np.uint16), minima.shape)
+    largest = 12 if form.zero_points else 16
+    exponent = min(largest, int(np.log2(2**42 / (columns // 32 * 255.875 * most))))
+    offsets = zeros if form.zero_points else minima
+    return Weights(bits=form.bits, group=form.group, q=q, d=scales[0], m=offsets, exponent=exponent)
 
 
 def extreme_vectors(rng: np.random.Generator, tokens: int, columns: int) -> Vectors:
@@ -77,10 +96,11 @@ def extreme_vectors(rng: np.random.Generator, tokens: int, columns: int) -> Vect
 
 def multiply(weights: Weights, x: Vectors, frac_in: int, frac_out: int) -> Int:
     """`y` [tokens, rows]."""
-    d, m = (
+    d, minima = (
         np.trunc(s.astype(np.float64) * 2.0**weights.exponent).astype(np.int64)
         for s in (weights.d, weights.m)
     )
+    m = -d * weights.m.astype(np.int64) if weights.zero_points else minima
     return np.stack([_multiply_token(weights, d, m, x, t, frac_in - frac_out) for t in range(len(x.values))])
 
 
@@ -118,8 +138,8 @@ def tile_bytes(weights: Weights, tile: int) -> AnyArray:
 
 
 def _header(weights: Weights, rows: slice, group: int) -> AnyArray:
-    halves = np.concatenate((weights.d[rows, group], weights.m[rows, group]))
-    return halves.view(np.uint8)
+    halves = [s[rows, group].copy().view(np.uint8) for s in (weights.d, weights.m)]
+    return np.concatenate(halves)
 
 
 def _planes(q: Int, bits: int) -> tuple[Int, ...]:

@@ -6,7 +6,14 @@ import numpy as np
 import pytest
 
 from tests.hls_lib.emulator.conftest import BuildFiles
-from tests.hls_lib.emulator.linear import channel_bytes, draw_vectors, draw_weights, multiply, vector_bytes
+from tests.hls_lib.emulator.linear import (
+    Form,
+    channel_bytes,
+    draw_vectors,
+    draw_weights,
+    multiply,
+    vector_bytes,
+)
 from tests.hls_lib.emulator.network import Variant, aligned
 
 SOURCES = tuple(sorted((Path(__file__).parents[1] / "example").glob("*.cpp")))
@@ -17,7 +24,10 @@ COLUMNS, ROWS, CHANNELS, TOKENS = 256, 192, 4, 3
 @pytest.mark.parametrize("bits", [4, 8])
 def test_example_multiplies(build_files: BuildFiles, variant: Variant, bits: int) -> None:
     rng = np.random.default_rng(bits)
-    weights, x = draw_weights(rng, ROWS, COLUMNS, 64, bits), draw_vectors(rng, TOKENS, COLUMNS)
+    weights, x = (
+        draw_weights(rng, ROWS, COLUMNS, Form(group=64, bits=bits)),
+        draw_vectors(rng, TOKENS, COLUMNS),
+    )
     channels = [channel_bytes([weights], [1], c, CHANNELS) for c in range(CHANNELS)]
     program = np.zeros((2, 16), np.int32)
     program[0, :14] = (1, COLUMNS // 32, 2, bits // 4, ROWS // 16, 1, 1, 0, 0, weights.exponent + 23, 0, 0, 0,

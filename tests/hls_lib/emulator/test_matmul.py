@@ -12,6 +12,7 @@ from tests.hls_lib.emulator.conftest import BuildNetwork
 from tests.hls_lib.emulator.engine_network import PORTS, EngineSizes, engine_source
 from tests.hls_lib.emulator.linear import (
     SCALE_BITS,
+    Form,
     Vectors,
     Weights,
     channel_bytes,
@@ -29,9 +30,19 @@ END = np.zeros((1, 16), np.int32)
 
 SIZES = (
     EngineSizes(units=1, lanes=1, columns=512, chunk=6, token_lanes=1, depth=4),
-    EngineSizes(units=2, lanes=3, columns=512, chunk=6, token_lanes=4, depth=64),
+    EngineSizes(units=2, lanes=3, columns=512, chunk=6, token_lanes=4, depth=64, zero_points=True),
     EngineSizes(units=3, lanes=2, columns=512, chunk=6, token_lanes=2, depth=16),
-    EngineSizes(units=1, lanes=3, columns=512, chunk=7, token_lanes=3, depth=16, min_words=8, fabric=1),
+    EngineSizes(
+        units=1,
+        lanes=3,
+        columns=512,
+        chunk=7,
+        token_lanes=3,
+        depth=16,
+        min_words=8,
+        fabric=1,
+        zero_points=True,
+    ),
     EngineSizes(units=2, lanes=1, columns=512, chunk=4, token_lanes=3, depth=16, min_words=16, fabric=3),
 )
 
@@ -42,8 +53,7 @@ class Linear:
 
     tiles: int
     columns: int
-    group: int
-    bits: int
+    form: Form
     load: bool
     source: int
     destination: int
@@ -54,7 +64,7 @@ class Linear:
 class Draw:
     """Where operands come from."""
 
-    weights: Callable[[np.random.Generator, int, int, int, int], Weights]
+    weights: Callable[[np.random.Generator, int, int, Form], Weights]
     vectors: Callable[[np.random.Generator, int, int], Vectors]
 
 
@@ -63,22 +73,25 @@ EXTREME = Draw(weights=extreme_weights, vectors=extreme_vectors)
 
 
 @st.composite
-def programs(draw: st.DrawFn, min_words: int = 4) -> tuple[Linear, ...]:
+def programs(draw: st.DrawFn, sizes: EngineSizes) -> tuple[Linear, ...]:
     """Up to five ops; those behind the first head op are head ops too."""
-    forms = [(g, b) for g in (32, 64, 128) for b in (4, 8) if b // 4 * g // 8 >= min_words]
+    forms = [
+        Form(group=group, bits=bits, zero_points=zero_points)
+        for group in (32, 64, 128)
+        for bits, zero_points in ((4, False), (8, False), (4, True))
+        if bits // 4 * group // 8 >= sizes.min_words and (sizes.zero_points or not zero_points)
+    ]
     ops: list[Linear] = []
     for _ in range(draw(st.integers(1, 5))):
         before = ops[-1] if ops else None
         head = bool(before and before.head) or draw(st.booleans())
         load = before is None or head != before.head or draw(st.booleans())
         columns = draw(st.sampled_from((128, 256, 512))) if load or before is None else before.columns
-        group, bits = draw(st.sampled_from(forms))
         ops.append(
             Linear(
                 tiles=draw(st.integers(1, 20)),
                 columns=columns,
-                group=group,
-                bits=bits,
+                form=draw(st.sampled_from(forms)),
                 load=load,
                 source=draw(st.integers(0, PORTS - 1)),
                 destination=draw(st.integers(0, PORTS - 1)),
@@ -96,7 +109,7 @@ def test_engine_equals_the_formula(build_network: BuildNetwork, sizes: EngineSiz
 
     @settings(max_examples=examples, deadline=None, suppress_health_check=list(HealthCheck))
     @given(
-        ops=programs(sizes.min_words),
+        ops=programs(sizes),
         tokens=st.integers(1, sizes.chunk),
         head=st.booleans(),
         seed=st.integers(0, 2**32),
@@ -115,7 +128,15 @@ def test_a_lane_takes_the_cycles_of_the_text_that_synthesis_gets(
 ) -> None:
     """Whole weight groups at a time in the emulator, words, scalings and results one by one in the text."""
     ops = tuple(
-        Linear(tiles=40, columns=512, group=group, bits=bits, load=True, source=0, destination=0, head=False)
+        Linear(
+            tiles=40,
+            columns=512,
+            form=Form(group=group, bits=bits),
+            load=True,
+            source=0,
+            destination=0,
+            head=False,
+        )
         for group, bits in ((32, 4), (128, 4), (64, 8))
         if bits // 4 * group // 8 >= sizes.min_words
     )
@@ -131,10 +152,17 @@ def test_a_lane_takes_the_cycles_of_the_text_that_synthesis_gets(
 
 
 EXTREMES = tuple(
-    Linear(tiles=5, columns=columns, group=group, bits=bits, load=True, source=0, destination=0, head=False)
-    for columns, group, bits in ((256, 128, 4), (128, 128, 8), (256, 32, 8), (128, 32, 4))
+    Linear(tiles=5, columns=columns, form=form, load=True, source=0, destination=0, head=False)
+    for columns, form in (
+        (256, Form(group=128, bits=4)),
+        (128, Form(group=128, bits=8)),
+        (256, Form(group=32, bits=8)),
+        (128, Form(group=32, bits=4)),
+        (128, Form(group=32, bits=4, zero_points=True)),
+        (512, Form(group=128, bits=4, zero_points=True)),
+    )
 )
-"""Those of the last form have scales near 2^24."""
+"""Those of the fourth form have scales near 2^24, those of the fifth minima."""
 LARGEST = replace(SIZES[3], min_words=4)
 
 
@@ -162,7 +190,7 @@ def run(
     vectors: Vectors | None = None
     running = [op for op in ops if head or not op.head]
     for op in running:
-        matrices.append(draw.weights(rng, 16 * op.tiles, op.columns, op.group, op.bits))
+        matrices.append(draw.weights(rng, 16 * op.tiles, op.columns, op.form))
         if op.load or vectors is None:
             vectors = draw.vectors(rng, 1 if op.head else n, op.columns)
             inputs[op.source].append(vector_bytes(vectors))
@@ -191,8 +219,8 @@ def descriptor(op: Linear, base: int, exponent: int) -> AnyArray:
     word = np.zeros((1, 16), np.int32)
     shift = exponent + SCALE_BITS + FRAC_IN - FRAC_OUT
     word[0, :11] = (
-        1, op.columns // 32, op.group // 32, op.bits // 4, op.tiles, base, op.load, op.source, op.destination,
-        shift, op.head,
+        1, op.columns // 32, op.form.group // 32, op.form.bits // 4, op.tiles, base, op.load,
+        op.source, op.destination, shift, op.head,
     )  # fmt: skip
-    word[0, 13] = exponent
+    word[0, 13:15] = exponent, 3 if op.form.zero_points else 0
     return word

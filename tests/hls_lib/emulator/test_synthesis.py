@@ -8,22 +8,26 @@ import pytest
 from tests.hls_lib.emulator.attention_network import network_source
 from tests.hls_lib.emulator.conftest import CompileRuntime
 from tests.hls_lib.emulator.engine_network import EngineSizes, engine_source
+from tests.hls_lib.emulator.linear import Form
 from tests.hls_lib.emulator.network import Network, Variant
 from tests.hls_lib.emulator.test_attention_chain import ENGINES, Session
 from tests.hls_lib.emulator.test_matmul import EXTREME, EXTREMES, LARGEST, Linear, run
 from tests.hls_lib.synthesis_branch import BOUNDED, compile_for_synthesis
 
-SIZES = EngineSizes(units=2, lanes=2, columns=256, chunk=3, token_lanes=2, depth=8)
+SIZES = EngineSizes(units=2, lanes=2, columns=256, chunk=3, token_lanes=2, depth=8, zero_points=True)
 EXAMPLE = sorted((Path(__file__).parents[1] / "example").glob("*.cpp"))
 
 
-def op(tiles: int, bits: int, load: bool, head: bool) -> Linear:
-    return Linear(
-        tiles=tiles, columns=256, group=64, bits=bits, load=load, source=1, destination=0, head=head
-    )
+def op(tiles: int, form: Form, load: bool, head: bool) -> Linear:
+    return Linear(tiles=tiles, columns=256, form=form, load=load, source=1, destination=0, head=head)
 
 
-OPS = (op(5, 4, True, False), op(3, 8, False, False), op(2, 4, True, True))
+OPS = (
+    op(5, Form(group=64, bits=4), True, False),
+    op(3, Form(group=64, bits=8), False, False),
+    op(4, Form(group=128, bits=4, zero_points=True), False, False),
+    op(2, Form(group=64, bits=4), True, True),
+)
 
 
 @pytest.mark.parametrize("tokens", [1, 3])
