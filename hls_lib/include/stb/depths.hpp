@@ -23,13 +23,13 @@ constexpr int kNormGiveDepth = 18;    // a product, a shift by a variable distan
 constexpr int kReadDepth = 4;         // a request, a beat of the bus, a FIFO behind it
 constexpr int kStoreDepth = 4;        // words out of a memory of URAM
 constexpr int kPrepareDepth = 8;      // a vector's memory, the sum of 32 values
-constexpr int kScoreDepth = 20;        // two products, a shift, the largest of a row
-constexpr int kWeighDepth = 18;        // a power of two, a product, a memory of rows, a byte of a weight
-constexpr int kValueDepth = 34;        // a reciprocal bit by bit, a product of 48 bits, a shift
+constexpr int kScoreDepth = 20;       // two products, a shift, the largest of a row
+constexpr int kWeighDepth = 18;       // a power of two, a product, a memory of rows, a byte of a weight
+constexpr int kValueDepth = 34;       // a reciprocal bit by bit, a product of 48 bits, a shift
 constexpr int kLaneDepth = 34;        // a cascade of products, scales, the sums of a tile, rounding
 
 constexpr int kMulParamDepth = 10;  // a memory of parameters, a product
-constexpr int kTreeDepth = 8;    // 16 lanes to one
-constexpr int kScaleDepth = 24;  // bit lengths, a table, a product, rounded
+constexpr int kTreeDepth = 8;       // 16 lanes to one
+constexpr int kScaleDepth = 24;     // bit lengths, a table, a product, rounded
 
 }  // namespace stb
