@@ -229,7 +229,7 @@ def _sequence_regions(op: Sequence) -> list[str]:
 
 
 def _read_params(process: Process, op: ReadParams, design: Design) -> str:
-    pairs = list(zip(op.reads, process.writes, strict=True))
+    pairs = op.pairs(process.writes)
     body = ["long at = 0;"]
     for number, block in enumerate(design.blocks):
         reads = [pair for pair in pairs if pair[0].block == number]

@@ -10,6 +10,7 @@ from stbuild.ir.design import Design, Kernel, Process, Stream, StreamKind
 from stbuild.ir.storage import Storage
 from stbuild.ops.fan_out import FanOut
 from stbuild.ops.fork import Fork
+from stbuild.ops.split_params import SplitParams
 
 
 def fifo(stream: Stream) -> Iterator[str]:
@@ -63,5 +64,5 @@ def call_line(name: str, call: str) -> str:
 def _subjects(processes: list[Process]) -> Iterator[str]:
     """The kernel's operations in plain words, in order."""
     for process in processes:
-        if not isinstance(process.op, FanOut | Fork):
+        if not isinstance(process.op, FanOut | Fork | SplitParams):
             yield process.name

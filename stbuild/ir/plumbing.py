@@ -32,10 +32,17 @@ class ParamRead:
 
 @dataclass(frozen=True, kw_only=True)
 class ReadParams:
-    """Parameters from `region` in the order of their use (block, run, read); read `i` goes to stream `i`."""
+    """Parameters from `region` in the order of their use (block, run, read); read `i` goes to the stream that
+    `streams` says, to stream `i` if it is empty."""
 
     region: str
     reads: tuple[ParamRead, ...]
+    streams: tuple[int, ...] = ()
+
+    def pairs(self, writes: tuple[str, ...]) -> tuple[tuple[ParamRead, str], ...]:
+        """The reads, each with its stream."""
+        numbers = self.streams or range(len(self.reads))
+        return tuple((read, writes[number]) for read, number in zip(self.reads, numbers, strict=True))
 
 
 @dataclass(frozen=True, kw_only=True)

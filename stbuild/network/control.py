@@ -94,6 +94,6 @@ def _descriptors(design: Design, engine: int, launch: Launch) -> dict[int, list[
 def _read_params(process: Process, op: ReadParams, design: Design) -> Iterator[Node]:
     """Parameters of every run, also of the last block when the head does not run."""
     for number, block in enumerate(design.blocks):
-        pairs = zip(op.reads, process.writes, strict=True)
+        pairs = op.pairs(process.writes)
         sent = tuple(writes(stream, read.words) for read, stream in pairs if read.block == number)
         yield Repeat(block.count, sent, runs_of=number)

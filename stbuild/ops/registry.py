@@ -27,6 +27,7 @@ from stbuild.ops.quantize import Quantize
 from stbuild.ops.rescale import Rescale
 from stbuild.ops.rotary import Rotary
 from stbuild.ops.slice import Slice
+from stbuild.ops.split_params import SplitParams
 from stbuild.ops.take_last import TakeLast
 
 OPS: tuple[type[Op], ...] = (
@@ -41,6 +42,7 @@ PLUMBING: tuple[type[Streaming], ...] = (
     TakeLast,
     Argmax,
     FanOut,
+    SplitParams,
     AttentionHeads,
     AttentionScores,
     AttentionWeights,

@@ -11,6 +11,7 @@ from stbuild.ir.graph import Graph
 from stbuild.ir.lane_shape import LaneShape, lane_shape
 from stbuild.ir.weights import WeightIndex
 from stbuild.passes.fifos import SizeFifos
+from stbuild.passes.join_params import JoinParams
 from stbuild.passes.network import build_network
 from stbuild.passes.place import PlaceMemory
 from stbuild.passes.place_kernels import PlaceKernels
@@ -141,7 +142,7 @@ class EngineChoice:
         """The network of an engine, of any token lanes: they change no process and no stream."""
         sizes = choose_sizes(self.graph, self.platform, (tried,))
         design = build_network(self.graph, self.index, sizes, (tried,), self.platform.name)
-        return SizeFifos()(FormKernels()(design))
+        return SizeFifos()(JoinParams()(FormKernels()(design)))
 
     def _fits(self, design: Design) -> bool:
         try:

@@ -10,6 +10,7 @@ from stbuild.passes.bind_fifos import BindFifos
 from stbuild.passes.choose_engine import EngineChoice
 from stbuild.passes.deadlocks import ProveFifos
 from stbuild.passes.fifos import SizeFifos
+from stbuild.passes.join_params import JoinParams
 from stbuild.passes.network import build_network
 from stbuild.passes.place import PlaceMemory
 from stbuild.passes.place_kernels import PlaceKernels
@@ -28,6 +29,7 @@ def design_passes(platform: Platform, depths: Mapping[str, int] | None = None) -
     given = depths or {}
     return (
         FormKernels(),
+        JoinParams(),
         SizeFifos(),
         SetDepths(depths=given),
         ProveFifos(platform=platform, given=frozenset(given)),

@@ -34,7 +34,7 @@ def directions(call: ProcessCall) -> str:
     """For each operand of an hls_lib process: i it reads from, o it writes to, - neither (a number)."""
     count = len(call.operands)
     match call.function:
-        case "fan_out":
+        case "fan_out" | "split_params":
             return "i" + "o" * (count - 1)
         case "fork" | "act_fan":
             return "ii" + "o" * (count - 2)

@@ -51,9 +51,9 @@ extern "C" void layers_attention(
 #pragma HLS BIND_STORAGE variable = layers_c_attn_bias_to_1 type = fifo impl = lutram
   STB_FIFO(stb::Word, layers_c_attn_bias_to_2, 32)
 #pragma HLS BIND_STORAGE variable = layers_c_attn_bias_to_2 type = fifo impl = lutram
-  STB_FIFO(stb::Word, layers_slice, 1984)
+  STB_FIFO(stb::Word, layers_slice, 1856)
 #pragma HLS BIND_STORAGE variable = layers_slice type = fifo impl = uram
-  STB_FIFO(stb::Word, layers_slice_1, 1984)
+  STB_FIFO(stb::Word, layers_slice_1, 1856)
 #pragma HLS BIND_STORAGE variable = layers_slice_1 type = fifo impl = uram
   STB_FIFO(stb::Word, layers_slice_2, 32)
 #pragma HLS BIND_STORAGE variable = layers_slice_2 type = fifo impl = lutram
@@ -61,19 +61,19 @@ extern "C" void layers_attention(
 #pragma HLS BIND_STORAGE variable = layers_attention type = fifo impl = lutram
   STB_FIFO(stb::Word, layers_attention_scales, 32)
 #pragma HLS BIND_STORAGE variable = layers_attention_scales type = fifo impl = lutram
-  STB_FIFO(stb::Word, layers_attention_dots, 132)
-#pragma HLS BIND_STORAGE variable = layers_attention_dots type = fifo impl = bram
-  STB_FIFO(stb::Word, layers_attention_values, 319)
+  STB_FIFO(stb::Word, layers_attention_dots, 124)
+#pragma HLS BIND_STORAGE variable = layers_attention_dots type = fifo impl = lutram
+  STB_FIFO(stb::Word, layers_attention_values, 309)
 #pragma HLS BIND_STORAGE variable = layers_attention_values type = fifo impl = bram
-  STB_FIFO(stb::Word, layers_attention_scores, 10884)
+  STB_FIFO(stb::Word, layers_attention_scores, 10204)
 #pragma HLS BIND_STORAGE variable = layers_attention_scores type = fifo impl = uram
-  STB_FIFO(stb::Word, layers_attention_tops, 164)
+  STB_FIFO(stb::Word, layers_attention_tops, 154)
 #pragma HLS BIND_STORAGE variable = layers_attention_tops type = fifo impl = bram
   STB_FIFO(stb::Word, layers_attention_value_scales, 344)
 #pragma HLS BIND_STORAGE variable = layers_attention_value_scales type = fifo impl = bram
-  STB_FIFO(stb::Word, layers_attention_recent, 132)
-#pragma HLS BIND_STORAGE variable = layers_attention_recent type = fifo impl = bram
-  STB_FIFO(stb::Word, layers_attention_totals, 36)
+  STB_FIFO(stb::Word, layers_attention_recent, 124)
+#pragma HLS BIND_STORAGE variable = layers_attention_recent type = fifo impl = lutram
+  STB_FIFO(stb::Word, layers_attention_totals, 34)
 #pragma HLS BIND_STORAGE variable = layers_attention_totals type = fifo impl = lutram
   STB_FIFO(stb::Cmd, layers_c_attn_bias_fork_cmd, 2)
 #pragma HLS BIND_STORAGE variable = layers_c_attn_bias_fork_cmd type = fifo impl = lutram
@@ -111,20 +111,20 @@ extern "C" void layers_attention(
   STB_CALL(layers_slice_2, (stb::slice</*RUNS=*/24, /*ROLE=*/0, /*WIDTH_IN=*/3072, /*START=*/0,
       /*WIDTH_OUT=*/1024>(layers_slice_2_cmd, layers_c_attn_bias_to_2, layers_slice_2)))
   STB_CALL(layers_attention, (stb::attention_heads</*RUNS=*/24, /*HEADS=*/16, /*KV_HEADS=*/16,
-      /*HEAD_DIM=*/64, /*CHUNK=*/32>(layers_attention_cmd, layers_slice_2, layers_slice, layers_slice_1,
+      /*HEAD_DIM=*/64, /*CHUNK=*/30>(layers_attention_cmd, layers_slice_2, layers_slice, layers_slice_1,
       layers_attention_kv_k_in, layers_attention_kv_v_in, layers_attention_kv_k_out,
       layers_attention_kv_v_out, layers_attention_kv_tiles, layers_attention_queries, layers_attention_scales,
       layers_attention_dots, layers_attention_values)))
   STB_CALL(scores_layers_attention, (stb::attention_scores</*RUNS=*/24, /*HEADS=*/16, /*KV_HEADS=*/16,
-      /*CHUNK=*/32, /*CONTEXT=*/1024, /*C=*/189097>(scores_layers_attention_cmd, layers_attention_products,
+      /*CHUNK=*/30, /*CONTEXT=*/1024, /*C=*/189097>(scores_layers_attention_cmd, layers_attention_products,
       layers_attention_dots, layers_attention_scales, layers_attention_kv_scales, layers_attention_scores,
       layers_attention_tops, layers_attention_value_scales)))
   STB_CALL(weights_layers_attention, (stb::attention_weights</*RUNS=*/24, /*HEADS=*/16, /*KV_HEADS=*/16,
-      /*CHUNK=*/32, /*CONTEXT=*/1024>(weights_layers_attention_cmd, layers_attention_scores,
+      /*CHUNK=*/30, /*CONTEXT=*/1024>(weights_layers_attention_cmd, layers_attention_scores,
       layers_attention_tops, layers_attention_value_scales, layers_attention_weights, layers_attention_recent,
       layers_attention_totals)))
   STB_CALL(values_layers_attention, (stb::attention_values</*RUNS=*/24, /*HEADS=*/16, /*KV_HEADS=*/16,
-      /*HEAD_DIM=*/64, /*CHUNK=*/32>(values_layers_attention_cmd, layers_attention_sums,
+      /*HEAD_DIM=*/64, /*CHUNK=*/30>(values_layers_attention_cmd, layers_attention_sums,
       layers_attention_recent, layers_attention_totals, layers_attention_values, layers_attention)))
   STB_CALL(layers_attention_q, (stb::quantize</*RUNS=*/24, /*ROLE=*/0, /*WIDTH=*/1024>(layers_attention_q_cmd,
       layers_attention, layers_attention_q)))

@@ -8,19 +8,19 @@
 #include "stb/plumbing.hpp"
 #include "stb/pointwise.hpp"
 #include "stb/quantize.hpp"
+#include "stb/split_params.hpp"
 #include "stb/stream.hpp"
+
+using layers_residual_params_blocks = stb::ParamBlocks<stb::ParamRuns<24, 128, 64, 128, 64>,
+    stb::ParamRuns<1, 128>>;
 
 extern "C" void layers_residual(
     stb::Port<stb::Word>& prologue_wte,
     stb::Port<stb::Word>& prologue_wpe,
     stb::Port<stb::Word>& layers_c_proj,
     stb::Port<stb::Word>& layers_c_proj_1,
-    stb::Port<stb::Word>& layers_ln_1_params,
-    stb::Port<stb::Word>& layers_c_proj_bias_params,
-    stb::Port<stb::Word>& layers_ln_2_params,
-    stb::Port<stb::Word>& layers_c_proj_bias_1_params,
-    stb::Port<stb::Word>& head_ln_f_params,
     stb::Port<stb::Cmd>& cmd_layers_residual,
+    stb::Port<stb::Word>& params_layers_residual,
     stb::Port<stb::Word>& layers_ln_1_q,
     stb::Port<stb::Word>& layers_ln_2_q,
     stb::Port<stb::Word>& head_ln_f_q) {
@@ -28,12 +28,8 @@ extern "C" void layers_residual(
 #pragma HLS INTERFACE mode = axis port = prologue_wpe
 #pragma HLS INTERFACE mode = axis port = layers_c_proj
 #pragma HLS INTERFACE mode = axis port = layers_c_proj_1
-#pragma HLS INTERFACE mode = axis port = layers_ln_1_params
-#pragma HLS INTERFACE mode = axis port = layers_c_proj_bias_params
-#pragma HLS INTERFACE mode = axis port = layers_ln_2_params
-#pragma HLS INTERFACE mode = axis port = layers_c_proj_bias_1_params
-#pragma HLS INTERFACE mode = axis port = head_ln_f_params
 #pragma HLS INTERFACE mode = axis port = cmd_layers_residual
+#pragma HLS INTERFACE mode = axis port = params_layers_residual
 #pragma HLS INTERFACE mode = axis port = layers_ln_1_q
 #pragma HLS INTERFACE mode = axis port = layers_ln_2_q
 #pragma HLS INTERFACE mode = axis port = head_ln_f_q
@@ -45,7 +41,7 @@ extern "C" void layers_residual(
 #pragma HLS BIND_STORAGE variable = layers_hidden type = fifo impl = lutram
   STB_FIFO(stb::Word, layers_hidden_to_0, 32)
 #pragma HLS BIND_STORAGE variable = layers_hidden_to_0 type = fifo impl = lutram
-  STB_FIFO(stb::Word, layers_hidden_to_1, 2052)
+  STB_FIFO(stb::Word, layers_hidden_to_1, 1924)
 #pragma HLS BIND_STORAGE variable = layers_hidden_to_1 type = fifo impl = uram
   STB_FIFO(stb::Word, layers_ln_1, 32)
 #pragma HLS BIND_STORAGE variable = layers_ln_1 type = fifo impl = lutram
@@ -55,7 +51,7 @@ extern "C" void layers_residual(
 #pragma HLS BIND_STORAGE variable = layers_add type = fifo impl = lutram
   STB_FIFO(stb::Word, layers_add_to_0, 32)
 #pragma HLS BIND_STORAGE variable = layers_add_to_0 type = fifo impl = lutram
-  STB_FIFO(stb::Word, layers_add_to_1, 2052)
+  STB_FIFO(stb::Word, layers_add_to_1, 1924)
 #pragma HLS BIND_STORAGE variable = layers_add_to_1 type = fifo impl = uram
   STB_FIFO(stb::Word, layers_ln_2, 32)
 #pragma HLS BIND_STORAGE variable = layers_ln_2 type = fifo impl = lutram
@@ -63,7 +59,7 @@ extern "C" void layers_residual(
 #pragma HLS BIND_STORAGE variable = layers_c_proj_bias_1 type = fifo impl = lutram
   STB_FIFO(stb::Word, layers_add_1, 32)
 #pragma HLS BIND_STORAGE variable = layers_add_1 type = fifo impl = lutram
-  STB_FIFO(stb::Word, layers_back_0, 2052)
+  STB_FIFO(stb::Word, layers_back_0, 1924)
 #pragma HLS BIND_STORAGE variable = layers_back_0 type = fifo impl = uram
   STB_FIFO(stb::Word, layers_exit_0, 32)
 #pragma HLS BIND_STORAGE variable = layers_exit_0 type = fifo impl = lutram
@@ -71,6 +67,16 @@ extern "C" void layers_residual(
 #pragma HLS BIND_STORAGE variable = head_hidden type = fifo impl = lutram
   STB_FIFO(stb::Word, head_ln_f, 32)
 #pragma HLS BIND_STORAGE variable = head_ln_f type = fifo impl = lutram
+  STB_FIFO(stb::Word, layers_ln_1_params, 128)
+#pragma HLS BIND_STORAGE variable = layers_ln_1_params type = fifo impl = lutram
+  STB_FIFO(stb::Word, layers_c_proj_bias_params, 64)
+#pragma HLS BIND_STORAGE variable = layers_c_proj_bias_params type = fifo impl = lutram
+  STB_FIFO(stb::Word, layers_ln_2_params, 128)
+#pragma HLS BIND_STORAGE variable = layers_ln_2_params type = fifo impl = lutram
+  STB_FIFO(stb::Word, layers_c_proj_bias_1_params, 64)
+#pragma HLS BIND_STORAGE variable = layers_c_proj_bias_1_params type = fifo impl = lutram
+  STB_FIFO(stb::Word, head_ln_f_params, 128)
+#pragma HLS BIND_STORAGE variable = head_ln_f_params type = fifo impl = lutram
   STB_FIFO(stb::Cmd, layers_hidden_fork_cmd, 2)
 #pragma HLS BIND_STORAGE variable = layers_hidden_fork_cmd type = fifo impl = lutram
   STB_FIFO(stb::Cmd, layers_add_fork_cmd, 2)
@@ -113,6 +119,9 @@ extern "C" void layers_residual(
       layers_back_0, layers_hidden)))
   STB_CALL(layers_hidden_fork, (stb::fork</*RUNS=*/24, /*ROLE=*/0, /*WORDS=*/64>(layers_hidden_fork_cmd,
       layers_hidden, layers_hidden_to_0, layers_hidden_to_1)))
+  STB_CALL(layers_residual_params,
+      (stb::split_params</*BLOCKS=*/layers_residual_params_blocks>(params_layers_residual, layers_ln_1_params,
+      layers_c_proj_bias_params, layers_ln_2_params, layers_c_proj_bias_1_params, head_ln_f_params)))
   STB_CALL(layers_ln_1, (stb::norm</*RUNS=*/24, /*ROLE=*/0, /*WIDTH=*/1024, /*SEGMENT=*/1024, /*CENTER=*/true,
       /*FIN=*/12, /*FOUT=*/16, /*HAS_WEIGHT=*/true, /*HAS_BIAS=*/true, /*EPS=*/168>(layers_ln_1_cmd,
       layers_hidden_to_0, layers_ln_1_params, layers_ln_1)))

@@ -56,23 +56,23 @@ extern "C" void matmul_of_7(
 #pragma HLS BIND_STORAGE variable = lane_act_5 type = fifo impl = bram
   STB_FIFO(stb::Word, lane_act_6, 512)
 #pragma HLS BIND_STORAGE variable = lane_act_6 type = fifo impl = bram
-  STB_PREFETCH(fetched_0, weights_0, 4096, uram)
-  STB_PREFETCH(fetched_1, weights_1, 4096, uram)
-  STB_PREFETCH(fetched_2, weights_2, 4096, uram)
-  STB_PREFETCH(fetched_3, weights_3, 4096, uram)
-  STB_PREFETCH(fetched_4, weights_4, 4096, uram)
-  STB_PREFETCH(fetched_5, weights_5, 4096, uram)
-  STB_PREFETCH(fetched_6, weights_6, 4096, uram)
+  STB_PREFETCH(fetched_0, weights_0, 512, bram)
+  STB_PREFETCH(fetched_1, weights_1, 512, bram)
+  STB_PREFETCH(fetched_2, weights_2, 512, bram)
+  STB_PREFETCH(fetched_3, weights_3, 512, bram)
+  STB_PREFETCH(fetched_4, weights_4, 512, bram)
+  STB_PREFETCH(fetched_5, weights_5, 512, bram)
+  STB_PREFETCH(fetched_6, weights_6, 512, bram)
   STB_CALL(act_fan, (stb::act_fan<7>(desc, act, merge_desc, lane_desc_0, lane_act_0, lane_desc_1, lane_act_1,
       lane_desc_2, lane_act_2, lane_desc_3, lane_act_3, lane_desc_4, lane_act_4, lane_desc_5, lane_act_5,
       lane_desc_6, lane_act_6)))
-  STB_CALL(mac_lane_0, (stb::mac_lane<0, 2048, 30, 2, 4>(lane_desc_0, lane_act_0, fetched_0, lane_out_0)))
-  STB_CALL(mac_lane_1, (stb::mac_lane<1, 2048, 30, 2, 4>(lane_desc_1, lane_act_1, fetched_1, lane_out_1)))
-  STB_CALL(mac_lane_2, (stb::mac_lane<2, 2048, 30, 2, 4>(lane_desc_2, lane_act_2, fetched_2, lane_out_2)))
-  STB_CALL(mac_lane_3, (stb::mac_lane<3, 2048, 30, 2, 4>(lane_desc_3, lane_act_3, fetched_3, lane_out_3)))
-  STB_CALL(mac_lane_4, (stb::mac_lane<4, 2048, 30, 2, 4>(lane_desc_4, lane_act_4, fetched_4, lane_out_4)))
-  STB_CALL(mac_lane_5, (stb::mac_lane<5, 2048, 30, 2, 4>(lane_desc_5, lane_act_5, fetched_5, lane_out_5)))
-  STB_CALL(mac_lane_6, (stb::mac_lane<6, 2048, 30, 2, 4>(lane_desc_6, lane_act_6, fetched_6, lane_out_6)))
+  STB_CALL(mac_lane_0, (stb::mac_lane<0, 2048, 27, 3, 4>(lane_desc_0, lane_act_0, fetched_0, lane_out_0)))
+  STB_CALL(mac_lane_1, (stb::mac_lane<1, 2048, 27, 3, 4>(lane_desc_1, lane_act_1, fetched_1, lane_out_1)))
+  STB_CALL(mac_lane_2, (stb::mac_lane<2, 2048, 27, 3, 4>(lane_desc_2, lane_act_2, fetched_2, lane_out_2)))
+  STB_CALL(mac_lane_3, (stb::mac_lane<3, 2048, 27, 3, 4>(lane_desc_3, lane_act_3, fetched_3, lane_out_3)))
+  STB_CALL(mac_lane_4, (stb::mac_lane<4, 2048, 27, 3, 4>(lane_desc_4, lane_act_4, fetched_4, lane_out_4)))
+  STB_CALL(mac_lane_5, (stb::mac_lane<5, 2048, 27, 3, 4>(lane_desc_5, lane_act_5, fetched_5, lane_out_5)))
+  STB_CALL(mac_lane_6, (stb::mac_lane<6, 2048, 27, 3, 4>(lane_desc_6, lane_act_6, fetched_6, lane_out_6)))
   STB_CALL(merge, (stb::merge<7>(merge_desc, lane_out_0, lane_out_1, lane_out_2, lane_out_3, lane_out_4,
       lane_out_5, lane_out_6, tiles)))
 }

@@ -102,20 +102,18 @@ static void read_weights_3(
 
 static void read_params(
     const stb::Word* params_mem,
-    stb::Port<stb::Word>& layers_input_layernorm_params,
-    stb::Port<stb::Word>& layers_post_attention_layernorm_params,
-    stb::Port<stb::Word>& head_norm_params) {
+    stb::Port<stb::Word>& params_layers_residual) {
   long at = 0;
   layers_runs:
   for (int run = 0; run < 2; ++run) {
-    stb::send(params_mem, at, 4, layers_input_layernorm_params);
+    stb::send(params_mem, at, 4, params_layers_residual);
     at += 4;
-    stb::send(params_mem, at, 4, layers_post_attention_layernorm_params);
+    stb::send(params_mem, at, 4, params_layers_residual);
     at += 4;
   }
   head_runs:
   for (int run = 0; run < 1; ++run) {
-    stb::send(params_mem, at, 4, head_norm_params);
+    stb::send(params_mem, at, 4, params_layers_residual);
     at += 4;
   }
 }
@@ -161,16 +159,14 @@ extern "C" void control(
     stb::Port<stb::Word>& weights_3,
     stb::Port<stb::Word>& prologue_embed_tokens,
     stb::Port<stb::Word>& rotary,
-    stb::Port<stb::Word>& layers_input_layernorm_params,
     stb::Port<stb::Word>& layers_attention_kv_k_in,
     stb::Port<stb::Word>& layers_attention_kv_v_in,
     stb::Port<stb::Word>& layers_attention_kv_scales,
-    stb::Port<stb::Word>& layers_post_attention_layernorm_params,
-    stb::Port<stb::Word>& head_norm_params,
     stb::Port<stb::Cmd>& cmd_layers_residual,
     stb::Port<stb::Cmd>& cmd_layers_attention,
     stb::Port<stb::Cmd>& cmd_layers_silu,
-    stb::Port<stb::Cmd>& cmd_sampler) {
+    stb::Port<stb::Cmd>& cmd_sampler,
+    stb::Port<stb::Word>& params_layers_residual) {
 #pragma HLS INTERFACE mode = m_axi port = weights_0_mem bundle = weights_0 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
 #pragma HLS INTERFACE mode = m_axi port = kv_0_in_mem bundle = weights_0 offset = slave latency = 64 max_read_burst_length = 64 num_read_outstanding = 8
 #pragma HLS INTERFACE mode = m_axi port = kv_0_out_mem bundle = layers_attention_kv_scales offset = slave latency = 64 max_write_burst_length = 64 num_write_outstanding = 8
@@ -208,16 +204,14 @@ extern "C" void control(
 #pragma HLS INTERFACE mode = axis port = weights_3
 #pragma HLS INTERFACE mode = axis port = prologue_embed_tokens
 #pragma HLS INTERFACE mode = axis port = rotary
-#pragma HLS INTERFACE mode = axis port = layers_input_layernorm_params
 #pragma HLS INTERFACE mode = axis port = layers_attention_kv_k_in
 #pragma HLS INTERFACE mode = axis port = layers_attention_kv_v_in
 #pragma HLS INTERFACE mode = axis port = layers_attention_kv_scales
-#pragma HLS INTERFACE mode = axis port = layers_post_attention_layernorm_params
-#pragma HLS INTERFACE mode = axis port = head_norm_params
 #pragma HLS INTERFACE mode = axis port = cmd_layers_residual
 #pragma HLS INTERFACE mode = axis port = cmd_layers_attention
 #pragma HLS INTERFACE mode = axis port = cmd_layers_silu
 #pragma HLS INTERFACE mode = axis port = cmd_sampler
+#pragma HLS INTERFACE mode = axis port = params_layers_residual
 #pragma HLS INTERFACE mode = s_axilite port = n
 #pragma HLS INTERFACE mode = s_axilite port = pos
 #pragma HLS INTERFACE mode = s_axilite port = head
@@ -230,8 +224,7 @@ extern "C" void control(
   STB_CALL(read_weights_1, (read_weights_1(weights_1_mem, kv_1_in_mem, n, pos, head, weights_1)))
   STB_CALL(read_weights_2, (read_weights_2(weights_2_mem, kv_2_in_mem, n, pos, head, weights_2)))
   STB_CALL(read_weights_3, (read_weights_3(weights_3_mem, kv_3_in_mem, n, pos, head, weights_3)))
-  STB_CALL(read_params, (read_params(params_mem, layers_input_layernorm_params,
-      layers_post_attention_layernorm_params, head_norm_params)))
+  STB_CALL(read_params, (read_params(params_mem, params_layers_residual)))
   STB_CALL(read_layers_attention_kv_k, (stb::read_recent_kv<2, 32, 3>(layers_attention_kv_k_in_mem, pos,
       layers_attention_kv_k_in)))
   STB_CALL(write_layers_attention_kv_k, (stb::write_kv<2, 32, 3>(layers_attention_kv_k_out_mem, pos, n,

@@ -3,9 +3,9 @@
 
 #include "stb/stream.hpp"
 
-extern "C" void control(const stb::Word* weights_0_mem, const stb::Word* kv_0_in_mem, stb::Word* kv_0_out_mem, const stb::Word* weights_1_mem, const stb::Word* kv_1_in_mem, stb::Word* kv_1_out_mem, const stb::Word* weights_2_mem, const stb::Word* kv_2_in_mem, stb::Word* kv_2_out_mem, const stb::Word* weights_3_mem, const stb::Word* kv_3_in_mem, stb::Word* kv_3_out_mem, const stb::Word* program_mem, const stb::Word* tokens_mem, const stb::Word* prologue_embed_tokens_mem, const stb::Word* rotary_mem, const stb::Word* params_mem, const stb::Word* layers_attention_kv_k_in_mem, stb::Word* layers_attention_kv_k_out_mem, const stb::Word* layers_attention_kv_v_in_mem, stb::Word* layers_attention_kv_v_out_mem, const stb::Word* layers_attention_kv_scales_in_mem, stb::Word* layers_attention_kv_scales_out_mem, stb::Word* logits_mem, stb::Word* token_mem, int n, int pos, int head, stb::Port<stb::Word>& layers_attention_kv_k_out, stb::Port<stb::Word>& layers_attention_kv_v_out, stb::Port<stb::Word>& layers_attention_kv_tiles, stb::Port<stb::Word>& logits, stb::Port<stb::Word>& token, stb::Port<stb::Word>& desc, stb::Port<stb::Word>& weights_0, stb::Port<stb::Word>& weights_1, stb::Port<stb::Word>& weights_2, stb::Port<stb::Word>& weights_3, stb::Port<stb::Word>& prologue_embed_tokens, stb::Port<stb::Word>& rotary, stb::Port<stb::Word>& layers_input_layernorm_params, stb::Port<stb::Word>& layers_attention_kv_k_in, stb::Port<stb::Word>& layers_attention_kv_v_in, stb::Port<stb::Word>& layers_attention_kv_scales, stb::Port<stb::Word>& layers_post_attention_layernorm_params, stb::Port<stb::Word>& head_norm_params, stb::Port<stb::Cmd>& cmd_layers_residual, stb::Port<stb::Cmd>& cmd_layers_attention, stb::Port<stb::Cmd>& cmd_layers_silu, stb::Port<stb::Cmd>& cmd_sampler);
+extern "C" void control(const stb::Word* weights_0_mem, const stb::Word* kv_0_in_mem, stb::Word* kv_0_out_mem, const stb::Word* weights_1_mem, const stb::Word* kv_1_in_mem, stb::Word* kv_1_out_mem, const stb::Word* weights_2_mem, const stb::Word* kv_2_in_mem, stb::Word* kv_2_out_mem, const stb::Word* weights_3_mem, const stb::Word* kv_3_in_mem, stb::Word* kv_3_out_mem, const stb::Word* program_mem, const stb::Word* tokens_mem, const stb::Word* prologue_embed_tokens_mem, const stb::Word* rotary_mem, const stb::Word* params_mem, const stb::Word* layers_attention_kv_k_in_mem, stb::Word* layers_attention_kv_k_out_mem, const stb::Word* layers_attention_kv_v_in_mem, stb::Word* layers_attention_kv_v_out_mem, const stb::Word* layers_attention_kv_scales_in_mem, stb::Word* layers_attention_kv_scales_out_mem, stb::Word* logits_mem, stb::Word* token_mem, int n, int pos, int head, stb::Port<stb::Word>& layers_attention_kv_k_out, stb::Port<stb::Word>& layers_attention_kv_v_out, stb::Port<stb::Word>& layers_attention_kv_tiles, stb::Port<stb::Word>& logits, stb::Port<stb::Word>& token, stb::Port<stb::Word>& desc, stb::Port<stb::Word>& weights_0, stb::Port<stb::Word>& weights_1, stb::Port<stb::Word>& weights_2, stb::Port<stb::Word>& weights_3, stb::Port<stb::Word>& prologue_embed_tokens, stb::Port<stb::Word>& rotary, stb::Port<stb::Word>& layers_attention_kv_k_in, stb::Port<stb::Word>& layers_attention_kv_v_in, stb::Port<stb::Word>& layers_attention_kv_scales, stb::Port<stb::Cmd>& cmd_layers_residual, stb::Port<stb::Cmd>& cmd_layers_attention, stb::Port<stb::Cmd>& cmd_layers_silu, stb::Port<stb::Cmd>& cmd_sampler, stb::Port<stb::Word>& params_layers_residual);
 extern "C" void router(stb::Port<stb::Word>& desc, stb::Port<stb::Word>& tiles_0, stb::Port<stb::Word>& tiles_1, stb::Port<stb::Word>& layers_input_layernorm_q, stb::Port<stb::Word>& layers_attention_q, stb::Port<stb::Word>& layers_post_attention_layernorm_q, stb::Port<stb::Word>& layers_mul_q, stb::Port<stb::Word>& head_norm_q, stb::Port<stb::Word>& layers_attention_queries, stb::Port<stb::Word>& layers_attention_weights, stb::Port<stb::Word>& desc_0, stb::Port<stb::Word>& act_0, stb::Port<stb::Word>& desc_1, stb::Port<stb::Word>& act_1, stb::Port<stb::Word>& layers_q_proj, stb::Port<stb::Word>& layers_k_proj, stb::Port<stb::Word>& layers_v_proj, stb::Port<stb::Word>& layers_o_proj, stb::Port<stb::Word>& layers_gate_proj, stb::Port<stb::Word>& layers_up_proj, stb::Port<stb::Word>& layers_down_proj, stb::Port<stb::Word>& head_lm_head, stb::Port<stb::Word>& layers_attention_products, stb::Port<stb::Word>& layers_attention_sums);
-extern "C" void layers_residual(stb::Port<stb::Word>& prologue_embed_tokens, stb::Port<stb::Word>& layers_o_proj, stb::Port<stb::Word>& layers_down_proj, stb::Port<stb::Word>& layers_input_layernorm_params, stb::Port<stb::Word>& layers_post_attention_layernorm_params, stb::Port<stb::Word>& head_norm_params, stb::Port<stb::Cmd>& cmd_layers_residual, stb::Port<stb::Word>& layers_input_layernorm_q, stb::Port<stb::Word>& layers_post_attention_layernorm_q, stb::Port<stb::Word>& head_norm_q);
+extern "C" void layers_residual(stb::Port<stb::Word>& prologue_embed_tokens, stb::Port<stb::Word>& layers_o_proj, stb::Port<stb::Word>& layers_down_proj, stb::Port<stb::Cmd>& cmd_layers_residual, stb::Port<stb::Word>& params_layers_residual, stb::Port<stb::Word>& layers_input_layernorm_q, stb::Port<stb::Word>& layers_post_attention_layernorm_q, stb::Port<stb::Word>& head_norm_q);
 extern "C" void layers_attention(stb::Port<stb::Word>& layers_q_proj, stb::Port<stb::Word>& layers_k_proj, stb::Port<stb::Word>& layers_v_proj, stb::Port<stb::Word>& rotary, stb::Port<stb::Word>& layers_attention_products, stb::Port<stb::Word>& layers_attention_sums, stb::Port<stb::Word>& layers_attention_kv_k_in, stb::Port<stb::Word>& layers_attention_kv_v_in, stb::Port<stb::Word>& layers_attention_kv_scales, stb::Port<stb::Cmd>& cmd_layers_attention, stb::Port<stb::Word>& layers_attention_q, stb::Port<stb::Word>& layers_attention_queries, stb::Port<stb::Word>& layers_attention_weights, stb::Port<stb::Word>& layers_attention_kv_k_out, stb::Port<stb::Word>& layers_attention_kv_v_out, stb::Port<stb::Word>& layers_attention_kv_tiles);
 extern "C" void layers_silu(stb::Port<stb::Word>& layers_gate_proj, stb::Port<stb::Word>& layers_up_proj, stb::Port<stb::Cmd>& cmd_layers_silu, stb::Port<stb::Word>& layers_mul_q);
 extern "C" void sampler(stb::Port<stb::Word>& head_lm_head, stb::Port<stb::Cmd>& cmd_sampler, stb::Port<stb::Word>& logits, stb::Port<stb::Word>& token);
@@ -42,7 +42,6 @@ void build(
   Port<stb::Word> head_norm_q = open_port<stb::Word>("head_norm_q", 32);
   Port<stb::Word> head_lm_head = open_port<stb::Word>("head_lm_head", 32);
   Port<stb::Word> rotary = open_port<stb::Word>("rotary", 16);
-  Port<stb::Word> layers_input_layernorm_params = open_port<stb::Word>("layers_input_layernorm_params", 32);
   Port<stb::Word> layers_attention_queries = open_port<stb::Word>("layers_attention_queries", 32);
   Port<stb::Word> layers_attention_products = open_port<stb::Word>("layers_attention_products", 32);
   Port<stb::Word> layers_attention_weights = open_port<stb::Word>("layers_attention_weights", 32);
@@ -53,21 +52,20 @@ void build(
   Port<stb::Word> layers_attention_kv_v_out = open_port<stb::Word>("layers_attention_kv_v_out", 32);
   Port<stb::Word> layers_attention_kv_tiles = open_port<stb::Word>("layers_attention_kv_tiles", 32);
   Port<stb::Word> layers_attention_kv_scales = open_port<stb::Word>("layers_attention_kv_scales", 64);
-  Port<stb::Word> layers_post_attention_layernorm_params = open_port<stb::Word>("layers_post_attention_layernorm_params", 32);
-  Port<stb::Word> head_norm_params = open_port<stb::Word>("head_norm_params", 32);
   Port<stb::Word> logits = open_port<stb::Word>("logits", 32);
   Port<stb::Word> token = open_port<stb::Word>("token", 32);
   Port<stb::Cmd> cmd_layers_residual = open_port<stb::Cmd>("cmd_layers_residual", 2);
   Port<stb::Cmd> cmd_layers_attention = open_port<stb::Cmd>("cmd_layers_attention", 2);
   Port<stb::Cmd> cmd_layers_silu = open_port<stb::Cmd>("cmd_layers_silu", 2);
   Port<stb::Cmd> cmd_sampler = open_port<stb::Cmd>("cmd_sampler", 2);
+  Port<stb::Word> params_layers_residual = open_port<stb::Word>("params_layers_residual", 32);
   {
     const Unit unit("router");
     ::router(desc, tiles_0, tiles_1, layers_input_layernorm_q, layers_attention_q, layers_post_attention_layernorm_q, layers_mul_q, head_norm_q, layers_attention_queries, layers_attention_weights, desc_0, act_0, desc_1, act_1, layers_q_proj, layers_k_proj, layers_v_proj, layers_o_proj, layers_gate_proj, layers_up_proj, layers_down_proj, head_lm_head, layers_attention_products, layers_attention_sums);
   }
   {
     const Unit unit("layers_residual");
-    ::layers_residual(prologue_embed_tokens, layers_o_proj, layers_down_proj, layers_input_layernorm_params, layers_post_attention_layernorm_params, head_norm_params, cmd_layers_residual, layers_input_layernorm_q, layers_post_attention_layernorm_q, head_norm_q);
+    ::layers_residual(prologue_embed_tokens, layers_o_proj, layers_down_proj, cmd_layers_residual, params_layers_residual, layers_input_layernorm_q, layers_post_attention_layernorm_q, head_norm_q);
   }
   {
     const Unit unit("layers_attention");
@@ -106,16 +104,14 @@ void launch(
   Port<stb::Word> weights_3 = open_port<stb::Word>("weights_3", 4160);
   Port<stb::Word> prologue_embed_tokens = open_port<stb::Word>("prologue_embed_tokens", 16);
   Port<stb::Word> rotary = open_port<stb::Word>("rotary", 16);
-  Port<stb::Word> layers_input_layernorm_params = open_port<stb::Word>("layers_input_layernorm_params", 32);
   Port<stb::Word> layers_attention_kv_k_in = open_port<stb::Word>("layers_attention_kv_k_in", 64);
   Port<stb::Word> layers_attention_kv_v_in = open_port<stb::Word>("layers_attention_kv_v_in", 64);
   Port<stb::Word> layers_attention_kv_scales = open_port<stb::Word>("layers_attention_kv_scales", 64);
-  Port<stb::Word> layers_post_attention_layernorm_params = open_port<stb::Word>("layers_post_attention_layernorm_params", 32);
-  Port<stb::Word> head_norm_params = open_port<stb::Word>("head_norm_params", 32);
   Port<stb::Cmd> cmd_layers_residual = open_port<stb::Cmd>("cmd_layers_residual", 2);
   Port<stb::Cmd> cmd_layers_attention = open_port<stb::Cmd>("cmd_layers_attention", 2);
   Port<stb::Cmd> cmd_layers_silu = open_port<stb::Cmd>("cmd_layers_silu", 2);
   Port<stb::Cmd> cmd_sampler = open_port<stb::Cmd>("cmd_sampler", 2);
+  Port<stb::Word> params_layers_residual = open_port<stb::Word>("params_layers_residual", 32);
   const Unit unit("control");
   ::control(static_cast<const stb::Word*>(buffers[0]),
         static_cast<const stb::Word*>(buffers[1]),
@@ -145,7 +141,7 @@ void launch(
         static_cast<int>(scalars[0]),
         static_cast<int>(scalars[1]),
         static_cast<int>(scalars[2]),
-        layers_attention_kv_k_out, layers_attention_kv_v_out, layers_attention_kv_tiles, logits, token, desc, weights_0, weights_1, weights_2, weights_3, prologue_embed_tokens, rotary, layers_input_layernorm_params, layers_attention_kv_k_in, layers_attention_kv_v_in, layers_attention_kv_scales, layers_post_attention_layernorm_params, head_norm_params, cmd_layers_residual, cmd_layers_attention, cmd_layers_silu, cmd_sampler);
+        layers_attention_kv_k_out, layers_attention_kv_v_out, layers_attention_kv_tiles, logits, token, desc, weights_0, weights_1, weights_2, weights_3, prologue_embed_tokens, rotary, layers_attention_kv_k_in, layers_attention_kv_v_in, layers_attention_kv_scales, cmd_layers_residual, cmd_layers_attention, cmd_layers_silu, cmd_sampler, params_layers_residual);
 }
 
 }  // namespace sim
