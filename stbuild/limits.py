@@ -4,8 +4,8 @@ MAX_CONTEXT = 32768
 """Positions of the KV cache: the sums of attention stay within 64 bits."""
 GROUPS = (32, 64, 128)
 """Columns of a weight matrix that share a scale."""
-OTHER_PORTS = 5
-"""m_axi ports beside the weight channels: program with rows, parameters, K and V records, scales."""
+OTHER_PORTS = 3
+"""m_axi ports beside the weight channels: program with rows, parameters, KV cache."""
 CHUNK = 32
 """Tokens of a prompt that share one pass over the weights at most, where a project does not say."""
 TOKEN_LANES = 8

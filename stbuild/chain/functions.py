@@ -11,12 +11,10 @@ from stbuild.ir.plumbing import (
     ComputeUnit,
     Dispatch,
     ReadKv,
-    ReadKvScales,
     ReadParams,
     ReadWeights,
     Sequence,
     WriteKv,
-    WriteKvTiles,
     WriteWords,
 )
 from stbuild.ir.site import call_site
@@ -25,13 +23,11 @@ from stbuild.ir.streaming import Streaming
 PLUMBING = {
     Collect: "collect",
     Dispatch: "dispatch",
-    ReadKv: "read_recent_kv",
-    ReadKvScales: "read_kv_scales",
+    ReadKv: "read_kv",
     ReadParams: "read_params",
     ReadWeights: "read_weights",
     Sequence: "sequence",
     WriteKv: "write_kv",
-    WriteKvTiles: "write_kv_tiles",
     WriteWords: "write_words",
 }
 VARIANTS = {"CENTER": "centred", "INTERLEAVED": "interleaved"}

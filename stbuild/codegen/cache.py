@@ -1,55 +1,56 @@
-"""The C++ of `control` that moves the KV cache: tiles between the weights of a channel, blocks to memory."""
+"""The C++ of `control` that moves the KV cache: tiles between a channel's weights, the rest beside them."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from stbuild.codegen.calls import type_declaration
-from stbuild.codegen.identifiers import memory, read_pointer, type_name, write_pointer
+from stbuild.codegen.identifiers import memory, read_pointer, type_name, windows_part, write_pointer
+from stbuild.codegen.ports import parameters, port_of
 from stbuild.codegen.writer import function
 from stbuild.ir.design import Design, Process
 from stbuild.ir.kv import LOOK_AHEAD
-from stbuild.ir.plumbing import ReadKv, ReadKvScales, ReadWeights, WriteKv, WriteKvTiles
+from stbuild.ir.plumbing import ReadKv, ReadWeights, WriteKv
 from stbuild.ir.schedule import KvMatmul, MatmulOp
-from stbuild.ops.numbers import WINDOWS, windows_type
+from stbuild.ops.numbers import windows_type
 
 WHOLE = "stb::WholeContext"
 
 
 def windows_declared(process: Process, design: Design) -> Iterator[str]:
-    """The type with the window of each run, called after the process that reads an attention's scales."""
-    if isinstance(process.op, ReadKvScales):
-        windows = design.attention(process.op.op, process.op.block).heads.windows
-        if windows:
-            yield type_declaration(process.name, windows_type(windows))
+    """The types with the windows of each attention op, called after the process that reads the cache."""
+    if not isinstance(process.op, ReadKv):
+        return
+    for number, op in enumerate(design.attentions):
+        if op.heads.windows:
+            windows = replace(windows_type(op.heads.windows), part=windows_part(number))
+            yield type_declaration(process.name, windows)
 
 
 def channel_reader(process: Process, op: ReadWeights, design: Design) -> str:
     """A function that sends a channel's weights in the order of the schedule, the cache's tiles between."""
-    weights, out = memory(op.region), process.writes[0]
-    cached = (f"const stb::Word* {read_pointer(region)}" for region in op.kv)
-    parameters = [
-        f"const stb::Word* {weights}", *cached, "int n", "int pos",
-        "int head", f"stb::Port<stb::Word>& {out}",
-    ]  # fmt: skip
+    weights, tiles, out = memory(op.region), read_pointer(op.kv), process.writes[0]
+    pointers = (f"const stb::Word* {weights}", f"const stb::Word* {tiles}")
     body = [f"STB_COUNT(({_count(op, design)}), {out})", "std::int64_t at = 0;"]
     for number in range(len(design.blocks)):
-        body += _block_lines(number, op, weights, out, design)
-    return function(f"static void {process.name}", parameters, body)
+        body += _block_lines(number, op, process, design)
+    scalars = ("int n", "int pos", "int head")
+    return function(
+        f"static void {process.name}", [*pointers, *scalars, f"stb::Port<stb::Word>& {out}"], body
+    )
 
 
-def _block_lines(number: int, op: ReadWeights, weights: str, out: str, design: Design) -> list[str]:
-    block = design.blocks[number]
+def _block_lines(number: int, op: ReadWeights, process: Process, design: Design) -> list[str]:
+    block, weights, out = design.blocks[number], memory(op.region), process.writes[0]
     ops = [each for each in design.engine_ops(op.engine) if each.block == number]
     parts = list(_parts(ops, op.channel, design))
     if len(parts) == 1:
         words = parts[0][0] * block.count
         count = f"head != 0 ? {words} : 0" if block.head else str(words)
-        return _sent(weights, count, out)
+        return [f"stb::send({weights}, at, {count}, {out});", f"at += {words};"]
     *before, (after, _) = parts
     sizes = f"{block.count}, {op.channel}, {design.sizes.context}, {_engine(op.engine, design)}, {LOOK_AHEAD}"
     kinds = ", ".join((sizes, str(after), *(_kv_op(words, cached, design) for words, cached in before)))
-    regions = dict(zip(_attentions(op.engine, design), op.kv, strict=True))
-    pointers = ", ".join(read_pointer(regions[cached]) for _, cached in before if cached is not None)
-    call = f"stb::send_runs<{kinds}>({weights}, at, n, pos, {out}, {pointers});"
+    call = f"stb::send_runs<{kinds}>({weights}, at, {read_pointer(op.kv)}, n, pos, {out});"
     return [call, f"at += {block.count * sum(words for words, _ in parts)};"]
 
 
@@ -67,10 +68,6 @@ def _parts(
     yield words, None
 
 
-def _sent(weights: str, words: str, out: str) -> list[str]:
-    return [f"stb::send({weights}, at, {words}, {out});", f"at += {words};"]
-
-
 def _engine(engine: int, design: Design) -> str:
     """Channels and tokens of an engine."""
     return f"{design.engines[engine].channels}, {design.engines[engine].chunk}"
@@ -79,23 +76,24 @@ def _engine(engine: int, design: Design) -> str:
 def _kv_op(words: int, cached: KvMatmul | None, design: Design) -> str:
     """An attention op with the `words` of weights before it."""
     assert cached is not None
+    tiles = design.tiles_start(cached)
+    return f"stb::KvOp<{_heads(cached)}, {tiles}, {words}, {_windows(cached, design)}>"
+
+
+def _heads(cached: KvMatmul) -> str:
     heads = cached.heads
-    shape = f"stb::KvHeads<{heads.kv_heads}, {heads.shared}, {heads.head_dim}>"
-    return f"stb::KvOp<{shape}, 0, {words}, {_windows(cached, design)}>"
-
-
-def _attentions(engine: int, design: Design) -> tuple[KvMatmul, ...]:
-    return tuple(op for op in design.engine_ops(engine) if isinstance(op, KvMatmul))
+    return f"stb::KvHeads<{heads.kv_heads}, {heads.shared}, {heads.head_dim}>"
 
 
 def _count(op: ReadWeights, design: Design) -> str:
     """The words that the reader sends in a launch."""
     terms = [str(op.body_words), f"(head != 0 ? {op.head_words} : 0)"]
-    for cached in _attentions(op.engine, design):
-        heads, runs = cached.heads, design.blocks[cached.block].count
-        shape = f"{heads.kv_heads}, {heads.shared}, {heads.head_dim}, {design.sizes.context}"
-        types = f"{shape}, {_engine(op.engine, design)}, {_windows(cached, design)}"
-        terms.append(f"stb::kv_tile_words<{types}>({op.channel}, {runs}, n, pos)")
+    for cached in design.attentions:
+        if cached.engine == op.engine:
+            heads, runs = cached.heads, design.blocks[cached.block].count
+            shape = f"{heads.kv_heads}, {heads.shared}, {heads.head_dim}, {design.sizes.context}"
+            types = f"{shape}, {_engine(op.engine, design)}, {_windows(cached, design)}"
+            terms.append(f"stb::kv_tile_words<{types}>({op.channel}, {runs}, n, pos)")
     return " + ".join(terms)
 
 
@@ -103,32 +101,63 @@ def _windows(cached: KvMatmul, design: Design) -> str:
     """The type with the windows of an attention op."""
     if not cached.heads.windows:
         return WHOLE
-    reader = next(p for p in design.processes if isinstance(p.op, ReadKvScales) and _reads(p.op, cached))
-    return type_name(reader.name, WINDOWS)
+    reader = next(p for p in design.processes if isinstance(p.op, ReadKv))
+    return type_name(reader.name, windows_part(design.attentions.index(cached)))
 
 
-def _reads(op: ReadKvScales, cached: KvMatmul) -> bool:
-    return (op.op, op.block) == (cached.name, cached.block)
+def cache_reader(process: Process, op: ReadKv, design: Design) -> str:
+    """A function that sends records and scales, block after block."""
+    pointer = read_pointer(op.region)
+    streams = tuple(zip(process.writes[::2], process.writes[1::2], strict=True))
+    body = []
+    for number, ops in _by_block(design):
+        operands = [s for cached in ops for s in streams[design.attentions.index(cached)]]
+        types = _types(number, ops, design)
+        body.append(f"stb::read_kv<{types}>({', '.join((pointer, 'n', 'pos', *operands))});")
+    return function(
+        f"static void {process.name}",
+        [f"const stb::Word* {pointer}", *_scalars_and_streams(process.writes, design)],
+        body,
+    )
 
 
-def cache_call(process: Process, op: ReadKv | WriteKv | ReadKvScales | WriteKvTiles, design: Design) -> str:
-    """The call of a process that reads or writes records, scales or tiles."""
-    runs, context = design.blocks[op.block].count, design.sizes.context
-    match op:
-        case ReadKv():
-            pointer, out = read_pointer(op.region), process.writes[0]
-            return f"stb::read_recent_kv<{runs}, {context}, {op.record_words}>({pointer}, pos, {out})"
-        case WriteKv():
-            pointer, found = write_pointer(op.region), process.reads[0]
-            return f"stb::write_kv<{runs}, {context}, {op.record_words}>({pointer}, pos, n, {found})"
-        case ReadKvScales():
-            cached = design.attention(op.op, op.block)
-            sizes = f"{runs}, {cached.heads.kv_heads}, {context}, {_windows(cached, design)}"
-            return f"stb::read_kv_scales<{sizes}>({read_pointer(op.region)}, n, pos, {process.writes[0]})"
-        case WriteKvTiles():
-            cached = design.attention(op.op, op.block)
-            heads, channels = cached.heads, design.engines[cached.engine].channels
-            sizes = f"{runs}, {heads.kv_heads}, {heads.head_dim}, {context}, {channels}"
-            pointers = ", ".join(write_pointer(region) for region in op.kv)
-            operands = f"{write_pointer(op.region)}, 0, pos, n, {process.reads[0]}, {pointers}"
-            return f"stb::write_kv_tiles<{sizes}>({operands})"
+def cache_writer(process: Process, op: WriteKv, design: Design) -> str:
+    """A function that writes records, scales and tiles, block after block."""
+    body = []
+    for number, ops in _by_block(design):
+        streams = [process.reads[design.attentions.index(cached)] for cached in ops]
+        channels = design.channels(ops[0].engine)
+        memories = (write_pointer(op.region), *(write_pointer(channel.kv) for channel in channels))
+        types = _types(number, ops, design, len(channels))
+        body.append(f"stb::write_kv<{types}>({', '.join(('pos', 'n', *streams, *memories))});")
+    pointers = [f"stb::Word* {pointer}" for pointer in write_pointers(op, design)]
+    return function(
+        f"static void {process.name}", [*pointers, *_scalars_and_streams(process.reads, design)], body
+    )
+
+
+def write_pointers(op: WriteKv, design: Design) -> tuple[str, ...]:
+    """Where the writer of the cache writes: records and scales, then the channels of all engines."""
+    engines = range(len(design.engines))
+    regions = (channel.kv for engine in engines for channel in design.channels(engine) if channel.kv)
+    return write_pointer(op.region), *map(write_pointer, regions)
+
+
+def _by_block(design: Design) -> Iterator[tuple[int, list[KvMatmul]]]:
+    """The blocks with attention."""
+    for number in sorted({op.block for op in design.attentions}):
+        yield number, [op for op in design.attentions if op.block == number]
+
+
+def _types(block: int, ops: list[KvMatmul], design: Design, *sizes: int) -> str:
+    """Runs, context, `sizes` and the ops as template arguments."""
+    kinds = (
+        f"stb::KvCache<{_heads(op)}, {design.shared_start(op)}, {design.tiles_start(op)}, "
+        f"{_windows(op, design)}>"
+        for op in ops
+    )
+    return ", ".join((*map(str, (design.blocks[block].count, design.sizes.context, *sizes)), *kinds))
+
+
+def _scalars_and_streams(streams: tuple[str, ...], design: Design) -> list[str]:
+    return ["int n", "int pos", *parameters(tuple(port_of(design.stream(name)) for name in streams))]

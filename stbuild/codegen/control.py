@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from stbuild.codegen.cache import cache_call, channel_reader, windows_declared
+from stbuild.codegen.cache import cache_reader, cache_writer, channel_reader, windows_declared, write_pointers
 from stbuild.codegen.identifiers import memory, read_pointer, write_pointer
 from stbuild.codegen.kernel import call_line, fifo
 from stbuild.codegen.ports import ends_of_kernel, parameters, port_of, ports_of
@@ -12,13 +12,11 @@ from stbuild.ir.design import BlockRuns, Design, Kernel, Process, Region, Region
 from stbuild.ir.plumbing import (
     ParamRead,
     ReadKv,
-    ReadKvScales,
     ReadParams,
     ReadWeights,
     RowRead,
     Sequence,
     WriteKv,
-    WriteKvTiles,
     WriteWords,
 )
 
@@ -78,7 +76,7 @@ def control_kernel(design: Design, kernel: Kernel) -> str:
     main = function(f'extern "C" void {kernel.name}', control_parameters(design, kernel), body)
     windows = [line for p in processes for line in windows_declared(p, design)]
     parts = [*windows, *_functions(processes, design), main]
-    return cpp_file(about, ["stb/kv_memory.hpp", "stb/stream.hpp"], parts)
+    return cpp_file(about, ["stb/kv_cache.hpp", "stb/kv_memory.hpp", "stb/stream.hpp"], parts)
 
 
 def control_parameters(design: Design, kernel: Kernel) -> list[str]:
@@ -108,6 +106,10 @@ def _functions(processes: tuple[Process, ...], design: Design) -> Iterator[str]:
                 yield _read_params(process, process.op, design)
             case ReadWeights() if process.op.kv:
                 yield channel_reader(process, process.op, design)
+            case ReadKv():
+                yield cache_reader(process, process.op, design)
+            case WriteKv():
+                yield cache_writer(process, process.op, design)
 
 
 def _sequence(process: Process, op: Sequence, design: Design) -> str:
@@ -254,13 +256,16 @@ def _call(process: Process, design: Design) -> str:
         case ReadParams():
             return f"{process.name}({', '.join((memory(op.region), *process.writes))})"
         case ReadWeights() if op.kv:
-            pointers = ", ".join((memory(op.region), *map(read_pointer, op.kv)))
+            pointers = f"{memory(op.region)}, {read_pointer(op.kv)}"
             return f"{process.name}({pointers}, {', '.join(SCALARS)}, {process.writes[0]})"
         case ReadWeights():
             region = memory(op.region)
             return f"stb::read_weights({region}, {op.body_words}, {op.head_words}, head, {process.writes[0]})"
-        case ReadKv() | WriteKv() | ReadKvScales() | WriteKvTiles():
-            return cache_call(process, op, design)
+        case ReadKv():
+            return f"{process.name}({', '.join((read_pointer(op.region), 'n', 'pos', *process.writes))})"
+        case WriteKv():
+            operands = (*write_pointers(op, design), "n", "pos", *process.reads)
+            return f"{process.name}({', '.join(operands)})"
         case WriteWords():
             return f"stb::write_head_words({memory(op.region)}, {op.words}, head, {process.reads[0]})"
         case _:

@@ -7,7 +7,7 @@ from functools import partial
 
 from stbuild.codegen.reserved import ANYWHERE, C_LIBRARY, VERILOG
 from stbuild.ir.design import Design, Process, Stream
-from stbuild.ir.plumbing import ReadKvScales, ReadParams, ReadWeights, Sequence
+from stbuild.ir.plumbing import ReadKv, ReadParams, ReadWeights, Sequence, WriteKv
 from stbuild.ir.renaming import Renaming, renamed
 from stbuild.ir.streaming import Streaming
 from stbuild.ir.unique import UniqueNames
@@ -67,6 +67,11 @@ def type_name(process: str, part: str) -> str:
     return f"{process}_{part}"
 
 
+def windows_part(number: int) -> str:
+    """The part of the reader of the cache that says what attention op `number` sees in each run."""
+    return f"{WINDOWS}_{number}"
+
+
 def table(process: str) -> str:
     """The constant that holds the table of a process."""
     return f"k_{process}"
@@ -95,9 +100,10 @@ def _helpers(process: Process, name: str) -> tuple[str, ...]:
         case Streaming() as op:
             types = tuple(type_name(name, part) for part in op.named_parts)
             return (*types, table(name), table_function(name)) if op.tabulated else types
-        case ReadKvScales():
-            return (type_name(name, WINDOWS),)
-        case Sequence() | ReadParams() | ReadWeights():
+        case ReadKv():
+            count = len(process.writes) // 2
+            return (name, *(type_name(name, windows_part(number)) for number in range(count)))
+        case Sequence() | ReadParams() | ReadWeights() | WriteKv():
             return (name,)
         case _:
             return ()

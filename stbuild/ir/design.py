@@ -202,10 +202,11 @@ class Design:
         """The words in the program of `engine` for one run of a block."""
         return sum(op.descriptors for op in self.engine_ops(engine) if op.block == block)
 
-    def attention(self, name: str, block: int) -> KvMatmul:
-        """The part of the schedule that multiplies by the cache of attention op `name` of a block."""
+    @property
+    def attentions(self) -> tuple[KvMatmul, ...]:
+        """What meets the KV cache, block after block, of each block in the order of the schedule."""
         found = (op for op in self.schedule if isinstance(op, KvMatmul))
-        return next(op for op in found if (op.name, op.block) == (name, block))
+        return tuple(sorted(found, key=lambda op: op.block))
 
     def layout(self, op: KvMatmul) -> KvLayout:
         """How the cache of an attention op lies in the channels of its engine."""
@@ -215,6 +216,16 @@ class Design:
             context=self.sizes.context,
             channels=self.engines[op.engine].channels,
         )
+
+    def shared_start(self, op: KvMatmul) -> int:
+        """The first word of the records of an attention op in the region that all of them share."""
+        before = self.attentions[: self.attentions.index(op)]
+        return sum(self.layout(other).shared_words for other in before)
+
+    def tiles_start(self, op: KvMatmul) -> int:
+        """The first word of the tiles of an attention op in a channel of its engine."""
+        before = self.attentions[: self.attentions.index(op)]
+        return sum(self.layout(other).words for other in before if other.engine == op.engine)
 
     def stream(self, name: str) -> Stream:
         """The stream called `name`."""

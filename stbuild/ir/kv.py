@@ -81,6 +81,11 @@ class KvHeads:
         return -(-self.head_dim // BYTES)
 
     @property
+    def position_words(self) -> int:
+        """Words of a position's record: keys, the scales of keys and values, values."""
+        return 2 * self.kv_heads * self.record_words - (-self.kv_heads * SCALE_BYTES // BYTES)
+
+    @property
     def block_words(self) -> int:
         """Words of a head's block: two tiles of keys, its values, two words of scales."""
         return 2 * self.key_words + GROUP_WORDS * self.value_tiles + BLOCK // LANES
@@ -143,8 +148,13 @@ class KvLayout:
 
     @property
     def scale_words(self) -> int:
-        """Words of the scales, of 16 positions each, which lie apart: [run][head][2 blocks]."""
+        """Words of the scales, of 16 positions each: [run][head][2 blocks]."""
         return self.runs * self.heads.kv_heads * 2 * self.blocks
+
+    @property
+    def shared_words(self) -> int:
+        """Words of what lies beside the channels: records, [run][position], and the scales behind them."""
+        return self.runs * self.context * self.heads.position_words + self.scale_words
 
     def base(self, part: KvPart, head: int) -> int:
         """The channel of a head's first tile."""

@@ -9,14 +9,14 @@ from stbuild.ir.param import FixedParam, PositionTable
 class ReadWeights:
     """The weight tiles of one channel of an engine, from `region`: all blocks but the head, then the head.
 
-    Between them, where the engine's schedule has attention, come tiles of the cache: those of each attention
-    op from one of `kv`, in the order of the schedule.
+    Between them, where the engine's schedule has attention, come tiles of the cache from `kv`, which holds
+    those of all attention ops of the engine, in the order of the schedule.
     """
 
     engine: int = 0
     channel: int
     region: str
-    kv: tuple[str, ...] = ()
+    kv: str = ""
     body_words: int
     head_words: int
 
@@ -91,43 +91,24 @@ class Sequence:
 
 @dataclass(frozen=True, kw_only=True)
 class ReadKv:
-    """The recent records of `region` before a launch, run after run."""
+    """What a launch reads of the cache beside tiles, from `region`, block after block, run after run.
+
+    Op after op of `Design.attentions`, the recent records, then head after head the scales of the full
+    blocks: two streams for each op.
+    """
 
     region: str
-    block: int
-    record_words: int
 
 
 @dataclass(frozen=True, kw_only=True)
 class WriteKv:
-    """The new records of `region`, run after run."""
+    """What a launch writes of the cache, in the same order, from one stream for each op.
 
-    region: str
-    block: int
-    record_words: int
-
-
-@dataclass(frozen=True, kw_only=True)
-class ReadKvScales:
-    """The scales of the full blocks that a launch sees, run after run, head after head; `op` is attention's
-    in the schedule."""
-
-    region: str
-    op: str
-    block: int
-
-
-@dataclass(frozen=True, kw_only=True)
-class WriteKvTiles:
-    """The blocks that a launch completes, run after run: scales to `region`, tiles to the channels of `kv`.
-
-    `op` is attention's in the schedule.
+    New records go to `region`; of the blocks that the launch completes, the scales go there too, the tiles to
+    the channels of the op's engine.
     """
 
     region: str
-    kv: tuple[str, ...]
-    op: str
-    block: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -171,6 +152,5 @@ class ComputeUnit:
 
 
 Plumbing = (
-    Sequence | ReadWeights | ReadParams | ReadKv | WriteKv | ReadKvScales | WriteKvTiles | WriteWords
-    | Dispatch | Collect | ComputeUnit
+    Sequence | ReadWeights | ReadParams | ReadKv | WriteKv | WriteWords | Dispatch | Collect | ComputeUnit
 )  # fmt: skip

@@ -4,15 +4,13 @@ from collections import defaultdict
 from collections.abc import Iterator
 
 from stbuild.ir.design import Design, Process, StreamKind
-from stbuild.ir.kv import completed_blocks, recent_before
+from stbuild.ir.kv import KvHeads, completed_blocks, recent_before
 from stbuild.ir.plumbing import (
     ReadKv,
-    ReadKvScales,
     ReadParams,
     ReadWeights,
     Sequence,
     WriteKv,
-    WriteKvTiles,
     WriteWords,
 )
 from stbuild.ir.program import Launch, Program, Repeat, Write, reads, run_lengths, writes
@@ -33,32 +31,50 @@ def control_program(process: Process, design: Design, launch: Launch) -> Program
             words = op.body_words + (op.head_words if launch.head else 0)
             return (writes(process.writes[0], words + cached_words(design, op, launch)),)
         case ReadKv():
-            run = writes(process.writes[0], recent_before(launch) * op.record_words)
-            return (Repeat(design.blocks[op.block].count, (run,), runs_of=op.block),)
+            return tuple(_read_kv(process, design, launch))
         case WriteKv():
-            run = reads(process.reads[0], launch.tokens * op.record_words)
-            return (Repeat(design.blocks[op.block].count, (run,), runs_of=op.block),)
-        case ReadKvScales():
-            return _scales(process, op, design, launch)
-        case WriteKvTiles():
-            heads = design.attention(op.op, op.block).heads
-            words = completed_blocks(launch) * heads.kv_heads * heads.block_words
-            run = reads(process.reads[0], words)
-            return (Repeat(design.blocks[op.block].count, (run,), runs_of=op.block),)
+            return tuple(_write_kv(process, design, launch))
         case WriteWords():
             return (reads(process.reads[0], op.words if launch.head else 0),)
         case _:
             raise TypeError(f"{type(op).__name__} is not a process of control")
 
 
-def _scales(process: Process, op: ReadKvScales, design: Design, launch: Launch) -> Program:
-    """Two words for each block and head."""
-    heads = design.attention(op.op, op.block).heads
-    counts = [heads.blocks(run, launch.position).count for run in range(design.blocks[op.block].count)]
-    return tuple(
-        Repeat(runs, (writes(process.writes[0], 2 * heads.kv_heads * count),), runs_of=op.block)
-        for count, runs in run_lengths(counts)
-    )
+def _read_kv(process: Process, design: Design, launch: Launch) -> Iterator[Node]:
+    """Of each op the recent records, then two words for each block and head."""
+    for number, block in enumerate(design.blocks):
+        pairs = zip(process.writes[::2], process.writes[1::2], strict=True)
+        ops = [
+            (op.heads, *pair) for op, pair in zip(design.attentions, pairs, strict=True) if op.block == number
+        ]
+        counts = (
+            tuple(heads.blocks(run, launch.position).count for heads, *_ in ops) for run in range(block.count)
+        )
+        for blocks, runs in run_lengths(counts):
+            sent = [
+                node
+                for (heads, records, scales), count in zip(ops, blocks, strict=True)
+                for node in (
+                    writes(records, recent_before(launch) * heads.position_words),
+                    writes(scales, 2 * heads.kv_heads * count),
+                )
+            ]
+            yield Repeat(runs, tuple(sent), runs_of=number)
+
+
+def _write_kv(process: Process, design: Design, launch: Launch) -> Iterator[Node]:
+    """Of each op new records, then the blocks that the launch completes."""
+    for number, block in enumerate(design.blocks):
+        taken = [
+            reads(stream, launch.tokens * op.heads.position_words + _completed_words(op.heads, launch))
+            for op, stream in zip(design.attentions, process.reads, strict=True)
+            if op.block == number
+        ]
+        yield Repeat(block.count, tuple(taken), runs_of=number)
+
+
+def _completed_words(heads: KvHeads, launch: Launch) -> int:
+    return completed_blocks(launch) * heads.kv_heads * heads.block_words
 
 
 def _sequence(process: Process, op: Sequence, design: Design, launch: Launch) -> Iterator[Node]:

@@ -10,8 +10,6 @@ from stbuild.ir.param import FixedParam, Param
 from stbuild.ir.types import ACTIVATION_FRAC, words_of
 from stbuild.ops.checks import require, require_multiple, require_width
 
-SCALES = 16
-"""Heads whose K and V scales share one word of a record."""
 MAX_DOT = 127**2 * 255**2
 """The greatest product of two quantised elements with their scales."""
 
@@ -48,16 +46,6 @@ class Attention(Op):
     def kv(self) -> KvHeads:
         """Its heads, and what they see of the cache."""
         return KvHeads(heads=self.heads, kv_heads=self.kv_heads, head_dim=self.head_dim, windows=self.windows)
-
-    @property
-    def key_words(self) -> int:
-        """Words of a K record: the keys of all heads, then the scales of keys and values."""
-        return self.value_words - (-self.kv_heads // SCALES)
-
-    @property
-    def value_words(self) -> int:
-        """Words of a V record."""
-        return self.kv_heads * self.kv.record_words
 
     def check(self, context: CheckContext) -> None:
         """Whole words of each head, heads that share KV heads evenly, scores within 64 bits."""

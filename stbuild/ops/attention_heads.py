@@ -26,8 +26,8 @@ class AttentionHeads(AttentionPart):
 
     def _run(self, here: LaunchContext, blocks: Blocks) -> Program:
         op, kv, launch = self.attention, self.attention.kv, here.launch
-        q, k, v, k_in, v_in = here.reads
-        k_out, v_out, tiles, queries, scales, dots, values = here.writes
+        q, k, v, kv_in = here.reads
+        kv_out, queries, scales, dots, values = here.writes
         before, words, rows = recent_before(launch), recent_words(launch), launch.tokens * kv.shared
         head = (
             writes(queries, rows * kv.groups if blocks.count else 0),
@@ -36,14 +36,13 @@ class AttentionHeads(AttentionPart):
             writes(values, (before + launch.tokens) * kv.record_words),
         )
         return (
-            reads(k_in, before * op.key_words),
-            reads(v_in, before * op.value_words),
+            reads(kv_in, before * kv.position_words),
             reads(q, launch.tokens * op.heads * kv.value_tiles),
             reads(k, launch.tokens * op.kv_heads * kv.value_tiles),
             reads(v, launch.tokens * op.kv_heads * kv.value_tiles),
-            Repeat(launch.tokens, (writes(k_out, op.key_words), writes(v_out, op.value_words))),
+            writes(kv_out, launch.tokens * kv.position_words),
             Repeat(op.kv_heads, head),
-            writes(tiles, completed_blocks(launch) * op.kv_heads * kv.block_words),
+            writes(kv_out, completed_blocks(launch) * op.kv_heads * kv.block_words),
         )
 
     def call(self, site: CallSite) -> Call:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from stbuild.ir.design import StreamKind
 from stbuild.ir.kv import BLOCK, LOOK_AHEAD, SLICES
-from stbuild.ir.plumbing import ParamRead, ReadKv, ReadKvScales, WriteKv, WriteKvTiles
+from stbuild.ir.plumbing import ParamRead
 from stbuild.ir.streaming import Streaming
 from stbuild.ir.types import LANES, words_of
 from stbuild.ops.attention import Attention
@@ -14,9 +14,10 @@ from stbuild.ops.attention_values import AttentionValues
 from stbuild.ops.attention_weights import AttentionWeights
 from stbuild.passes.net import (
     COLLECT,
-    CONTROL,
     DISPATCH,
+    READ_KV,
     READ_PARAMS,
+    WRITE_KV,
     KvStreams,
     Net,
     OfEngine,
@@ -55,14 +56,12 @@ class _Made:
         folded = self._between("value_scales", SCORES, WEIGHTS, (LOOK_AHEAD + 1) * self._row_words)
         weighed = self._between("recent", WEIGHTS, VALUES, rows * recent)
         totals = self._between("totals", WEIGHTS, VALUES, rows)
-        kv_in, kv_out = self._records()
-        tiles, older = self._blocks()
         heads, scored = AttentionHeads(attention=op), AttentionScores(attention=op)
         weighted, valued = AttentionWeights(attention=op), AttentionValues(attention=op)
-        self._add(HEADS, heads, (*operands, *kv_in), (*kv_out, tiles, engine.queries, scales, dots, values))
-        self._add(
-            SCORES, scored, (engine.products, dots, scales, older, *self._sinks()), (scores, tops, folded)
-        )
+        given = engine.written, engine.queries, scales, dots, values
+        products = engine.products, dots, scales, engine.scales
+        self._add(HEADS, heads, (*operands, engine.records), given)
+        self._add(SCORES, scored, (*products, *self._sinks()), (scores, tops, folded))
         self._add(WEIGHTS, weighted, (scores, tops, folded), (engine.weights, weighed, totals))
         self._add(VALUES, valued, (engine.sums, weighed, totals, values), (net.values[self.block, op.name],))
 
@@ -91,7 +90,7 @@ class _Made:
         return blocks * BLOCK // LANES + self._recent_words
 
     def _engine_streams(self) -> KvStreams:
-        """Queries and weights to the engine, products and sums from it."""
+        """Queries and weights to the engine, products and sums from it; the cache to and from memory."""
         engine = self.net.bound[self.block]
         to, back = (self.net.process(OfEngine(engine=engine, part=part)) for part in (DISPATCH, COLLECT))
         blocks = self._row_words // 2
@@ -100,50 +99,23 @@ class _Made:
             products=self._stream("products", back, self._process(SCORES), 1),
             weights=self._stream("weights", self._process(WEIGHTS), to, SLICES * blocks),
             sums=self._stream("sums", back, self._process(VALUES), SLICES * self.op.kv.value_tiles),
-        )
+            records=self._read("kv_in", HEADS, self.op.kv.position_words),
+            scales=self._read("kv_scales", SCORES, 1),
+            written=self.net.stream(
+                self._label("kv_out"), self._process(HEADS), self.net.process(WRITE_KV),
+                StreamFormat(self.op.kv.position_words), StreamKind.KV_WRITE,
+            ),
+        )  # fmt: skip
+
+    def _read(self, what: str, part: str, words: int) -> str:
+        reader, form = self.net.process(READ_KV), StreamFormat(words)
+        return self.net.stream(self._label(what), reader, self._process(part), form, StreamKind.KV_READ)
 
     def _between(self, what: str, source: str, sink: str, words: int) -> str:
         return self._stream(what, self._process(source), self._process(sink), words)
 
     def _stream(self, what: str, source: str, sink: str, words: int) -> str:
         return self.net.stream(self._label(what), source, sink, StreamFormat(words), StreamKind.HEADS)
-
-    def _records(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        """Readers and writers of the records of keys and of values."""
-        net, heads = self.net, self._process(HEADS)
-        ins, outs = [], []
-        for part, words in (("kv_k", self.op.key_words), ("kv_v", self.op.value_words)):
-            region = net.regions.new(self._label(part))
-            reader, writer = f"read_{region}", f"write_{region}"
-            form = StreamFormat(words)
-            ins.append(
-                net.stream(self._label(f"{part}_in"), net.process(reader), heads, form, StreamKind.KV_READ)
-            )
-            outs.append(
-                net.stream(self._label(f"{part}_out"), heads, net.process(writer), form, StreamKind.KV_WRITE)
-            )
-            read = ReadKv(region=region, block=self.block, record_words=words)
-            write = WriteKv(region=region, block=self.block, record_words=words)
-            net.add(reader, read, self.block, (), (ins[-1],), CONTROL)
-            net.add(writer, write, self.block, (outs[-1],), (), CONTROL)
-        return tuple(ins), tuple(outs)
-
-    def _blocks(self) -> tuple[str, str]:
-        """The streams of full blocks to memory, and of their scales from it."""
-        net, op = self.net, self.op
-        region = net.regions.new(self._label("kv_scales"))
-        writer, reader = (net.process(f"{way}_{region}") for way in ("write", "read"))
-        words = StreamFormat(op.kv.block_words)
-        tiles = net.stream(self._label("kv_tiles"), self._process(HEADS), writer, words, StreamKind.KV_WRITE)
-        older = net.stream(
-            self._label("kv_scales"), reader, self._process(SCORES), StreamFormat(1), StreamKind.KV_READ
-        )
-        cache = net.cache(net.bound[self.block])
-        write = WriteKvTiles(region=region, kv=cache, op=op.name, block=self.block)
-        read = ReadKvScales(region=region, op=op.name, block=self.block)
-        net.add(f"write_{region}", write, self.block, (tiles,), (), CONTROL)
-        net.add(f"read_{region}", read, self.block, (), (older,), CONTROL)
-        return tiles, older
 
     def _sinks(self) -> tuple[str, ...]:
         op = self.op

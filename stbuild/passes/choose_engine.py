@@ -55,9 +55,14 @@ class EngineChoice:
     def fitting(self, largest: Engine) -> Iterator[Engine]:
         """The engines up to `largest` that fit, the best first."""
         others: dict[int, _Others] = {}
+        stored: dict[int, bool] = {}
         smallest: dict[tuple[tuple[int, ...], int], bool] = {}
         tries = 0
         for tried in self._engines(largest):
+            if tried.channels not in stored:
+                stored[tried.channels] = self._placed(self._network(tried)) is not None
+            if not stored[tried.channels]:
+                continue
             if tried.chunk not in others:
                 others[tried.chunk] = self._others(replace(largest, chunk=tried.chunk))
             if not self._may_fit(tried, others[tried.chunk]):
@@ -144,12 +149,18 @@ class EngineChoice:
         design = build_network(self.graph, self.index, sizes, (tried,), self.platform.name)
         return SizeFifos()(JoinParams()(FormKernels()(design)))
 
-    def _fits(self, design: Design) -> bool:
+    def _placed(self, design: Design) -> Design | None:
+        """The design with its memory placed; None where the memory is too small."""
         try:
-            design = PlaceMemory(platform=self.platform)(design)
+            return PlaceMemory(platform=self.platform)(design)
         except StbuildError:
+            return None
+
+    def _fits(self, design: Design) -> bool:
+        stored = self._placed(design)
+        if stored is None:
             return False
-        placed = PlaceKernels(platform=self.platform)(design)
+        placed = PlaceKernels(platform=self.platform)(stored)
         return fit_of(placed, self.platform, usage_of(placed, self.platform)).fits
 
 

@@ -3,17 +3,29 @@
 from collections.abc import Sequence as Several
 
 from stbuild.ir.design import BlockRuns, Kernel, KernelRole, StreamKind
-from stbuild.ir.plumbing import Plumbing, ReadParams, ReadWeights, Sequence, WriteWords
+from stbuild.ir.plumbing import Plumbing, ReadKv, ReadParams, ReadWeights, Sequence, WriteKv, WriteWords
 from stbuild.ir.schedule import KvMatmul, MatmulOp
 from stbuild.ir.types import words_of
 from stbuild.ops.argmax import Argmax
 from stbuild.passes.engine import LAUNCH, EngineFrame
-from stbuild.passes.net import ARGMAX, CONTROL, READ_PARAMS, SEGMENT, SEQUENCE, UNIT, Net, StreamFormat
+from stbuild.passes.net import (
+    ARGMAX,
+    CONTROL,
+    READ_KV,
+    READ_PARAMS,
+    SEGMENT,
+    SEQUENCE,
+    UNIT,
+    WRITE_KV,
+    KvStreams,
+    Net,
+    StreamFormat,
+)  # fmt: skip
 from stbuild.passes.wiring import ToBoundary
 
 ROUTER = "router"
-PROGRAM, TOKENS, PARAMS, LOGITS, TOKEN = "program", "tokens", "params", "logits", "token"
-FIXED_REGIONS = (PROGRAM, TOKENS, PARAMS, LOGITS, TOKEN)
+PROGRAM, TOKENS, PARAMS, KV, LOGITS, TOKEN = "program", "tokens", "params", "kv", "logits", "token"
+FIXED_REGIONS = (PROGRAM, TOKENS, PARAMS, KV, LOGITS, TOKEN)
 """Regions that a design has once; the runtime knows tokens, logits and token by these names."""
 
 
@@ -77,13 +89,12 @@ def _control(net: Net, engines: Several[EngineFrame]) -> None:
     streams = (*(engine.desc for engine in engines), *(stream for stream, _ in net.rows))
     _add(net, SEQUENCE, Sequence(programs=tuple(programs), tokens=TOKENS, rows=rows), writes=streams)
     for engine in engines:
-        caches = net.caches.get(engine.number, ())
         for channel, stream in enumerate(s for unit in engine.units for s in unit.weights):
             read = ReadWeights(
                 engine=engine.number,
                 channel=channel,
                 region=net.regions.new(net.engine_label(engine.number, "weights", channel)),
-                kv=tuple(cache[channel] for cache in caches),
+                kv=_tiles(net, engine, channel),
                 body_words=engine.channel_words(channel, head=False),
                 head_words=engine.channel_words(channel, head=True),
             )
@@ -91,6 +102,21 @@ def _control(net: Net, engines: Several[EngineFrame]) -> None:
     if net.params:
         params = ReadParams(region=PARAMS, reads=tuple(read for _, read in net.params))
         _add(net, READ_PARAMS, params, writes=tuple(stream for stream, _ in net.params))
+    _cache(net, engines)
+
+
+def _tiles(net: Net, engine: EngineFrame, channel: int) -> str:
+    """The region of the cache's tiles in a channel, if its engine has any."""
+    return net.regions.new(net.engine_label(engine.number, "kv", channel)) if engine.attentions else ""
+
+
+def _cache(net: Net, engines: Several[EngineFrame]) -> None:
+    """One reader and one writer for all attention ops, since a memory port has one of each."""
+    ops = sorted((op for engine in engines for op in engine.attentions), key=lambda op: op.block)
+    streams: list[KvStreams] = [net.attentions[op.block, op.name] for op in ops]
+    if streams:
+        _add(net, READ_KV, ReadKv(region=KV), writes=tuple(x for s in streams for x in (s.records, s.scales)))
+        _add(net, WRITE_KV, WriteKv(region=KV), reads=tuple(s.written for s in streams))
 
 
 def _results(net: Net) -> None:

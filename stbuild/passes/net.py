@@ -68,7 +68,7 @@ class StreamFormat:
     frac: int = 0
 
 
-SEQUENCE, READ_PARAMS, ARGMAX = "sequence", "read_params", "argmax"
+SEQUENCE, READ_PARAMS, READ_KV, WRITE_KV, ARGMAX = "sequence", "read_params", "read_kv", "write_kv", "argmax"
 """Keys of the processes that a design has once."""
 DISPATCH, COLLECT, READ_WEIGHTS, UNIT = "dispatch", "collect", "read_weights", "matmul"
 """Parts of an engine: one process each of the first two, one a channel and one a unit of the others."""
@@ -76,12 +76,15 @@ DISPATCH, COLLECT, READ_WEIGHTS, UNIT = "dispatch", "collect", "read_weights", "
 
 @dataclass(frozen=True, kw_only=True)
 class KvStreams:
-    """The streams between an attention op and its engine."""
+    """The streams between an attention op and its engine, and those from and to its part of the cache."""
 
     queries: str
     products: str
     weights: str
     sums: str
+    records: str
+    scales: str
+    written: str
 
 
 @dataclass
@@ -91,8 +94,7 @@ class Net:
     `bound` is the engine of each block. A process is known by a key before it is made, since streams to it
     are. `values` are the streams of
     values by block and name, `arrivals` those at their ends; `rows` and `params` the streams that memory
-    feeds, with what is read for them. `attentions` are the streams of attention to its engine and back, by
-    block and name, `caches` the regions of the KV cache by engine, for each attention op one a channel.
+    feeds, with what is read for them. `attentions` are the streams of attention by block and name.
     """
 
     graph: Graph
@@ -106,7 +108,6 @@ class Net:
     rows: list[tuple[str, RowRead]] = field(default_factory=list)
     params: list[tuple[str, ParamRead]] = field(default_factory=list)
     attentions: dict[tuple[int, str], KvStreams] = field(default_factory=dict)
-    caches: dict[int, tuple[tuple[str, ...], ...]] = field(default_factory=dict)
     regions: UniqueNames = field(default_factory=UniqueNames)
     _process_names: UniqueNames = field(default_factory=UniqueNames)
     _stream_names: UniqueNames = field(default_factory=UniqueNames)
@@ -139,13 +140,6 @@ class Net:
         """A readable name for something of an engine: all but the first have their role in it."""
         role = f"_{self.engines[engine].role.value}" if engine else ""
         return f"{part}{role}" if number is None else f"{part}{role}_{number}"
-
-    def cache(self, engine: int) -> tuple[str, ...]:
-        """New regions for the KV cache of an attention op in the channels of `engine`."""
-        names = (self.engine_label(engine, "kv", c) for c in range(self.engines[engine].channels))
-        regions = tuple(self.regions.new(name) for name in names)
-        self.caches[engine] = (*self.caches.get(engine, ()), regions)
-        return regions
 
     def label(self, block: int, name: str) -> str:
         """A readable name for something of a block."""

@@ -8,20 +8,17 @@ from stbuild.errors import StbuildError
 from stbuild.ir.design import WORD_BYTES, Design, Region, RegionKind
 from stbuild.ir.plumbing import (
     ReadKv,
-    ReadKvScales,
     ReadParams,
     ReadWeights,
     Sequence,
-    WriteKvTiles,
     WriteWords,
 )
-from stbuild.ir.schedule import KvMatmul
 from stbuild.passes.room import Lack, aligned, banks_of, lack_of, largest, size_text, split
 from stbuild.platform import Memory, Platform
 
 TOKENS_PER_WORD = 16
-PROGRAM, PARAMS = "program", "params"
-"""The memory ports of `control` beside those of the channels, and of keys, values and scales in the cache."""
+PROGRAM, PARAMS, KV = "program", "params", "kv"
+"""The memory ports of `control` beside those of the channels; stbuild/limits.py counts them."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,22 +72,10 @@ def _channel_regions(design: Design) -> Iterator[Region]:
         words = max(op.body_words + op.head_words, 1)
         weights = replace(_region(op.region, RegionKind.WEIGHTS, words, op.region), first=bank, last=bank)
         yield weights
-        for region, cached in zip(op.kv, _attentions(design, op.engine), strict=True):
-            yield replace(
-                weights, name=region, kind=RegionKind.KV, bytes=design.layout(cached).words * WORD_BYTES,
-                writable=True, write_port=_tile_port(region, design),
-            )  # fmt: skip
-
-
-def _attentions(design: Design, engine: int) -> tuple[KvMatmul, ...]:
-    """The attention ops of an engine in the order of its schedule."""
-    return tuple(op for op in design.engine_ops(engine) if isinstance(op, KvMatmul))
-
-
-def _tile_port(region: str, design: Design) -> str:
-    """The port by which a channel's tiles are written: that of the scales, by the same process."""
-    writers = (p.op for p in design.processes if isinstance(p.op, WriteKvTiles))
-    return next(writer.region for writer in writers if region in writer.kv)
+        if op.kv:
+            words = sum(design.layout(a).words for a in design.attentions if a.engine == op.engine)
+            size = words * WORD_BYTES
+            yield replace(weights, name=op.kv, kind=RegionKind.KV, bytes=size, writable=True, write_port=KV)
 
 
 def _shared_regions(design: Design) -> Iterator[Region]:
@@ -102,12 +87,9 @@ def _shared_regions(design: Design) -> Iterator[Region]:
             case ReadParams():
                 words = sum(r.words * design.blocks[r.block].count for r in process.op.reads)
                 yield _region(process.op.region, RegionKind.PARAMS, words, PARAMS)
-            case ReadKv() as op:
-                words = design.blocks[op.block].count * design.sizes.context * op.record_words
-                yield _region(op.region, RegionKind.KV, words, op.region, writable=True)
-            case ReadKvScales() as op:
-                words = design.layout(design.attention(op.op, op.block)).scale_words
-                yield _region(op.region, RegionKind.KV, words, op.region, writable=True)
+            case ReadKv():
+                words = sum(design.layout(op).shared_words for op in design.attentions)
+                yield _region(process.op.region, RegionKind.KV, words, KV, writable=True)
     for process in design.processes:
         if isinstance(process.op, WriteWords):
             kind, port = (RegionKind.TOKEN, PARAMS) if process.op.token else (RegionKind.LOGITS, PROGRAM)

@@ -8,16 +8,15 @@ from stbuild.ir.kv import GROUP_WORDS, completed_blocks, recent_before
 from stbuild.ir.lane_shape import QUAD, ROWS, lane_shape
 from stbuild.ir.plumbing import (
     ReadKv,
-    ReadKvScales,
     ReadParams,
     ReadWeights,
     RowRead,
     Sequence,
     WriteKv,
-    WriteKvTiles,
     WriteWords,
 )
 from stbuild.ir.program import Launch
+from stbuild.ir.schedule import KvMatmul
 from stbuild.ir.tasks import Task, cached_words, launch_tasks
 from stbuild.timing.bandwidth import MemoryBandwidth
 
@@ -98,32 +97,34 @@ def _words(design: Design, op: object, launch: Launch) -> Iterator[tuple[str, fl
     match op:
         case ReadWeights():
             yield op.region, op.body_words + (op.head_words if launch.head else 0)
-            if op.kv:  # all of a channel's lie in its bank
-                yield op.kv[0], cached_words(design, op, launch)
+            if op.kv:
+                yield op.kv, cached_words(design, op, launch)
         case ReadParams():
             yield op.region, sum(r.words * design.blocks[r.block].count for r in op.reads)
         case Sequence():
             yield from ((r, design.program_words(e)) for e, r in enumerate(op.programs))
             yield from ((row.region, row.words * _rows_read(row, design, launch)) for row in op.rows)
         case ReadKv():
-            yield op.region, design.blocks[op.block].count * op.record_words * recent_before(launch)
+            yield op.region, sum(_kv_read(design, attention, launch) for attention in design.attentions)
         case WriteKv():
-            yield op.region, design.blocks[op.block].count * op.record_words * launch.tokens
-        case ReadKvScales():
-            heads = design.attention(op.op, op.block).heads
-            runs = range(design.blocks[op.block].count)
-            seen = sum(heads.blocks(run, launch.position).count for run in runs)
-            yield op.region, 2 * heads.kv_heads * seen
-        case WriteKvTiles():
-            yield from _written_tiles(design, op, launch)
+            for attention in design.attentions:
+                yield from _kv_written(design, op.region, attention, launch)
         case WriteWords():
             yield op.region, op.words if launch.head else 0
 
 
-def _written_tiles(design: Design, op: WriteKvTiles, launch: Launch) -> Iterator[tuple[str, float]]:
-    """The blocks that a launch completes, as spread evenly over the channels."""
-    heads = design.attention(op.op, op.block).heads
-    blocks = completed_blocks(launch) * heads.kv_heads * design.blocks[op.block].count
+def _kv_read(design: Design, op: KvMatmul, launch: Launch) -> int:
+    """Records of recent positions, and scales of the full blocks."""
+    heads, runs = op.heads, design.blocks[op.block].count
+    seen = sum(heads.blocks(run, launch.position).count for run in range(runs))
+    return runs * heads.position_words * recent_before(launch) + 2 * heads.kv_heads * seen
+
+
+def _kv_written(design: Design, shared: str, op: KvMatmul, launch: Launch) -> Iterator[tuple[str, float]]:
+    """New records, and the blocks that a launch completes, as spread evenly over the channels."""
+    heads, runs = op.heads, design.blocks[op.block].count
+    blocks = completed_blocks(launch) * heads.kv_heads * runs
     words = 2 * heads.key_words + GROUP_WORDS * heads.value_tiles
-    yield op.region, 2 * blocks
-    yield from ((region, blocks * words / len(op.kv)) for region in op.kv)
+    yield shared, runs * heads.position_words * launch.tokens + 2 * blocks
+    channels = design.channels(op.engine)
+    yield from ((channel.kv, blocks * words / len(channels)) for channel in channels)

@@ -59,9 +59,9 @@ VIOLATIONS = {
         "  if (head) STB_CALL(sequence, (sequence(",
         "neither a pragma nor a",
     ),
-    "_mem, pos, layers_attention_kv_k_in)": (
-        "_mem, pos + 1, layers_attention_kv_k_in)",
-        "read_layers_attention_kv_k is given pos + 1, neither a name nor a number",
+    "(read_kv(kv_in_mem, n, pos,": (
+        "(read_kv(kv_in_mem, n, pos + 1,",
+        "read_kv is given pos + 1, neither a name nor a number",
     ),
     "port = params_mem bundle = params offset = slave": (
         "port = params_mem bundle = program offset = slave",
@@ -77,9 +77,9 @@ VIOLATIONS = {
         "return has the interfaces ['ap_ctrl_none']",
     ),
     "#pragma HLS DATAFLOW\n": ("", "the pragmas are "),
-    "write_kv<2, 32, 3>(layers_attention_kv_k_out_mem": (
-        "write_kv<2, 32, 3>(layers_attention_kv_k_in_mem",
-        "layers_attention_kv_k_in_mem (const pointer) has 1 readers and 1 writers",
+    "(write_kv(kv_out_mem": (
+        "(write_kv(kv_in_mem",
+        "kv_in_mem (const pointer) has 1 readers and 1 writers",
     ),
     "head, weights_1)": ("head, weights_0)", "port weights_0 is used by [] and "),
     "stb::Port<stb::Word>& token,": ("stb::Port<stb::Word>& table,", "table cannot be a name in Verilog"),

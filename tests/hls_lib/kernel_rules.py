@@ -50,24 +50,18 @@ def directions(call: ProcessCall) -> str:
             return "i" * sources + "o" * (count - sources)
         case "read_weights":
             return "i---o"
-        case "read_kv" | "read_recent_kv":
-            return "i-o"
-        case "read_kv_scales":
-            return "i--o"
-        case "write_kv_tiles":
-            return "o---i" + "o" * (count - 5)
         case "attention_heads":
-            return "iiiiii" + "o" * (count - 6)
+            return "iiiii" + "o" * (count - 5)
         case "attention_scores" | "attention_scores_with_sinks" | "attention_weights":
             return "i" * (count - 3) + "ooo"
-        case "write_kv":
-            return "o--i"
         case "write_words" | "write_head_words":
             return "o" + "-" * (count - 2) + "i"
         case "sequence" | "read_params":
             return "".join(_direction_of_memory(o) for o in call.operands)
-        case _ if "pos" in call.operands:  # the reader of a channel, whose text is the kernel's own
-            return "".join(_direction_of_memory(o) for o in call.operands)
+        case _ if "pos" in call.operands:  # moves the cache, by text of the kernel's own
+            writes = any(o.endswith("_out_mem") for o in call.operands)
+            found = "".join(_direction_of_memory(o) for o in call.operands)
+            return found.translate(str.maketrans("io", "oi")) if writes else found
         case _:
             return "i" * (count - 1) + "o"
 

@@ -19,6 +19,7 @@ KERNELS = """
 #include "stb/attention_scores.hpp"
 #include "stb/attention_values.hpp"
 #include "stb/attention_weights.hpp"
+#include "stb/kv_cache.hpp"
 #include "stb/kv_memory.hpp"
 using stb::Cmd;
 using stb::Port;
@@ -30,12 +31,15 @@ static void read_channel(const Word* weights_mem, const Word* kv_mem, int n, int
   using Heads = stb::KvHeads<{kv_heads}, {shared}, {head_dim}>;
   stb::send(weights_mem, 0, 500, out);
   stb::send_runs<{runs}, 1, {context}, {channels}, {chunk}, 2, 60, stb::KvOp<Heads, 9, 50, Windows>,
-                 stb::KvOp<Heads, 999, 50>>(weights_mem, 500, n, pos, out, kv_mem, kv_mem);
+                 stb::KvOp<Heads, 999, 50>>(weights_mem, 500, kv_mem, n, pos, out);
 }}
+using Heads = stb::KvHeads<{kv_heads}, {shared}, {head_dim}>;
+using First = stb::KvCache<Heads, 0, 9, Windows>;
+using Second = stb::KvCache<Heads, 9999, 999>;
 extern "C" void kernel({ports}, {pointers}, int n, int pos, int head) {{
   STB_CALL(sequence, (stb::sequence<{chunk}, {channels}>(program_mem, 0, 100, n, pos, head, desc)))
   STB_CALL(heads, (stb::attention_heads<{sizes}, {head_dim}, {chunk}, Windows>(
-      cmd_0, q, k, v, kv_k_in, kv_v_in, kv_k_out, kv_v_out, tiles, queries, scales, dots, values)))
+      cmd_0, q, k, v, kv_in, kv_out, queries, scales, dots, values)))
   STB_CALL(scores, (stb::attention_scores<{sizes}, {chunk}, {context}, 189184, Form, Windows>(
       cmd_1, products, dots, scales, old_scales, scores, tops, value_scales)))
   STB_CALL(plain_scores, (stb::attention_scores_with_sinks<{sizes}, {chunk}, {context}, 189184>(
@@ -44,18 +48,17 @@ extern "C" void kernel({ports}, {pointers}, int n, int pos, int head) {{
       cmd_3, scores, tops, value_scales, weights, recent, totals)))
   STB_CALL(values, (stb::attention_values<{sizes}, {head_dim}, {chunk}, Windows>(
       cmd_4, sums, recent, totals, values, y)))
-  STB_CALL(read_kv, (stb::read_recent_kv<{runs}, {context}, 4>(kv_mem, pos, kv_k_in)))
-  STB_CALL(read_scales, (stb::read_kv_scales<{runs}, {kv_heads}, {context}, Windows>(
-      scales_mem, n, pos, old_scales)))
+  STB_CALL(read_kv, (stb::read_kv<{runs}, {context}, First, Second>(
+      kv_mem, n, pos, kv_in, old_scales, kv_in_2, old_scales_2)))
   STB_CALL(read_channel, (read_channel(program_mem, kv_mem, n, pos, channel)))
-  STB_CALL(write_tiles, (stb::write_kv_tiles<{runs}, {kv_heads}, {head_dim}, {context}, {channels}>(
-      scales_mem, 9, pos, n, tiles, {kv})))
+  STB_CALL(write_kv, (stb::write_kv<{runs}, {context}, {channels}, First, Second>(
+      pos, n, kv_out, kv_out_2, kv_out_mem, {kv})))
 }}
 """
 STREAMS = (
-    "q", "k", "v", "kv_k_in", "kv_v_in", "kv_k_out", "kv_v_out", "tiles", "queries",
-    "scales", "dots", "values", "products", "old_scales", "scores", "tops", "value_scales", "sinks",
-    "weights", "recent", "totals", "sums", "y", "desc", "channel",
+    "q", "k", "v", "kv_in", "kv_in_2", "kv_out", "kv_out_2", "old_scales", "old_scales_2", "queries",
+    "scales", "dots", "values", "products", "scores", "tops", "value_scales", "sinks", "weights", "recent",
+    "totals", "sums", "y", "desc", "channel",
 )  # fmt: skip
 
 
@@ -64,7 +67,7 @@ def kernel_text(sizes: str) -> str:
     runs, heads, kv_heads, head_dim = (int(s.split("/")[-1]) for s in sizes.split(", "))
     ports = [*(f"Port<Word>& {s}" for s in STREAMS), *(f"Port<Cmd>& cmd_{i}" for i in range(5))]
     kv = [f"kv_{c}_mem" for c in range(CHANNELS)]
-    pointers = [*(f"Word* {p}" for p in (*kv, "scales_mem")), "const Word* program_mem", "const Word* kv_mem"]
+    pointers = [*(f"Word* {p}" for p in (*kv, "kv_out_mem")), "const Word* program_mem", "const Word* kv_mem"]
     return KERNELS.format(
         ports=", ".join(ports), pointers=", ".join(pointers), kv=", ".join(kv), runs=runs, kv_heads=kv_heads,
         shared=heads // kv_heads, head_dim=head_dim, chunk=CHUNK, context=CONTEXT, channels=CHANNELS,

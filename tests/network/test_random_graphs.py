@@ -23,7 +23,7 @@ from tests.network.test_programs import TRIALS
 
 FRAME = (
     plumbing.Sequence, plumbing.ReadParams, plumbing.ReadWeights, plumbing.ReadKv, plumbing.WriteKv,
-    plumbing.ReadKvScales, plumbing.WriteKvTiles, plumbing.WriteWords, plumbing.Dispatch,
+    plumbing.WriteWords, plumbing.Dispatch,
     plumbing.Collect, plumbing.ComputeUnit,
 )  # fmt: skip
 """What reads and writes memory, and the engine."""
@@ -51,6 +51,7 @@ FORMS: dict[str, Form] = {
     "several carried values": lambda _, p: isinstance(p.op, LoopTail) and p.op.slot > 0,
     "rows by token in a block that repeats": lambda design, p: _rows(design, p, by_token=True),
     "rows by position in a block that repeats": lambda design, p: _rows(design, p, by_token=False),
+    "a cache of several attention ops": lambda _, p: isinstance(p.op, plumbing.WriteKv) and len(p.reads) > 1,
     "an op of a block that runs once": lambda design, p: _runs(design, p) == 1,
     "an op of a block that repeats": lambda design, p: _runs(design, p) > 1,
 }  # fmt: skip

@@ -36,8 +36,9 @@ from tests.reference.small import Variant, variants
 TELLING = (
     "commands", "norm_commands", "norm_fork", "read_params", "read_weights_0", "read_x", "write_x", "params",
     "param", "matmul_0", "matmul_9", "weights_3", "dispatch", "collect", "sequence", "control", "router",
-    "matmul", "sampler", "argmax", "tail_0", "enter_0", "a_kv_k", "x_cmd", "cmd_x", "desc", "desc_0", "act_0",
-    "tiles_0", "x_to_0", "x_params", "x_by_table", "k_x", "x_mem", "logits", "token", "program", "tokens",
+    "matmul", "sampler", "argmax", "tail_0", "enter_0", "a_kv_in", "x_cmd", "cmd_x", "desc", "desc_0",
+    "act_0", "kv", "kv_0", "read_kv", "write_kv", "read_kv_windows_0", "tiles_0",
+    "x_to_0", "x_params", "x_by_table", "k_x", "x_mem", "logits", "token", "program", "tokens",
 )  # fmt: skip
 """Names that look like those of something with a role."""
 _RESERVED = sorted({*TELLING, *ANYWHERE, *VERILOG, *C_LIBRARY, *keyword.kwlist})

@@ -9,6 +9,7 @@ from stbuild.ir.op import StreamingOp
 from stbuild.ir.plumbing import ReadKv, Sequence, WriteKv
 from stbuild.ops.add import Add
 from stbuild.ops.attention_heads import AttentionHeads
+from stbuild.ops.attention_scores import AttentionScores
 from stbuild.ops.fork import Fork
 from stbuild.ops.linear import Linear
 from stbuild.ops.loop_head import LoopHead
@@ -61,14 +62,13 @@ def test_a_process_reads_its_operands_then_its_table_then_its_parameters() -> No
     assert [network.stream(s).kind for s in norm.reads] == [StreamKind.DATA, StreamKind.PARAMS]
 
 
-def test_attention_has_a_reader_and_a_writer_for_keys_and_for_values() -> None:
+def test_attention_has_one_reader_and_one_writer_of_the_cache() -> None:
     network = network_of(graph_of(Variant()))
-    (attention,) = of_type(network, AttentionHeads)
-    assert sources(network, attention)[3:] == [ReadKv, ReadKv]
-    assert [type(network.process(network.stream(s).sink).op) for s in attention.writes[:2]] == 2 * [WriteKv]
-    assert [network.stream(s).words for s in attention.reads[3:]] == [
-        network.stream(s).words for s in attention.writes[:2]
-    ]
+    (heads,), (scores,) = of_type(network, AttentionHeads), of_type(network, AttentionScores)
+    (reader,), (writer,) = of_type(network, ReadKv), of_type(network, WriteKv)
+    assert reader.writes == (heads.reads[3], scores.reads[3])
+    assert writer.reads == (heads.writes[0],)
+    assert network.stream(heads.reads[3]).words == network.stream(heads.writes[0]).words
 
 
 def test_a_block_that_repeats_has_a_head_and_a_tail_for_each_value_that_it_hands_on() -> None:

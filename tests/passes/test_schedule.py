@@ -61,7 +61,7 @@ def test_a_weight_group_that_does_not_divide_the_columns_is_refused() -> None:
         scheduled(graph, group=48)
 
 
-@pytest.mark.parametrize(("card", "lanes"), [("u55c", (9, 9, 9)), ("u280", (9, 9, 9)), ("vck5000", (4,))])
+@pytest.mark.parametrize(("card", "lanes"), [("u55c", (10, 10, 9)), ("u280", (10, 10, 9)), ("vck5000", (4,))])
 def test_the_largest_engine_of_a_card(card: str, lanes: tuple[int, ...]) -> None:
     engine = largest_engine(platform(card), SizeOverrides())
     assert engine.lanes == lanes

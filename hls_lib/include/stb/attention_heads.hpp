@@ -114,17 +114,17 @@ head_steps:
 }
 
 // q: HEADS * HEAD_DIM elements a token, k and v: KV_HEADS * HEAD_DIM, all with 16 fraction bits. Per run, in
-// this order: the records of the positions between the last full block and the launch come from kv_k_in, then
-// kv_v_in, while the engine still works; q, k and v come in, all of the launch each; the launch's records go
-// to kv_k_out and kv_v_out. Then, head of k and v by head: `queries` (if there are full blocks; of each row,
-// a token's query head, ceil(HEAD_DIM / 32) words of 32 int8), `scales` (16 rows' m, e, 0, 0 in a word, then
-// 16 recent positions' m_k, e_k, m_v, e_v), `dots` (of each row the dot products with the recent keys, 16 a
-// word), `values` (the recent ones, int8). Last, since nobody waits for them, the tiles of the blocks that
-// the launch completes go to `tiles`.
+// this order: the records of the positions between the last full block and the launch come from kv_in, while
+// the engine still works; q, k and v come in, all of the launch each; the launch's records go to kv_out.
+// Then, head of k and v by head: `queries` (if there are full blocks; of each row, a token's query head,
+// ceil(HEAD_DIM / 32) words of 32 int8), `scales` (16 rows' m, e, 0, 0 in a word, then 16 recent positions'
+// m_k, e_k, m_v, e_v), `dots` (of each row the dot products with the recent keys, 16 a word), `values` (the
+// recent ones, int8). Last, since nobody waits for them, the tiles of the blocks that the launch completes
+// go to kv_out.
 template <int RUNS, int HEADS, int KV_HEADS, int HEAD_DIM, int CHUNK, typename WINDOWS = WholeContext>
-void attention_heads(Port<Cmd>& cmd, Port<Word>& q, Port<Word>& k, Port<Word>& v, Port<Word>& kv_k_in,
-                     Port<Word>& kv_v_in, Port<Word>& kv_k_out, Port<Word>& kv_v_out, Port<Word>& tiles,
-                     Port<Word>& queries, Port<Word>& scales, Port<Word>& dots, Port<Word>& values) {
+void attention_heads(Port<Cmd>& cmd, Port<Word>& q, Port<Word>& k, Port<Word>& v, Port<Word>& kv_in,
+                     Port<Word>& kv_out, Port<Word>& queries, Port<Word>& scales, Port<Word>& dots,
+                     Port<Word>& values) {
   using Shape = HeadShape<HEADS, KV_HEADS, HEAD_DIM>;
   const Cmd c = cmd.read();
   const int tokens = cmd_tokens(c);
@@ -133,11 +133,11 @@ void attention_heads(Port<Cmd>& cmd, Port<Word>& q, Port<Word>& k, Port<Word>& v
 heads_runs:
   for (int run = 0; run < RUNS; ++run) {
     const KvBlocks kv = blocks_of(static_cast<int>(cmd_pos(c)), tokens, WINDOWS::at(run));
-    take_records(heads, kv.recent_old, kv_k_in, kv_v_in);
+    take_records(heads, kv.recent_old, kv_in);
     take_launch(heads, tokens, kv.recent_old, q, k, v);
-    give_own_records(heads, tokens, kv.recent_old, kv_k_out, kv_v_out);
+    give_own_records(heads, tokens, kv.recent_old, kv_out);
     give_heads(heads, HeadSizes{tokens, kv.recents, kv.blocks > 0}, queries, scales, dots, values);
-    give_tiles(heads, kv.recents, tiles);
+    give_tiles(heads, kv.recents, kv_out);
   }
 }
 

@@ -108,8 +108,8 @@ inline void take_in(AttentionMemory<SHAPE, CHUNK, CONTEXT>& memory, int tokens, 
   keep_scales(memory, tokens, pos);
 }
 
-// A step through the records that go to memory: of each token the words of its keys, those of its scales,
-// those of its values. `row` is that of the head, or of the token's first head.
+// A step through records: of each position the words of its keys, those of its scales, those of its values.
+// `row` is that of the head, or of the token's first head.
 struct RecordOut {
   enum Part { kKeys, kScaleWords, kValues };
   Part part;

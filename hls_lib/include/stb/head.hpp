@@ -21,7 +21,8 @@ struct HeadShape {
     kWords = ceil_div(HEAD_DIM, kWordBytes),           // words of a head as int8
     kBytes = kWordBytes * kWords,                      // elements of a head, padded
     kScaleWords = ceil_div(KV_HEADS, kWordBytes / 4),  // words of scales behind the keys of a record
-    kHeadWords = ceil_div(HEADS, kLanes)               // words of one number for each head of q
+    kRecordWords = 2 * KV_HEADS * kWords + kScaleWords,
+    kHeadWords = ceil_div(HEADS, kLanes)  // words of one number for each head of q
   };
 };
 

@@ -28,6 +28,17 @@ inline int rest_by(int x) {
   return x - quotient_by<DIVISOR>(x) * DIVISOR;
 }
 
+// The heads of an attention op: of k and v, of q for each of them, their dimension; words of a record.
+template <int KV_HEADS, int SHARED, int HEAD_DIM>
+struct KvHeads {
+  enum : int {
+    kKvHeads = KV_HEADS,
+    kShared = SHARED,
+    kHeadDim = HEAD_DIM,
+    kRecordWords = 2 * KV_HEADS * ceil_div(HEAD_DIM, kWordBytes) + ceil_div(KV_HEADS, kWordBytes / 4)
+  };
+};
+
 // What a launch of n tokens from position pos sees of the cache, with a window.
 struct KvBlocks {
   int first;         // block that it reads

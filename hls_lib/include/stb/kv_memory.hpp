@@ -1,6 +1,7 @@
-// The tiles of keys and values in memory: read by the channels' readers, written block by block.
+// The tiles of keys and values between the weights of a channel: what its reader sends in a launch, in order.
 #pragma once
 
+#include "stb/kv_blocks.hpp"
 #include "stb/memory.hpp"
 
 namespace stb {
@@ -76,12 +77,6 @@ inline KvPiece kv_piece(KvRead& step, int channel, int runs, int run, int n, con
   return piece;
 }
 
-// The heads of an attention op: of k and v, of q for each of them, their dimension.
-template <int KV_HEADS, int SHARED, int HEAD_DIM>
-struct KvHeads {
-  enum : int { kKvHeads = KV_HEADS, kShared = SHARED, kHeadDim = HEAD_DIM };
-};
-
 // The words of all runs' tiles that a channel's reader sends in a launch.
 template <int KV_HEADS, int SHARED, int HEAD_DIM, int CONTEXT, int CHANNELS, int CHUNK, typename WINDOWS>
 inline std::int64_t kv_tile_words(int channel, int runs, int n, int pos) {
@@ -99,9 +94,9 @@ counted_heads:
   return words;
 }
 
-// An attention op in the runs of a block: its tiles lie from OFFSET on in the regions of the channels; BEFORE
-// words of weights come before them in the channel that is read.
-template <typename HEADS, std::int64_t OFFSET, std::int64_t BEFORE, typename WINDOWS = WholeContext>
+// An attention op in the runs of a block: its tiles lie from word TILES on in the region of a channel; BEFORE
+// words of weights come before them.
+template <typename HEADS, std::int64_t TILES, std::int64_t BEFORE, typename WINDOWS = WholeContext>
 struct KvOp {};
 
 // What a channel's reader needs to know of a launch, and a step through its reads of a block with attention:
@@ -121,9 +116,9 @@ struct RunRead {
   std::int64_t at;  // of the weights
 };
 
-// `words` words from `at` on of the weights, or of the tiles of op number `op` if it is none below 0.
+// `words` words from `at` on of the weights, or of the tiles.
 struct ChannelPiece {
-  int op;
+  bool tiles;
   std::int64_t at;
   std::int64_t words;
 };
@@ -132,22 +127,22 @@ struct ChannelPiece {
 template <int CONTEXT, int CHANNELS, int CHUNK, int LOOKAHEAD, std::int64_t AFTER, typename... Ops>
 struct RunParts {
   static ChannelPiece next(RunRead& step, int, const RunReads&) {
-    const ChannelPiece piece = {-1, step.at, AFTER};
+    const ChannelPiece piece = {false, step.at, AFTER};
     step = RunRead{step.run + 1, 0, false, {0, 0, 0, 0}, step.at + AFTER};
     return piece;
   }
 };
 
 template <int CONTEXT, int CHANNELS, int CHUNK, int LOOKAHEAD, std::int64_t AFTER, typename HEADS,
-          std::int64_t OFFSET, std::int64_t BEFORE, typename WINDOWS, typename... Rest>
-struct RunParts<CONTEXT, CHANNELS, CHUNK, LOOKAHEAD, AFTER, KvOp<HEADS, OFFSET, BEFORE, WINDOWS>, Rest...> {
+          std::int64_t TILES, std::int64_t BEFORE, typename WINDOWS, typename... Rest>
+struct RunParts<CONTEXT, CHANNELS, CHUNK, LOOKAHEAD, AFTER, KvOp<HEADS, TILES, BEFORE, WINDOWS>, Rest...> {
   static ChannelPiece next(RunRead& step, int part, const RunReads& launch) {
     if (step.part > part) {
       return RunParts<CONTEXT, CHANNELS, CHUNK, LOOKAHEAD, AFTER, Rest...>::next(step, part + 1, launch);
     }
     const KvBlocks kv = blocks_of(launch.pos, launch.n, WINDOWS::at(step.run));
     if (!step.tiles) {
-      const ChannelPiece weights = {-1, step.at, BEFORE};
+      const ChannelPiece weights = {false, step.at, BEFORE};
       step.at += BEFORE;
       step.tiles = kv.blocks > 0;
       step.part = kv.blocks > 0 ? part : part + 1;
@@ -156,117 +151,28 @@ struct RunParts<CONTEXT, CHANNELS, CHUNK, LOOKAHEAD, AFTER, KvOp<HEADS, OFFSET, 
     const KvPiece piece = kv_piece<HEADS, CONTEXT, CHANNELS, CHUNK, LOOKAHEAD>(
         step.kv, launch.channel, launch.runs, step.run, launch.n, kv);
     if (piece.last) step = RunRead{step.run, part + 1, false, {0, 0, 0, 0}, step.at};
-    return ChannelPiece{part, OFFSET + piece.at, piece.words};
+    return ChannelPiece{true, TILES + piece.at, piece.words};
   }
 };
 
-// `count` words of memory number `memory`.
-inline void send_from(int, std::int64_t, std::int64_t, Port<Word>&) {}
-
-template <typename... Rest>
-inline void send_from(int memory, std::int64_t at, std::int64_t count, Port<Word>& out, const Word* first,
-                      const Rest*... rest) {
-  STB_INLINE
-  if (memory == 0) {
-    send(first, at, count, out);
-  } else {
-    send_from(memory - 1, at, count, out, rest...);
-  }
-}
-
 // Of all runs of a block what channel CHANNEL gives in a launch, in the order of the engine's ops: weights
-// from `at` on, and before the weights of later ops the tiles of each attention op. OPS: KvOp, in order;
-// AFTER: words of weights of a run behind the last of them; `kv` has a pointer for each of OPS. One loop over
-// all reads.
+// from `at` on, and before the weights of later ops the tiles of each attention op, from `tiles_mem`. OPS:
+// KvOp, in order; AFTER: words of weights of a run behind the last of them. One loop over all reads.
 template <int RUNS, int CHANNEL, int CONTEXT, int CHANNELS, int CHUNK, int LOOKAHEAD, std::int64_t AFTER,
-          typename... OPS, typename... Kv>
-void send_runs(const Word* weights_mem, std::int64_t at, int n, int pos, Port<Word>& out, const Kv*... kv) {
-  static_assert(sizeof...(OPS) == sizeof...(Kv), "a pointer for each attention op");
+          typename... OPS>
+void send_runs(const Word* weights_mem, std::int64_t at, const Word* tiles_mem, int n, int pos,
+               Port<Word>& out) {
   using Parts = RunParts<CONTEXT, CHANNELS, CHUNK, LOOKAHEAD, AFTER, OPS...>;
   const RunReads launch = {CHANNEL, RUNS, n, pos};
   RunRead step = {0, 0, false, {0, 0, 0, 0}, at};
 run_reads:
   while (step.run < RUNS) {
     const ChannelPiece piece = Parts::next(step, 0, launch);
-    send_from(piece.op + 1, piece.at, piece.words, out, weights_mem, kv...);
-  }
-}
-
-// The scales of the positions in full blocks that the launch sees, of each run and head.
-template <int RUNS, int KV_HEADS, int CONTEXT, typename WINDOWS = WholeContext>
-void read_kv_scales(const Word* mem, int n, int pos, Port<Word>& out) {
-  using Layout = KvLayout<KV_HEADS, kLanes, CONTEXT, 1>;
-scale_heads:
-  for (RunHead at = {0, 0}; at.run < RUNS; at = step_after<KV_HEADS>(at)) {
-    const KvBlocks kv = blocks_of(pos, n, WINDOWS::at(at.run));
-    send(mem, Layout::scale_word(at.run, at.head, kv.first), 2 * kv.blocks, out);
-  }
-}
-
-// `count` words to the memory number `memory`.
-inline void receive_to(int, std::int64_t, int, Port<Word>&) {}
-
-template <typename... Rest>
-inline void receive_to(int memory, std::int64_t offset, int count, Port<Word>& in, Word* first,
-                       Rest*... rest) {
-  STB_INLINE
-  if (memory == 0) {
-    receive(first, offset, count, in);
-  } else {
-    receive_to(memory - 1, offset, count, in, rest...);
-  }
-}
-
-// A step through the pieces that a completed block consists of: two K tiles, the V tiles, the scales.
-struct KvWrite {
-  int run;
-  int block;
-  int head;
-  int piece;
-};
-
-template <int KV_HEADS>
-inline KvWrite step_after(const KvWrite& step, int pieces, int first, int end) {
-  if (step.piece < pieces - 1) return KvWrite{step.run, step.block, step.head, step.piece + 1};
-  if (step.head < KV_HEADS - 1) return KvWrite{step.run, step.block, step.head + 1, 0};
-  if (step.block < end - 1) return KvWrite{step.run, step.block + 1, 0, 0};
-  return KvWrite{step.run + 1, first, 0, 0};
-}
-
-// Where a piece goes: memory 0 has the scales, memory 1 + c the tiles of channel c.
-struct KvPlace {
-  int memory;
-  std::int64_t word;
-  int words;
-};
-
-template <typename LAYOUT, int RUNS, int CHANNELS>
-inline KvPlace place_of(const KvWrite& at, std::int64_t offset) {
-  if (at.piece < 2) {
-    const int tile = 2 * at.block + at.piece;
-    const std::int64_t word = LAYOUT::key_word(at.run, at.head, quotient_by<CHANNELS>(tile));
-    return KvPlace{1 + rest_by<CHANNELS>(LAYOUT::key_base(at.head) + tile), offset + word, LAYOUT::kKeyWords};
-  }
-  const int tile = at.piece - 2;
-  if (tile == LAYOUT::kValueTiles) return KvPlace{0, LAYOUT::scale_word(at.run, at.head, at.block), 2};
-  const std::int64_t word = LAYOUT::value_word(RUNS, at.run, at.head, quotient_by<CHANNELS>(tile), at.block);
-  return KvPlace{1 + rest_by<CHANNELS>(LAYOUT::value_base(at.head) + tile), offset + word, kSquareWords};
-}
-
-// The tiles of the blocks that the launch completes, from `offset` on in the regions of the channels, and
-// their scales; `kv` has a pointer for each of the CHANNELS.
-template <int RUNS, int KV_HEADS, int HEAD_DIM, int CONTEXT, int CHANNELS, typename... Kv>
-void write_kv_tiles(Word* scale_mem, std::int64_t offset, int pos, int n, Port<Word>& tiles, Kv*... kv) {
-  static_assert(sizeof...(Kv) == CHANNELS, "a pointer for each channel");
-  using Layout = KvLayout<KV_HEADS, HEAD_DIM, CONTEXT, CHANNELS>;
-  enum : int { kPieces = 2 + Layout::kValueTiles + 1 };
-  const int first = pos / kBlock;
-  const int end = (pos + n) / kBlock;
-  if (first == end) return;
-kv_writes:
-  for (KvWrite at = {0, first, 0, 0}; at.run < RUNS; at = step_after<KV_HEADS>(at, kPieces, first, end)) {
-    const KvPlace to = place_of<Layout, RUNS, CHANNELS>(at, offset);
-    receive_to(to.memory, to.word, to.words, tiles, scale_mem, kv...);
+    if (piece.tiles) {
+      send(tiles_mem, piece.at, piece.words, out);
+    } else {
+      send(weights_mem, piece.at, piece.words, out);
+    }
   }
 }
 

@@ -86,38 +86,6 @@ inline void read_weights(const Word* mem, std::int64_t body_words, std::int64_t 
   send(mem, 0, words, out);
 }
 
-// Of each run's region the records before this launch that its first position sees.
-template <int RUNS, int CONTEXT, int RECORD, typename WINDOWS = WholeContext>
-void read_kv(const Word* mem, int pos, Port<Word>& out) {
-read_runs:
-  for (int run = 0; run < RUNS; ++run) {
-    const int first = first_seen(pos, WINDOWS::at(run));
-    send(mem, (static_cast<std::int64_t>(run) * CONTEXT + first) * RECORD,
-         static_cast<std::int64_t>(pos - first) * RECORD, out);
-  }
-}
-
-// Of each run's region the records of the positions between the last full block and this launch.
-template <int RUNS, int CONTEXT, int RECORD>
-void read_recent_kv(const Word* mem, int pos, Port<Word>& out) {
-  const int old = pos % kBlock;
-recent_runs:
-  for (int run = 0; run < RUNS; ++run) {
-    const std::int64_t first = static_cast<std::int64_t>(run) * CONTEXT + pos - old;
-    send(mem, first * RECORD, static_cast<std::int64_t>(old) * RECORD, out);
-  }
-}
-
-// Into each run's region the records of this launch's n positions.
-template <int RUNS, int CONTEXT, int RECORD>
-void write_kv(Word* mem, int pos, int n, Port<Word>& in) {
-write_runs:
-  for (int run = 0; run < RUNS; ++run) {
-    const std::int64_t first = static_cast<std::int64_t>(run) * CONTEXT + pos;
-    receive(mem, first * RECORD, static_cast<std::int64_t>(n) * RECORD, in);
-  }
-}
-
 inline void write_words(Word* mem, std::int64_t count, Port<Word>& in) { receive(mem, 0, count, in); }
 
 // The same if the head runs, else nothing.

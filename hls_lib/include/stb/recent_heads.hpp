@@ -43,19 +43,20 @@ inline void take_launch(RecentHeads<SHAPE, CHUNK>& heads, int tokens, int recent
   quantize_heads(heads.raw, tokens * SHAPE::kKvHeads, heads.value, first);
 }
 
-// The records of the launch's own positions go to memory, key record before value record; their scales stay.
+// The records of the launch's own positions go to memory; their scales stay.
 template <typename SHAPE, int CHUNK>
 inline void give_own_records(RecentHeads<SHAPE, CHUNK>& heads, int tokens, int recent_old,
-                             Port<Word>& kv_k_out, Port<Word>& kv_v_out) {
+                             Port<Word>& kv_out) {
   Word scales[SHAPE::kScaleWords];
   STB_PARTITION(scales, 1)
   RecordOut step = {RecordOut::kKeys, recent_old * SHAPE::kKvHeads, 0, 0};
   int position = recent_old;
   STB_ENTER(kMoveDepth)
 own_records:
-  for (int i = 0; i < tokens * (2 * SHAPE::kKvHeads * SHAPE::kWords + SHAPE::kScaleWords); ++i) {
+  for (int i = 0; i < tokens * SHAPE::kRecordWords; ++i) {
     STB_PIPELINE(1)
     STB_TICK(1)
+    Word out = zero_word();
     if (step.part == RecordOut::kKeys) {
       Word word = step.kv % kScales == 0 && step.word == 0 ? zero_word() : scales[step.kv / kScales];
       set_byte(word, 4 * (step.kv % kScales), heads.key.m[step.row][0]);
@@ -63,55 +64,39 @@ own_records:
       set_byte(word, 4 * (step.kv % kScales) + 2, heads.value.m[step.row][0]);
       set_byte(word, 4 * (step.kv % kScales) + 3, heads.value.e[step.row][0]);
       scales[step.kv / kScales] = word;
-      kv_k_out.write(heads.key.words[step.row][0][step.word]);
+      out = heads.key.words[step.row][0][step.word];
     } else if (step.part == RecordOut::kScaleWords) {
       heads.scales[position][step.word] = scales[step.word];
       if (step.word == SHAPE::kScaleWords - 1) ++position;
-      kv_k_out.write(scales[step.word]);
+      out = scales[step.word];
     } else {
-      kv_v_out.write(heads.value.words[step.row][0][step.word]);
+      out = heads.value.words[step.row][0][step.word];
     }
+    kv_out.write(out);
     step = step_after<SHAPE>(step);
   }
 }
 
-// The key records, then the value records of the `recent_old` positions before the launch.
+// The records of the `recent_old` positions before the launch.
 template <typename SHAPE, int CHUNK>
-inline void take_records(RecentHeads<SHAPE, CHUNK>& heads, int recent_old, Port<Word>& kv_k_in,
-                         Port<Word>& kv_v_in) {
-  int row = 0;
-  int kv = 0;
-  int word = 0;
+inline void take_records(RecentHeads<SHAPE, CHUNK>& heads, int recent_old, Port<Word>& kv_in) {
+  RecordOut step = {RecordOut::kKeys, 0, 0, 0};
   int position = 0;
   STB_ENTER(kMoveDepth)
-key_records:
-  for (int i = 0; i < recent_old * (SHAPE::kKvHeads * SHAPE::kWords + SHAPE::kScaleWords); ++i) {
+old_records:
+  for (int i = 0; i < recent_old * SHAPE::kRecordWords; ++i) {
     STB_PIPELINE(1)
     STB_TICK(1)
-    const Word w = kv_k_in.read();
-    const bool scales = kv == SHAPE::kKvHeads;
-    if (scales) {
-      heads.scales[position][word] = w;
+    const Word word = kv_in.read();
+    if (step.part == RecordOut::kKeys) {
+      heads.key.words[step.row][0][step.word] = word;
+    } else if (step.part == RecordOut::kScaleWords) {
+      heads.scales[position][step.word] = word;
+      if (step.word == SHAPE::kScaleWords - 1) ++position;
     } else {
-      heads.key.words[row][0][word] = w;
+      heads.value.words[step.row][0][step.word] = word;
     }
-    const bool last = word == (scales ? SHAPE::kScaleWords - 1 : SHAPE::kWords - 1);
-    word = last ? 0 : word + 1;
-    row = last && !scales ? row + 1 : row;
-    position = last && scales ? position + 1 : position;
-    kv = !last ? kv : scales ? 0 : kv + 1;
-  }
-  row = 0;
-  word = 0;
-  STB_ENTER(kMoveDepth)
-value_records:
-  for (int i = 0; i < recent_old * SHAPE::kKvHeads * SHAPE::kWords; ++i) {
-    STB_PIPELINE(1)
-    STB_TICK(1)
-    heads.value.words[row][0][word] = kv_v_in.read();
-    const bool last = word == SHAPE::kWords - 1;
-    word = last ? 0 : word + 1;
-    row = last ? row + 1 : row;
+    step = step_after<SHAPE>(step);
   }
 }
 

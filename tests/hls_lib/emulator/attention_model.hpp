@@ -2,9 +2,27 @@
 #pragma once
 
 #include "stb/kv_blocks.hpp"
+#include "stb/memory.hpp"
 #include "stb/ports.hpp"
 
 namespace stb {
+
+// For the oracle, of each run's region the records before this launch that its first position sees.
+template <int RUNS, int CONTEXT, int RECORD, typename WINDOWS>
+void read_records(const Word* mem, int pos, Port<Word>& out) {
+  for (int run = 0; run < RUNS; ++run) {
+    const int first = first_seen(pos, WINDOWS::at(run));
+    send(mem, (static_cast<std::int64_t>(run) * CONTEXT + first) * RECORD, (pos - first) * RECORD, out);
+  }
+}
+
+// Into each run's region the oracle's records of this launch's n positions.
+template <int RUNS, int CONTEXT, int RECORD>
+void write_records(Word* mem, int pos, int n, Port<Word>& in) {
+  for (int run = 0; run < RUNS; ++run) {
+    receive(mem, (static_cast<std::int64_t>(run) * CONTEXT + pos) * RECORD, n * RECORD, in);
+  }
+}
 
 // A value of a tile's square of 8 words.
 inline int tile_value(const Word* words, int row, int column) {

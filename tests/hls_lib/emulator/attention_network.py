@@ -6,6 +6,8 @@ from pathlib import Path
 from tests.hls_lib.emulator.attention_sizes import Sizes
 
 LOOKAHEAD = 2
+RECORDS_AT, TILES_AT = 7, 5
+"""The first words of the op in the region that all share, and in those of the channels."""
 WEIGHTS_AT, WEIGHTS_AFTER = 10, 2
 """The first word of the weights of every channel in `program`, if there is no engine to use them; those of a
 run behind the tiles. Channel c has c + 1 before them, and lane 0 of a word is its place."""
@@ -14,8 +16,7 @@ run behind the tiles. Channel c has c + 1 before them, and lane 0 of a word is i
 def buffers(sizes: Sizes) -> tuple[str, ...]:
     """The names of the buffers in order."""
     channels = tuple(f"kv_{c}" for c in range(sizes.channels))
-    return ("q", "k", "v", "sinks", "y", "oracle_y", "kv_k", "kv_v", "oracle_k", "oracle_v", "kv_scales",
-            "program", *channels)  # fmt: skip
+    return ("q", "k", "v", "sinks", "y", "oracle_y", "kv", "oracle_k", "oracle_v", "program", *channels)
 
 
 def network_source(sizes: Sizes) -> str:
@@ -25,8 +26,8 @@ def network_source(sizes: Sizes) -> str:
 
 
 _HEADERS = (
-    "attention", "attention_heads", "attention_scores", "attention_values", "attention_weights", "kv_memory",
-    "matmul", "plumbing", "router", "stream",
+    "attention", "attention_heads", "attention_scores", "attention_values", "attention_weights", "kv_cache",
+    "kv_memory", "matmul", "plumbing", "router", "stream",
 )  # fmt: skip
 _INCLUDES = "\n".join((
     '#pragma GCC diagnostic ignored "-Wunused-parameter"', *(f'#include "stb/{h}.hpp"' for h in _HEADERS),
@@ -40,9 +41,8 @@ _INSIDE = (
 """Streams of the kernel."""
 
 _OUTSIDE = (
-    "q", "k", "v", "sinks", "y", "kv_k_in", "kv_v_in", "kv_k_out", "kv_v_out", "tiles", "old_scales", "desc",
-    "oracle_q", "oracle_k", "oracle_v", "oracle_sinks", "oracle_y", "oracle_k_in", "oracle_v_in",
-    "oracle_k_out", "oracle_v_out",
+    "q", "k", "v", "sinks", "y", "kv_in", "kv_out", "old_scales", "desc", "oracle_q", "oracle_k", "oracle_v",
+    "oracle_sinks", "oracle_y", "oracle_k_in", "oracle_v_in", "oracle_k_out", "oracle_v_out",
 )  # fmt: skip
 
 
@@ -89,14 +89,13 @@ def _attention(s: Sizes) -> list[str]:
     in_context = f"{heads}, {s.chunk}, {s.context}"
     kind = "_with_sinks" if s.sinks else ""
     sinks, oracle_sinks = ("sinks, ", "oracle_sinks, ") if s.sinks else ("", "")
-    records = "kv_k_in, kv_v_in, kv_k_out, kv_v_out"
     scored = f"products, dots, scales, old_scales, {sinks}scores, tops, value_scales"
     oracle = (
         f"oracle_q, oracle_k, oracle_v, oracle_k_in, oracle_v_in, {oracle_sinks}oracle_k_out, oracle_v_out"
     )
     return [
         _call("heads", "attention_heads", f"{per_head}, Windows",
-              f"heads_cmd, q, k, v, {records}, tiles, queries, scales, dots, values"),
+              "heads_cmd, q, k, v, kv_in, kv_out, queries, scales, dots, values"),
         _call("scores", f"attention_scores{kind}", f"{in_context}, {scale}, Form, Windows",
               f"scores_cmd, {scored}"),
         _call("weights", "attention_weights", f"{in_context}, Windows",
@@ -164,30 +163,28 @@ def _control(s: Sizes) -> list[str]:
         lines += [_send(prefix, x, f"{s.runs} * n * {w}") for x, w in words]
         lines += [_send(prefix, "sinks", str(s.runs * s.sink_words))] if s.sinks else []
         lines.append(f"STB_CALL({prefix}y, (write_words({prefix}y_mem, {s.runs} * n * {width}, {prefix}y)))")
-    return [*lines, *_records("k", s, s.key_words), *_records("v", s, s.value_words), *_tiles(s)]
+    return [*lines, *_oracle("k", s, s.key_words), *_oracle("v", s, s.value_words), *_cache(s)]
 
 
 def _send(prefix: str, name: str, words: str) -> str:
     return f"STB_CALL({prefix}{name}, (send({name}_mem, 0, {words}, {prefix}{name})))"
 
 
-def _records(x: str, s: Sizes, words: int) -> list[str]:
+def _oracle(x: str, s: Sizes, words: int) -> list[str]:
+    """Records of keys and of values, which the oracle has apart."""
     sizes = f"{s.runs}, {s.context}, {words}"
     return [
-        _call(f"read_{x}", "read_recent_kv", sizes, f"kv_{x}_mem, pos, kv_{x}_in"),
-        _call(f"write_{x}", "write_kv", sizes, f"kv_{x}_mem, pos, n, kv_{x}_out"),
-        _call(f"read_oracle_{x}", "read_kv", f"{sizes}, Windows", f"oracle_{x}_mem, pos, oracle_{x}_in"),
-        _call(f"write_oracle_{x}", "write_kv", sizes, f"oracle_{x}_mem, pos, n, oracle_{x}_out"),
+        _call(f"read_oracle_{x}", "read_records", f"{sizes}, Windows", f"oracle_{x}_mem, pos, oracle_{x}_in"),
+        _call(f"write_oracle_{x}", "write_records", sizes, f"oracle_{x}_mem, pos, n, oracle_{x}_out"),
     ]
 
 
-def _tiles(s: Sizes) -> list[str]:
+def _cache(s: Sizes) -> list[str]:
     channels = ", ".join(f"kv_{c}_mem" for c in range(s.channels))
-    written = f"{s.runs}, {s.kv_heads}, {s.head_dim}, {s.context}, {s.channels}"
     lines = [
-        _call("read_scales", "read_kv_scales", f"{s.runs}, {s.kv_heads}, {s.context}, Windows",
-              "kv_scales_mem, n, pos, old_scales"),
-        _call("write_tiles", "write_kv_tiles", written, f"kv_scales_mem, 5, pos, n, tiles, {channels}"),
+        _call("read", "read_kv", f"{s.runs}, {s.context}, Cache", "kv_mem, n, pos, kv_in, old_scales"),
+        _call("write", "write_kv", f"{s.runs}, {s.context}, {s.channels}, Cache",
+              f"pos, n, kv_out, kv_mem, {channels}"),
         *(
             f"STB_CALL(read_{c}, (read_channel_{c}(program_mem, kv_{c}_mem, n, pos, kv_{c})))"
             for c in range(s.channels)
@@ -200,15 +197,16 @@ def _tiles(s: Sizes) -> list[str]:
 
 def _readers(s: Sizes) -> str:
     sizes = f"{s.context}, {s.channels}, {s.engine_chunk}, {LOOKAHEAD}, {0 if s.lanes else WEIGHTS_AFTER}"
-    heads = f"KvHeads<{s.kv_heads}, {s.shared}, {s.head_dim}>"
-    return "\n".join(
+    cache = f"using Cache = KvCache<OpHeads, {RECORDS_AT}, {TILES_AT}, Windows>;"
+    readers = (
         f"""static void read_channel_{c}(const Word* weights, const Word* kv, int n, int pos,
                            Port<Word>& out) {{
-  using Op = KvOp<{heads}, 5, {0 if s.lanes else c + 1}, Windows>;
-  send_runs<{s.runs}, {c}, {sizes}, Op>(weights, {WEIGHTS_AT}, n, pos, out, kv);
+  using Op = KvOp<OpHeads, {TILES_AT}, {0 if s.lanes else c + 1}, Windows>;
+  send_runs<{s.runs}, {c}, {sizes}, Op>(weights, {WEIGHTS_AT}, kv, n, pos, out);
 }}"""
         for c in range(s.channels)
     )
+    return "\n".join((f"using OpHeads = KvHeads<{s.kv_heads}, {s.shared}, {s.head_dim}>;", cache, *readers))
 
 
 def _system(s: Sizes) -> str:

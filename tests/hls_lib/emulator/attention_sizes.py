@@ -64,6 +64,11 @@ class Sizes:
         return self.runs * self.kv_heads * (keys + values)
 
     @property
+    def record_words(self) -> int:
+        """Words of all records."""
+        return self.runs * self.context * (self.key_words + self.value_words)
+
+    @property
     def scale_words(self) -> int:
-        """Words of the region of scales."""
+        """Words of the scales behind them."""
         return self.runs * self.kv_heads * 2 * self.blocks

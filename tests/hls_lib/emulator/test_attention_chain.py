@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from tests.hls_lib.emulator.attention_network import LOOKAHEAD, buffers, network_source
+from tests.hls_lib.emulator.attention_network import LOOKAHEAD, RECORDS_AT, TILES_AT, buffers, network_source
 from tests.hls_lib.emulator.attention_sizes import Sizes
 from tests.hls_lib.emulator.conftest import BuildNetwork
 from tests.hls_lib.emulator.network import AnyArray, Network, Variant, aligned
@@ -48,14 +48,16 @@ class Session:
 
     def __post_init__(self) -> None:
         s = self.sizes
-        words = dict.fromkeys(buffers(s), s.channel_words + 5)
+        words = dict.fromkeys(buffers(s), s.channel_words + TILES_AT)
         chunk = s.runs * s.chunk
         words |= {"q": chunk * s.heads * s.head_dim // 16, "sinks": s.runs * s.sink_words, "program": 4096}
         words |= dict.fromkeys(("k", "v"), chunk * s.kv_heads * s.head_dim // 16)
         words |= dict.fromkeys(("y", "oracle_y"), words["q"])
-        words |= dict.fromkeys(("kv_k", "oracle_k"), s.runs * s.context * s.key_words)
-        words |= dict.fromkeys(("kv_v", "oracle_v"), s.runs * s.context * s.value_words)
-        words["kv_scales"] = s.scale_words
+        words |= {"kv": RECORDS_AT + s.record_words + s.scale_words}
+        words |= {
+            "oracle_k": s.runs * s.context * s.key_words,
+            "oracle_v": s.runs * s.context * s.value_words,
+        }
         for name in buffers(s):
             pattern = self.rng.integers(-(2**31), 2**31, (words[name], 16)).astype(np.int32)
             self.memory[name] = aligned(pattern)
@@ -63,6 +65,13 @@ class Session:
         self.memory["program"][:, 0] = np.arange(len(self.memory["program"]))
         self.memory["program"][: len(program)] = program
         self.program_words = len(program)
+
+    @property
+    def records(self) -> AnyArray:
+        """All records: [run][position][word]."""
+        s = self.sizes
+        words = self.memory["kv"][RECORDS_AT : RECORDS_AT + s.record_words]
+        return words.reshape(s.runs, s.context, s.key_words + s.value_words, 16)
 
     def launch(self, pos: int, n: int) -> None:
         """One launch with new numbers; both attentions must give the same."""
@@ -131,8 +140,9 @@ def run_session(network: Network, sizes: Sizes, seed: int) -> Session:
     session = Session(network=network, sizes=sizes, rng=np.random.default_rng(seed))
     for pos, n in launches(sizes, session.rng):
         session.launch(pos, n)
-    for kind in "kv":
-        np.testing.assert_array_equal(session.memory[f"kv_{kind}"], session.memory[f"oracle_{kind}"])
+    records = np.split(session.records, [sizes.key_words], axis=2)
+    for kind, found in zip("kv", records, strict=True):
+        np.testing.assert_array_equal(found, session.memory[f"oracle_{kind}"].reshape(found.shape))
     return session
 
 
@@ -181,7 +191,8 @@ def test_tiles_lie_where_the_machine_says(build_network: BuildNetwork, sizes: Si
         for head in range(sizes.kv_heads):
             for block in range((pos + sizes.chunk) // 32):
                 write_block(sizes, session, expected, run, head, block)
-    for name in ("kv_scales", *(f"kv_{c}" for c in range(sizes.channels))):
+    expected["kv"][RECORDS_AT:][: sizes.record_words] = session.records.view(np.uint8).reshape(-1, 64)
+    for name in ("kv", *(f"kv_{c}" for c in range(sizes.channels))):
         np.testing.assert_array_equal(session.memory[name].view(np.uint8).reshape(-1, 64), expected[name])
 
 
@@ -191,27 +202,27 @@ def write_block(
     """The tiles and scales of one block, from the records of its positions."""
     padded = -(-s.head_dim // 64) * 64
     positions = slice(32 * block, 32 * block + 32)
-    records = [
-        session.memory[f"kv_{x}"].view(np.uint8).reshape(s.runs, s.context, -1)[run, positions] for x in "kv"
-    ]
-    keys, values = (r[:, head * padded : (head + 1) * padded].view(np.int8) for r in records)
-    scales = records[0][:, s.value_words * 64 + 4 * head :][:, :4]
-    at = (run * s.kv_heads + head) * 2 * s.blocks + 2 * block
-    expected["kv_scales"][at : at + 2] = scales.reshape(2, 64)
+    records = session.records[run, positions].reshape(32, -1).view(np.uint8)
+    keys, values = (
+        r[:, head * padded :][:, :padded].view(np.int8) for r in (records, records[:, 64 * s.key_words :])
+    )
+    scales = records[:, s.value_words * 64 + 4 * head :][:, :4]
+    at = RECORDS_AT + s.record_words + (run * s.kv_heads + head) * 2 * s.blocks + 2 * block
+    expected["kv"][at : at + 2] = scales.reshape(2, 64)
     groups = -(-s.head_dim // 32)
     for t in (2 * block, 2 * block + 1):
         rows = keys[16 * (t % 2) : 16 * (t % 2) + 16, : 32 * groups]
         rounds = -(-2 * s.blocks // s.channels)
         word = ((run * s.kv_heads + head) * rounds + t // s.channels) * groups * 8
         channel = (head * s.channels // s.kv_heads + t) % s.channels
-        expected[f"kv_{channel}"][5 + word : 5 + word + groups * 8] = squares(rows)
+        expected[f"kv_{channel}"][TILES_AT + word :][: groups * 8] = squares(rows)
     start = s.runs * s.kv_heads * -(-2 * s.blocks // s.channels) * groups * 8
     for u in range(s.head_dim // 16):
         rounds = -(-(s.head_dim // 16) // s.channels)
         tile = (run * s.kv_heads + head) * rounds + u // s.channels
         word = start + (tile * s.blocks + block) * 8
         channel = (head * (s.head_dim // 16) + u) % s.channels
-        expected[f"kv_{channel}"][5 + word : 5 + word + 8] = squares(values[:, 16 * u : 16 * u + 16].T)
+        expected[f"kv_{channel}"][TILES_AT + word :][:8] = squares(values[:, 16 * u : 16 * u + 16].T)
 
 
 def squares(rows: AnyArray) -> AnyArray:

@@ -17,30 +17,24 @@ extern "C" void layers_attention(
     stb::Port<stb::Word>& layers_c_attn_bias_params,
     stb::Port<stb::Word>& layers_attention_products,
     stb::Port<stb::Word>& layers_attention_sums,
-    stb::Port<stb::Word>& layers_attention_kv_k_in,
-    stb::Port<stb::Word>& layers_attention_kv_v_in,
+    stb::Port<stb::Word>& layers_attention_kv_in,
     stb::Port<stb::Word>& layers_attention_kv_scales,
     stb::Port<stb::Cmd>& cmd_layers_attention,
     stb::Port<stb::Word>& layers_attention_q,
     stb::Port<stb::Word>& layers_attention_queries,
     stb::Port<stb::Word>& layers_attention_weights,
-    stb::Port<stb::Word>& layers_attention_kv_k_out,
-    stb::Port<stb::Word>& layers_attention_kv_v_out,
-    stb::Port<stb::Word>& layers_attention_kv_tiles) {
+    stb::Port<stb::Word>& layers_attention_kv_out) {
 #pragma HLS INTERFACE mode = axis port = layers_c_attn
 #pragma HLS INTERFACE mode = axis port = layers_c_attn_bias_params
 #pragma HLS INTERFACE mode = axis port = layers_attention_products
 #pragma HLS INTERFACE mode = axis port = layers_attention_sums
-#pragma HLS INTERFACE mode = axis port = layers_attention_kv_k_in
-#pragma HLS INTERFACE mode = axis port = layers_attention_kv_v_in
+#pragma HLS INTERFACE mode = axis port = layers_attention_kv_in
 #pragma HLS INTERFACE mode = axis port = layers_attention_kv_scales
 #pragma HLS INTERFACE mode = axis port = cmd_layers_attention
 #pragma HLS INTERFACE mode = axis port = layers_attention_q
 #pragma HLS INTERFACE mode = axis port = layers_attention_queries
 #pragma HLS INTERFACE mode = axis port = layers_attention_weights
-#pragma HLS INTERFACE mode = axis port = layers_attention_kv_k_out
-#pragma HLS INTERFACE mode = axis port = layers_attention_kv_v_out
-#pragma HLS INTERFACE mode = axis port = layers_attention_kv_tiles
+#pragma HLS INTERFACE mode = axis port = layers_attention_kv_out
 #pragma HLS INTERFACE mode = ap_ctrl_none port = return
 #pragma HLS DATAFLOW
   STB_FIFO(stb::Word, layers_c_attn_bias, 32)
@@ -112,8 +106,7 @@ extern "C" void layers_attention(
       /*WIDTH_OUT=*/1024>(layers_slice_2_cmd, layers_c_attn_bias_to_2, layers_slice_2)))
   STB_CALL(layers_attention, (stb::attention_heads</*RUNS=*/24, /*HEADS=*/16, /*KV_HEADS=*/16,
       /*HEAD_DIM=*/64, /*CHUNK=*/30>(layers_attention_cmd, layers_slice_2, layers_slice, layers_slice_1,
-      layers_attention_kv_k_in, layers_attention_kv_v_in, layers_attention_kv_k_out,
-      layers_attention_kv_v_out, layers_attention_kv_tiles, layers_attention_queries, layers_attention_scales,
+      layers_attention_kv_in, layers_attention_kv_out, layers_attention_queries, layers_attention_scales,
       layers_attention_dots, layers_attention_values)))
   STB_CALL(scores_layers_attention, (stb::attention_scores</*RUNS=*/24, /*HEADS=*/16, /*KV_HEADS=*/16,
       /*CHUNK=*/30, /*CONTEXT=*/1024, /*C=*/189097>(scores_layers_attention_cmd, layers_attention_products,

@@ -10,45 +10,38 @@
 #include "stb/params.hpp"
 #include "stb/plumbing.hpp"
 #include "stb/quantize.hpp"
+#include "stb/split_params.hpp"
 #include "stb/stream.hpp"
+
+using layers_attention_params_blocks = stb::ParamBlocks<stb::ParamRuns<2, 4, 2, 2>>;
 
 extern "C" void layers_attention(
     stb::Port<stb::Word>& layers_q_proj,
     stb::Port<stb::Word>& layers_k_proj,
     stb::Port<stb::Word>& layers_v_proj,
-    stb::Port<stb::Word>& layers_q_proj_bias_params,
-    stb::Port<stb::Word>& layers_k_proj_bias_params,
-    stb::Port<stb::Word>& layers_v_proj_bias_params,
     stb::Port<stb::Word>& layers_attention_products,
     stb::Port<stb::Word>& layers_attention_sums,
-    stb::Port<stb::Word>& layers_attention_kv_k_in,
-    stb::Port<stb::Word>& layers_attention_kv_v_in,
+    stb::Port<stb::Word>& layers_attention_kv_in,
     stb::Port<stb::Word>& layers_attention_kv_scales,
     stb::Port<stb::Cmd>& cmd_layers_attention,
+    stb::Port<stb::Word>& params_layers_attention,
     stb::Port<stb::Word>& layers_attention_q,
     stb::Port<stb::Word>& layers_attention_queries,
     stb::Port<stb::Word>& layers_attention_weights,
-    stb::Port<stb::Word>& layers_attention_kv_k_out,
-    stb::Port<stb::Word>& layers_attention_kv_v_out,
-    stb::Port<stb::Word>& layers_attention_kv_tiles) {
+    stb::Port<stb::Word>& layers_attention_kv_out) {
 #pragma HLS INTERFACE mode = axis port = layers_q_proj
 #pragma HLS INTERFACE mode = axis port = layers_k_proj
 #pragma HLS INTERFACE mode = axis port = layers_v_proj
-#pragma HLS INTERFACE mode = axis port = layers_q_proj_bias_params
-#pragma HLS INTERFACE mode = axis port = layers_k_proj_bias_params
-#pragma HLS INTERFACE mode = axis port = layers_v_proj_bias_params
 #pragma HLS INTERFACE mode = axis port = layers_attention_products
 #pragma HLS INTERFACE mode = axis port = layers_attention_sums
-#pragma HLS INTERFACE mode = axis port = layers_attention_kv_k_in
-#pragma HLS INTERFACE mode = axis port = layers_attention_kv_v_in
+#pragma HLS INTERFACE mode = axis port = layers_attention_kv_in
 #pragma HLS INTERFACE mode = axis port = layers_attention_kv_scales
 #pragma HLS INTERFACE mode = axis port = cmd_layers_attention
+#pragma HLS INTERFACE mode = axis port = params_layers_attention
 #pragma HLS INTERFACE mode = axis port = layers_attention_q
 #pragma HLS INTERFACE mode = axis port = layers_attention_queries
 #pragma HLS INTERFACE mode = axis port = layers_attention_weights
-#pragma HLS INTERFACE mode = axis port = layers_attention_kv_k_out
-#pragma HLS INTERFACE mode = axis port = layers_attention_kv_v_out
-#pragma HLS INTERFACE mode = axis port = layers_attention_kv_tiles
+#pragma HLS INTERFACE mode = axis port = layers_attention_kv_out
 #pragma HLS INTERFACE mode = ap_ctrl_none port = return
 #pragma HLS DATAFLOW
   STB_FIFO(stb::Word, layers_q_proj_bias, 32)
@@ -59,6 +52,12 @@ extern "C" void layers_attention(
 #pragma HLS BIND_STORAGE variable = layers_v_proj_bias type = fifo impl = lutram
   STB_FIFO(stb::Word, layers_attention, 32)
 #pragma HLS BIND_STORAGE variable = layers_attention type = fifo impl = lutram
+  STB_FIFO(stb::Word, layers_q_proj_bias_params, 32)
+#pragma HLS BIND_STORAGE variable = layers_q_proj_bias_params type = fifo impl = lutram
+  STB_FIFO(stb::Word, layers_k_proj_bias_params, 32)
+#pragma HLS BIND_STORAGE variable = layers_k_proj_bias_params type = fifo impl = lutram
+  STB_FIFO(stb::Word, layers_v_proj_bias_params, 32)
+#pragma HLS BIND_STORAGE variable = layers_v_proj_bias_params type = fifo impl = lutram
   STB_FIFO(stb::Word, layers_attention_scales, 32)
 #pragma HLS BIND_STORAGE variable = layers_attention_scales type = fifo impl = lutram
   STB_FIFO(stb::Word, layers_attention_dots, 32)
@@ -94,6 +93,9 @@ extern "C" void layers_attention(
   STB_CALL(layers_attention_commands, (stb::fan_out(cmd_layers_attention, layers_q_proj_bias_cmd,
       layers_k_proj_bias_cmd, layers_v_proj_bias_cmd, layers_attention_cmd, scores_layers_attention_cmd,
       weights_layers_attention_cmd, values_layers_attention_cmd, layers_attention_q_cmd)))
+  STB_CALL(layers_attention_params,
+      (stb::split_params</*BLOCKS=*/layers_attention_params_blocks>(params_layers_attention,
+      layers_q_proj_bias_params, layers_k_proj_bias_params, layers_v_proj_bias_params)))
   STB_CALL(layers_q_proj_bias, (stb::add_param</*RUNS=*/2, /*ROLE=*/0, /*WIDTH=*/64>(layers_q_proj_bias_cmd,
       layers_q_proj, layers_q_proj_bias_params, layers_q_proj_bias)))
   STB_CALL(layers_k_proj_bias, (stb::add_param</*RUNS=*/2, /*ROLE=*/0, /*WIDTH=*/32>(layers_k_proj_bias_cmd,
@@ -102,8 +104,7 @@ extern "C" void layers_attention(
       layers_v_proj, layers_v_proj_bias_params, layers_v_proj_bias)))
   STB_CALL(layers_attention, (stb::attention_heads</*RUNS=*/2, /*HEADS=*/4, /*KV_HEADS=*/2, /*HEAD_DIM=*/16,
       /*CHUNK=*/4>(layers_attention_cmd, layers_q_proj_bias, layers_k_proj_bias, layers_v_proj_bias,
-      layers_attention_kv_k_in, layers_attention_kv_v_in, layers_attention_kv_k_out,
-      layers_attention_kv_v_out, layers_attention_kv_tiles, layers_attention_queries, layers_attention_scales,
+      layers_attention_kv_in, layers_attention_kv_out, layers_attention_queries, layers_attention_scales,
       layers_attention_dots, layers_attention_values)))
   STB_CALL(scores_layers_attention, (stb::attention_scores</*RUNS=*/2, /*HEADS=*/4, /*KV_HEADS=*/2,
       /*CHUNK=*/4, /*CONTEXT=*/32, /*C=*/378194>(scores_layers_attention_cmd, layers_attention_products,

@@ -8,19 +8,18 @@
 #include "stb/plumbing.hpp"
 #include "stb/pointwise.hpp"
 #include "stb/quantize.hpp"
+#include "stb/split_params.hpp"
 #include "stb/stream.hpp"
+
+using layers_residual_params_blocks = stb::ParamBlocks<stb::ParamRuns<2, 8, 4, 8, 4>, stb::ParamRuns<1, 8>>;
 
 extern "C" void layers_residual(
     stb::Port<stb::Word>& prologue_embed,
     stb::Port<stb::Word>& prologue_position,
     stb::Port<stb::Word>& layers_o_proj,
     stb::Port<stb::Word>& layers_down_proj,
-    stb::Port<stb::Word>& layers_attn_norm_params,
-    stb::Port<stb::Word>& layers_o_proj_bias_params,
-    stb::Port<stb::Word>& layers_mlp_norm_params,
-    stb::Port<stb::Word>& layers_down_proj_bias_params,
-    stb::Port<stb::Word>& head_norm_params,
     stb::Port<stb::Cmd>& cmd_layers_residual,
+    stb::Port<stb::Word>& params_layers_residual,
     stb::Port<stb::Word>& layers_attn_norm_q,
     stb::Port<stb::Word>& layers_mlp_norm_q,
     stb::Port<stb::Word>& head_norm_q) {
@@ -28,12 +27,8 @@ extern "C" void layers_residual(
 #pragma HLS INTERFACE mode = axis port = prologue_position
 #pragma HLS INTERFACE mode = axis port = layers_o_proj
 #pragma HLS INTERFACE mode = axis port = layers_down_proj
-#pragma HLS INTERFACE mode = axis port = layers_attn_norm_params
-#pragma HLS INTERFACE mode = axis port = layers_o_proj_bias_params
-#pragma HLS INTERFACE mode = axis port = layers_mlp_norm_params
-#pragma HLS INTERFACE mode = axis port = layers_down_proj_bias_params
-#pragma HLS INTERFACE mode = axis port = head_norm_params
 #pragma HLS INTERFACE mode = axis port = cmd_layers_residual
+#pragma HLS INTERFACE mode = axis port = params_layers_residual
 #pragma HLS INTERFACE mode = axis port = layers_attn_norm_q
 #pragma HLS INTERFACE mode = axis port = layers_mlp_norm_q
 #pragma HLS INTERFACE mode = axis port = head_norm_q
@@ -69,6 +64,16 @@ extern "C" void layers_residual(
 #pragma HLS BIND_STORAGE variable = head_hidden type = fifo impl = lutram
   STB_FIFO(stb::Word, head_norm, 32)
 #pragma HLS BIND_STORAGE variable = head_norm type = fifo impl = lutram
+  STB_FIFO(stb::Word, layers_attn_norm_params, 32)
+#pragma HLS BIND_STORAGE variable = layers_attn_norm_params type = fifo impl = lutram
+  STB_FIFO(stb::Word, layers_o_proj_bias_params, 32)
+#pragma HLS BIND_STORAGE variable = layers_o_proj_bias_params type = fifo impl = lutram
+  STB_FIFO(stb::Word, layers_mlp_norm_params, 32)
+#pragma HLS BIND_STORAGE variable = layers_mlp_norm_params type = fifo impl = lutram
+  STB_FIFO(stb::Word, layers_down_proj_bias_params, 32)
+#pragma HLS BIND_STORAGE variable = layers_down_proj_bias_params type = fifo impl = lutram
+  STB_FIFO(stb::Word, head_norm_params, 32)
+#pragma HLS BIND_STORAGE variable = head_norm_params type = fifo impl = lutram
   STB_FIFO(stb::Cmd, layers_hidden_fork_cmd, 2)
 #pragma HLS BIND_STORAGE variable = layers_hidden_fork_cmd type = fifo impl = lutram
   STB_FIFO(stb::Cmd, prologue_add_cmd, 2)
@@ -109,6 +114,10 @@ extern "C" void layers_residual(
       layers_back_0, layers_hidden)))
   STB_CALL(layers_hidden_fork, (stb::fork</*RUNS=*/2, /*ROLE=*/0, /*WORDS=*/4>(layers_hidden_fork_cmd,
       layers_hidden, layers_hidden_to_0, layers_hidden_to_1, layers_hidden_to_2)))
+  STB_CALL(layers_residual_params,
+      (stb::split_params</*BLOCKS=*/layers_residual_params_blocks>(params_layers_residual,
+      layers_attn_norm_params, layers_o_proj_bias_params, layers_mlp_norm_params,
+      layers_down_proj_bias_params, head_norm_params)))
   STB_CALL(layers_attn_norm, (stb::norm</*RUNS=*/2, /*ROLE=*/0, /*WIDTH=*/64, /*SEGMENT=*/64, /*CENTER=*/true,
       /*FIN=*/12, /*FOUT=*/16, /*HAS_WEIGHT=*/true, /*HAS_BIAS=*/true, /*EPS=*/168>(layers_attn_norm_cmd,
       layers_hidden_to_0, layers_attn_norm_params, layers_attn_norm)))

@@ -18,32 +18,26 @@ extern "C" void layers_attention(
     stb::Port<stb::Word>& rotary,
     stb::Port<stb::Word>& layers_attention_products,
     stb::Port<stb::Word>& layers_attention_sums,
-    stb::Port<stb::Word>& layers_attention_kv_k_in,
-    stb::Port<stb::Word>& layers_attention_kv_v_in,
+    stb::Port<stb::Word>& layers_attention_kv_in,
     stb::Port<stb::Word>& layers_attention_kv_scales,
     stb::Port<stb::Cmd>& cmd_layers_attention,
     stb::Port<stb::Word>& layers_attention_q,
     stb::Port<stb::Word>& layers_attention_queries,
     stb::Port<stb::Word>& layers_attention_weights,
-    stb::Port<stb::Word>& layers_attention_kv_k_out,
-    stb::Port<stb::Word>& layers_attention_kv_v_out,
-    stb::Port<stb::Word>& layers_attention_kv_tiles) {
+    stb::Port<stb::Word>& layers_attention_kv_out) {
 #pragma HLS INTERFACE mode = axis port = layers_q_proj
 #pragma HLS INTERFACE mode = axis port = layers_k_proj
 #pragma HLS INTERFACE mode = axis port = layers_v_proj
 #pragma HLS INTERFACE mode = axis port = rotary
 #pragma HLS INTERFACE mode = axis port = layers_attention_products
 #pragma HLS INTERFACE mode = axis port = layers_attention_sums
-#pragma HLS INTERFACE mode = axis port = layers_attention_kv_k_in
-#pragma HLS INTERFACE mode = axis port = layers_attention_kv_v_in
+#pragma HLS INTERFACE mode = axis port = layers_attention_kv_in
 #pragma HLS INTERFACE mode = axis port = layers_attention_kv_scales
 #pragma HLS INTERFACE mode = axis port = cmd_layers_attention
 #pragma HLS INTERFACE mode = axis port = layers_attention_q
 #pragma HLS INTERFACE mode = axis port = layers_attention_queries
 #pragma HLS INTERFACE mode = axis port = layers_attention_weights
-#pragma HLS INTERFACE mode = axis port = layers_attention_kv_k_out
-#pragma HLS INTERFACE mode = axis port = layers_attention_kv_v_out
-#pragma HLS INTERFACE mode = axis port = layers_attention_kv_tiles
+#pragma HLS INTERFACE mode = axis port = layers_attention_kv_out
 #pragma HLS INTERFACE mode = ap_ctrl_none port = return
 #pragma HLS DATAFLOW
   STB_FIFO(stb::Word, layers_rotary, 328)
@@ -101,8 +95,7 @@ extern "C" void layers_attention(
       layers_rotary_1)))
   STB_CALL(layers_attention, (stb::attention_heads</*RUNS=*/30, /*HEADS=*/9, /*KV_HEADS=*/3, /*HEAD_DIM=*/64,
       /*CHUNK=*/27>(layers_attention_cmd, layers_rotary_1, layers_rotary, layers_v_proj,
-      layers_attention_kv_k_in, layers_attention_kv_v_in, layers_attention_kv_k_out,
-      layers_attention_kv_v_out, layers_attention_kv_tiles, layers_attention_queries, layers_attention_scales,
+      layers_attention_kv_in, layers_attention_kv_out, layers_attention_queries, layers_attention_scales,
       layers_attention_dots, layers_attention_values)))
   STB_CALL(scores_layers_attention, (stb::attention_scores</*RUNS=*/30, /*HEADS=*/9, /*KV_HEADS=*/3,
       /*CHUNK=*/27, /*CONTEXT=*/2048, /*C=*/189097>(scores_layers_attention_cmd, layers_attention_products,

@@ -3,10 +3,10 @@
 
 #include "stb/stream.hpp"
 
-extern "C" void control(const stb::Word* weights_0_mem, const stb::Word* kv_0_in_mem, stb::Word* kv_0_out_mem, const stb::Word* weights_1_mem, const stb::Word* kv_1_in_mem, stb::Word* kv_1_out_mem, const stb::Word* weights_2_mem, const stb::Word* kv_2_in_mem, stb::Word* kv_2_out_mem, const stb::Word* weights_3_mem, const stb::Word* kv_3_in_mem, stb::Word* kv_3_out_mem, const stb::Word* program_mem, const stb::Word* tokens_mem, const stb::Word* prologue_embed_tokens_mem, const stb::Word* rotary_mem, const stb::Word* params_mem, const stb::Word* layers_attention_kv_k_in_mem, stb::Word* layers_attention_kv_k_out_mem, const stb::Word* layers_attention_kv_v_in_mem, stb::Word* layers_attention_kv_v_out_mem, const stb::Word* layers_attention_kv_scales_in_mem, stb::Word* layers_attention_kv_scales_out_mem, stb::Word* logits_mem, stb::Word* token_mem, int n, int pos, int head, stb::Port<stb::Word>& layers_attention_kv_k_out, stb::Port<stb::Word>& layers_attention_kv_v_out, stb::Port<stb::Word>& layers_attention_kv_tiles, stb::Port<stb::Word>& logits, stb::Port<stb::Word>& token, stb::Port<stb::Word>& desc, stb::Port<stb::Word>& weights_0, stb::Port<stb::Word>& weights_1, stb::Port<stb::Word>& weights_2, stb::Port<stb::Word>& weights_3, stb::Port<stb::Word>& prologue_embed_tokens, stb::Port<stb::Word>& rotary, stb::Port<stb::Word>& layers_attention_kv_k_in, stb::Port<stb::Word>& layers_attention_kv_v_in, stb::Port<stb::Word>& layers_attention_kv_scales, stb::Port<stb::Cmd>& cmd_layers_residual, stb::Port<stb::Cmd>& cmd_layers_attention, stb::Port<stb::Cmd>& cmd_layers_silu, stb::Port<stb::Cmd>& cmd_sampler, stb::Port<stb::Word>& params_layers_residual);
+extern "C" void control(const stb::Word* weights_0_mem, const stb::Word* kv_0_in_mem, stb::Word* kv_0_out_mem, const stb::Word* weights_1_mem, const stb::Word* kv_1_in_mem, stb::Word* kv_1_out_mem, const stb::Word* weights_2_mem, const stb::Word* kv_2_in_mem, stb::Word* kv_2_out_mem, const stb::Word* weights_3_mem, const stb::Word* kv_3_in_mem, stb::Word* kv_3_out_mem, const stb::Word* program_mem, const stb::Word* tokens_mem, const stb::Word* prologue_embed_tokens_mem, const stb::Word* rotary_mem, const stb::Word* params_mem, const stb::Word* kv_in_mem, stb::Word* kv_out_mem, stb::Word* logits_mem, stb::Word* token_mem, int n, int pos, int head, stb::Port<stb::Word>& layers_attention_kv_out, stb::Port<stb::Word>& logits, stb::Port<stb::Word>& token, stb::Port<stb::Word>& desc, stb::Port<stb::Word>& weights_0, stb::Port<stb::Word>& weights_1, stb::Port<stb::Word>& weights_2, stb::Port<stb::Word>& weights_3, stb::Port<stb::Word>& prologue_embed_tokens, stb::Port<stb::Word>& rotary, stb::Port<stb::Word>& layers_attention_kv_in, stb::Port<stb::Word>& layers_attention_kv_scales, stb::Port<stb::Cmd>& cmd_layers_residual, stb::Port<stb::Cmd>& cmd_layers_attention, stb::Port<stb::Cmd>& cmd_layers_silu, stb::Port<stb::Cmd>& cmd_sampler, stb::Port<stb::Word>& params_layers_residual);
 extern "C" void router(stb::Port<stb::Word>& desc, stb::Port<stb::Word>& tiles_0, stb::Port<stb::Word>& tiles_1, stb::Port<stb::Word>& layers_input_layernorm_q, stb::Port<stb::Word>& layers_attention_q, stb::Port<stb::Word>& layers_post_attention_layernorm_q, stb::Port<stb::Word>& layers_mul_q, stb::Port<stb::Word>& head_norm_q, stb::Port<stb::Word>& layers_attention_queries, stb::Port<stb::Word>& layers_attention_weights, stb::Port<stb::Word>& desc_0, stb::Port<stb::Word>& act_0, stb::Port<stb::Word>& desc_1, stb::Port<stb::Word>& act_1, stb::Port<stb::Word>& layers_q_proj, stb::Port<stb::Word>& layers_k_proj, stb::Port<stb::Word>& layers_v_proj, stb::Port<stb::Word>& layers_o_proj, stb::Port<stb::Word>& layers_gate_proj, stb::Port<stb::Word>& layers_up_proj, stb::Port<stb::Word>& layers_down_proj, stb::Port<stb::Word>& head_lm_head, stb::Port<stb::Word>& layers_attention_products, stb::Port<stb::Word>& layers_attention_sums);
 extern "C" void layers_residual(stb::Port<stb::Word>& prologue_embed_tokens, stb::Port<stb::Word>& layers_o_proj, stb::Port<stb::Word>& layers_down_proj, stb::Port<stb::Cmd>& cmd_layers_residual, stb::Port<stb::Word>& params_layers_residual, stb::Port<stb::Word>& layers_input_layernorm_q, stb::Port<stb::Word>& layers_post_attention_layernorm_q, stb::Port<stb::Word>& head_norm_q);
-extern "C" void layers_attention(stb::Port<stb::Word>& layers_q_proj, stb::Port<stb::Word>& layers_k_proj, stb::Port<stb::Word>& layers_v_proj, stb::Port<stb::Word>& rotary, stb::Port<stb::Word>& layers_attention_products, stb::Port<stb::Word>& layers_attention_sums, stb::Port<stb::Word>& layers_attention_kv_k_in, stb::Port<stb::Word>& layers_attention_kv_v_in, stb::Port<stb::Word>& layers_attention_kv_scales, stb::Port<stb::Cmd>& cmd_layers_attention, stb::Port<stb::Word>& layers_attention_q, stb::Port<stb::Word>& layers_attention_queries, stb::Port<stb::Word>& layers_attention_weights, stb::Port<stb::Word>& layers_attention_kv_k_out, stb::Port<stb::Word>& layers_attention_kv_v_out, stb::Port<stb::Word>& layers_attention_kv_tiles);
+extern "C" void layers_attention(stb::Port<stb::Word>& layers_q_proj, stb::Port<stb::Word>& layers_k_proj, stb::Port<stb::Word>& layers_v_proj, stb::Port<stb::Word>& rotary, stb::Port<stb::Word>& layers_attention_products, stb::Port<stb::Word>& layers_attention_sums, stb::Port<stb::Word>& layers_attention_kv_in, stb::Port<stb::Word>& layers_attention_kv_scales, stb::Port<stb::Cmd>& cmd_layers_attention, stb::Port<stb::Word>& layers_attention_q, stb::Port<stb::Word>& layers_attention_queries, stb::Port<stb::Word>& layers_attention_weights, stb::Port<stb::Word>& layers_attention_kv_out);
 extern "C" void layers_silu(stb::Port<stb::Word>& layers_gate_proj, stb::Port<stb::Word>& layers_up_proj, stb::Port<stb::Cmd>& cmd_layers_silu, stb::Port<stb::Word>& layers_mul_q);
 extern "C" void sampler(stb::Port<stb::Word>& head_lm_head, stb::Port<stb::Cmd>& cmd_sampler, stb::Port<stb::Word>& logits, stb::Port<stb::Word>& token);
 extern "C" void matmul(stb::Port<stb::Word>& desc, stb::Port<stb::Word>& act, stb::Port<stb::Word>& weights_0, stb::Port<stb::Word>& weights_1, stb::Port<stb::Word>& tiles);
@@ -46,12 +46,9 @@ void build(
   Port<stb::Word> layers_attention_products = open_port<stb::Word>("layers_attention_products", 32);
   Port<stb::Word> layers_attention_weights = open_port<stb::Word>("layers_attention_weights", 32);
   Port<stb::Word> layers_attention_sums = open_port<stb::Word>("layers_attention_sums", 32);
-  Port<stb::Word> layers_attention_kv_k_in = open_port<stb::Word>("layers_attention_kv_k_in", 64);
-  Port<stb::Word> layers_attention_kv_k_out = open_port<stb::Word>("layers_attention_kv_k_out", 32);
-  Port<stb::Word> layers_attention_kv_v_in = open_port<stb::Word>("layers_attention_kv_v_in", 64);
-  Port<stb::Word> layers_attention_kv_v_out = open_port<stb::Word>("layers_attention_kv_v_out", 32);
-  Port<stb::Word> layers_attention_kv_tiles = open_port<stb::Word>("layers_attention_kv_tiles", 32);
+  Port<stb::Word> layers_attention_kv_in = open_port<stb::Word>("layers_attention_kv_in", 64);
   Port<stb::Word> layers_attention_kv_scales = open_port<stb::Word>("layers_attention_kv_scales", 64);
+  Port<stb::Word> layers_attention_kv_out = open_port<stb::Word>("layers_attention_kv_out", 32);
   Port<stb::Word> logits = open_port<stb::Word>("logits", 32);
   Port<stb::Word> token = open_port<stb::Word>("token", 32);
   Port<stb::Cmd> cmd_layers_residual = open_port<stb::Cmd>("cmd_layers_residual", 2);
@@ -69,7 +66,7 @@ void build(
   }
   {
     const Unit unit("layers_attention");
-    ::layers_attention(layers_q_proj, layers_k_proj, layers_v_proj, rotary, layers_attention_products, layers_attention_sums, layers_attention_kv_k_in, layers_attention_kv_v_in, layers_attention_kv_scales, cmd_layers_attention, layers_attention_q, layers_attention_queries, layers_attention_weights, layers_attention_kv_k_out, layers_attention_kv_v_out, layers_attention_kv_tiles);
+    ::layers_attention(layers_q_proj, layers_k_proj, layers_v_proj, rotary, layers_attention_products, layers_attention_sums, layers_attention_kv_in, layers_attention_kv_scales, cmd_layers_attention, layers_attention_q, layers_attention_queries, layers_attention_weights, layers_attention_kv_out);
   }
   {
     const Unit unit("layers_silu");
@@ -92,9 +89,7 @@ void build(
 void launch(
     void* const* buffers,
     const std::uint64_t* scalars) {
-  Port<stb::Word> layers_attention_kv_k_out = open_port<stb::Word>("layers_attention_kv_k_out", 32);
-  Port<stb::Word> layers_attention_kv_v_out = open_port<stb::Word>("layers_attention_kv_v_out", 32);
-  Port<stb::Word> layers_attention_kv_tiles = open_port<stb::Word>("layers_attention_kv_tiles", 32);
+  Port<stb::Word> layers_attention_kv_out = open_port<stb::Word>("layers_attention_kv_out", 32);
   Port<stb::Word> logits = open_port<stb::Word>("logits", 32);
   Port<stb::Word> token = open_port<stb::Word>("token", 32);
   Port<stb::Word> desc = open_port<stb::Word>("desc", 16);
@@ -104,8 +99,7 @@ void launch(
   Port<stb::Word> weights_3 = open_port<stb::Word>("weights_3", 4160);
   Port<stb::Word> prologue_embed_tokens = open_port<stb::Word>("prologue_embed_tokens", 16);
   Port<stb::Word> rotary = open_port<stb::Word>("rotary", 16);
-  Port<stb::Word> layers_attention_kv_k_in = open_port<stb::Word>("layers_attention_kv_k_in", 64);
-  Port<stb::Word> layers_attention_kv_v_in = open_port<stb::Word>("layers_attention_kv_v_in", 64);
+  Port<stb::Word> layers_attention_kv_in = open_port<stb::Word>("layers_attention_kv_in", 64);
   Port<stb::Word> layers_attention_kv_scales = open_port<stb::Word>("layers_attention_kv_scales", 64);
   Port<stb::Cmd> cmd_layers_residual = open_port<stb::Cmd>("cmd_layers_residual", 2);
   Port<stb::Cmd> cmd_layers_attention = open_port<stb::Cmd>("cmd_layers_attention", 2);
@@ -132,16 +126,12 @@ void launch(
         static_cast<const stb::Word*>(buffers[12]),
         static_cast<const stb::Word*>(buffers[13]),
         static_cast<stb::Word*>(buffers[13]),
-        static_cast<const stb::Word*>(buffers[14]),
         static_cast<stb::Word*>(buffers[14]),
-        static_cast<const stb::Word*>(buffers[15]),
         static_cast<stb::Word*>(buffers[15]),
-        static_cast<stb::Word*>(buffers[16]),
-        static_cast<stb::Word*>(buffers[17]),
         static_cast<int>(scalars[0]),
         static_cast<int>(scalars[1]),
         static_cast<int>(scalars[2]),
-        layers_attention_kv_k_out, layers_attention_kv_v_out, layers_attention_kv_tiles, logits, token, desc, weights_0, weights_1, weights_2, weights_3, prologue_embed_tokens, rotary, layers_attention_kv_k_in, layers_attention_kv_v_in, layers_attention_kv_scales, cmd_layers_residual, cmd_layers_attention, cmd_layers_silu, cmd_sampler, params_layers_residual);
+        layers_attention_kv_out, logits, token, desc, weights_0, weights_1, weights_2, weights_3, prologue_embed_tokens, rotary, layers_attention_kv_in, layers_attention_kv_scales, cmd_layers_residual, cmd_layers_attention, cmd_layers_silu, cmd_sampler, params_layers_residual);
 }
 
 }  // namespace sim
@@ -149,6 +139,6 @@ void launch(
 
 extern "C" const int* stb_pointers(
 ) {
-  static const int places[] = {0, 1, 1, 2, 3, 3, 4, 5, 5, 6, 7, 7, 8, 9, 10, 11, 12, 13, 13, 14, 14, 15, 15, 16, 17};
+  static const int places[] = {0, 1, 1, 2, 3, 3, 4, 5, 5, 6, 7, 7, 8, 9, 10, 11, 12, 13, 13, 14, 15};
   return places;
 }
