@@ -171,7 +171,7 @@ TWINS: tuple[Twin, ...] = (
     Twin(
         module="read_twin",
         confirmed=True,
-        functions=("read_weights", "read_recent_kv", "read_kv_scales", "read_params"),
+        functions=("read_weights", "read_kv", "read_params"),
         loops=(
             Loop(
                 depth="kReadDepth",
