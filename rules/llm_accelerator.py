@@ -6,7 +6,7 @@ from stbuild.api import Entry, macro
 
 TIMED = ("STB_TIMED=1",)
 """The emulated network counts cycles."""
-SIZES = ("channels", "lanes", "chunk", "token_lanes", "clock_mhz", "depths")
+SIZES = ("channels", "lanes", "chunk", "token_lanes", "batch", "clock_mhz", "depths")
 """Attributes that are handed to `partition`."""
 EMULATED = {"target": "sw_emu"}
 """Only the emulator has a timed network, whatever is built for."""
@@ -38,6 +38,7 @@ class LlmAccelerator:
     lanes: int = 0
     chunk: int = 0
     token_lanes: int = 0
+    batch: int = 0
     clock_mhz: int = 0
     depths: dict[str, int] | None = None
 

@@ -21,6 +21,7 @@ class Partition:
     lanes: int = 0
     chunk: int = 0
     token_lanes: int = 0
+    batch: int = 0
     clock_mhz: int = 0
     depths: dict[str, int] | None = None
 
@@ -43,6 +44,7 @@ def partition(ctx: Context[Partition]) -> PartitionInfo:
             lanes=attrs.lanes,
             chunk=attrs.chunk,
             token_lanes=attrs.token_lanes,
+            batch=attrs.batch,
             clock_mhz=attrs.clock_mhz,
             depths=tuple(f"{stream}={words}" for stream, words in (attrs.depths or {}).items()),
             graph=graph,
@@ -68,7 +70,7 @@ def partition(ctx: Context[Partition]) -> PartitionInfo:
 
 def _check(ctx: Context[Partition]) -> None:
     attrs, platform, context = ctx.attrs, ctx.platform, ctx.attrs.trace.context
-    for name in ("channels", "lanes", "chunk", "token_lanes", "clock_mhz"):
+    for name in ("channels", "lanes", "chunk", "token_lanes", "batch", "clock_mhz"):
         if getattr(attrs, name) < 0:
             ctx.fail(
                 f"{name} takes 1 or more, or 0 for a default, got {getattr(attrs, name)}", attribute=name
@@ -85,9 +87,12 @@ def _check(ctx: Context[Partition]) -> None:
     if attrs.chunk > context:
         ctx.fail(f"chunk takes at most the context of {context}, got {attrs.chunk}", attribute="chunk")
     chunk = attrs.chunk or min(CHUNK, context)
-    if attrs.token_lanes > chunk:
+    if attrs.batch > chunk:
+        ctx.fail(f"batch takes at most the chunk of {chunk}, got {attrs.batch}", attribute="batch")
+    share, most = ("batch", attrs.batch) if attrs.batch else ("chunk", chunk)
+    if attrs.token_lanes > most:
         ctx.fail(
-            f"token_lanes takes at most the chunk of {chunk}, got {attrs.token_lanes}",
+            f"token_lanes takes at most the {share} of {most}, got {attrs.token_lanes}",
             attribute="token_lanes",
         )
 

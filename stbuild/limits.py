@@ -7,9 +7,11 @@ GROUPS = (32, 64, 128)
 OTHER_PORTS = 3
 """m_axi ports beside the weight channels: program with rows, parameters, KV cache."""
 CHUNK = 32
-"""Tokens of a prompt that share one pass over the weights at most, where a project does not say."""
+"""Tokens of a launch at most, where a project does not say."""
+PASSES = 4
+"""Cycles for which the lanes use a word of weights at most, where a project does not say."""
 TOKEN_LANES = 8
-"""Of them those that share a cycle, at most, where a project does not say."""
+"""Vectors that share a cycle, at most, where a project does not say."""
 
 
 def most_channels(*, banks: int, ports: int) -> int:

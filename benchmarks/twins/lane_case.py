@@ -104,7 +104,7 @@ def lane_case(
     """A lane of `token_lanes` token lanes, of which `fabric` multiply in LUTs, for weight groups of
     16 / at_once words or more."""
     passes, groups, words = -(-chunk // token_lanes), 128, 16 // at_once
-    shape = LaneShape(columns=32 * groups, chunk=chunk, token_lanes=token_lanes, min_words=words)
+    shape = LaneShape(columns=32 * groups, batch=chunk, token_lanes=token_lanes, min_words=words)
     return Case(
         name=name,
         module="lane_twin",

@@ -96,11 +96,11 @@ inline Word result_word(const FastSums& sums, int shift) {
   return word;
 }
 
-template <int CHUNK, int TOKEN_LANES, int AT_ONCE, bool ZERO_POINTS, int ACTS>
+template <int BATCH, int TOKEN_LANES, int AT_ONCE, bool ZERO_POINTS, int ACTS>
 void multiply_tiles_by_groups(Port<Word>& weights, const LinearOp& op, int tiles,
                               const Activation (&acts)[TOKEN_LANES][ACTS], Port<Word>& out) {
   const Activations<TOKEN_LANES, ACTS> where = {acts, (op.tokens + TOKEN_LANES - 1) / TOKEN_LANES};
-  FastSums sums[CHUNK];
+  FastSums sums[BATCH];
   STB_ENTER(kLaneDepth)
   for (int tile = 0; tile < tiles; ++tile) {
     multiply_tile<ZERO_POINTS>(weights, op, where, sums);
@@ -115,13 +115,13 @@ void multiply_tiles_by_groups(Port<Word>& weights, const LinearOp& op, int tiles
 
 }  // namespace sim
 
-template <int CHUNK, int TOKEN_LANES, int AT_ONCE, int FABRIC, bool ZERO_POINTS, int ACTS>
+template <int BATCH, int TOKEN_LANES, int AT_ONCE, int FABRIC, bool ZERO_POINTS, int ACTS>
 void multiply_tiles(Port<Word>& weights, const LinearOp& op, int tiles,
                     const Activation (&acts)[TOKEN_LANES][ACTS], Port<Word>& out) {
   if (sim::kStrict) {
-    multiply_tiles_by_words<CHUNK, TOKEN_LANES, AT_ONCE, FABRIC, ZERO_POINTS>(weights, op, tiles, acts, out);
+    multiply_tiles_by_words<BATCH, TOKEN_LANES, AT_ONCE, FABRIC, ZERO_POINTS>(weights, op, tiles, acts, out);
   } else {
-    sim::multiply_tiles_by_groups<CHUNK, TOKEN_LANES, AT_ONCE, ZERO_POINTS>(weights, op, tiles, acts, out);
+    sim::multiply_tiles_by_groups<BATCH, TOKEN_LANES, AT_ONCE, ZERO_POINTS>(weights, op, tiles, acts, out);
   }
 }
 

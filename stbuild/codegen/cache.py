@@ -10,7 +10,7 @@ from stbuild.codegen.writer import function
 from stbuild.ir.design import Design, Process
 from stbuild.ir.kv import LOOK_AHEAD
 from stbuild.ir.plumbing import ReadKv, ReadWeights, WriteKv
-from stbuild.ir.schedule import KvMatmul, MatmulOp
+from stbuild.ir.schedule import EngineOps, KvMatmul, MatmulOp, op_sets
 from stbuild.ops.numbers import windows_type
 
 WHOLE = "stb::WholeContext"
@@ -26,10 +26,16 @@ def windows_declared(process: Process, design: Design) -> Iterator[str]:
             yield type_declaration(process.name, windows)
 
 
+def reads_by_runs(op: ReadWeights, design: Design) -> bool:
+    """Whether a channel's reader sends more than its weights once, one behind the other."""
+    engine = design.engines[op.engine]
+    return bool(op.kv) or (op.body_words > 0 and engine.batch < design.sizes.chunk)
+
+
 def channel_reader(process: Process, op: ReadWeights, design: Design) -> str:
     """A function that sends a channel's weights in the order of the schedule, the cache's tiles between."""
-    weights, tiles, out = memory(op.region), read_pointer(op.kv), process.writes[0]
-    pointers = (f"const stb::Word* {weights}", f"const stb::Word* {tiles}")
+    memories = (memory(op.region), *([read_pointer(op.kv)] if op.kv else []))
+    pointers, out = (f"const stb::Word* {name}" for name in memories), process.writes[0]
     body = [f"STB_COUNT(({_count(op, design)}), {out})", "std::int64_t at = 0;"]
     for number in range(len(design.blocks)):
         body += _block_lines(number, op, process, design)
@@ -41,43 +47,56 @@ def channel_reader(process: Process, op: ReadWeights, design: Design) -> str:
 
 def _block_lines(number: int, op: ReadWeights, process: Process, design: Design) -> list[str]:
     block, weights, out = design.blocks[number], memory(op.region), process.writes[0]
-    ops = [each for each in design.engine_ops(op.engine) if each.block == number]
+    ops = tuple(each for each in design.engine_ops(op.engine) if each.block == number)
+    if not ops:
+        return []
     parts = list(_parts(ops, op.channel, design))
-    if len(parts) == 1:
-        words = parts[0][0] * block.count
-        count = f"head != 0 ? {words} : 0" if block.head else str(words)
-        return [f"stb::send({weights}, at, {count}, {out});", f"at += {words};"]
+    if block.head:
+        words = sum(parts[0][0]) * block.count
+        return [f"stb::send({weights}, at, head != 0 ? {words} : 0, {out});", f"at += {words};"]
     *before, (after, _) = parts
     sizes = f"{block.count}, {op.channel}, {design.sizes.context}, {_engine(op.engine, design)}, {LOOK_AHEAD}"
-    kinds = ", ".join((sizes, str(after), *(_kv_op(words, cached, design) for words, cached in before)))
-    call = f"stb::send_runs<{kinds}>({weights}, at, {read_pointer(op.kv)}, n, pos, {out});"
-    return [call, f"at += {block.count * sum(words for words, _ in parts)};"]
+    kinds = ", ".join((sizes, _sets(after), *(_kv_op(sets, cached, design) for sets, cached in before)))
+    tiles = read_pointer(op.kv) if op.kv else weights
+    words = sum(sum(sets) for sets, _ in parts)
+    return [
+        f"stb::send_runs<{kinds}>({weights}, at, {tiles}, n, pos, {out});",
+        f"at += {block.count * words};",
+    ]
 
 
-def _parts(
-    ops: list[MatmulOp | KvMatmul], channel: int, design: Design
-) -> Iterator[tuple[int, KvMatmul | None]]:
-    """Words of weights with the attention op behind them, then those behind the last one."""
-    words = 0
-    for op in ops:
-        if isinstance(op, KvMatmul):
-            yield words, op
-            words = 0
+def _parts(ops: EngineOps, channel: int, design: Design) -> Iterator[tuple[tuple[int, ...], KvMatmul | None]]:
+    """Words of weights, of each set of ops that read one vector, with the attention op behind them; then
+    those of the run's end."""
+    sets: list[int] = []
+    for together in op_sets(ops):
+        if isinstance(together[0], KvMatmul):
+            yield tuple(sets), together[0]
+            sets = []
         else:
-            words += op.tiles_in(channel, design.engines[op.engine].channels) * op.tile_words
-    yield words, None
+            channels = design.engines[together[0].engine].channels
+            sets.append(sum(op.tiles_in(channel, channels) * op.tile_words for op in _linear(together)))
+    yield tuple(sets), None
+
+
+def _linear(ops: EngineOps) -> Iterator[MatmulOp]:
+    return (op for op in ops if isinstance(op, MatmulOp))
+
+
+def _sets(words: tuple[int, ...]) -> str:
+    return f"stb::WeightSets<{', '.join(map(str, words or (0,)))}>"
 
 
 def _engine(engine: int, design: Design) -> str:
-    """Channels and tokens of an engine."""
-    return f"{design.engines[engine].channels}, {design.engines[engine].chunk}"
+    """Channels and vectors of an engine."""
+    return f"{design.engines[engine].channels}, {design.engines[engine].batch}"
 
 
-def _kv_op(words: int, cached: KvMatmul | None, design: Design) -> str:
-    """An attention op with the `words` of weights before it."""
+def _kv_op(sets: tuple[int, ...], cached: KvMatmul | None, design: Design) -> str:
+    """An attention op with the weights before it."""
     assert cached is not None
     tiles = design.tiles_start(cached)
-    return f"stb::KvOp<{_heads(cached)}, {tiles}, {words}, {_windows(cached, design)}>"
+    return f"stb::KvOp<{_heads(cached)}, {tiles}, {_sets(sets)}, {_windows(cached, design)}>"
 
 
 def _heads(cached: KvMatmul) -> str:
@@ -87,7 +106,8 @@ def _heads(cached: KvMatmul) -> str:
 
 def _count(op: ReadWeights, design: Design) -> str:
     """The words that the reader sends in a launch."""
-    terms = [str(op.body_words), f"(head != 0 ? {op.head_words} : 0)"]
+    batches = f"stb::batches_of<{design.engines[op.engine].batch}>(n)"
+    terms = [f"{batches} * {op.body_words}", f"(head != 0 ? {op.head_words} : 0)"]
     for cached in design.attentions:
         if cached.engine == op.engine:
             heads, runs = cached.heads, design.blocks[cached.block].count

@@ -3,7 +3,14 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from stbuild.codegen.cache import cache_reader, cache_writer, channel_reader, windows_declared, write_pointers
+from stbuild.codegen.cache import (
+    cache_reader,
+    cache_writer,
+    channel_reader,
+    reads_by_runs,
+    windows_declared,
+    write_pointers,
+)
 from stbuild.codegen.identifiers import memory, read_pointer, write_pointer
 from stbuild.codegen.kernel import call_line, fifo
 from stbuild.codegen.ports import ends_of_kernel, parameters, port_of, ports_of
@@ -104,7 +111,7 @@ def _functions(processes: tuple[Process, ...], design: Design) -> Iterator[str]:
                 yield _sequence(process, process.op, design)
             case ReadParams():
                 yield _read_params(process, process.op, design)
-            case ReadWeights() if process.op.kv:
+            case ReadWeights() if reads_by_runs(process.op, design):
                 yield channel_reader(process, process.op, design)
             case ReadKv():
                 yield cache_reader(process, process.op, design)
@@ -218,7 +225,7 @@ class _Sent:
 
     def _descriptors(self, engine: int, first: str, end: str) -> str:
         program, sizes = memory(self.op.programs[engine]), self.design.engines[engine]
-        shape = f"{sizes.chunk}, {sizes.channels}"
+        shape = f"{sizes.batch}, {sizes.channels}"
         return f"stb::sequence<{shape}>({program}, {first}, {end}, n, pos, head, {self.descriptors[engine]});"
 
 
@@ -255,8 +262,8 @@ def _call(process: Process, design: Design) -> str:
             return f"{process.name}({', '.join((*regions, *SCALARS, *process.writes))})"
         case ReadParams():
             return f"{process.name}({', '.join((memory(op.region), *process.writes))})"
-        case ReadWeights() if op.kv:
-            pointers = f"{memory(op.region)}, {read_pointer(op.kv)}"
+        case ReadWeights() if reads_by_runs(op, design):
+            pointers = ", ".join((memory(op.region), *([read_pointer(op.kv)] if op.kv else [])))
             return f"{process.name}({pointers}, {', '.join(SCALARS)}, {process.writes[0]})"
         case ReadWeights():
             region = memory(op.region)

@@ -126,7 +126,7 @@ def _router_call(process: Process, design: Design) -> str:
             return f"stb::dispatch<{shape}>({streams})"
         case Collect(engine=number, max_tiles=tiles):
             engine = design.engines[number]
-            shape = f"{unit_lanes(engine)}, {len(process.writes)}, {engine.chunk}, {tiles}"
+            shape = f"{unit_lanes(engine)}, {len(process.writes)}, {engine.batch}, {tiles}"
             return f"stb::collect<{shape}>({streams})"
         case op:
             raise TypeError(f"{type(op).__name__} is not a process of a router")

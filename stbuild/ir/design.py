@@ -195,12 +195,23 @@ class Design:
 
     def program_words(self, engine: int) -> int:
         """Descriptor words of one launch for `engine`, and the end."""
-        runs = (op.descriptors * self.blocks[op.block].count for op in self.engine_ops(engine))
+        runs = (
+            block.count * self.block_descriptors(engine, number) for number, block in enumerate(self.blocks)
+        )
         return sum(runs) + 1
 
     def block_descriptors(self, engine: int, block: int) -> int:
         """The words in the program of `engine` for one run of a block."""
-        return sum(op.descriptors for op in self.engine_ops(engine) if op.block == block)
+        return sum(
+            2 * op.heads.kv_heads if isinstance(op, KvMatmul) else len(self.first_tokens(op))
+            for op in self.engine_ops(engine)
+            if op.block == block
+        )
+
+    def first_tokens(self, op: MatmulOp) -> range:
+        """The first token of each batch of a linear op; the head's block sees one."""
+        engine = self.engines[op.engine]
+        return range(0, 1 if self.blocks[op.block].head else self.sizes.chunk, engine.batch)
 
     @property
     def attentions(self) -> tuple[KvMatmul, ...]:

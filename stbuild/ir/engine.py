@@ -27,15 +27,17 @@ class EngineRole(Enum):
 class Engine:
     """A matmul engine: for each of its compute units the `lanes`, with a weight channel each.
 
-    It takes up to `chunk` tokens at once, of which `token_lanes` share a cycle. A FIFO in front of each lane
-    holds `prefetch` words of weights. Of the token lanes of a unit `fabric` multiply in LUTs, none if it is
-    empty.
+    A launch has up to `chunk` tokens for it. It multiplies up to `batch` vectors at once, of which
+    `token_lanes` share a cycle, and reads the weights again for each further batch. A FIFO in front of each
+    lane holds `prefetch` words of weights. Of the token lanes of a unit `fabric` multiply in LUTs, none if it
+    is empty.
     """
 
     role: EngineRole = EngineRole.ALL
     lanes: tuple[int, ...]
     token_lanes: int
     chunk: int
+    batch: int
     prefetch: int = DEEP
     fabric: tuple[int, ...] = ()
 
@@ -44,10 +46,15 @@ class Engine:
         """The number of weight channels."""
         return sum(self.lanes)
 
+    def batches(self, tokens: int) -> int:
+        """How often it multiplies for `tokens` vectors."""
+        return -(-tokens // self.batch)
+
     @property
     def tokens_a_pass(self) -> float:
-        """Tokens of a full chunk that share a word of weights: fewer than `token_lanes` if some idle."""
-        return self.chunk / -(-self.chunk // self.token_lanes)
+        """Tokens of a full chunk that share a cycle: fewer than `token_lanes` if some idle."""
+        whole, rest = divmod(self.chunk, self.batch)
+        return self.chunk / (whole * -(-self.batch // self.token_lanes) + -(-rest // self.token_lanes))
 
     @property
     def prefetch_storage(self) -> Storage:

@@ -13,19 +13,19 @@ MOST_WORDS = 32
 
 @dataclass(frozen=True, kw_only=True)
 class LaneShape:
-    """`columns` of the widest operand, `chunk` tokens of which `token_lanes` share a cycle; no weight group
+    """`columns` of the widest operand, `batch` vectors of which `token_lanes` share a cycle; no weight group
     has fewer than `min_words` words. Headers may hold `zero_points`."""
 
     columns: int
-    chunk: int
+    batch: int
     token_lanes: int
     min_words: int
     zero_points: bool = False
 
     @property
     def passes(self) -> int:
-        """How often a weight group is used for a whole chunk."""
-        return -(-self.chunk // self.token_lanes)
+        """How often a weight group is used for a whole batch."""
+        return -(-self.batch // self.token_lanes)
 
     @property
     def stored_groups(self) -> int:
@@ -38,7 +38,7 @@ class LaneShape:
         return max(ROWS // self.min_words, 1)
 
     def __str__(self) -> str:
-        return f"{self.columns}, {self.chunk}, {self.token_lanes}, {self.min_words}"
+        return f"{self.columns}, {self.batch}, {self.token_lanes}, {self.min_words}"
 
 
 def lane_shape(design: Design, engine: int) -> LaneShape:
@@ -47,7 +47,7 @@ def lane_shape(design: Design, engine: int) -> LaneShape:
     sizes = design.engines[engine]
     return LaneShape(
         columns=max(design.columns(engine), GROUP),
-        chunk=sizes.chunk,
+        batch=sizes.batch,
         token_lanes=sizes.token_lanes,
         min_words=min((op.group_words for op in ops), default=MOST_WORDS),
         zero_points=any(op.zero_points for op in ops),

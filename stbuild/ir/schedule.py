@@ -1,5 +1,6 @@
 """The schedule of an engine: what its lanes multiply, one op behind the other, in every run of a block."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from stbuild.ir.kv import KvHeads
@@ -56,11 +57,6 @@ class MatmulOp:
         first = (channel - self.base) % channels
         return max(0, -(-(self.tiles - first) // channels))
 
-    @property
-    def descriptors(self) -> int:
-        """Its words in an engine's program, in each run."""
-        return 1
-
 
 @dataclass(frozen=True, kw_only=True)
 class KvMatmul:
@@ -79,7 +75,17 @@ class KvMatmul:
     weights: int
     sums: int
 
-    @property
-    def descriptors(self) -> int:
-        """Its words in an engine's program, in each run: for the keys of each head, and for its values."""
-        return 2 * self.heads.kv_heads
+
+EngineOps = tuple["MatmulOp | KvMatmul", ...]
+
+
+def op_sets(ops: EngineOps) -> Iterator[EngineOps]:
+    """`ops` of one block by what the engine gets together: linear ops that read one vector; attention."""
+    members: list[MatmulOp | KvMatmul] = []
+    for op in ops:
+        if members and not (isinstance(op, MatmulOp) and not op.load):
+            yield tuple(members)
+            members = []
+        members.append(op)
+    if members:
+        yield tuple(members)

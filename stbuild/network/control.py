@@ -14,7 +14,7 @@ from stbuild.ir.plumbing import (
     WriteWords,
 )
 from stbuild.ir.program import Launch, Program, Repeat, Write, reads, run_lengths, writes
-from stbuild.ir.tasks import cached_words, launch_tasks
+from stbuild.ir.tasks import channel_words, launch_tasks
 
 Node = Repeat | Write
 
@@ -28,8 +28,7 @@ def control_program(process: Process, design: Design, launch: Launch) -> Program
         case ReadParams():
             return tuple(_read_params(process, op, design))
         case ReadWeights():
-            words = op.body_words + (op.head_words if launch.head else 0)
-            return (writes(process.writes[0], words + cached_words(design, op, launch)),)
+            return (writes(process.writes[0], channel_words(design, op, launch)),)
         case ReadKv():
             return tuple(_read_kv(process, design, launch))
         case WriteKv():

@@ -14,7 +14,7 @@ from stbuild.ir.kv import KvPart
 from stbuild.ir.packed import PackedMatrix
 from stbuild.ir.param import FixedParam, PositionTable
 from stbuild.ir.plumbing import ReadParams, RowRead, Sequence
-from stbuild.ir.schedule import KvMatmul, MatmulOp
+from stbuild.ir.schedule import EngineOps, KvMatmul, MatmulOp, op_sets
 from stbuild.ir.tensors import Tensors
 from stbuild.ir.types import GROUP, LANES
 from stbuild.pack.tiles import Words, tile_words
@@ -50,11 +50,15 @@ def write_memory(
 
 def launch_order(design: Design) -> Iterator[tuple[MatmulOp | KvMatmul, int]]:
     """Every op of a launch with the run of its block: blocks in order, the head's last."""
+    return ((op, run) for ops, run in _launch_sets(design) for op in ops)
+
+
+def _launch_sets(design: Design) -> Iterator[tuple[EngineOps, int]]:
     for head in (False, True):
         for number, block in enumerate(design.blocks):
             if block.head == head:
-                ops = [op for op in design.schedule if op.block == number]
-                yield from ((op, run) for run in range(block.count) for op in ops)
+                sets = tuple(op_sets(tuple(op for op in design.schedule if op.block == number)))
+                yield from ((ops, run) for run in range(block.count) for ops in sets)
 
 
 def write_weights(design: Design, tensors: Tensors, put: Put) -> tuple[int, ...]:
@@ -87,20 +91,28 @@ def _has_tiles(design: Design, number: int, engine: Engine, channel: int) -> boo
 
 def program_words(design: Design, engine: int, exponents: tuple[int, ...]) -> Words:
     """The descriptors of `engine` and the end; `exponents` are those of all linear ops in launch order."""
-    left, rows = iter(exponents), list[NDArray[np.int32]]()
-    for op, run in launch_order(design):
-        made = _descriptors(op, run, design, left)
-        rows += made if op.engine == engine else []
+    linear = (op_run for op_run in launch_order(design) if isinstance(op_run[0], MatmulOp))
+    exponent = {(op.block, op.name, run): b for (op, run), b in zip(linear, exponents, strict=True)}
+    rows = list[NDArray[np.int32]]()
+    for ops, run in _launch_sets(design):
+        if ops[0].engine == engine:
+            rows += _descriptors(ops, run, design, exponent)
     rows.append(_descriptor(OPCODE_END))
     return np.stack(rows).view(np.uint32)
 
 
 def _descriptors(
-    op: MatmulOp | KvMatmul, run: int, design: Design, exponents: Iterator[int]
-) -> list[NDArray[np.int32]]:
-    if isinstance(op, MatmulOp):
-        return [_linear(op, next(exponents), design.blocks[op.block].head)]
-    return [_cached(op, part, head, run, design) for part, head in op.heads.order()]
+    ops: EngineOps, run: int, design: Design, exponents: Mapping[tuple[int, str, int], int]
+) -> Iterator[NDArray[np.int32]]:
+    """Of ops that share a vector, all of them for each batch of a launch; those of attention head by head."""
+    if isinstance(ops[0], KvMatmul):
+        yield from (_cached(ops[0], part, head, run, design) for part, head in ops[0].heads.order())
+        return
+    for first in design.first_tokens(ops[0]):
+        for op in ops:
+            assert isinstance(op, MatmulOp)
+            exponent = exponents[op.block, op.name, run]
+            yield _linear(op, exponent, design.blocks[op.block].head, first)
 
 
 def _descriptor(*lanes: int) -> NDArray[np.int32]:
@@ -109,11 +121,11 @@ def _descriptor(*lanes: int) -> NDArray[np.int32]:
     return word
 
 
-def _linear(op: MatmulOp, exponent: int, head: bool) -> NDArray[np.int32]:
+def _linear(op: MatmulOp, exponent: int, head: bool, first: int) -> NDArray[np.int32]:
     shift = exponent + SCALE_FRAC + op.frac_in - op.frac_out
     return _descriptor(
         OPCODE_LINEAR, op.cols // GROUP, op.group // GROUP, op.bits // 4, op.tiles, op.base, op.load,
-        op.source, op.destination, shift, head, 0, 0, exponent, ZERO_POINTS if op.zero_points else 0,
+        op.source, op.destination, shift, head, first, 0, exponent, ZERO_POINTS if op.zero_points else 0,
     )  # fmt: skip
 
 

@@ -16,7 +16,7 @@ from stbuild.passes.network import build_network
 from stbuild.passes.place import PlaceMemory
 from stbuild.passes.place_kernels import PlaceKernels
 from stbuild.passes.segments import FormKernels
-from stbuild.passes.sizes import SizeOverrides, choose_sizes, largest_engine, unit_lanes
+from stbuild.passes.sizes import SizeOverrides, choose_sizes, largest_engine, unit_lanes, usual_batch
 from stbuild.platform import Fabric, Platform
 from stbuild.resources.fit import RESOURCES, fit_of, limit_of
 from stbuild.resources.usage import (
@@ -64,7 +64,7 @@ class EngineChoice:
             if not stored[tried.channels]:
                 continue
             if tried.chunk not in others:
-                others[tried.chunk] = self._others(replace(largest, chunk=tried.chunk))
+                others[tried.chunk] = self._others(replace(largest, chunk=tried.chunk, batch=1))
             if not self._may_fit(tried, others[tried.chunk]):
                 continue
             lanes = (tried.lanes, tried.token_lanes)
@@ -80,10 +80,14 @@ class EngineChoice:
 
     def _smallest(self, engine: Engine) -> Engine:
         """The one with the same lanes that needs least: if it does not fit, no other does."""
-        return replace(engine, chunk=self.overrides.chunk or engine.token_lanes, prefetch=SHALLOW)
+        chunk = self.overrides.chunk or max(engine.token_lanes, self.overrides.batch)
+        return replace(engine, chunk=chunk, batch=self._batch(engine.token_lanes, chunk), prefetch=SHALLOW)
+
+    def _batch(self, token_lanes: int, chunk: int) -> int:
+        return self.overrides.batch or usual_batch(token_lanes, chunk)
 
     def _others(self, engine: Engine) -> "_Others":
-        """What a design takes without its lanes and memory ports."""
+        """What a design takes without its lanes and memory ports, at least."""
         design = self._network(engine)
         rows = [row for row in usage_of(design, self.platform) if row.kind is not RowKind.MEMORY_PORT]
         units = unit_costs(tuple(rows))
@@ -96,7 +100,7 @@ class EngineChoice:
     def _may_fit(self, tried: Engine, others: "_Others") -> bool:
         """Whether each unit has room on some SLR, and all of them together: no placement does better."""
         card = self.platform
-        shape = replace(others.shape, token_lanes=tried.token_lanes)
+        shape = replace(others.shape, token_lanes=tried.token_lanes, batch=tried.batch)
         lane = lane_cost(shape, 0, card) + unit_fifos(tried, 1, card)
         total = sum(others.units, lane * tried.channels)
         change = change_in_luts(shape, card)
@@ -117,18 +121,22 @@ class EngineChoice:
 
     def _engines(self, largest: Engine) -> Iterator[Engine]:
         found = [
-            replace(largest, lanes=lanes, token_lanes=token_lanes, chunk=chunk, prefetch=prefetch)
+            replace(
+                largest, lanes=lanes, token_lanes=token_lanes, chunk=chunk,
+                batch=self._batch(token_lanes, chunk), prefetch=prefetch,
+            )
             for channels in self._range(largest.channels, self.overrides.channels)
             for lanes in self._lanes(channels)
-            for chunk in (
-                (largest.chunk,)
-                if self.overrides.chunk
-                else sorted({largest.chunk, *(c for c in CHUNKS if c < largest.chunk)})
-            )
+            for chunk in self._chunks(largest.chunk)
             for token_lanes in self._range(min(largest.token_lanes, chunk), self.overrides.token_lanes)
             for prefetch in (DEEP, SHALLOW)
-        ]
+        ]  # fmt: skip
         yield from sorted(found, key=lambda engine: _loss(largest, engine))
+
+    def _chunks(self, most: int) -> Iterator[int]:
+        yield most
+        if not self.overrides.chunk:
+            yield from (chunk for chunk in CHUNKS if self.overrides.batch <= chunk < most)
 
     def _range(self, most: int, given: int) -> range:
         return range(given or 1, most + 1)
@@ -166,7 +174,7 @@ class EngineChoice:
 
 @dataclass(frozen=True, kw_only=True)
 class _Others:
-    """What the units beside those of an engine take, and the shape of its lanes."""
+    """What the units beside those of an engine take at least, and the shape of its lanes."""
 
     units: tuple[Fabric, ...]
     shape: LaneShape

@@ -10,6 +10,7 @@ from stbuild.ir.plumbing import ComputeUnit
 from stbuild.ir.schedule import KvMatmul, MatmulOp
 from stbuild.ir.streaming import Streaming
 from stbuild.ops.fork import Fork
+from stbuild.ops.norm import Norm
 
 SMALL = 32
 """Words that a shift-register FIFO holds in one LUT a bit: no reason to take fewer."""
@@ -25,9 +26,10 @@ ROUTING = 2
 
 @dataclass(frozen=True, kw_only=True, order=True)
 class Delay:
-    """How late a word comes: passes of a whole chunk through an engine, then words."""
+    """How late a word comes: passes of a whole launch through an engine, then of a batch, then words."""
 
     chunks: int = 0
+    batches: int = 0
     words: int = 0
 
 
@@ -36,8 +38,9 @@ class SizeFifos:
     """Give every stream the least depth that reconvergent paths need.
 
     Start-time potentials as in StreamTensor (arXiv 2509.13694): a process starts when its last
-    input comes; a stream whose words wait for an engine pass holds the whole chunk, one whose words
-    wait for `k` words of another way holds `k` and a margin.
+    input comes; a stream whose words wait for an engine pass holds the whole chunk, one whose words wait
+    for another op on the same vectors a batch, one whose words wait for `k` words of another way `k` and a
+    margin. Results that meet a norm, which takes longer for a token than the lanes, have room for a launch.
     """
 
     name: ClassVar[str] = "size-fifos"
@@ -67,7 +70,7 @@ class _Potentials:
     def _needed(self, process: str, stream: str) -> Delay:
         """When `process` could begin if `stream` were its only input."""
         flow = self.flow(stream)
-        return Delay(chunks=flow.chunks, words=flow.words - self.skip(process, stream))
+        return replace(flow, words=flow.words - self.skip(process, stream))
 
     def skip(self, process: str, stream: str) -> int:
         """Words of other inputs that `process` takes before its first of `stream`."""
@@ -80,28 +83,48 @@ class _Potentials:
     def _flow(self, stream: str) -> Delay:
         """When the first word of `stream` comes."""
         if stream in self._engine:
-            before = self._engine[stream]
-            return Delay(chunks=1 + max(self.flow(s).chunks for s in before))
+            given = self._engine[stream]
+            if given.follows:
+                flow = self.flow(given.follows)
+                return Delay(chunks=flow.chunks, batches=flow.batches + 1)
+            return Delay(chunks=1 + max(self.flow(s).chunks for s in given.before))
         source = self._processes[self._streams[stream].source]
         if not source.reads:
             return Delay()
         start = self.start(source.name)
         op = source.op
         if not isinstance(op, Streaming):
-            return Delay(chunks=start.chunks, words=start.words + ROUTING)
+            return replace(start, words=start.words + ROUTING)
         if op.waits_for_chunk:
             return Delay(chunks=start.chunks + 1)
-        return Delay(
-            chunks=start.chunks, words=start.words + op.latency(self._streams[source.reads[0]].words)
-        )
+        return replace(start, words=start.words + op.latency(self._streams[source.reads[0]].words))
+
+    def meets_norm(self, stream: str) -> bool:
+        """Whether a norm takes its words, or what is made of them, before the engine does."""
+        sink = self._processes[self._streams[stream].sink]
+        if isinstance(sink.op, Norm):
+            return True
+        data = [s for s in sink.writes if self._streams[s].kind is StreamKind.DATA]
+        return isinstance(sink.op, Streaming) and any(map(self.meets_norm, data))
 
     def sink(self, stream: Stream) -> Process:
         """The process that reads `stream`."""
         return self._processes[stream.sink]
 
 
-def _engine_inputs(design: Design) -> Iterator[tuple[str, tuple[str, ...]]]:
-    """For each result stream of the engine the streams that must flow before: its vector, the op before."""
+@dataclass(frozen=True, kw_only=True)
+class _Given:
+    """What must flow before a result stream of an engine: its vector, the result of the op before.
+
+    A result `follows` that of another op with the same vectors: batch by batch, one behind the other.
+    """
+
+    before: tuple[str, ...] = ()
+    follows: str = ""
+
+
+def _engine_inputs(design: Design) -> Iterator[tuple[str, _Given]]:
+    """Each result stream of an engine."""
     for engine in range(len(design.engines)):
         dispatch, collect = design.router(engine)
         last: tuple[int, int] | None = None
@@ -110,7 +133,9 @@ def _engine_inputs(design: Design) -> Iterator[tuple[str, tuple[str, ...]]]:
                 before = [dispatch.reads[1 + source]]
                 if last is not None and last[0] == op.block:
                     before.append(collect.writes[last[1]])
-                yield collect.writes[destination], tuple(before)
+                keeps = isinstance(op, MatmulOp) and not op.load
+                given = _Given(follows=before[-1]) if keeps else _Given(before=tuple(before))
+                yield collect.writes[destination], given
                 last = op.block, destination
 
 
@@ -151,8 +176,14 @@ def _waiting_words(stream: Stream, sink: Process, design: Design, starts: _Poten
     flow = starts.flow(stream.name)
     start = starts.start(stream.sink)
     full = _chunk_words(stream, sink, design)
+    if stream.kind is StreamKind.RESULT and starts.meets_norm(stream.name):
+        return full
     if start.chunks > flow.chunks:
         return full
+    if start.batches > flow.batches:
+        batch = max(engine.batch for engine in design.engines)
+        whole = isinstance(sink.op, Streaming) and sink.op.waits_for_chunk
+        return full if whole else min(full, batch * stream.words + MARGIN)
     wait = start.words + starts.skip(stream.sink, stream.name) - flow.words
     return min(full, wait + MARGIN) if wait > 0 else 0
 

@@ -36,5 +36,9 @@ def judge_fit(graph: Graph, index: WeightIndex, platform: Platform, design: Desi
 
 def _sizes(engine: Engine) -> Sizes:
     return Sizes(
-        channels=engine.channels, lanes=max(engine.lanes), token_lanes=engine.token_lanes, chunk=engine.chunk
+        channels=engine.channels,
+        lanes=max(engine.lanes),
+        token_lanes=engine.token_lanes,
+        chunk=engine.chunk,
+        batch=engine.batch,
     )

@@ -44,11 +44,15 @@ def _sizes(design: Design, platform: Platform) -> Iterator[str]:
     yield f"{design.name} on {platform.title} (a plan: nothing here has met Vitis or a card)"
     for engine in design.engines:
         yield f"  weight channels  {engine.channels} in matmul units of {lanes_text(engine)} lanes"
-        yield f"  tokens           {engine.chunk} per launch at most, {engine.token_lanes} in the same cycle"
+        yield f"  tokens           {engine.chunk} per launch at most, {_at_once(engine)}"
         if engine.fabric:
             yield f"  in LUTs          {fabric_text(engine)} token lanes of the units multiply in LUTs"
     yield f"  context          {sizes.context} positions"
     yield f"  clock            {sizes.clock_mhz} MHz (target)"
+
+
+def _at_once(engine: Engine) -> str:
+    return f"{engine.batch} share a word of weights, {engine.token_lanes} a cycle"
 
 
 def _schedule(design: Design) -> Iterator[str]:

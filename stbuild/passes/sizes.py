@@ -6,7 +6,7 @@ from stbuild.errors import StbuildError
 from stbuild.ir.design import Sizes
 from stbuild.ir.engine import Engine
 from stbuild.ir.graph import Graph
-from stbuild.limits import CHUNK, OTHER_PORTS, TOKEN_LANES, most_channels
+from stbuild.limits import CHUNK, OTHER_PORTS, PASSES, TOKEN_LANES, most_channels
 from stbuild.platform import Platform
 
 
@@ -18,6 +18,7 @@ class SizeOverrides:
     lanes: int = 0
     chunk: int = 0
     token_lanes: int = 0
+    batch: int = 0
     clock_mhz: int = 0
 
 
@@ -35,11 +36,18 @@ def largest_engine(platform: Platform, overrides: SizeOverrides, context: int = 
             hint=f"at most {most}: {platform.axi.limit} ports, of which {OTHER_PORTS} are taken",
         )
     chunk = overrides.chunk or min(CHUNK, context)
+    token_lanes = overrides.token_lanes or min(TOKEN_LANES, overrides.batch or chunk)
     return Engine(
         lanes=unit_lanes(channels, overrides.lanes or -(-channels // len(platform.slrs))),
-        token_lanes=overrides.token_lanes or min(TOKEN_LANES, chunk),
+        token_lanes=token_lanes,
         chunk=chunk,
+        batch=overrides.batch or usual_batch(token_lanes, chunk),
     )
+
+
+def usual_batch(token_lanes: int, chunk: int) -> int:
+    """Vectors at once where a project does not say: `PASSES` for each token lane, or a whole launch."""
+    return min(PASSES * token_lanes, chunk)
 
 
 def unit_lanes(channels: int, most: int) -> tuple[int, ...]:

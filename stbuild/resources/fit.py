@@ -44,11 +44,12 @@ class Sizes:
     lanes: int
     token_lanes: int
     chunk: int
+    batch: int
 
     def __str__(self) -> str:
         return (
             f"channels: {self.channels}, lanes: {self.lanes}, token_lanes: {self.token_lanes}, "
-            f"chunk: {self.chunk}"
+            f"chunk: {self.chunk}, batch: {self.batch}"
         )
 
 
@@ -85,7 +86,7 @@ class Fit:
         """What would fit."""
         if self.nearest is not None:
             return f"these sizes would fit: {self.nearest}"
-        return "no choice of channels, lanes, token_lanes and chunk was found that fits"
+        return "no choice of channels, lanes, token_lanes, chunk and batch was found that fits"
 
 
 def fit_of(design: Design, platform: Platform, rows: tuple[Row, ...]) -> Fit:

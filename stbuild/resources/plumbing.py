@@ -72,7 +72,7 @@ def dispatch_hardware(*, sources: int, groups: int) -> tuple[Part, ...]:
 
 def _collect(op: Collect, design: Design) -> tuple[Part, ...]:
     engine = design.engines[op.engine]
-    return collect_hardware(len(engine.lanes), engine.chunk * op.max_tiles)
+    return collect_hardware(len(engine.lanes), engine.batch * op.max_tiles)
 
 
 def collect_hardware(units: int, words: int) -> tuple[Part, ...]:

@@ -18,6 +18,7 @@ class Partition(Step[F]):
     lanes: int = arg("channels of a compute unit", default=0)
     chunk: int = arg("tokens of a prompt in one launch", default=0)
     token_lanes: int = arg("tokens at once", default=0)
+    batch: int = arg("vectors that share a word of weights", default=0)
     clock_mhz: int = arg("the clock to ask for", default=0)
     depths: tuple[str, ...] = arg("STREAM=WORDS: a FIFO's depth set by hand", default=())
     graph: F = out("the graph in fixed point")
@@ -43,6 +44,7 @@ class Partition(Step[F]):
             lanes=self.lanes,
             chunk=self.chunk,
             token_lanes=self.token_lanes,
+            batch=self.batch,
             clock_mhz=self.clock_mhz,
         )
         index = serde.read(WeightIndex, self.index)

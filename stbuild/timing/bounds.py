@@ -17,7 +17,7 @@ from stbuild.ir.plumbing import (
 )
 from stbuild.ir.program import Launch
 from stbuild.ir.schedule import KvMatmul
-from stbuild.ir.tasks import Task, cached_words, launch_tasks
+from stbuild.ir.tasks import Task, cached_words, launch_tasks, weight_words
 from stbuild.timing.bandwidth import MemoryBandwidth
 
 
@@ -96,7 +96,7 @@ def _rows_read(row: RowRead, design: Design, launch: Launch) -> int:
 def _words(design: Design, op: object, launch: Launch) -> Iterator[tuple[str, float]]:
     match op:
         case ReadWeights():
-            yield op.region, op.body_words + (op.head_words if launch.head else 0)
+            yield op.region, weight_words(design, op, launch)
             if op.kv:
                 yield op.kv, cached_words(design, op, launch)
         case ReadParams():

@@ -8,8 +8,8 @@ from tests.models import decoder
 from tests.network.emulated import programmed, traces_of
 
 ENGINES = (
-    Engine(role=EngineRole.BODY, lanes=(3, 2), token_lanes=2, chunk=4),
-    Engine(role=EngineRole.HEAD, lanes=(2,), token_lanes=1, chunk=1),
+    Engine(role=EngineRole.BODY, lanes=(3, 2), token_lanes=2, chunk=4, batch=4),
+    Engine(role=EngineRole.HEAD, lanes=(2,), token_lanes=1, chunk=1, batch=1),
 )
 CHUNKS = (4, 1, 3, 2, *(4,) * 14, 1, 4)
 

@@ -30,8 +30,10 @@ using Windows = stb::Numbers<{windows}>;
 static void read_channel(const Word* weights_mem, const Word* kv_mem, int n, int pos, Port<Word>& out) {{
   using Heads = stb::KvHeads<{kv_heads}, {shared}, {head_dim}>;
   stb::send(weights_mem, 0, 500, out);
-  stb::send_runs<{runs}, 1, {context}, {channels}, {chunk}, 2, 60, stb::KvOp<Heads, 9, 50, Windows>,
-                 stb::KvOp<Heads, 999, 50>>(weights_mem, 500, kv_mem, n, pos, out);
+  using FirstOp = stb::KvOp<Heads, 9, stb::WeightSets<20, 30>, Windows>;
+  using SecondOp = stb::KvOp<Heads, 999, stb::WeightSets<50>>;
+  stb::send_runs<{runs}, 1, {context}, {channels}, {chunk}, 2, stb::WeightSets<60>, FirstOp, SecondOp>(
+      weights_mem, 500, kv_mem, n, pos, out);
 }}
 using Heads = stb::KvHeads<{kv_heads}, {shared}, {head_dim}>;
 using First = stb::KvCache<Heads, 0, 9, Windows>;

@@ -22,11 +22,15 @@ def planned(graph: Graph, card: str = "u55c", overrides: SizeOverrides = DEFAULT
     return plan(fixed, index_of(fixed, _weights(fixed)), platform(card), overrides)
 
 
-def emulated(graph: Graph, folder: Path, *, strict: bool = False) -> Accelerator:
+def emulated(
+    graph: Graph, folder: Path, *, strict: bool = False, overrides: SizeOverrides = DEFAULT
+) -> Accelerator:
     """The graph on an emulated card that keeps traces, perhaps in the strict mode."""
     fixed = FixNumerics()(graph)
     compiler = partial(traced_image, strict=strict)
-    return accelerate_graph(fixed, _weights(fixed), _tables(graph), folder, compiler=compiler)
+    return accelerate_graph(
+        fixed, _weights(fixed), _tables(graph), folder, compiler=compiler, overrides=overrides
+    )
 
 
 def _weights(fixed: Graph) -> SyntheticWeights:

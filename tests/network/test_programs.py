@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from stbuild.ir.program import Event
+from stbuild.passes.sizes import SizeOverrides
 from tests.network.drawn import emulated
 from tests.network.emulated import programmed, traces_of
 from tests.network.random_graphs import TINY, WIDE, Sizes, random_graph
@@ -25,7 +26,7 @@ MORE = int(os.environ.get("STBUILD_DRAWN_DESIGNS", "0"))
 def test_programs_are_those_of_the_cxx_and_the_card_equals_its_reference(
     seed: int, sizes: Sizes, tmp_path: Path
 ) -> None:
-    card = emulated(random_graph(seed, sizes), tmp_path)
+    card = emulated(random_graph(seed, sizes), tmp_path, overrides=drawn_batch(seed))
     for launch, trace in traces_of(card, TOKENS, CHUNKS):
         assert trace == programmed(card.design, launch), launch
     card.check(TOKENS, CHUNKS)
@@ -41,7 +42,7 @@ def test_the_same_holds_where_pipelines_that_stall_hold_back_words(
     Writes come one by one there, and after reads of later iterations: reads are those of the program in their
     order, and each stream gets as many words.
     """
-    card = emulated(random_graph(seed, sizes), tmp_path, strict=True)
+    card = emulated(random_graph(seed, sizes), tmp_path, strict=True, overrides=drawn_batch(seed))
     held_back = 0
     for launch, trace in traces_of(card, TOKENS, CHUNKS):
         expected = programmed(card.design, launch)
@@ -52,6 +53,12 @@ def test_the_same_holds_where_pipelines_that_stall_hold_back_words(
             held_back += steps != expected[process]
     assert held_back, "no pipeline has held back a word"
     card.check(TOKENS, CHUNKS)
+
+
+def drawn_batch(seed: int) -> SizeOverrides:
+    """Launches of six tokens are one batch or several, the last of them perhaps smaller."""
+    batch = 1 + seed % 6
+    return SizeOverrides(batch=batch, token_lanes=min(1 + seed % 4, batch))
 
 
 def reads_of(steps: Sequence[Event]) -> list[Event]:

@@ -122,7 +122,7 @@ def small_design(channels: int) -> Design:
         op("head", 1, ("head",), 64, 0, True),
     )
     sizes = Sizes(chunk=8, context=4, clock_mhz=250)
-    engine = Engine(lanes=(1,) * channels, token_lanes=1, chunk=8)
+    engine = Engine(lanes=(1,) * channels, token_lanes=1, chunk=8, batch=8)
     blocks = (BlockRuns(name="layers", count=2, head=False), BlockRuns(name="head", count=1, head=True))
     return Design(
         name="small", platform="u55c", sizes=sizes, engines=(engine,), vocab_size=64, blocks=blocks,
@@ -172,6 +172,16 @@ def test_the_program_describes_the_launch() -> None:
     assert program[1, :11].tolist() == [1, 2, 1, 1, 2, 0, 0, 0, 3, 21 + 19 + 16 - 12, 0]
     assert program[:5, 13].tolist() == [20, 21, 22, 23, 24]
     assert program[4, :11].tolist() == [1, 2, 1, 1, 4, 0, 1, 1, 3, 24 + 19 + 16 - 12, 1]
+
+
+def test_ops_that_share_a_vector_follow_each_other_for_each_batch() -> None:
+    design = small_design(3)
+    engine = replace(design.engines[0], batch=3)
+    program = images.program_words(replace(design, engines=(engine,)), 0, (20, 21, 22, 23, 24)).view(np.int32)
+    layer = [(0, 0), (0, 1), (3, 0), (3, 1), (6, 0), (6, 1)]
+    assert program[:12, 11].tolist() == 2 * [first for first, _ in layer]
+    assert program[:12, 13].tolist() == [first + keeps for first in (20, 22) for _, keeps in layer]
+    assert program[12:, 11].tolist() == [0, 0], "the head sees one token"
 
 
 def test_the_program_says_which_headers_hold_zero_points() -> None:

@@ -20,9 +20,9 @@ from tests.accelerator import platform
 from tests.passes.designs import graph_of, index_of
 from tests.reference.small import Variant
 
-BODY = Engine(role=EngineRole.BODY, lanes=(2, 2), token_lanes=2, chunk=4)
-WHOLE = Engine(lanes=(2,), token_lanes=1, chunk=4)
-HEAD = Engine(role=EngineRole.HEAD, lanes=(3,), token_lanes=1, chunk=1)
+BODY = Engine(role=EngineRole.BODY, lanes=(2, 2), token_lanes=2, chunk=4, batch=4)
+WHOLE = Engine(lanes=(2,), token_lanes=1, chunk=4, batch=4)
+HEAD = Engine(role=EngineRole.HEAD, lanes=(3,), token_lanes=1, chunk=1, batch=1)
 GRAPH = graph_of(Variant(scaled=True, positions=True))
 
 

@@ -8,8 +8,12 @@ from stbuild.ir.design import Design, Stream, StreamKind
 from stbuild.ir.plumbing import ComputeUnit, Sequence
 from stbuild.ops.add import Add
 from stbuild.ops.fork import Fork
+from stbuild.ops.map import Map
+from stbuild.ops.mul import Mul
 from stbuild.passes.fifos import BURST, COMMANDS, DESCRIPTORS, MARGIN, SMALL, SizeFifos
+from stbuild.passes.numerics import FixNumerics
 from stbuild.passes.sizes import SizeOverrides
+from tests.network.random_graphs import TINY, random_graph
 from tests.passes.designs import design_of, finished, graph_of, network_of
 from tests.reference.small import Variant
 
@@ -56,6 +60,25 @@ def test_what_waits_for_the_engine_holds_a_whole_chunk(chunk: int) -> None:
     assert looped
     for stream in (*residuals(design), *looped):
         assert stream.depth == max(SMALL, chunk * stream.words + MARGIN)
+
+
+def test_a_result_that_waits_for_one_of_the_same_vector_holds_a_batch() -> None:
+    """Of a product's factors, the one that comes first."""
+    sizes = SizeOverrides(channels=4, lanes=2, chunk=28, batch=14)
+    graph = FixNumerics()(random_graph(12, TINY))
+    design = SizeFifos()(network_of(graph, overrides=sizes))
+    op = {p.name: p.op for p in design.processes}
+    results = [s for s in of_kind(design, StreamKind.RESULT) if s.words == 6]
+    first, second = (next(s for s in results if isinstance(op[s.sink], kind)) for kind in (Mul, Map))
+    assert (first.depth, second.depth) == (14 * first.words + MARGIN, SMALL)
+
+
+@pytest.mark.parametrize("chunk", CHUNKS)
+def test_results_have_room_for_a_launch_in_front_of_a_norm(chunk: int) -> None:
+    design = with_chunk(chunk)
+    to_residual = [s for s in of_kind(design, StreamKind.RESULT) if s.words == residuals(design)[0].words]
+    assert len(to_residual) == 2
+    assert {s.depth for s in to_residual} == {max(SMALL, chunk * to_residual[0].words + MARGIN)}
 
 
 def test_the_head_s_vector_holds_one_token() -> None:

@@ -114,7 +114,7 @@ def test_no_token_lane_is_in_luts_without_need() -> None:
 
 
 def test_token_lanes_in_luts_are_spread_over_a_unit() -> None:
-    engine = Engine(lanes=(3, 2), token_lanes=3, chunk=3, fabric=(4, 0))
+    engine = Engine(lanes=(3, 2), token_lanes=3, chunk=3, batch=3, fabric=(4, 0))
     assert engine.fabric_lanes(0) == (2, 1, 1)
     assert engine.fabric_lanes(1) == (0, 0)
 

@@ -12,7 +12,7 @@ from tests.accelerator import platform
 from tests.passes.designs import graph_of, index_of
 from tests.reference.small import Variant
 
-ENGINES = (Engine(lanes=(3,), token_lanes=1, chunk=4),)
+ENGINES = (Engine(lanes=(3,), token_lanes=1, chunk=4, batch=4),)
 
 
 def scheduled(graph: Graph, group: int = 32) -> tuple[MatmulOp, ...]:

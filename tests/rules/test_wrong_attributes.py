@@ -55,11 +55,13 @@ WRONG = [
     ("chunk", "-1", f"chunk {BELOW}"),
     ("chunk", "17", "chunk takes at most the context of 16, got 17"),
     ("token_lanes", "-1", f"token_lanes {BELOW}"),
+    ("batch", "-1", f"batch {BELOW}"),
     ("clock_mhz", "-1", f"clock_mhz {BELOW}"),
     ("clock_mhz", "501", "clock_mhz takes at most 500 on u55c, got 501 (the shell's fastest"),
     ("depths", "{x: 0}", "depths: x takes 1 word or more, got 0 (leave it out"),
     ("depths", "{x: many}", "attribute 'depths' at 'x' takes an integer, got 'many'"),
     ("token_lanes", "17", "token_lanes takes at most the chunk of 16, got 17"),
+    ("batch", "17", "batch takes at most the chunk of 16, got 17"),
 ]
 
 
@@ -94,6 +96,12 @@ def test_an_empty_prompt_beside_weights(workspace: WorkspaceFolder) -> None:
     write_project(workspace, {**GOOD, "prompts": "['Hi', ' ']", "weights": "w.gguf"})
     workspace.write("p/w.gguf", "")
     with pytest.raises(StbuildError, match=r"p/BUILD.yaml:7: //p:smoke: prompts holds an empty text"):
+        analyse(workspace.root, "//p")
+
+
+def test_more_token_lanes_than_a_batch(workspace: WorkspaceFolder) -> None:
+    write_project(workspace, {**GOOD, "batch": "8", "token_lanes": "9"})
+    with pytest.raises(StbuildError, match="token_lanes takes at most the batch of 8, got 9"):
         analyse(workspace.root, "//p")
 
 

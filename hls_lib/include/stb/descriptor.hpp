@@ -8,6 +8,7 @@ namespace stb {
 constexpr int kOpcodeLinear = 1;
 constexpr int kHeadOnlyLane = 10;  // in memory: head tokens only; on the way: the number of tokens
 constexpr int kFirstChannelLane = 11;
+constexpr int kFirstTokenLane = 11;  // in memory, of a linear op: the first token of its batch
 constexpr int kChannelsLane = 12;
 constexpr int kKindLane = 14;
 constexpr int kWindowLane = 15;  // in memory, of a raw op: the window of its run, 0 without one

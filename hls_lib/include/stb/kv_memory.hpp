@@ -21,9 +21,15 @@ struct KvRepeats {
   int values;
 };
 
-template <int SHARED, int CHUNK>
+// Batches of `rows` vectors.
+template <int BATCH>
+inline int batches_of(int rows) {
+  return quotient_by<BATCH>(rows + BATCH - 1);
+}
+
+template <int SHARED, int BATCH>
 inline KvRepeats repeats_of(int n) {
-  return KvRepeats{(n * SHARED + CHUNK - 1) / CHUNK, (kSlices * n * SHARED + CHUNK - 1) / CHUNK};
+  return KvRepeats{batches_of<BATCH>(n * SHARED), batches_of<BATCH>(kSlices * n * SHARED)};
 }
 
 template <int KV_HEADS, int LOOKAHEAD>
@@ -55,10 +61,10 @@ struct KvPiece {
 };
 
 // The read of `step`, which goes on to the next one. HEADS: KvHeads.
-template <typename HEADS, int CONTEXT, int CHANNELS, int CHUNK, int LOOKAHEAD>
+template <typename HEADS, int CONTEXT, int CHANNELS, int BATCH, int LOOKAHEAD>
 inline KvPiece kv_piece(KvRead& step, int channel, int runs, int run, int n, const KvBlocks& kv) {
   using Layout = KvLayout<HEADS::kKvHeads, HEADS::kHeadDim, CONTEXT, CHANNELS>;
-  const KvRepeats repeats = repeats_of<HEADS::kShared, CHUNK>(n);
+  const KvRepeats repeats = repeats_of<HEADS::kShared, BATCH>(n);
   const bool keys = reads_keys<HEADS::kKvHeads, LOOKAHEAD>(step);
   const int head = keys ? step.keys : step.values;
   const int begin = keys ? key_rounds<Layout, CHANNELS>(head, channel, 2 * kv.first) : step.round;
@@ -78,10 +84,10 @@ inline KvPiece kv_piece(KvRead& step, int channel, int runs, int run, int n, con
 }
 
 // The words of all runs' tiles that a channel's reader sends in a launch.
-template <int KV_HEADS, int SHARED, int HEAD_DIM, int CONTEXT, int CHANNELS, int CHUNK, typename WINDOWS>
+template <int KV_HEADS, int SHARED, int HEAD_DIM, int CONTEXT, int CHANNELS, int BATCH, typename WINDOWS>
 inline std::int64_t kv_tile_words(int channel, int runs, int n, int pos) {
   using Layout = KvLayout<KV_HEADS, HEAD_DIM, CONTEXT, CHANNELS>;
-  const KvRepeats repeats = repeats_of<SHARED, CHUNK>(n);
+  const KvRepeats repeats = repeats_of<SHARED, BATCH>(n);
   std::int64_t words = 0;
 counted_heads:
   for (RunHead at = {0, 0}; at.run < runs; at = step_after<KV_HEADS>(at)) {
@@ -94,27 +100,52 @@ counted_heads:
   return words;
 }
 
-// An attention op in the runs of a block: its tiles lie from word TILES on in the region of a channel; BEFORE
-// words of weights come before them.
-template <typename HEADS, std::int64_t TILES, std::int64_t BEFORE, typename WINDOWS = WholeContext>
+// The words of weights of a channel in a run, up to an attention op or the run's end: of each set of linear
+// ops that read one vector.
+template <std::int64_t FIRST, std::int64_t... OTHERS>
+struct WeightSets {
+  enum : int { kSets = 1 + sizeof...(OTHERS) };
+  static constexpr std::int64_t words() { return FIRST + WeightSets<OTHERS...>::words(); }
+  static std::int64_t words_of(int set) {
+    static const std::int64_t words[kSets] = {FIRST, OTHERS...};
+    return words[set];
+  }
+};
+template <std::int64_t LAST>
+struct WeightSets<LAST> {
+  enum : int { kSets = 1 };
+  static constexpr std::int64_t words() { return LAST; }
+  static std::int64_t words_of(int) { return LAST; }
+};
+
+// An attention op in the runs of a block: its tiles lie from word TILES on in the region of a channel; the
+// weights BEFORE, WeightSets, come before them.
+template <typename HEADS, std::int64_t TILES, typename BEFORE, typename WINDOWS = WholeContext>
 struct KvOp {};
 
-// What a channel's reader needs to know of a launch, and a step through its reads of a block with attention:
-// in each run part by part, of each its weights, then its tiles.
+// What a channel's reader needs to know of a launch, and a step through its reads of a block: in each run
+// part by part, of each its weights, then its tiles.
 struct RunReads {
   int channel;
   int runs;
   int n;
   int pos;
+  int batches;
 };
 
 struct RunRead {
   int run;
   int part;
   bool tiles;
+  int set;    // of weights
+  int batch;  // for which they are read
   KvRead kv;
   std::int64_t at;  // of the weights
 };
+
+inline RunRead part_of(int run, int part, std::int64_t at) {
+  return RunRead{run, part, false, 0, 0, {0, 0, 0, 0}, at};
+}
 
 // `words` words from `at` on of the weights, or of the tiles.
 struct ChannelPiece {
@@ -123,48 +154,69 @@ struct ChannelPiece {
   std::int64_t words;
 };
 
-// The reads of the parts from number `part` on; behind the last op, AFTER words of weights.
-template <int CONTEXT, int CHANNELS, int CHUNK, int LOOKAHEAD, std::int64_t AFTER, typename... Ops>
+// A read of weights; `ends` for the last one of the part.
+struct WeightPiece {
+  std::int64_t at;
+  std::int64_t words;
+  bool ends;
+};
+
+// The read of `step`, which goes on to the next one: all sets at once for one batch, else set by set, each
+// for all batches.
+template <typename SETS>
+inline WeightPiece weight_piece(RunRead& step, int batches) {
+  const bool whole = batches == 1;
+  const WeightPiece piece = {step.at, whole ? SETS::words() : SETS::words_of(step.set),
+                             whole || (step.batch + 1 == batches && step.set + 1 == SETS::kSets)};
+  const bool set_ends = step.batch + 1 == batches;
+  step.at = set_ends ? step.at + piece.words : step.at;
+  step.batch = set_ends ? 0 : step.batch + 1;
+  step.set = set_ends ? step.set + 1 : step.set;
+  return piece;
+}
+
+// The reads of the parts from number `part` on; behind the last op, the weights AFTER.
+template <int CONTEXT, int CHANNELS, int BATCH, int LOOKAHEAD, typename AFTER, typename... Ops>
 struct RunParts {
-  static ChannelPiece next(RunRead& step, int, const RunReads&) {
-    const ChannelPiece piece = {false, step.at, AFTER};
-    step = RunRead{step.run + 1, 0, false, {0, 0, 0, 0}, step.at + AFTER};
-    return piece;
+  static ChannelPiece next(RunRead& step, int, const RunReads& launch) {
+    const WeightPiece piece = weight_piece<AFTER>(step, launch.batches);
+    if (piece.ends) step = part_of(step.run + 1, 0, step.at);
+    return ChannelPiece{false, piece.at, piece.words};
   }
 };
 
-template <int CONTEXT, int CHANNELS, int CHUNK, int LOOKAHEAD, std::int64_t AFTER, typename HEADS,
-          std::int64_t TILES, std::int64_t BEFORE, typename WINDOWS, typename... Rest>
-struct RunParts<CONTEXT, CHANNELS, CHUNK, LOOKAHEAD, AFTER, KvOp<HEADS, TILES, BEFORE, WINDOWS>, Rest...> {
+template <int CONTEXT, int CHANNELS, int BATCH, int LOOKAHEAD, typename AFTER, typename HEADS,
+          std::int64_t TILES, typename BEFORE, typename WINDOWS, typename... Rest>
+struct RunParts<CONTEXT, CHANNELS, BATCH, LOOKAHEAD, AFTER, KvOp<HEADS, TILES, BEFORE, WINDOWS>, Rest...> {
   static ChannelPiece next(RunRead& step, int part, const RunReads& launch) {
     if (step.part > part) {
-      return RunParts<CONTEXT, CHANNELS, CHUNK, LOOKAHEAD, AFTER, Rest...>::next(step, part + 1, launch);
+      return RunParts<CONTEXT, CHANNELS, BATCH, LOOKAHEAD, AFTER, Rest...>::next(step, part + 1, launch);
     }
     const KvBlocks kv = blocks_of(launch.pos, launch.n, WINDOWS::at(step.run));
     if (!step.tiles) {
-      const ChannelPiece weights = {false, step.at, BEFORE};
-      step.at += BEFORE;
-      step.tiles = kv.blocks > 0;
-      step.part = kv.blocks > 0 ? part : part + 1;
-      return weights;
+      const WeightPiece weights = weight_piece<BEFORE>(step, launch.batches);
+      if (weights.ends && kv.blocks == 0) step = part_of(step.run, part + 1, step.at);
+      step.tiles = weights.ends && kv.blocks > 0;
+      return ChannelPiece{false, weights.at, weights.words};
     }
-    const KvPiece piece = kv_piece<HEADS, CONTEXT, CHANNELS, CHUNK, LOOKAHEAD>(
+    const KvPiece piece = kv_piece<HEADS, CONTEXT, CHANNELS, BATCH, LOOKAHEAD>(
         step.kv, launch.channel, launch.runs, step.run, launch.n, kv);
-    if (piece.last) step = RunRead{step.run, part + 1, false, {0, 0, 0, 0}, step.at};
+    if (piece.last) step = part_of(step.run, part + 1, step.at);
     return ChannelPiece{true, TILES + piece.at, piece.words};
   }
 };
 
 // Of all runs of a block what channel CHANNEL gives in a launch, in the order of the engine's ops: weights
-// from `at` on, and before the weights of later ops the tiles of each attention op, from `tiles_mem`. OPS:
-// KvOp, in order; AFTER: words of weights of a run behind the last of them. One loop over all reads.
-template <int RUNS, int CHANNEL, int CONTEXT, int CHANNELS, int CHUNK, int LOOKAHEAD, std::int64_t AFTER,
+// from `at` on, those of each set once for each batch, and before the weights of later ops the tiles of each
+// attention op, from `tiles_mem`. OPS: KvOp, in order; AFTER: the weights of a run behind the last of them.
+// One loop over all reads.
+template <int RUNS, int CHANNEL, int CONTEXT, int CHANNELS, int BATCH, int LOOKAHEAD, typename AFTER,
           typename... OPS>
 void send_runs(const Word* weights_mem, std::int64_t at, const Word* tiles_mem, int n, int pos,
                Port<Word>& out) {
-  using Parts = RunParts<CONTEXT, CHANNELS, CHUNK, LOOKAHEAD, AFTER, OPS...>;
-  const RunReads launch = {CHANNEL, RUNS, n, pos};
-  RunRead step = {0, 0, false, {0, 0, 0, 0}, at};
+  using Parts = RunParts<CONTEXT, CHANNELS, BATCH, LOOKAHEAD, AFTER, OPS...>;
+  const RunReads launch = {CHANNEL, RUNS, n, pos, batches_of<BATCH>(n)};
+  RunRead step = part_of(0, 0, at);
 run_reads:
   while (step.run < RUNS) {
     const ChannelPiece piece = Parts::next(step, 0, launch);

@@ -24,11 +24,11 @@ inline void give_rows(const LaneStep& step, const LinearOp& op, const Activation
 
 // `tiles` tiles of an op; acts[t % TOKEN_LANES][g * passes + t / TOKEN_LANES] is group g of token t. The text
 // that synthesis gets; also what the strict mode runs. The last FABRIC token lanes make their dots in LUTs.
-template <int CHUNK, int TOKEN_LANES, int AT_ONCE, int FABRIC, bool ZERO_POINTS, int ACTS>
+template <int BATCH, int TOKEN_LANES, int AT_ONCE, int FABRIC, bool ZERO_POINTS, int ACTS>
 void multiply_tiles_by_words(Port<Word>& weights, const LinearOp& op, int tiles,
                              const Activation (&acts)[TOKEN_LANES][ACTS], Port<Word>& out) {
   const int passes = (op.tokens + TOKEN_LANES - 1) / TOKEN_LANES;
-  TileSums<ceil_div(CHUNK, TOKEN_LANES), TOKEN_LANES> sums = {};
+  TileSums<ceil_div(BATCH, TOKEN_LANES), TOKEN_LANES> sums = {};
   STB_PARTITION(sums.pairs, 0)
   STB_PARTITION(sums.x, 2)
   STB_PARTITION(sums.x, 3)
@@ -89,11 +89,11 @@ lane_steps:
 #else
 namespace stb {
 
-template <int CHUNK, int TOKEN_LANES, int AT_ONCE, int FABRIC, bool ZERO_POINTS, int ACTS>
+template <int BATCH, int TOKEN_LANES, int AT_ONCE, int FABRIC, bool ZERO_POINTS, int ACTS>
 void multiply_tiles(Port<Word>& weights, const LinearOp& op, int tiles,
                     const Activation (&acts)[TOKEN_LANES][ACTS], Port<Word>& out) {
   STB_INLINE
-  multiply_tiles_by_words<CHUNK, TOKEN_LANES, AT_ONCE, FABRIC, ZERO_POINTS>(weights, op, tiles, acts, out);
+  multiply_tiles_by_words<BATCH, TOKEN_LANES, AT_ONCE, FABRIC, ZERO_POINTS>(weights, op, tiles, acts, out);
 }
 
 }  // namespace stb

@@ -2,7 +2,7 @@
 //
 // Per launch the unit gets the descriptors of all linear ops, then one that is not linear; before an op
 // that loads, its activations, token by token in K/32 prepared words. It gives, tile by tile in the order
-// of the matrix, one word of 16 int32 per token. A lane keeps K <= KMAX columns of CHUNK tokens. What
+// of the matrix, one word of 16 int32 per token. A lane keeps K <= KMAX columns of BATCH tokens. What
 // hangs it: weights that are not in the order of the descriptors.
 #pragma once
 
@@ -94,11 +94,11 @@ load_groups:
 
 // Lane LANE of the unit: its tiles of every op, a word per tile and token. No weight group has fewer than
 // MIN_WORDS words; FABRIC of the token lanes multiply in LUTs; without ZERO_POINTS no header holds them.
-template <int LANE, int KMAX, int CHUNK, int TOKEN_LANES, int MIN_WORDS, int FABRIC = 0,
+template <int LANE, int KMAX, int BATCH, int TOKEN_LANES, int MIN_WORDS, int FABRIC = 0,
           bool ZERO_POINTS = false>
 void mac_lane(Port<Word>& desc, Port<Word>& act, Port<Word>& weights, Port<Word>& out) {
   static_assert(KMAX % kGroup == 0, "the columns of a matrix are a multiple of 32");
-  Activation acts[TOKEN_LANES][KMAX / kGroup * ceil_div(CHUNK, TOKEN_LANES)];
+  Activation acts[TOKEN_LANES][KMAX / kGroup * ceil_div(BATCH, TOKEN_LANES)];
   STB_PARTITION(acts, 1)
   STB_BIND(acts, uram)
 ops:
@@ -106,7 +106,7 @@ ops:
     const LinearOp op = linear_op(word);
     const int tiles = tiles_in(op.first_channel + LANE, op);
     if (op.load && (!op.raw || tiles > 0)) load_activations(act, op, acts);
-    multiply_tiles<CHUNK, TOKEN_LANES, rows_at_once<MIN_WORDS>(), FABRIC, ZERO_POINTS>(weights, op, tiles,
+    multiply_tiles<BATCH, TOKEN_LANES, rows_at_once<MIN_WORDS>(), FABRIC, ZERO_POINTS>(weights, op, tiles,
                                                                                        acts, out);
   }
 }

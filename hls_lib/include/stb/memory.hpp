@@ -44,9 +44,10 @@ constexpr int kProgramWords = 16;    // that the sequencer reads at a time
 constexpr int kProgramInterval = 8;  // cycles of an op: a product decides whether it is sent again
 
 // Descriptors `first` to `end` of a launch of n tokens from position pos. Those of the head are left out if
-// it does not run, those of keys and values if there are no full blocks; an op of more rows than CHUNK, those
-// that the engine takes, is sent several times. The last of them all ends the launch.
-template <int CHUNK, int CHANNELS>
+// it does not run, those of batches behind the n tokens, and those of keys and values if there are no full
+// blocks; keys or values that meet more than BATCH rows are sent several times. The last of them all ends the
+// launch.
+template <int BATCH, int CHANNELS>
 void sequence(const Word* program, int first, int end, int n, int pos, int head, Port<Word>& desc) {
   Word words[kProgramWords];
 program_parts:
@@ -66,9 +67,9 @@ program_parts:
     for (int i = 0; i < count;) {
       STB_FLUSHABLE(kProgramInterval)
       STB_TICK(kProgramInterval)
-      SentOp op = sent_op<CHANNELS>(words[i], n, pos, head != 0);
+      SentOp op = sent_op<BATCH, CHANNELS>(words[i], n, pos, head != 0);
       const int rows = rows_left > 0 ? rows_left : op.rows;
-      const int now = min_of(rows, CHUNK);
+      const int now = min_of(rows, BATCH);
       set_lane(op.word, kHeadOnlyLane, now);
       if (now > 0) desc.write(op.word);
       rows_left = rows - now;

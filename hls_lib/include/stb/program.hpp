@@ -12,15 +12,17 @@ struct SentOp {
   int rows;
 };
 
-// The op of a program word in a launch of n tokens from position pos: no rows if it does not run.
-template <int CHANNELS>
+// The op of a program word in a launch of n tokens from position pos: no rows if it does not run. A linear op
+// has a word for each batch of BATCH tokens.
+template <int BATCH, int CHANNELS>
 inline SentOp sent_op(const Word& word, int n, int pos, bool head) {
   SentOp op = {word, n};
   const int kind = lane(word, kKindLane);
   const bool head_only = lane(word, kHeadOnlyLane) == 1;
   if (!is_linear(word)) return SentOp{word, 1};
   if (!is_raw(kind)) {
-    op.rows = !head_only ? n : head ? 1 : 0;
+    op.rows = !head_only ? min_of(n - lane(word, kFirstTokenLane), BATCH) : head ? 1 : 0;
+    set_lane(op.word, kFirstTokenLane, 0);
     return op;
   }
   const int window = lane(word, kWindowLane);

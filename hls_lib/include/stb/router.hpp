@@ -156,8 +156,8 @@ pass_tiles:
 }
 
 // Tile-major results of several tokens through `buffer`, out token by token.
-template <typename LANES, int DESTINATIONS, int CHUNK, int MAX_TILES, typename... Ports>
-void collect_chunk(const LinearOp& op, Word (&buffer)[CHUNK * MAX_TILES], Ports&... ports) {
+template <typename LANES, int DESTINATIONS, int BATCH, int MAX_TILES, typename... Ports>
+void collect_batch(const LinearOp& op, Word (&buffer)[BATCH * MAX_TILES], Ports&... ports) {
   const int words = op.tiles * op.tokens;
   TileStep step = first_tile<LANES>(op);
   int at = 0;
@@ -186,10 +186,10 @@ send_tiles:
 
 // Brings the units' tiles into token-major order and sends each op's result to its destination.
 // Ports: a result per unit, then the destinations. Ops of several tokens have at most MAX_TILES tiles.
-template <typename LANES, int DESTINATIONS, int CHUNK, int MAX_TILES, typename... Ports>
+template <typename LANES, int DESTINATIONS, int BATCH, int MAX_TILES, typename... Ports>
 void collect(Port<Word>& desc, Ports&... ports) {
   static_assert(sizeof...(Ports) == LANES::kUnits + DESTINATIONS, "one port per unit, one per destination");
-  Word buffer[CHUNK * MAX_TILES];
+  Word buffer[BATCH * MAX_TILES];
   STB_BIND(buffer, uram)
 ops:
   for (Word word = desc.read(); is_linear(word); word = desc.read()) {
@@ -197,7 +197,7 @@ ops:
     if (op.tokens == 1) {
       collect_one<LANES, DESTINATIONS>(op, ports...);
     } else {
-      collect_chunk<LANES, DESTINATIONS, CHUNK, MAX_TILES>(op, buffer, ports...);
+      collect_batch<LANES, DESTINATIONS, BATCH, MAX_TILES>(op, buffer, ports...);
     }
   }
 }

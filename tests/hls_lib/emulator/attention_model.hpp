@@ -73,8 +73,14 @@ void check_weights(int channel, int at, int count, Ports&... kv) {
   }
 }
 
-// The raw ops of all runs, without descriptors. In a run, channel c has c + 1 words of weights before its
-// tiles and AFTER words behind them, those of the first run from word AT on.
+// The same words for each batch.
+template <int CHANNELS, typename... Ports>
+void check_batches(int batches, int channel, int at, int count, Ports&... kv) {
+  for (int b = 0; b < batches; ++b) check_weights<CHANNELS>(channel, at, count, kv...);
+}
+
+// The raw ops of all runs, without descriptors. In a run, channel c has two sets of weights before its tiles,
+// of c words and of one, and AFTER words behind them, those of the first run from word AT on.
 template <int RUNS, int KV_HEADS, int SHARED, int HEAD_DIM, int CHANNELS, int CHUNK, int LOOKAHEAD, int AT,
           int AFTER, typename WINDOWS, typename... Ports>
 void model_engine(Port<Cmd>& cmd, Port<Word>& queries, Port<Word>& weights, Port<Word>& products,
@@ -83,7 +89,11 @@ void model_engine(Port<Cmd>& cmd, Port<Word>& queries, Port<Word>& weights, Port
   const int n = cmd_tokens(launch);
   for (int run = 0; run < RUNS; ++run) {
     const KvBlocks seen = blocks_of(static_cast<int>(cmd_pos(launch)), n, WINDOWS::at(run));
-    for (int c = 0; c < CHANNELS; ++c) check_weights<CHANNELS>(c, AT + run * (c + 1 + AFTER), c + 1, kv...);
+    for (int c = 0; c < CHANNELS; ++c) {
+      const int at = AT + run * (c + 1 + AFTER);
+      check_batches<CHANNELS>(ceil_div(n, CHUNK), c, at, c, kv...);
+      check_batches<CHANNELS>(ceil_div(n, CHUNK), c, at + c, 1, kv...);
+    }
     for (int step = 0; seen.blocks > 0 && step < KV_HEADS + LOOKAHEAD; ++step) {
       for (int left = n * SHARED; step < KV_HEADS && left > 0; left -= CHUNK) {
         const int base = step * CHANNELS / KV_HEADS + 2 * seen.first;
@@ -97,7 +107,7 @@ void model_engine(Port<Cmd>& cmd, Port<Word>& queries, Port<Word>& weights, Port
       }
     }
     for (int c = 0; c < CHANNELS; ++c)
-      check_weights<CHANNELS>(c, AT + run * (c + 1 + AFTER) + c + 1, AFTER, kv...);
+      check_batches<CHANNELS>(ceil_div(n, CHUNK), c, AT + run * (c + 1 + AFTER) + c + 1, AFTER, kv...);
   }
 }
 

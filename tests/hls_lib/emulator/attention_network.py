@@ -10,7 +10,7 @@ RECORDS_AT, TILES_AT = 7, 5
 """The first words of the op in the region that all share, and in those of the channels."""
 WEIGHTS_AT, WEIGHTS_AFTER = 10, 2
 """The first word of the weights of every channel in `program`, if there is no engine to use them; those of a
-run behind the tiles. Channel c has c + 1 before them, and lane 0 of a word is its place."""
+run behind the tiles. Channel c has c and one before them, and lane 0 of a word is its place."""
 
 
 def buffers(sizes: Sizes) -> tuple[str, ...]:
@@ -196,12 +196,13 @@ def _cache(s: Sizes) -> list[str]:
 
 
 def _readers(s: Sizes) -> str:
-    sizes = f"{s.context}, {s.channels}, {s.engine_chunk}, {LOOKAHEAD}, {0 if s.lanes else WEIGHTS_AFTER}"
+    after = f"WeightSets<{0 if s.lanes else WEIGHTS_AFTER}>"
+    sizes = f"{s.context}, {s.channels}, {s.engine_chunk}, {LOOKAHEAD}, {after}"
     cache = f"using Cache = KvCache<OpHeads, {RECORDS_AT}, {TILES_AT}, Windows>;"
     readers = (
         f"""static void read_channel_{c}(const Word* weights, const Word* kv, int n, int pos,
                            Port<Word>& out) {{
-  using Op = KvOp<OpHeads, {TILES_AT}, {0 if s.lanes else c + 1}, Windows>;
+  using Op = KvOp<OpHeads, {TILES_AT}, WeightSets<{0 if s.lanes else f"{c}, 1"}>, Windows>;
   send_runs<{s.runs}, {c}, {sizes}, Op>(weights, {WEIGHTS_AT}, kv, n, pos, out);
 }}"""
         for c in range(s.channels)

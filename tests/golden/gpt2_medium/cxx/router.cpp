@@ -60,7 +60,7 @@ extern "C" void router(
   STB_CALL(dispatch, (stb::dispatch<7, stb::UnitLanes<10, 10, 9>, 4096>(desc, layers_ln_1_q,
       layers_attention_queries, layers_attention_weights, layers_attention_q, layers_ln_2_q,
       layers_gelu_tanh_q, head_ln_f_q, desc_collect, desc_0, act_0, desc_1, act_1, desc_2, act_2)))
-  STB_CALL(collect, (stb::collect<stb::UnitLanes<10, 10, 9>, 7, 30, 256>(desc_collect, tiles_0, tiles_1,
+  STB_CALL(collect, (stb::collect<stb::UnitLanes<10, 10, 9>, 7, 12, 256>(desc_collect, tiles_0, tiles_1,
       tiles_2, layers_c_attn, layers_attention_products, layers_attention_sums, layers_c_proj, layers_c_fc,
       layers_c_proj_1, head_lm_head)))
 }
