@@ -148,7 +148,7 @@ inline void score_rows(const SCALES& scales, const RunSinks<WORDS>& sinks, int h
   STB_PARTITION(row_tops.scores, 1)
   STB_PARTITION(row_tops.exponents, 1)
   ScoreStep step = {0, 0, pos, 0};
-  STB_ENTER(2 * kMultiplyDepth + kAddDepth)
+  STB_ENTER(kScoreDepth)
 score_words:
   for (int i = 0; i < tokens * SHARED * words; ++i) {
     STB_FLUSHABLE(1)

@@ -96,7 +96,7 @@ inline void add_rows(const Word (&values)[kOldRecents + CHUNK][SHAPE::kWords], i
   Reciprocal by = {0, 1};
   int token = 0;
   int at = 0;  // of the result in its token
-  STB_ENTER(2 * kMultiplyDepth + kScaleDepth)
+  STB_ENTER(kValueDepth)
 row_steps:
   for (ValueStep step = {ValueStep::kRecent, 0, 0, 0, 0}; step.row < tokens * SHAPE::kShared;
        step = step_after<SHAPE>(step, kv)) {
@@ -128,7 +128,7 @@ template <typename SHAPE, int CHUNK>
 inline void send_results(const Results<SHAPE, CHUNK>& results, int tokens, Port<Word>& y) {
   int token = 0;
   int word = 0;
-  STB_ENTER(kMoveDepth)
+  STB_ENTER(kStoreDepth)
 send_results:
   for (int i = 0; i < tokens * SHAPE::kHeads * SHAPE::kInWords; ++i) {
     STB_PIPELINE(1)

@@ -90,7 +90,7 @@ inline void weigh_rows(const SCALES& scales, int rows, const KvBlocks& kv, Port<
   Word top = zero_word();
   int32_t sums[kLanes] = {};
   STB_PARTITION(sums, 1)
-  STB_ENTER(2 * kMultiplyDepth)
+  STB_ENTER(kWeighDepth)
 weight_words:
   for (WeightStep step = {0, 0, 0, 0}; step.row < rows; step = step_after(step, words, kv.blocks)) {
     STB_FLUSHABLE(1)
