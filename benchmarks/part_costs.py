@@ -60,7 +60,8 @@ POINTS: Mapping[str, tuple[Parameters, ...]] = {
 
 LUTS = {f"LUT{n}": 1 for n in range(1, 7)} | {
     "SRL16E": 1, "SRLC32E": 1, "RAM32M16": 8, "RAM64M8": 8, "RAM32M": 4, "RAM64M": 4, "RAM32X1D": 2,
-    "RAM64X1D": 2, "RAM128X1D": 4, "RAM256X1D": 8, "RAM512X1S": 8, "RAM64X8SW": 8,
+    "RAM32X1S": 1, "RAM64X1S": 1, "RAM128X1S": 2, "RAM256X1S": 4, "RAM64X1D": 2, "RAM128X1D": 4,
+    "RAM256X1D": 8, "RAM512X1S": 8, "RAM64X8SW": 8,
 }  # fmt: skip
 """LUTs that a primitive takes (AMD UG574); multiplexers of a slice and carries are free."""
 BRAMS = {"RAMB36E2": 1.0, "RAMB18E2": 0.5}

@@ -8,11 +8,14 @@ import numpy as np
 from benchmarks.twins.collect_case import COLLECT, MERGE
 from benchmarks.twins.comparison import COMMAND, Case, Generator, Traffic
 from benchmarks.twins.lane_case import LANE_CASES
+from benchmarks.twins.read_case import READ_CASES
+from benchmarks.twins.router_case import DISPATCH, FAN
 from benchmarks.twins.verilated import TWINS, Bytes, Port
 from stbuild.ir.param import Param
-from stbuild.ir.parts import Add, Hold
 from stbuild.ir.streaming import CallSite
 from stbuild.ops import add
+from stbuild.ops.add_param import AddParam
+from stbuild.ops.argmax import Argmax
 from stbuild.ops.fork import Fork
 from stbuild.ops.map import Map
 from stbuild.ops.mul import Mul
@@ -72,6 +75,22 @@ def quantized(tokens: int, words: int) -> Callable[[Generator], Traffic]:
     return traffic
 
 
+def with_params(rng: Generator) -> Traffic:
+    """Vectors of 576 elements in two runs, whose parameters come once."""
+    tokens, words = 5, 36
+    return Traffic(
+        inputs=(command(tokens), elements(rng, 2 * tokens * words), elements(rng, 2 * words)),
+        outputs=(2 * tokens * words,),
+    )
+
+
+def sampled(rng: Generator) -> Traffic:
+    """Logits of which the greatest stands in several places."""
+    logits = elements(rng, 400).view(np.int32)
+    logits[rng.integers(0, 400, 20), rng.integers(0, LANES, 20)] = rng.choice([LIMIT, 17, 2**30])
+    return Traffic(inputs=(command(1), logits.view(np.uint8)), outputs=(400, 1))
+
+
 def rotated(rng: Generator) -> Traffic:
     """Heads of 64 elements, and rows of cos and sin."""
     tokens, words = 8, 2 * 3 * 4
@@ -119,6 +138,26 @@ FORK = Case(
     traffic=streams(1, 2, 8, 72),
     hardware=Fork(words=36).hardware(SITE),
 )
+ADD_PARAM = Case(
+    name="add_param",
+    module="add_param_twin",
+    parameters={"RUNS": 2, "WORDS": 36},
+    ports=(COMMAND, source("x"), source("params"), sink("y")),
+    call="stb::add_param<2, 0, 576>",
+    prelude='#include "stb/params.hpp"',
+    traffic=with_params,
+    hardware=AddParam(name="y", width=576, x="x", param=Param(names=("w", "w"), shape=(576,))).hardware(SITE),
+)
+ARGMAX = Case(
+    name="argmax",
+    module="argmax_twin",
+    parameters={"WORDS": 400, "VALID": 6390},
+    ports=(COMMAND, source("x"), sink("logits"), sink("token")),
+    call="stb::argmax<400, 6390>",
+    prelude='#include "stb/sample.hpp"',
+    traffic=sampled,
+    hardware=Argmax(words=400).hardware(SITE),
+)
 MULTIPLY = Case(
     name="multiply",
     module="multiply_twin",
@@ -150,51 +189,6 @@ QUANTIZE = Case(
     traffic=quantized(8, 72),
     hardware=Quantize(name="y", width=576, x="x").hardware(SITE),
 )
-
-
-def read_case(least: int, most: int) -> Case:
-    """Reads from HBM whose first words come after `least` to `most` cycles, their mean in the network."""
-    return Case(
-        name=f"read_{least}_{most}",
-        module="read_twin",
-        parameters={},
-        ports=(COMMAND, sink("y")),
-        call="read_run",
-        prelude=MEMORY,
-        settings={"bytes_per_cycle": HBM_BYTES, "read_latency": (least + most) / 2},
-        each_cycle=f"static bench::ReadMemory memory({least}, {most}, {HBM_BYTES}); memory.step(twin, now);",
-        traffic=reads,
-        hardware=(Add(bits=64, count=2), Hold(bits=64)),
-        memory_port=True,
-    )
-
-
-HBM_BYTES = 53.2
-"""Bytes a cycle at 250 MHz of a port of 13.3 GB/s."""
-MEMORY_WORDS = 8192
-MEMORY = f"""
-struct Memory {{
-  alignas(64) Word words[{MEMORY_WORDS}];
-  Memory() {{
-    for (unsigned i = 0; i < {MEMORY_WORDS}; ++i)
-      for (unsigned l = 0; l < 16; ++l)
-        stb::set_lane(words[i], static_cast<int>(l), static_cast<int>((i * 16 + l) * 2654435761u));
-  }}
-}};
-static const Memory kMemory;
-static void read_run(Port<Cmd>& cmd, Port<Word>& y) {{
-  const Cmd c = cmd.read();
-  stb::send(kMemory.words, static_cast<std::int64_t>(c >> 32), static_cast<std::int64_t>(c & 0xffffffff), y);
-}}
-"""
-
-
-def reads(rng: Generator) -> Traffic:
-    """Two long reads and some short ones."""
-    counts = np.array([4000, *rng.integers(1, 400, 4), 3000], np.uint64)
-    firsts = rng.integers(0, MEMORY_WORDS - 4000, len(counts)).astype(np.uint64)
-    commands = (firsts << np.uint64(32) | counts).reshape(-1, 1).view(np.uint8)
-    return Traffic(inputs=(commands,), outputs=(int(counts.sum()),))
 
 
 ROTARY = Case(
@@ -229,14 +223,17 @@ NORM = Case(
 CASES: tuple[Case, ...] = (
     ADD,
     FORK,
+    ADD_PARAM,
+    ARGMAX,
     MULTIPLY,
     MAP,
     ROTARY,
     QUANTIZE,
     NORM,
-    read_case(36, 36),
-    read_case(36, 100),
+    *READ_CASES,
     COLLECT,
     MERGE,
+    FAN,
+    DISPATCH,
     *LANE_CASES,
 )

@@ -10,6 +10,8 @@ from stbuild.ir.lane_shape import LaneShape
 from stbuild.resources.lane import lane_hardware
 
 ROWS, GROUP = 16, 32
+KEYS, VALUES = 1, 2
+"""Kinds of raw ops."""
 EXPONENT = 18
 """B: with it, and headers below 16 (2 for 8 bits), no sum of `groups` groups passes 2^62."""
 
@@ -28,19 +30,25 @@ class Op:
     channels: int = 1
     shift: int = 56
     source: int = 0
+    kind: int = 0
+    """1 for keys, 2 for values, whose tiles have no headers."""
 
     @property
     def in_lane(self) -> int:
         """Tiles that lie in channel 0."""
-        first = (0 - self.base) % self.channels
+        return self.in_channel(0)
+
+    def in_channel(self, channel: int) -> int:
+        """Tiles that lie in a channel."""
+        first = (channel - self.base) % self.channels
         return 0 if first >= self.tiles else (self.tiles - first - 1) // self.channels + 1
 
     def descriptor(self) -> Bytes:
         """The word that the sequencer sends."""
         lanes = np.zeros(16, np.int32)
         lanes[:7] = 1, self.groups, self.weight_group, self.planes, self.tiles, self.base, self.load
-        lanes[8] = self.source
-        lanes[9:14] = self.shift, self.tokens, 0, self.channels, EXPONENT
+        lanes[7:9] = self.source
+        lanes[9:15] = self.shift, self.tokens, 0, self.channels, EXPONENT, self.kind
         lanes[15] = self.tiles // self.channels | self.tiles % self.channels << 16
         return lanes.view(np.uint8).reshape(1, 64)
 

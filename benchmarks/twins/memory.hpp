@@ -6,7 +6,7 @@
 
 namespace bench {
 
-// Lane `l` of word `i`, the same as in the timed network (benchmarks/twins/cases.py).
+// Lane `l` of word `i`, the same as in the timed network (benchmarks/twins/read_case.py).
 inline std::uint32_t word_lane(std::uint32_t i, std::uint32_t l) { return (i * 16 + l) * 2654435761u; }
 
 class ReadMemory {

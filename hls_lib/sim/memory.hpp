@@ -81,7 +81,7 @@ void receive_words(T* address, std::int64_t count, const Port<T>& in) {
 
 #define STB_READ_BEGINS(words) ::stb::sim::wait_for_memory(words);
 #define STB_SEND(address, count, out) \
-  STB_ENTER(kMoveDepth)               \
+  STB_ENTER(kReadDepth)               \
   sim::send_words(address, count, out);
 #define STB_RECEIVE(address, count, in) \
   STB_ENTER(kMoveDepth)                 \

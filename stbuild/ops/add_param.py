@@ -7,12 +7,13 @@ from typing import ClassVar, Self
 from stbuild.ir.call import Call, call
 from stbuild.ir.op import CheckContext, StreamingOp, Values
 from stbuild.ir.param import FixedParam, Param, ParamRole
-from stbuild.ir.parts import Part
+from stbuild.ir.parts import Choose, Delay, Part, Store
 from stbuild.ir.program import Program
+from stbuild.ir.storage import Storage
 from stbuild.ir.streaming import CallSite, LaunchContext
 from stbuild.ir.types import LANES
 from stbuild.ops.checks import require_width
-from stbuild.ops.datapaths import saturated_sum, vector
+from stbuild.ops.datapaths import WORD, saturated_sum
 from stbuild.ops.parameter import parameter_program
 
 
@@ -57,4 +58,5 @@ class AddParam(StreamingOp):
 
     def hardware(self, site: CallSite) -> tuple[Part, ...]:
         """16 sums, and the parameter of a run."""
-        return (*saturated_sum(), vector("param", self.param_words))
+        param = Store(name="param", words=self.param_words, bits=WORD, storage=Storage.BRAM)
+        return (*saturated_sum(operands=4), param, Delay(bits=WORD), Choose(ways=2, bits=WORD))

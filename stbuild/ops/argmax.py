@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 
 from stbuild.ir.call import Call, call
-from stbuild.ir.parts import Largest, Part
+from stbuild.ir.parts import Hold, Largest, Part
 from stbuild.ir.program import Program, Write, moves
 from stbuild.ir.streaming import CallSite, LaunchContext, Streaming
 from stbuild.ir.types import LANES
-from stbuild.ops.datapaths import ELEMENT
+from stbuild.ops.datapaths import ELEMENT, WORD
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,4 +28,4 @@ class Argmax(Streaming):
 
     def hardware(self, site: CallSite) -> tuple[Part, ...]:
         """The largest with its index, among 16 and the best so far."""
-        return (Largest(inputs=2 * LANES, bits=2 * ELEMENT),)
+        return Largest(inputs=2 * LANES, bits=ELEMENT), Hold(bits=3 * WORD)

@@ -2,7 +2,7 @@
 
 from stbuild.ir.design import WORD_BYTES, Design
 from stbuild.ir.lane_shape import LaneShape, lane_shape
-from stbuild.ir.parts import Add, Choose, Hold, Largest, Multiply, Part, Shift, Store
+from stbuild.ir.parts import Add, Choose, Delay, Hold, Part, Shift, Store
 from stbuild.ir.plumbing import (
     Collect,
     ComputeUnit,
@@ -31,9 +31,14 @@ def plumbing_hardware(op: Plumbing, design: Design) -> tuple[Part, ...]:
 
 
 def unit_hardware(fabric: tuple[int, ...], shape: LaneShape) -> tuple[Part, ...]:
-    """A compute unit: its lanes, with so many token lanes in LUTs, and a choice among their results."""
+    """A compute unit: its lanes, with so many token lanes in LUTs, a fan in front, a choice behind."""
     lanes = (part for count in fabric for part in (*lane_hardware(shape, count), *raw_rows(shape)))
-    return *lanes, *merge_hardware(len(fabric))
+    return *lanes, *fan_hardware(len(fabric)), *merge_hardware(len(fabric))
+
+
+def fan_hardware(lanes: int) -> tuple[Part, ...]:
+    """A descriptor and two words on their way, and for each lane whether it has tiles of a raw op."""
+    return Hold(bits=3 * WORD), Add(bits=16, count=3 * lanes + 4)
 
 
 def merge_hardware(lanes: int) -> tuple[Part, ...]:
@@ -47,13 +52,21 @@ def _choice(ways: int) -> tuple[Part, ...]:
 
 def _dispatch(design: Design, engine: int) -> tuple[Part, ...]:
     dispatch, _ = design.router(engine)
+    groups = lane_shape(design, engine).columns // GROUP
+    return dispatch_hardware(sources=max(len(dispatch.reads) - 1, 1), groups=groups)
+
+
+def dispatch_hardware(*, sources: int, groups: int) -> tuple[Part, ...]:
+    """A descriptor, a vector's memory, and the sum and the scale of its words on their way out."""
+    word = 8 * (GROUP + 2)
     return (
-        Store(name="vector", words=lane_shape(design, engine).columns // GROUP, bits=8 * (GROUP + 2)),
-        Choose(ways=max(len(dispatch.reads) - 1, 1), bits=WORD),
-        Largest(inputs=2, bits=8),
-        Add(bits=13, count=GROUP - 1),
-        Multiply(a=14, b=9),
-        Shift(bits=8, distances=32, count=2),
+        Store(name="vector", words=groups, bits=word, storage=Storage.BRAM),
+        *((Choose(ways=sources, bits=word),) if sources > 1 else ()),
+        Hold(bits=WORD + word),
+        Delay(bits=word),
+        Add(bits=11, count=GROUP - 1),
+        Shift(bits=8, distances=16),
+        Add(bits=16, count=4),
     )
 
 

@@ -56,6 +56,24 @@ TWINS: tuple[Twin, ...] = (
         ),
     ),
     Twin(
+        module="add_param_twin",
+        confirmed=True,
+        functions=("add_param",),
+        loops=(
+            Loop(
+                depth="kAddParamDepth",
+                ii=1,
+                stages=(("read", 1), ("parameters' memory", 2), ("sum", 1), ("saturation and write", 1)),
+            ),
+        ),
+    ),
+    Twin(
+        module="argmax_twin",
+        confirmed=True,
+        functions=("argmax",),
+        loops=(Loop(depth="kAddDepth", ii=1, stages=(("read", 1), ("best of a lane", 1), ("write", 1))),),
+    ),
+    Twin(
         module="multiply_twin",
         confirmed=True,
         functions=("mul", "affine", "rescale"),
@@ -153,8 +171,14 @@ TWINS: tuple[Twin, ...] = (
     Twin(
         module="read_twin",
         confirmed=True,
-        functions=("read_weights", "read_kv"),
-        loops=(Loop(depth="kMoveDepth", ii=1, stages=(("beat of the bus", 1), ("write", 1))),),
+        functions=("read_weights", "read_kv", "read_params"),
+        loops=(
+            Loop(
+                depth="kReadDepth",
+                ii=1,
+                stages=(("request", 1), ("beat of the bus", 1), ("FIFO", 1), ("write", 1)),
+            ),
+        ),
     ),
     Twin(
         module="collect_twin",
@@ -170,6 +194,77 @@ TWINS: tuple[Twin, ...] = (
         confirmed=True,
         functions=("merge",),
         loops=(Loop(depth="kMoveDepth", ii=1, stages=(("read", 1), ("write", 1))),),
+    ),
+    Twin(
+        module="fan_twin",
+        confirmed=True,
+        functions=("act_fan",),
+        loops=(Loop(depth="kMoveDepth", ii=1, stages=(("read", 1), ("write", 1))),),
+    ),
+    Twin(
+        module="dispatch_twin",
+        confirmed=True,
+        functions=("dispatch",),
+        loops=(
+            Loop(
+                depth="kPrepareDepth",
+                ii=1,
+                stages=(
+                    ("read", 1), ("vector's memory", 3), ("sums of four values", 1),
+                    ("sums of sixteen, the scale's shift", 1), ("sum of all", 1), ("write", 1),
+                ),
+            ),
+        ),
+    ),
+    Twin(
+        module="scores_twin",
+        functions=("attention_scores",),
+        loops=(
+            Loop(depth="kMoveDepth", ii=1, stages=(("read", 1), ("write of the scales", 1))),
+            Loop(
+                depth="kScoreDepth",
+                ii=1,
+                stages=(
+                    ("read", 1), ("scales' memory", 2), ("product by m", 3),
+                    ("product by the row's factor", 4), ("shift", 2), ("rounding", 1),
+                    ("saturation and write of the score", 1), ("largest of 16 lanes", 4),
+                    ("largest so far", 1), ("write", 1),
+                ),
+            ),
+        ),
+    ),
+    Twin(
+        module="weights_twin",
+        functions=("attention_weights",),
+        loops=(
+            Loop(
+                depth="kWeighDepth",
+                ii=1,
+                stages=(
+                    ("read", 1), ("distance from the top", 1), ("table", 1), ("rise", 1), ("product", 3),
+                    ("power", 1), ("shift", 2), ("product by m", 3), ("shift", 2), ("memory of rows", 2),
+                    ("byte of the weight and write", 1),
+                ),
+            ),
+        ),
+    ),
+    Twin(
+        module="values_twin",
+        functions=("attention_values",),
+        loops=(
+            Loop(depth="kMoveDepth", ii=1, stages=(("read", 1), ("write of the value", 1))),
+            Loop(
+                depth="kValueDepth",
+                ii=1,
+                stages=(
+                    ("read", 1), ("bit length of the total", 2), ("shift", 2), ("quotient", 18),
+                    ("reciprocal", 1), ("factors into the blocks", 1), ("product", 1),
+                    ("its three parts in cascade", 3), ("shift", 3), ("rounding", 1),
+                    ("saturation and write", 1),
+                ),
+            ),
+            Loop(depth="kStoreDepth", ii=1, stages=(("address", 1), ("memory", 2), ("write", 1))),
+        ),
     ),
     Twin(
         module="lane_twin",

@@ -158,7 +158,7 @@ inline void score_run(SCALES& head, const RunSinks<WORDS>& sinks, const ScoreSiz
   RowTops row_tops = {};
   STB_PARTITION(row_tops.scores, 1)
   STB_PARTITION(row_tops.exponents, 1)
-  STB_ENTER(2 * kMultiplyDepth + kAddDepth)
+  STB_ENTER(kScoreDepth)
 score_words:
   for (ScoreStep step = {0, true, 0, 0, sizes.pos, 0}; step.head < KV_HEADS;
        step = step_after<SHARED>(step, sizes)) {

@@ -141,7 +141,7 @@ inline void add_heads(RecentValues<kOldRecents + CHUNK, SHAPE::kWords>& values, 
   int token = 0;
   int at = 0;  // of the result in its token
   const int rows = tokens * SHAPE::kShared;
-  STB_ENTER(2 * kMultiplyDepth + kScaleDepth)
+  STB_ENTER(kValueDepth)
 value_steps:
   for (ValueStep step = {ValueStep::kTake, 0, 0, 0, 0, 0}; step.head < SHAPE::kKvHeads;
        step = step_after<SHAPE>(step, kv, rows)) {
@@ -179,7 +179,7 @@ template <typename SHAPE, int CHUNK>
 inline void send_results(const Results<SHAPE, CHUNK>& results, int tokens, Port<Word>& y) {
   int token = 0;
   int word = 0;
-  STB_ENTER(kMoveDepth)
+  STB_ENTER(kStoreDepth)
 send_results:
   for (int i = 0; i < tokens * SHAPE::kHeads * SHAPE::kInWords; ++i) {
     STB_PIPELINE(1)

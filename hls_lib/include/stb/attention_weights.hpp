@@ -118,7 +118,7 @@ inline void weigh_run(Word (&scales)[WORDS], const WeightSizes& sizes, Port<Word
   int32_t sums[kLanes] = {};
   STB_PARTITION(sums, 1)
   const int turns = sizes.all_rows + (sizes.blocks > 0 ? 1 : 0);
-  STB_ENTER(2 * kMultiplyDepth)
+  STB_ENTER(kWeighDepth)
 weight_steps:
   for (WeightStep step = {0, 0, 0, 0, 0}; step.row < turns; step = step_after(step, sizes)) {
     STB_FLUSHABLE(1)

@@ -8,11 +8,13 @@
 namespace stb {
 
 struct AddWords {
+  enum : int { kDepth = kAddParamDepth };
   static Word of(const Word& x, const Word& param) { return add_words(x, param); }
 };
 
 template <int SHIFT>
 struct MulWords {
+  enum : int { kDepth = kMulParamDepth };
   static Word of(const Word& x, const Word& param) { return mul_words<SHIFT>(x, param); }
 };
 
@@ -25,7 +27,7 @@ void apply_params(int tokens, Port<Word>& x, Port<Word>& params, Port<Word>& y) 
   const int turns = RUNS * (tokens > 0 ? tokens : 1);
   int token = 0;
   int word = 0;
-  STB_ENTER(kMultiplyDepth)
+  STB_ENTER(FUNCTION::kDepth)
 apply_words:
   for (int i = 0; i < turns * WORDS; ++i) {
     STB_FLUSHABLE(1)

@@ -43,7 +43,7 @@ void dispatch_vectors(const LinearOp& op, Ports&... ports) {
   const int steps = 2 * op.groups * op.tokens;
   int exponent = 0;
   VectorStep step = {0, false};
-  STB_ENTER(kMultiplyDepth)
+  STB_ENTER(kPrepareDepth)
 groups:
   for (int i = 0; i < steps; ++i) {
     STB_FLUSHABLE(1)
@@ -63,7 +63,7 @@ groups:
 // The activations of a raw op pass straight through.
 template <int SOURCES, int UNITS, typename... Ports>
 void dispatch_raw(const LinearOp& op, Ports&... ports) {
-  STB_ENTER(kTreeDepth)
+  STB_ENTER(kPrepareDepth)
 raw_groups:
   for (int i = 0; i < op.groups * op.tokens; ++i) {
     STB_FLUSHABLE(1)
