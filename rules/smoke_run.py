@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from stbuild.api import Context, Policy, Resources, rule
 from stbuild.providers import BundleInfo, SmokeInfo
+from stbuild.runtime.devices.lease import LEASED, LOCKS, lock_place
 from stbuild.steps.prompts import Prompts, SmokePrompts
 from stbuild.steps.smoke import Smoke
 
@@ -81,9 +82,9 @@ def _policy(device: str, *, on_card: bool) -> Policy:
         resources=Resources(cpu=1, memory_mb=8000, named=(("card", 1),) if on_card else ()),
         cacheable=not on_card,
         network=True,
-        pass_env=XRT_VARIABLES,
+        pass_env=(*XRT_VARIABLES, LOCKS, LEASED),
         reads=XRT_FOLDERS,
-        writes=("/tmp",),
+        writes=("/tmp", str(lock_place())) if on_card else ("/tmp",),
     )
 
 

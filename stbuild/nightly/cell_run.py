@@ -23,7 +23,7 @@ from stbuild.nightly.runs import Broken, Request, Runs
 from stbuild.nightly.slowness import slow_suspects, slowness
 from stbuild.nightly.suspicion import odd_figures, suspects
 from stbuild.nightly.values import Cell, Figure, Result
-from stbuild.runtime.devices.lease import LeaseError, leased
+from stbuild.runtime.devices.lease import LeaseError, covering, leased
 from stbuild.runtime.devices.opening import NATIVE
 from stbuild.runtime.devices.reset import reset_device
 
@@ -90,12 +90,14 @@ def _leased(bench: Bench, cell: Cell, made: Products, tries: int) -> tuple[Produ
         if not held:
             message = f"another night has had {cell.device} for {wait_s:g} s"
             return made, _result(cell, Outcome.NOT_MEASURED, fault=Fault.BUSY, message=message)
-        checked = made.joined(_build(bench, cell, CHECKED))
+        with covering(cell.device):
+            checked = made.joined(_build(bench, cell, CHECKED))
         if _fails_on_device(cell, checked):
             result = _measure(bench, cell, checked, tries)
             if result.outcome is not Outcome.GOOD:
                 return checked, result
-            checked = made.joined(_build(bench, cell, CHECKED))
+            with covering(cell.device):
+                checked = made.joined(_build(bench, cell, CHECKED))
         if checked.failures:
             return checked, _failed(cell, checked)
         if _bundle(checked) is None or checked.file("reference", "expected") is None:

@@ -6,16 +6,22 @@ import re
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from pathlib import Path
 
 from stbuild.errors import StbuildError
+from stbuild.package.bundle import Bundle
 from stbuild.runtime.devices.fault import DeviceError, DeviceFault
+from stbuild.runtime.devices.opening import NATIVE
 from stbuild.runtime.devices.xrt.cards import find_cards
 
 LOCKS = "STBUILD_DEVICE_LOCKS"
 """The variable that names another folder of locks."""
+LEASED = "STBUILD_LEASED"
+"""The variable that tells what a process starts which device it has leased for it."""
 _HINT = f"${LOCKS} names another folder, which all who share a device must use"
+HARDWARE = "hw"
+"""The target whose bundles run on a card."""
 _SHARED = Path("/run/lock")
 _LOOK_S = 0.2
 
@@ -49,7 +55,13 @@ def leased(device: str, wait_s: float, waiting: Callable[[str], None]) -> Iterat
 
 @contextmanager
 def held(device: str) -> Iterator[None]:
-    """Have a device alone, or a DeviceError that names the process that has it."""
+    """Have a device alone, or a DeviceError that names the process that has it.
+
+    A device that is leased for what this process was started by is had already.
+    """
+    if os.environ.get(LEASED) == same_device(device):
+        yield
+        return
     holders: list[str] = []
     with leased(device, 0, holders.append) as is_held:
         if not is_held:
@@ -62,6 +74,22 @@ def held(device: str) -> Iterator[None]:
         yield
 
 
+def card_lease(bundle: Bundle, device: str) -> AbstractContextManager[None]:
+    """Have the card alone on which the bundle runs; an emulated one is each process's own."""
+    is_card = device != NATIVE and bundle.manifest.target == HARDWARE
+    return held(device) if is_card else nullcontext()
+
+
+@contextmanager
+def covering(device: str) -> Iterator[None]:
+    """Let what is started meanwhile use a device that this process has leased."""
+    os.environ[LEASED] = same_device(device)
+    try:
+        yield
+    finally:
+        del os.environ[LEASED]
+
+
 def same_device(device: str) -> str:
     """One name for a card that has two: by number and by PCIe address."""
     card = device.removeprefix("xrt:")
@@ -71,11 +99,15 @@ def same_device(device: str) -> str:
     return f"xrt:{cards[int(card)].address}"
 
 
+def lock_place() -> Path:
+    """Where the folder of the locks lies."""
+    named = os.environ.get(LOCKS)
+    return Path(named) if named else (_SHARED if _SHARED.is_dir() else Path(tempfile.gettempdir()))
+
+
 def lock_folder() -> Path:
     """The folder of the locks, which is made; a LeaseError says why it cannot be."""
-    named = os.environ.get(LOCKS)
-    place = Path(named) if named else (_SHARED if _SHARED.is_dir() else Path(tempfile.gettempdir()))
-    folder = place / "stbuild-devices"
+    folder = lock_place() / "stbuild-devices"
     try:
         folder.mkdir(parents=True)
         folder.chmod(0o1777)
