@@ -133,8 +133,11 @@ def _compared(bench: Bench, cell: Cell, request: Request, result: Result) -> Res
     )
     comparisons = compare(bench, cell, request, found, bench.folder / log_of(cell))
     known = replace(result, comparisons=comparisons)
-    if slow and any(each.is_commit for each in comparisons):
-        return replace(known, outcome=Outcome.GOOD, fault=None, message="")
+    by_commit = next((each for each in comparisons if each.is_commit), None)
+    if slow and by_commit is not None:
+        old, new = f"{by_commit.old:.4g} tok/s", f"{by_commit.new:.4g}"
+        message = f"{by_commit.figure} is {new}, that of an earlier commit in the same night {old}"
+        return replace(known, fault=None, message=message)
     return known
 
 

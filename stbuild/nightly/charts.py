@@ -51,7 +51,7 @@ class Limits:
 ALARM = Limits(large=7.6, small=18.0, step_t=4.5, long_t=6.0, step_lead=18.0)
 """An alarm, whatever else is known."""
 
-SUSPICION = Limits(large=6.5, small=8.0, step_t=2.5, long_t=3.5, step_lead=4.0)
+SUSPICION = Limits(large=6.5, small=9.0, step_t=2.7, long_t=3.7, step_lead=5.0)
 """The old and the new commit are compared in the same night; what they show decides."""
 
 

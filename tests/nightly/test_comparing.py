@@ -76,11 +76,11 @@ def test_a_commit_that_is_slower_than_the_old_one_in_the_same_night_is_the_cause
 
 @pytest.mark.usefixtures("known")
 def test_a_device_that_is_slow_with_the_old_commit_too_is_the_cause(night: RunNight) -> None:
-    outcomes = []
     for _ in range(3):
         result, seen = only(night("slow", plan=SHIFTED).results)
-        outcomes.append((result.outcome, result.fault))
-    assert outcomes == [(Outcome.GOOD, None), (Outcome.GOOD, None), (Outcome.SLOWDOWN, Fault.SLOW)]
+        if result.outcome is not Outcome.GOOD:
+            break
+    assert (result.outcome, result.fault) == (Outcome.SLOWDOWN, Fault.SLOW)
     assert [each.is_commit for each in seen] == [False]
     assert "the machine changed" in result.message
 
