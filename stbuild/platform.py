@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, fields
 from enum import Enum
+from functools import cached_property
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -77,10 +78,22 @@ class Fabric:
     dsp: int = 0
 
     def __add__(self, other: "Fabric") -> "Fabric":
-        return Fabric(**{f.name: getattr(self, f.name) + getattr(other, f.name) for f in fields(self)})
+        return Fabric(
+            lut=self.lut + other.lut,
+            ff=self.ff + other.ff,
+            bram36=self.bram36 + other.bram36,
+            uram=self.uram + other.uram,
+            dsp=self.dsp + other.dsp,
+        )
 
     def __mul__(self, count: int) -> "Fabric":
-        return Fabric(**{f.name: getattr(self, f.name) * count for f in fields(self)})
+        return Fabric(
+            lut=self.lut * count,
+            ff=self.ff * count,
+            bram36=self.bram36 * count,
+            uram=self.uram * count,
+            dsp=self.dsp * count,
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -261,7 +274,7 @@ class Platform(Sourced):
         """The memory that weights are streamed from."""
         return self.memories[0]
 
-    @property
+    @cached_property
     def available(self) -> Fabric:
         """What the shell leaves to kernels on all SLRs."""
         total = self.slrs[0].available

@@ -90,23 +90,27 @@ def weights(rng: Generator, op: Op) -> Bytes:
     return np.concatenate(parts)
 
 
-def lane_case(name: str, token_lanes: int, at_once: int, chunk: int, ops: tuple[Op, ...]) -> Case:
-    """A lane of `token_lanes` token lanes for weight groups of 16 / at_once words or more."""
+def lane_case(
+    name: str, token_lanes: int, at_once: int, chunk: int, ops: tuple[Op, ...], fabric: int = 0
+) -> Case:
+    """A lane of `token_lanes` token lanes, of which `fabric` multiply in LUTs, for weight groups of
+    16 / at_once words or more."""
     passes, groups, words = -(-chunk // token_lanes), 128, 16 // at_once
     shape = LaneShape(columns=32 * groups, chunk=chunk, token_lanes=token_lanes, min_words=words)
     return Case(
         name=name,
         module="lane_twin",
         parameters={
+            **({"FABRIC": fabric} if fabric else {}),
             "TOKEN_LANES": token_lanes, "AT_ONCE": at_once, "PASSES": passes, "ACTS": groups * passes,
         },
         ports=(
             Port(name="desc", into_twin=True), Port(name="act", into_twin=True),
             Port(name="weights", into_twin=True, depth=32), Port(name="y", into_twin=False),
         ),
-        call=f"stb::mac_lane<0, {32 * groups}, {chunk}, {token_lanes}, {words}>",
+        call=f"stb::mac_lane<0, {32 * groups}, {chunk}, {token_lanes}, {words}, {fabric}>",
         traffic=lambda rng: lane_traffic(ops, rng),
-        hardware=lane_hardware(shape),
+        hardware=lane_hardware(shape, fabric),
     )  # fmt: skip
 
 
@@ -124,7 +128,14 @@ SMALL_GROUPS = (
     Op(groups=18, weight_group=1, planes=2, tiles=2, tokens=4),
     Op(groups=18, weight_group=2, planes=1, tiles=2, tokens=4),
 )
+MIXED_GROUPS = (
+    Op(groups=32, weight_group=4, planes=1, tiles=3, tokens=1),
+    Op(groups=32, weight_group=4, planes=1, tiles=2, tokens=12, shift=50),
+    Op(groups=18, weight_group=1, planes=2, tiles=2, tokens=8, shift=58),
+    Op(groups=18, weight_group=2, planes=1, tiles=3, tokens=3),
+)
 LANE_CASES = (
     lane_case("lane_128", 3, 1, 12, LARGE_GROUPS),
     lane_case("lane_32", 3, 4, 12, SMALL_GROUPS),
+    lane_case("lane_in_luts", 3, 2, 12, MIXED_GROUPS, fabric=1),
 )

@@ -94,26 +94,32 @@ inline Word result_word(const FastSums& sums, int shift) {
   return word;
 }
 
-}  // namespace sim
-
 template <int CHUNK, int TOKEN_LANES, int AT_ONCE, int ACTS>
-void multiply_tiles(Port<Word>& weights, const LinearOp& op, int tiles,
-                    const Activation (&acts)[TOKEN_LANES][ACTS], Port<Word>& out) {
-  if (sim::kStrict) {
-    multiply_tiles_by_words<CHUNK, TOKEN_LANES, AT_ONCE>(weights, op, tiles, acts, out);
-    return;
-  }
-  const sim::Activations<TOKEN_LANES, ACTS> where = {acts, (op.tokens + TOKEN_LANES - 1) / TOKEN_LANES};
-  sim::FastSums sums[CHUNK];
+void multiply_tiles_by_groups(Port<Word>& weights, const LinearOp& op, int tiles,
+                              const Activation (&acts)[TOKEN_LANES][ACTS], Port<Word>& out) {
+  const Activations<TOKEN_LANES, ACTS> where = {acts, (op.tokens + TOKEN_LANES - 1) / TOKEN_LANES};
+  FastSums sums[CHUNK];
   STB_ENTER(kLaneDepth)
   for (int tile = 0; tile < tiles; ++tile) {
-    sim::multiply_tile(weights, op, where, sums);
+    multiply_tile(weights, op, where, sums);
     STB_TICK(op.raw ? kQuad : kTileRows / AT_ONCE)
     for (int t = 0; t < op.tokens; ++t) {
       STB_TICK(kQuad)
       const int shift = op.shift - exponent_of(where.at(t)[0]);
-      out.write(op.raw ? sim::raw_result_word(sums[t]) : sim::result_word(sums[t], shift));
+      out.write(op.raw ? raw_result_word(sums[t]) : result_word(sums[t], shift));
     }
+  }
+}
+
+}  // namespace sim
+
+template <int CHUNK, int TOKEN_LANES, int AT_ONCE, int FABRIC, int ACTS>
+void multiply_tiles(Port<Word>& weights, const LinearOp& op, int tiles,
+                    const Activation (&acts)[TOKEN_LANES][ACTS], Port<Word>& out) {
+  if (sim::kStrict) {
+    multiply_tiles_by_words<CHUNK, TOKEN_LANES, AT_ONCE, FABRIC>(weights, op, tiles, acts, out);
+  } else {
+    sim::multiply_tiles_by_groups<CHUNK, TOKEN_LANES, AT_ONCE>(weights, op, tiles, acts, out);
   }
 }
 

@@ -3,7 +3,12 @@
 // The cycles of the inputs are counted from the step of a word: its address is there in cycle 1, `part` and `word`
 // in 3, `first_word` in 12, `quad` and what comes with it in 14, the phases of an ended quad in 15 (`phase_…`) and 19
 // (`sum_…`), the rows of an ended group in 20. See lane_twin.
-module lane_token #(parameter int AT_ONCE = 1, parameter int PASSES = 4, parameter int ACTS = 512) (
+module lane_token #(
+    parameter int AT_ONCE = 1,
+    parameter int PASSES = 4,
+    parameter int ACTS = 512,
+    parameter int IN_LUTS = 0
+) (
     input logic clk,
     input logic enable,
     input logic store,
@@ -13,6 +18,7 @@ module lane_token #(parameter int AT_ONCE = 1, parameter int PASSES = 4, paramet
     input logic word,
     input logic [1:0] part,
     input logic [511:0] weights,
+    input logic [511:0] columns,
     input logic first_word,
     input logic quad,
     input logic quad_first,
@@ -56,7 +62,11 @@ module lane_token #(parameter int AT_ONCE = 1, parameter int PASSES = 4, paramet
     assign chosen[9*j+:9] = word ? {value[7], value} : 9'd0;
   end
   always_ff @(posedge clk) if (enable) values <= chosen;
-  lane_dots u_dots (.clk, .enable, .weights, .activations(values), .first(first_word), .pairs);
+  if (IN_LUTS) begin : g_in_luts
+    lane_dots_in_luts u_dots (.clk, .enable, .word(columns), .activations(values), .first(first_word), .pairs);
+  end else begin : g_in_blocks
+    lane_dots u_dots (.clk, .enable, .weights, .activations(values), .first(first_word), .pairs);
+  end
   delay #(.BITS(26), .CYCLES(11)) u_scale (
       .clk, .enable, .x({act[267:264], act[263:256], act[287:274]}), .y(scale14)
   );

@@ -8,6 +8,7 @@ module lane_twin #(
     parameter int LANE = 0,
     parameter int TOKEN_LANES = 3,
     parameter int AT_ONCE = 1,
+    parameter int FABRIC = 0,
     parameter int PASSES = 4,
     parameter int ACTS = 4096
 ) (
@@ -96,7 +97,7 @@ module lane_twin #(
   logic [4:0] index1;
   logic [1:0] part1, part3;
   logic [kActBits-1:0] act1;
-  logic [511:0] w1, w2, w3, w4, columns;
+  logic [511:0] w1, w2, w3, w4, columns4, columns;
   (* ram_style = "distributed" *) logic [511:0] later[32];
   always_ff @(posedge clk) begin
     if (reset) slot <= '0;
@@ -113,9 +114,10 @@ module lane_twin #(
   end
   delay #(.BITS(2), .CYCLES(2)) u_part3 (.clk, .enable, .x(part1), .y(part3));
   for (genvar c = 0; c < 8; c++) begin : g_columns
-    logic [63:0] column;
-    for (genvar r = 0; r < 16; r++) assign column[4*r+:4] = w4[8*(4*r+c%4)+(c<4?0:4)+:4];
-    delay #(.BITS(64), .CYCLES(c < 2 ? 0 : c - 1)) u_later (.clk, .enable, .x(column), .y(columns[64*c+:64]));
+    for (genvar r = 0; r < 16; r++) assign columns4[64*c+4*r+:4] = w4[8*(4*r+c%4)+(c<4?0:4)+:4];
+    delay #(.BITS(64), .CYCLES(c < 2 ? 0 : c - 1)) u_later (
+        .clk, .enable, .x(columns4[64*c+:64]), .y(columns[64*c+:64])
+    );
   end
 
   // what a word's step says, in cycles 12 and 14
@@ -213,9 +215,11 @@ module lane_twin #(
     );
   end
   for (genvar t = 0; t < TOKEN_LANES; t++) begin : g_tokens
-    lane_token #(.AT_ONCE(AT_ONCE), .PASSES(PASSES), .ACTS(ACTS)) u_token (
+    lane_token #(
+        .AT_ONCE(AT_ONCE), .PASSES(PASSES), .ACTS(ACTS), .IN_LUTS(t >= TOKEN_LANES - FABRIC ? 1 : 0)
+    ) u_token (
         .clk, .enable, .store(act_valid && act_ready && load_lane == 2'(t)), .store_address(load_address),
-        .activation(act[287:0]), .address(act1), .word(word3), .part(part3), .weights(columns), .first_word(starts12),
+        .activation(act[287:0]), .address(act1), .word(word3), .part(part3), .weights(columns), .columns(columns4), .first_word(starts12),
         .quad(word14.ends_quad), .quad_first(word14.quad_first), .quad_second_plane(word14.second_plane),
         .phase(quad15.quarter), .x_phase(quad17.quarter), .x_first(quad17.first), .sum_valid(quad19.valid),
         .sum_phase(quad19.quarter), .sum_last(quad19.last), .group_begins(begins19), .row(row20), .two_planes,

@@ -87,7 +87,10 @@ def matmul_kernel(design: Design, kernel: Kernel) -> str:
         *(line for lane in lanes for line in _acts(lane)),
         *(_prefetch(lane, engine) for lane in lanes),
         call_line(ACT_FAN, f"stb::act_fan<{len(lanes)}>(desc, act, merge_desc, {fan})"),
-        *(_lane_call(lane, shape) for lane in lanes),
+        *(
+            _lane_call(lane, shape, fabric)
+            for lane, fabric in zip(lanes, engine.fabric_lanes(op.unit), strict=True)
+        ),
         call_line(MERGE, f"stb::merge<{len(lanes)}>(merge_desc, {outs}, tiles)"),
     ]
     about = f"Kernel {kernel.name} of {design.name}: a compute unit of {len(lanes)} weight channels."
@@ -105,9 +108,11 @@ def _prefetch(lane: Lane, engine: Engine) -> str:
     return f"STB_PREFETCH({lane.fetched}, weights_{lane.number}, {engine.prefetch}, {storage})"
 
 
-def _lane_call(lane: Lane, shape: LaneShape) -> str:
+def _lane_call(lane: Lane, shape: LaneShape, fabric: int) -> str:
+    """A lane of which `fabric` token lanes multiply in LUTs."""
+    in_luts = f", {fabric}" if fabric else ""
     streams = f"{lane.desc}, {lane.act}, {lane.fetched}, {lane.out}"
-    return call_line(lane.process, f"stb::mac_lane<{lane.number}, {shape}>({streams})")
+    return call_line(lane.process, f"stb::mac_lane<{lane.number}, {shape}{in_luts}>({streams})")
 
 
 def _router_call(process: Process, design: Design) -> str:

@@ -28,7 +28,8 @@ class Engine:
     """A matmul engine: for each of its compute units the `lanes`, with a weight channel each.
 
     It takes up to `chunk` tokens at once, of which `token_lanes` share a cycle. A FIFO in front of each lane
-    holds `prefetch` words of weights.
+    holds `prefetch` words of weights. Of the token lanes of a unit `fabric` multiply in LUTs, none if it is
+    empty.
     """
 
     role: EngineRole = EngineRole.ALL
@@ -36,11 +37,17 @@ class Engine:
     token_lanes: int
     chunk: int
     prefetch: int = DEEP
+    fabric: tuple[int, ...] = ()
 
     @property
     def channels(self) -> int:
         """The number of weight channels."""
         return sum(self.lanes)
+
+    @property
+    def tokens_a_pass(self) -> float:
+        """Tokens of a full chunk that share a word of weights: fewer than `token_lanes` if some idle."""
+        return self.chunk / -(-self.chunk // self.token_lanes)
 
     @property
     def prefetch_storage(self) -> Storage:
@@ -51,6 +58,11 @@ class Engine:
     def owners(self) -> tuple[int, ...]:
         """The unit of each channel."""
         return tuple(unit for unit, lanes in enumerate(self.lanes) for _ in range(lanes))
+
+    def fabric_lanes(self, unit: int) -> tuple[int, ...]:
+        """For each lane of a unit the token lanes that multiply in LUTs: as even as can be."""
+        each, rest = divmod(self.fabric[unit] if self.fabric else 0, self.lanes[unit])
+        return tuple(each + (lane < rest) for lane in range(self.lanes[unit]))
 
     def first_channel(self, unit: int) -> int:
         """The channel of the first lane of a unit."""

@@ -19,6 +19,17 @@ class Multiply:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Dot:
+    """Dot products in LUTs of 8 columns, weights of `weight` bits and values of `value` bits, added up in
+    `sum` bits; neighbouring values and their sums are given (rtl_lib/parts/dot_fabric.sv)."""
+
+    weight: int
+    value: int
+    sum: int
+    count: int = 1
+
+
+@dataclass(frozen=True, kw_only=True)
 class Add:
     """Sums or differences of two numbers, in a register."""
 
@@ -106,4 +117,4 @@ class Hold:
     bits: int
 
 
-Part = Multiply | Add | Clamp | Shift | Choose | Largest | Divide | Table | Store | Delay | Hold
+Part = Multiply | Dot | Add | Clamp | Shift | Choose | Largest | Divide | Table | Store | Delay | Hold

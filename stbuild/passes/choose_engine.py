@@ -17,14 +17,19 @@ from stbuild.passes.place_kernels import PlaceKernels
 from stbuild.passes.segments import FormKernels
 from stbuild.passes.sizes import SizeOverrides, choose_sizes, largest_engine, unit_lanes
 from stbuild.platform import Fabric, Platform
-from stbuild.resources.costs import cost_of
 from stbuild.resources.fit import RESOURCES, fit_of, limit_of
-from stbuild.resources.lane import lane_hardware
-from stbuild.resources.usage import RowKind, unit_costs, unit_fifos, usage_of
+from stbuild.resources.usage import (
+    RowKind,
+    change_in_luts,
+    lane_cost,
+    unit_costs,
+    unit_fifos,
+    usage_of,
+)
 
 TRIES = 40
 """Engines that are placed before the search gives up."""
-CHUNKS = (32, 24, 16, 12, 8, 4, 2, 1)
+CHUNKS = (32, 30, 27, 24, 21, 18, 16, 15, 12, 9, 8, 6, 4, 3, 2, 1)
 """Tokens of a launch that are tried."""
 
 
@@ -85,18 +90,24 @@ class EngineChoice:
     def _may_fit(self, tried: Engine, others: "_Others") -> bool:
         """Whether each unit has room on some SLR, and all of them together: no placement does better."""
         card = self.platform
-        parts = lane_hardware(replace(others.shape, token_lanes=tried.token_lanes))
-        lane = sum(
-            (cost_of(part, card.dsp.type, card.available) for part in parts), unit_fifos(tried, 1, card)
-        )
+        shape = replace(others.shape, token_lanes=tried.token_lanes)
+        lane = lane_cost(shape, 0, card) + unit_fifos(tried, 1, card)
         total = sum(others.units, lane * tried.channels)
+        change = change_in_luts(shape, card)
+        fabric = -(-max(0, total.dsp - sum(self._limits("dsp"))) // -change.dsp)
+        if fabric > tried.channels * tried.token_lanes:
+            return False
+        total = total + change * fabric
         for resource in RESOURCES:
-            limits = [limit_of(card, slr, resource) for slr in range(len(card.slrs))]
+            limits = self._limits(resource)
             if getattr(total, resource) > sum(limits):
                 return False
             if any(getattr(unit, resource) > max(limits) for unit in others.units):
                 return False
         return True
+
+    def _limits(self, resource: str) -> list[int]:
+        return [limit_of(self.platform, slr, resource) for slr in range(len(self.platform.slrs))]
 
     def _engines(self, largest: Engine) -> Iterator[Engine]:
         found = [
@@ -152,8 +163,8 @@ class _Others:
 def _loss(largest: Engine, smaller: Engine) -> tuple[float, int]:
     """How much slower it is; of equals the one whose units are more even."""
     return (
-        8 * log2(largest.channels / smaller.channels)
-        + log2(largest.token_lanes / smaller.token_lanes)
+        16 * log2(largest.channels / smaller.channels)
+        + log2(largest.tokens_a_pass / smaller.tokens_a_pass)
         + log2(largest.chunk / smaller.chunk) / 2
         + log2(largest.prefetch / smaller.prefetch) / 10,
         max(smaller.lanes),

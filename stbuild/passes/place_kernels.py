@@ -1,5 +1,6 @@
 """Compute units to SLRs: within the platform's limits where that can be, with the fewest wires."""
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
@@ -7,10 +8,12 @@ from ortools.sat.python import cp_model
 from ortools.sat.python.cp_model import LinearExpr
 
 from stbuild.errors import StbuildError
-from stbuild.ir.design import Design
+from stbuild.ir.design import Design, Kernel, KernelRole
+from stbuild.ir.lane_shape import lane_shape
+from stbuild.ir.plumbing import ComputeUnit
 from stbuild.platform import Platform
 from stbuild.resources.fit import RESOURCES, limit_of, shell_usage
-from stbuild.resources.usage import control_of, unit_costs, usage_of
+from stbuild.resources.usage import change_in_luts, control_of, unit_costs, usage_of
 from stbuild.resources.wires import memory_wires, wires_between
 
 EFFORT = 30.0
@@ -18,6 +21,8 @@ EFFORT = 30.0
 SCALE = 1000
 """What is over a limit counts in thousandths of it, each as bad as `PENALTY` wires."""
 PENALTY = 100_000
+IN_LUTS = 500
+"""A token lane in LUTs counts as so many wires: it is made so only where DSPs bind."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,11 +36,9 @@ class PlaceKernels:
     platform: Platform
 
     def __call__(self, design: Design) -> Design:
-        if not self.platform.has_slrs:
-            return design
-        seats = _Seats(design, self.platform).solve()
-        kernels = tuple(replace(k, slrs=tuple(seats[unit] for unit in k.units)) for k in design.kernels)
-        return replace(design, kernels=kernels)
+        bare = replace(design, engines=tuple(replace(engine, fabric=()) for engine in design.engines))
+        seats = _Seats(bare, self.platform)
+        return seats.placed()
 
 
 class _Seats:
@@ -53,12 +56,23 @@ class _Seats:
         }
         for unit in self._units:
             self._model.add_exactly_one(self._in[unit, slr] for slr in self._slrs)
+        self._in_luts = [
+            _LaneKernel(self._model, design, kernel, self._in, self._slrs)
+            for kernel in design.kernels
+            if kernel.role is KernelRole.MATMUL
+        ]
 
-    def solve(self) -> dict[str, int]:
-        """The SLR of each unit."""
+    def placed(self) -> Design:
+        """The design with an SLR for each unit, and token lanes in LUTs where there are not enough DSPs."""
         wires = [self._crossing(boundary) for boundary in self._slrs[:-1]]
         over = [*self._fabric(), *(self._over(w, self._sll) for w in wires)]
-        self._model.minimize(PENALTY * LinearExpr.sum(over) + LinearExpr.sum(wires))
+        in_luts = [len(kernel.units) * kernel.count for kernel in self._in_luts]
+        self._model.minimize(
+            PENALTY * LinearExpr.sum(over) + IN_LUTS * LinearExpr.sum(in_luts) + LinearExpr.sum(wires)
+        )
+        return self._solution(self._solver())
+
+    def _solver(self) -> cp_model.CpSolver:
         solver = cp_model.CpSolver()
         solver.parameters.num_workers = 1
         solver.parameters.random_seed = 0
@@ -71,7 +85,26 @@ class _Seats:
                 hint="a bug of stbuild: the solver may stop only by its own count of work",
                 exit_code=1,
             )
-        return {u: next(s for s in self._slrs if solver.boolean_value(self._in[u, s])) for u in self._units}
+        return solver
+
+    def _solution(self, solver: cp_model.CpSolver) -> Design:
+        fabric = [[0] * len(engine.lanes) for engine in self._design.engines]
+        for kernel in self._in_luts:
+            for unit in kernel.numbers:
+                fabric[kernel.engine][unit] = solver.value(kernel.count)
+        engines = tuple(
+            replace(engine, fabric=tuple(counts) if any(counts) else ())
+            for engine, counts in zip(self._design.engines, fabric, strict=True)
+        )
+        return replace(self._design, engines=engines, kernels=tuple(self._seated(solver)))
+
+    def _seated(self, solver: cp_model.CpSolver) -> Iterator[Kernel]:
+        """The kernels with their SLRs, where the card has any."""
+        for kernel in self._design.kernels:
+            found = (
+                next(s for s in self._slrs if solver.boolean_value(self._in[u, s])) for u in kernel.units
+            )
+            yield replace(kernel, slrs=tuple(found)) if self._platform.has_slrs else kernel
 
     @property
     def _sll(self) -> int:
@@ -82,11 +115,18 @@ class _Seats:
         """By how much each resource of each SLR is over its limit."""
         costs = unit_costs(usage_of(self._design, self._platform))
         shell = shell_usage(self._design, self._platform)
+        changes = [change_in_luts(kernel.shape, self._platform) for kernel in self._in_luts]
         return [
             self._over(
                 LinearExpr.weighted_sum(
                     [self._in[unit, slr] for unit in costs],
                     [_halves(getattr(cost, field)) for cost in costs.values()],
+                )
+                + LinearExpr.sum(
+                    [
+                        _halves(getattr(change, field)) * kernel.here[slr]
+                        for kernel, change in zip(self._in_luts, changes, strict=True)
+                    ]
                 )
                 + _halves(getattr(shell[slr], field)),
                 2 * limit_of(self._platform, slr, field),
@@ -117,6 +157,35 @@ class _Seats:
         self._model.add(differ >= a - b)
         self._model.add(differ >= b - a)
         return differ
+
+
+class _LaneKernel:
+    """Units with the same number of lanes, of whose token lanes equally many, `count`, multiply in LUTs.
+
+    `here` are those in each SLR.
+    """
+
+    def __init__(
+        self,
+        model: cp_model.CpModel,
+        design: Design,
+        kernel: Kernel,
+        seats: Mapping[tuple[str, int], cp_model.IntVar],
+        slrs: range,
+    ) -> None:
+        ops = [p.op for p in design.members(kernel.name) if isinstance(p.op, ComputeUnit)]
+        self.engine, self.numbers, self.units = ops[0].engine, [op.unit for op in ops], kernel.units
+        self.shape = lane_shape(design, self.engine)
+        most = design.engines[self.engine].lanes[ops[0].unit] * self.shape.token_lanes
+        self.count = model.new_int_var(0, most, f"token lanes of {kernel.name} in LUTs")
+        self.here = [LinearExpr.sum([self._at(model, seats[u, s], most) for u in kernel.units]) for s in slrs]
+
+    def _at(self, model: cp_model.CpModel, seated: cp_model.IntVar, most: int) -> cp_model.IntVar:
+        """`count` if a unit is seated in an SLR, else 0."""
+        here = model.new_int_var(0, most, "here")
+        model.add(here == self.count).only_enforce_if(seated)
+        model.add(here == 0).only_enforce_if(~seated)
+        return here
 
 
 def _halves(count: float) -> int:

@@ -26,7 +26,16 @@ def design_report(design: Design, platform: Platform) -> str:
 
 def lanes_text(engine: Engine) -> str:
     """The lanes of each unit: `8, 10 and 10`."""
-    *others, last = map(str, engine.lanes)
+    return _listed(engine.lanes)
+
+
+def fabric_text(engine: Engine) -> str:
+    """The token lanes of each unit that multiply in LUTs: `0, 4 and 4`."""
+    return _listed(engine.fabric)
+
+
+def _listed(counts: tuple[int, ...]) -> str:
+    *others, last = map(str, counts)
     return f"{', '.join(others)} and {last}" if others else last
 
 
@@ -36,6 +45,8 @@ def _sizes(design: Design, platform: Platform) -> Iterator[str]:
     for engine in design.engines:
         yield f"  weight channels  {engine.channels} in matmul units of {lanes_text(engine)} lanes"
         yield f"  tokens           {engine.chunk} per launch at most, {engine.token_lanes} in the same cycle"
+        if engine.fabric:
+            yield f"  in LUTs          {fabric_text(engine)} token lanes of the units multiply in LUTs"
     yield f"  context          {sizes.context} positions"
     yield f"  clock            {sizes.clock_mhz} MHz (target)"
 

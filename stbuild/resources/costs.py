@@ -4,6 +4,7 @@ tests/resources/test_calibration.py holds them to 1.0 to 1.4 times what Yosys co
 15 % of the blocks. Vivado shares LUTs that Yosys does not, so that what it places should be below.
 """
 
+from functools import cache
 from math import ceil
 
 from stbuild.ir.parts import (
@@ -12,6 +13,7 @@ from stbuild.ir.parts import (
     Clamp,
     Delay,
     Divide,
+    Dot,
     Hold,
     Largest,
     Multiply,
@@ -27,6 +29,7 @@ PORTS = {DspKind.DSP48E2: (27, 18), DspKind.DSP58: (27, 24)}
 """Bits of the two factors of a DSP block, signed (AMD UG579, AM004)."""
 
 
+@cache
 def cost_of(part: Part, dsp: DspKind, available: Fabric) -> Fabric:
     """What `part` takes of the fabric; arrays lie where they are cheapest of what is `available`."""
     match part:
@@ -40,6 +43,7 @@ def cost_of(part: Part, dsp: DspKind, available: Fabric) -> Fabric:
             return logic_cost(part)
 
 
+@cache
 def bound_store(part: Store, available: Fabric) -> Bound:
     """One of the memories of an array: where its C++ says, else where it is cheapest."""
     if part.storage is None:
@@ -47,9 +51,11 @@ def bound_store(part: Store, available: Fabric) -> Bound:
     return Bound(storage=part.storage, cost=array_in(part.storage, part.words, part.bits))
 
 
-def logic_cost(part: Add | Clamp | Shift | Choose | Largest | Divide | Delay | Hold) -> Fabric:
+def logic_cost(part: Dot | Add | Clamp | Shift | Choose | Largest | Divide | Delay | Hold) -> Fabric:
     """Parts that are LUTs and registers alone."""
     match part:
+        case Dot():
+            return dot_cost(part)
         case Add(bits=bits, count=count):
             return Fabric(lut=bits, ff=bits) * count
         case Clamp(bits=bits, count=count):
@@ -90,6 +96,15 @@ def multiply_cost(part: Multiply, dsp: DspKind) -> Fabric:
 def _pieces(bits: int, port: int) -> int:
     """Pieces of a signed number at a port: all but the highest are unsigned and so a bit narrower."""
     return 1 if bits <= port else 1 + ceil((bits - port) / (port - 1))
+
+
+def dot_cost(part: Dot) -> Fabric:
+    """For each bit of the weights two choices that are an adder's operands, two that its LUTs make, and the
+    sum of these; then the bits' sums, and that of the words."""
+    plane = part.value + 3
+    lut = (6 * part.value + 2) * part.weight + (part.weight - 1) * (part.value + 5) + part.sum
+    ff = part.weight * (3 * plane - 2) + part.weight + plane + part.sum + 3
+    return Fabric(lut=lut, ff=ff) * part.count
 
 
 def shift_cost(part: Shift) -> Fabric:

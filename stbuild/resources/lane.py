@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from stbuild.ir.design import WORD_BYTES
 from stbuild.ir.lane_shape import QUAD, ROWS, LaneShape
-from stbuild.ir.parts import Add, Choose, Clamp, Delay, Hold, Multiply, Part, Shift, Store
+from stbuild.ir.parts import Add, Choose, Clamp, Delay, Dot, Hold, Multiply, Part, Shift, Store
 from stbuild.ir.storage import Storage
 from stbuild.ir.types import GROUP
 
@@ -19,18 +19,19 @@ CHAINED = 2
 """DSPs of a chain whose factors need no shift registers: the first, and one whose own registers do."""
 GROUP_WORDS = 32
 """Words of a weight group at most."""
-WEIGHTS, VALUE, ASUM, DOT, PAIR, SCALE = 23, 9, 14, 18, 37, 25
-"""Bits: two weights for one DSP, an activation (or a mantissa), the sum of 32, a dot product, those of two
-rows, a scale of activations."""
+NIBBLE, WEIGHTS, VALUE, ASUM, DOT, PAIR, SCALE = 4, 23, 9, 14, 18, 37, 25
+"""Bits: a weight, two weights for one DSP, an activation (or a mantissa), the sum of 32, a dot product, those
+of two rows, a scale of activations."""
 X, SA, ROW_SCALE, SLICE, SUM = 44, 35, 25, 18, 64
 """Bits: the sums that D and M meet, D or M, what a DSP takes of those sums, a row's sum (lane_sums.hpp)."""
 SLICES = 5
 """DSPs for a row: three slices of x times D, two of the activations' sum times M."""
 
 
-def lane_hardware(shape: LaneShape) -> tuple[Part, ...]:
-    """The parts of one lane: its token lanes, and what they share."""
-    return *(_token_lane(shape) * shape.token_lanes), *_shared(shape)
+def lane_hardware(shape: LaneShape, fabric: int = 0) -> tuple[Part, ...]:
+    """The parts of one lane: its token lanes, of which `fabric` multiply in LUTs, and what they share."""
+    multipliers = (*(_in_dsps() * (shape.token_lanes - fabric)), *(_in_luts() * fabric))
+    return *multipliers, *(_token_lane(shape) * shape.token_lanes), *_shared(shape)
 
 
 def raw_rows(shape: LaneShape) -> tuple[Part, ...]:
@@ -41,13 +42,24 @@ def raw_rows(shape: LaneShape) -> tuple[Part, ...]:
     return one * shape.token_lanes
 
 
+def _in_dsps() -> tuple[Part, ...]:
+    """A block multiplies an activation by two rows' weights, eight of them in a chain."""
+    return Multiply(a=WEIGHTS, b=VALUE, count=COLUMNS * ROWS // 2), Delay(bits=(COLUMNS - CHAINED) * VALUE)
+
+
+def _in_luts() -> tuple[Part, ...]:
+    """The sums of neighbouring columns, the rows' dots of a word, which wait for those in DSPs."""
+    return (
+        Add(bits=VALUE + 1, count=COLUMNS // 2),
+        Dot(weight=NIBBLE, value=VALUE, sum=DOT, count=ROWS),
+        Delay(bits=ROWS * (NIBBLE + VALUE + 3)),
+    )
+
+
 def _token_lane(shape: LaneShape) -> tuple[Part, ...]:
-    pairs = ROWS // 2
     return (
         Store(name="acts", words=shape.stored_groups, bits=ACTIVATION, storage=Storage.URAM),
-        Multiply(a=WEIGHTS, b=VALUE, count=COLUMNS * pairs),
-        Delay(bits=(COLUMNS - CHAINED) * VALUE),
-        Hold(bits=pairs * PAIR),
+        Hold(bits=ROWS // 2 * PAIR),
         *_dots(),
         *_rows(shape),
     )

@@ -25,14 +25,15 @@ def plumbing_hardware(op: Plumbing, design: Design) -> tuple[Part, ...]:
         case Collect():
             return _collect(op, design)
         case ComputeUnit(engine=engine, unit=unit):
-            return unit_hardware(design.engines[engine].lanes[unit], lane_shape(design, engine))
+            return unit_hardware(design.engines[engine].fabric_lanes(unit), lane_shape(design, engine))
         case _:
             return Add(bits=ADDRESS, count=2), Hold(bits=ADDRESS)
 
 
-def unit_hardware(lanes: int, shape: LaneShape) -> tuple[Part, ...]:
-    """A compute unit: its lanes, and a choice among their results."""
-    return *((*lane_hardware(shape), *raw_rows(shape)) * lanes), *merge_hardware(lanes)
+def unit_hardware(fabric: tuple[int, ...], shape: LaneShape) -> tuple[Part, ...]:
+    """A compute unit: its lanes, with so many token lanes in LUTs, and a choice among their results."""
+    lanes = (part for count in fabric for part in (*lane_hardware(shape, count), *raw_rows(shape)))
+    return *lanes, *merge_hardware(len(fabric))
 
 
 def merge_hardware(lanes: int) -> tuple[Part, ...]:

@@ -16,6 +16,7 @@ from stbuild.ir.design import (
     StreamKind,
 )
 from stbuild.ir.engine import Engine
+from stbuild.ir.lane_shape import LaneShape
 from stbuild.ir.link import linked_depth
 from stbuild.ir.parts import Part, Store
 from stbuild.ir.plumbing import ComputeUnit
@@ -24,6 +25,7 @@ from stbuild.ir.storage import Storage
 from stbuild.ir.streaming import Streaming
 from stbuild.platform import Fabric, Platform
 from stbuild.resources.costs import bound_store, cost_of
+from stbuild.resources.lane import lane_hardware
 from stbuild.resources.plumbing import plumbing_hardware
 from stbuild.resources.storage import bind_fifo, fifo_in
 
@@ -113,6 +115,17 @@ def unit_fifos(engine: Engine, lanes: int, platform: Platform) -> Fabric:
     ahead = fifo_in(engine.prefetch_storage, engine.prefetch, bits)
     acts = fifo_in(Storage.BRAM, LANE_ACTS, bits)
     return (PROCESS * 2 + ahead + acts + fifo * (LANE_FIFOS - 1)) * lanes + PROCESS + fifo
+
+
+def lane_cost(shape: LaneShape, fabric: int, platform: Platform) -> Fabric:
+    """The parts of a lane of which `fabric` token lanes multiply in LUTs."""
+    parts = lane_hardware(shape, fabric)
+    return sum((cost_of(part, platform.dsp.type, platform.available) for part in parts), NOTHING)
+
+
+def change_in_luts(shape: LaneShape, platform: Platform) -> Fabric:
+    """What a token lane takes more, or less, where it multiplies in LUTs."""
+    return lane_cost(shape, 1, platform) + lane_cost(shape, 0, platform) * -1
 
 
 def _arrays(parts: tuple[Part, ...], platform: Platform) -> Iterator[Array]:

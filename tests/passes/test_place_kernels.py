@@ -9,6 +9,7 @@ import pytest
 
 from stbuild.errors import StbuildError
 from stbuild.ir.design import Design, KernelRole
+from stbuild.ir.engine import Engine
 from stbuild.passes.pipeline import plan_engines
 from stbuild.passes.place_kernels import PlaceKernels
 from stbuild.passes.sizes import SizeOverrides
@@ -91,6 +92,35 @@ def test_what_fits_nowhere_is_spread_so_that_little_is_too_much() -> None:
     design = PlaceKernels(platform=narrow)(small())
     over = fit_of(design, narrow, usage_of(design, narrow)).passed
     assert {use.place for use in over if use.resource == "LUT"} == {"SLR0", "SLR1", "SLR2"}
+
+
+def test_token_lanes_are_in_luts_where_dsps_are_too_few() -> None:
+    """As many as are needed: with one less, a limit is passed."""
+    full = platform("vck5000")
+    source = Source(of=("share", "dsp_share"), text="a test")
+    limits = Limits(share=1.0, dsp_share=0.9 * dsps(small(), full) / full.available.dsp, sources=(source,))
+    few = replace(full, limits=limits)
+    (engine,) = (design := PlaceKernels(platform=few)(small())).engines
+    assert fit_of(design, few, usage_of(design, few)).fits
+    assert set(engine.fabric) == {engine.fabric[0]}
+    assert 0 < engine.fabric[0] <= engine.lanes[0]
+    less = replace(design, engines=(replace(engine, fabric=tuple(n - 1 for n in engine.fabric)),))
+    assert not fit_of(less, few, usage_of(less, few)).fits
+    assert dsps(design, few) < dsps(less, few)
+
+
+def test_no_token_lane_is_in_luts_without_need() -> None:
+    assert [engine.fabric for engine in PlaceKernels(platform=card(3.0))(small()).engines] == [()]
+
+
+def test_token_lanes_in_luts_are_spread_over_a_unit() -> None:
+    engine = Engine(lanes=(3, 2), token_lanes=3, chunk=3, fabric=(4, 0))
+    assert engine.fabric_lanes(0) == (2, 1, 1)
+    assert engine.fabric_lanes(1) == (0, 0)
+
+
+def dsps(design: Design, card: Platform) -> int:
+    return sum(row.cost.dsp for row in usage_of(design, card))
 
 
 def test_units_of_several_engines_have_their_slrs() -> None:

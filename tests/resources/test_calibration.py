@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from benchmarks.part_costs import MEASURED, PARTS, POINTS, measure
-from stbuild.ir.parts import Add, Choose, Clamp, Divide, Largest, Multiply, Part, Shift, Table
+from stbuild.ir.parts import Add, Choose, Clamp, Divide, Dot, Largest, Multiply, Part, Shift, Table
 from stbuild.ir.storage import Storage
 from stbuild.platform import DspKind, Fabric
 from stbuild.resources.costs import cost_of
@@ -31,6 +31,8 @@ def part_of(name: str, p: dict[str, Any]) -> Part:
             return Multiply(a=p["A"], b=p["B"])
         case "multiply_fabric":
             return Multiply(a=p["A"], b=p["B"], fabric=True)
+        case "dot_fabric":
+            return Dot(weight=p["WEIGHT"], value=p["VALUE"], sum=p["SUM"])
         case "add":
             return Add(bits=p["BITS"])
         case "clamp":

@@ -23,8 +23,8 @@ inline void give_rows(const LaneStep& step, const LinearOp& op, const Activation
 }
 
 // `tiles` tiles of an op; acts[t % TOKEN_LANES][g * passes + t / TOKEN_LANES] is group g of token t. The text
-// that synthesis gets; also what the strict mode runs.
-template <int CHUNK, int TOKEN_LANES, int AT_ONCE, int ACTS>
+// that synthesis gets; also what the strict mode runs. The last FABRIC token lanes make their dots in LUTs.
+template <int CHUNK, int TOKEN_LANES, int AT_ONCE, int FABRIC, int ACTS>
 void multiply_tiles_by_words(Port<Word>& weights, const LinearOp& op, int tiles,
                              const Activation (&acts)[TOKEN_LANES][ACTS], Port<Word>& out) {
   const int passes = (op.tokens + TOKEN_LANES - 1) / TOKEN_LANES;
@@ -61,7 +61,7 @@ lane_steps:
       act[l] = acts[l][step.act];
     }
     const bool raw_rows = op.raw && quad.left > 0 && quad.last;
-    if (quad.left > 0) scale_dots(quad, sums, group);
+    if (quad.left > 0) scale_dots<FABRIC>(quad, sums, group);
     if (raw_rows) {
       add_raw_rows(quad, group, sums);
     } else if (group.left > 0) {
@@ -74,7 +74,7 @@ lane_steps:
     } else if (step.kind == LaneStep::kWord) {
       const Word word = step.pass == 0 ? weights.read() : words[step.word];
       if (step.pass == 0) words[step.word] = word;
-      add_word(word, step, op.unsigned_act, act, sums);
+      add_word<FABRIC>(word, step, op.unsigned_act, act, sums);
       if (ends_quad(step)) end_quad(step, op, act, sums, quad);
       if (!op.raw && ends_quad(step) && ends_group(step, op)) end_group<AT_ONCE>(step, header, sums, group);
     }
@@ -89,11 +89,11 @@ lane_steps:
 #else
 namespace stb {
 
-template <int CHUNK, int TOKEN_LANES, int AT_ONCE, int ACTS>
+template <int CHUNK, int TOKEN_LANES, int AT_ONCE, int FABRIC, int ACTS>
 void multiply_tiles(Port<Word>& weights, const LinearOp& op, int tiles,
                     const Activation (&acts)[TOKEN_LANES][ACTS], Port<Word>& out) {
   STB_INLINE
-  multiply_tiles_by_words<CHUNK, TOKEN_LANES, AT_ONCE>(weights, op, tiles, acts, out);
+  multiply_tiles_by_words<CHUNK, TOKEN_LANES, AT_ONCE, FABRIC>(weights, op, tiles, acts, out);
 }
 
 }  // namespace stb

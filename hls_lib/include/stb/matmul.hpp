@@ -93,8 +93,8 @@ load_groups:
 }
 
 // Lane LANE of the unit: its tiles of every op, a word per tile and token. No weight group has fewer than
-// MIN_WORDS words.
-template <int LANE, int KMAX, int CHUNK, int TOKEN_LANES, int MIN_WORDS>
+// MIN_WORDS words; FABRIC of the token lanes multiply in LUTs.
+template <int LANE, int KMAX, int CHUNK, int TOKEN_LANES, int MIN_WORDS, int FABRIC = 0>
 void mac_lane(Port<Word>& desc, Port<Word>& act, Port<Word>& weights, Port<Word>& out) {
   static_assert(KMAX % kGroup == 0, "the columns of a matrix are a multiple of 32");
   Activation acts[TOKEN_LANES][KMAX / kGroup * ceil_div(CHUNK, TOKEN_LANES)];
@@ -105,7 +105,7 @@ ops:
     const LinearOp op = linear_op(word);
     const int tiles = tiles_in(op.first_channel + LANE, op);
     if (op.load && (!op.raw || tiles > 0)) load_activations(act, op, acts);
-    multiply_tiles<CHUNK, TOKEN_LANES, rows_at_once<MIN_WORDS>()>(weights, op, tiles, acts, out);
+    multiply_tiles<CHUNK, TOKEN_LANES, rows_at_once<MIN_WORDS>(), FABRIC>(weights, op, tiles, acts, out);
   }
 }
 

@@ -9,16 +9,12 @@
 // tiles are keys or values of 8 bits, have a weight group for each 32 columns, no header and D = 1.
 #pragma once
 
+#include "stb/fabric_dots.hpp"
 #include "stb/lane_step.hpp"
 #include "stb/lane_sums.hpp"
 #include "stb/scales.hpp"
 
 namespace stb {
-
-inline std::int32_t nibble(const Word& word, int row, int column) {
-  const int both = byte_at(word, 4 * row + column % 4);
-  return column < 4 ? both & 15 : both >> 4;
-}
 
 // A product of A by B bits in DSPs.
 template <int A, int B>
@@ -52,27 +48,31 @@ pair_columns:
   return packed;
 }
 
-// The dot products of the two rows of a pair: the lower one has 18 bits and its sign.
+// The dot products of the two rows of a pair: the lower one has 18 bits and its sign, which counts in the
+// upper one too, unless they were made apart.
 inline Int<kDotBits> first_dot(Int<kPairBits> pair) {
   const Int<kDotBits + 1> low = pair & ((1 << kDotBits) - 1);
   return low - ((low >> (kDotBits - 1)) << kDotBits);
 }
-inline Int<kDotBits> second_dot(Int<kPairBits> pair) {
-  return (pair >> kDotBits) + ((pair >> (kDotBits - 1)) & 1);
+inline Int<kDotBits> second_dot(Int<kPairBits> pair, bool apart) {
+  return (pair >> kDotBits) + (apart ? Int<kPairBits>(0) : (pair >> (kDotBits - 1)) & 1);
 }
 
 // One word for the tokens of a pass joins the words of its quad before it.
-template <int PASSES, int TOKEN_LANES>
+template <int FABRIC, int PASSES, int TOKEN_LANES>
 inline void add_word(const Word& word, const LaneStep& step, bool is_unsigned,
                      const Activation (&acts)[TOKEN_LANES], TileSums<PASSES, TOKEN_LANES>& sums) {
 word_lanes:
   for (int l = 0; l < TOKEN_LANES; ++l) {
     STB_UNROLL
+    const ColumnPairs values = column_pairs(acts[l], step.part, is_unsigned);
   word_pairs:
     for (int p = 0; p < kTileRows / 2; ++p) {
       STB_UNROLL
       const Int<kPairBits> before = step.part == 0 ? Int<kPairBits>(0) : sums.pairs[l][p];
-      sums.pairs[l][p] = before + pair_dot(word, acts[l], step.part, 2 * p, is_unsigned);
+      sums.pairs[l][p] = in_fabric<FABRIC, TOKEN_LANES>(l)
+                             ? pair_in_fabric(before, word, values, 2 * p)
+                             : before + pair_dot(word, acts[l], step.part, 2 * p, is_unsigned);
     }
   }
 }
@@ -119,7 +119,7 @@ group_lanes:
 }
 
 // s meets four rows of an ended quad.
-template <int PASSES, int TOKEN_LANES>
+template <int FABRIC, int PASSES, int TOKEN_LANES>
 inline void scale_dots(EndedQuad<TOKEN_LANES>& quad, TileSums<PASSES, TOKEN_LANES>& sums,
                        EndedGroup<TOKEN_LANES>& group) {
   const int quarter = kQuad - quad.left;
@@ -130,7 +130,8 @@ dots_lanes:
     for (int i = 0; i < kRowsAtOnce; ++i) {
       STB_UNROLL
       const Int<kPairBits> pair = quad.pairs[l][quarter][i / 2];
-      const Int<kDotBits> dot = i % 2 == 0 ? first_dot(pair) : second_dot(pair);
+      const Int<kDotBits> dot =
+          i % 2 == 0 ? first_dot(pair) : second_dot(pair, in_fabric<FABRIC, TOKEN_LANES>(l));
       const Int<kXBits> before = quad.first ? Int<kXBits>(0) : sums.x[quarter][l][i];
       const Int<kXBits> x = before + dsp_product<kScaleBits, kDotBits>(quad.scales[l], dot);
       sums.x[quarter][l][i] = x;

@@ -17,6 +17,7 @@ class EngineSizes:
     chunk: int = 4
     token_lanes: int = 2
     min_words: int = 4
+    fabric: int = 0
     max_tiles: int = 64
     depth: int = 32
 
@@ -105,6 +106,7 @@ def _matmul(sizes: EngineSizes) -> str:
 
 def _lane(index: int, sizes: EngineSizes) -> str:
     parameters = f"{index}, {sizes.columns}, {sizes.chunk}, {sizes.token_lanes}, {sizes.min_words}"
+    parameters += f", {sizes.fabric}" if sizes.fabric else ""
     ports = ", ".join(f"{name}_{index}" for name in ("lane_desc", "lane_act", "fetched", "lane_tiles"))
     return f"stb::mac_lane<{parameters}>({ports})"
 

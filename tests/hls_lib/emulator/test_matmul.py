@@ -31,8 +31,8 @@ SIZES = (
     EngineSizes(units=1, lanes=1, columns=512, chunk=6, token_lanes=1, depth=4),
     EngineSizes(units=2, lanes=3, columns=512, chunk=6, token_lanes=4, depth=64),
     EngineSizes(units=3, lanes=2, columns=512, chunk=6, token_lanes=2, depth=16),
-    EngineSizes(units=1, lanes=3, columns=512, chunk=7, token_lanes=3, depth=16, min_words=8),
-    EngineSizes(units=2, lanes=1, columns=512, chunk=4, token_lanes=3, depth=16, min_words=16),
+    EngineSizes(units=1, lanes=3, columns=512, chunk=7, token_lanes=3, depth=16, min_words=8, fabric=1),
+    EngineSizes(units=2, lanes=1, columns=512, chunk=4, token_lanes=3, depth=16, min_words=16, fabric=3),
 )
 
 

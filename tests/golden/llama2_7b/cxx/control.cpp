@@ -29,7 +29,7 @@ static void sequence(
   for (int t = 0; t < n; ++t) {
     stb::send(prologue_embed_tokens_mem, stb::token_at(tokens_mem, t) * 256, 256, prologue_embed_tokens);
   }
-  stb::sequence<16, 27>(program_mem, 0, 2274, n, pos, head, desc);
+  stb::sequence<21, 27>(program_mem, 0, 2274, n, pos, head, desc);
 }
 
 static void read_weights_0(
@@ -39,11 +39,11 @@ static void read_weights_0(
     int pos,
     int head,
     stb::Port<stb::Word>& weights_0) {
-  STB_COUNT((2034560 + (head != 0 ? 86400 : 0) + stb::kv_tile_words<32, 1, 128, 2048, 27, 16, stb::WholeContext>(0, 32, n, pos)), weights_0)
+  STB_COUNT((2034560 + (head != 0 ? 86400 : 0) + stb::kv_tile_words<32, 1, 128, 2048, 27, 21, stb::WholeContext>(0, 32, n, pos)), weights_0)
   std::int64_t at = 0;
   stb::send(weights_0_mem, at, 0, weights_0);
   at += 0;
-  stb::send_runs<32, 0, 2048, 27, 16, 4, 47804, stb::KvOp<stb::KvHeads<32, 1, 128>, 0, 15776, stb::WholeContext>>(weights_0_mem, at, n, pos, weights_0, kv_0_in_mem);
+  stb::send_runs<32, 0, 2048, 27, 21, 4, 47804, stb::KvOp<stb::KvHeads<32, 1, 128>, 0, 15776, stb::WholeContext>>(weights_0_mem, at, n, pos, weights_0, kv_0_in_mem);
   at += 2034560;
   stb::send(weights_0_mem, at, head != 0 ? 86400 : 0, weights_0);
   at += head != 0 ? 86400 : 0;
@@ -56,11 +56,11 @@ static void read_weights_1(
     int pos,
     int head,
     stb::Port<stb::Word>& weights_1) {
-  STB_COUNT((2034560 + (head != 0 ? 86400 : 0) + stb::kv_tile_words<32, 1, 128, 2048, 27, 16, stb::WholeContext>(1, 32, n, pos)), weights_1)
+  STB_COUNT((2034560 + (head != 0 ? 86400 : 0) + stb::kv_tile_words<32, 1, 128, 2048, 27, 21, stb::WholeContext>(1, 32, n, pos)), weights_1)
   std::int64_t at = 0;
   stb::send(weights_1_mem, at, 0, weights_1);
   at += 0;
-  stb::send_runs<32, 1, 2048, 27, 16, 4, 47804, stb::KvOp<stb::KvHeads<32, 1, 128>, 0, 15776, stb::WholeContext>>(weights_1_mem, at, n, pos, weights_1, kv_1_in_mem);
+  stb::send_runs<32, 1, 2048, 27, 21, 4, 47804, stb::KvOp<stb::KvHeads<32, 1, 128>, 0, 15776, stb::WholeContext>>(weights_1_mem, at, n, pos, weights_1, kv_1_in_mem);
   at += 2034560;
   stb::send(weights_1_mem, at, head != 0 ? 86400 : 0, weights_1);
   at += head != 0 ? 86400 : 0;
@@ -73,11 +73,11 @@ static void read_weights_2(
     int pos,
     int head,
     stb::Port<stb::Word>& weights_2) {
-  STB_COUNT((2034560 + (head != 0 ? 85248 : 0) + stb::kv_tile_words<32, 1, 128, 2048, 27, 16, stb::WholeContext>(2, 32, n, pos)), weights_2)
+  STB_COUNT((2034560 + (head != 0 ? 85248 : 0) + stb::kv_tile_words<32, 1, 128, 2048, 27, 21, stb::WholeContext>(2, 32, n, pos)), weights_2)
   std::int64_t at = 0;
   stb::send(weights_2_mem, at, 0, weights_2);
   at += 0;
-  stb::send_runs<32, 2, 2048, 27, 16, 4, 47804, stb::KvOp<stb::KvHeads<32, 1, 128>, 0, 15776, stb::WholeContext>>(weights_2_mem, at, n, pos, weights_2, kv_2_in_mem);
+  stb::send_runs<32, 2, 2048, 27, 21, 4, 47804, stb::KvOp<stb::KvHeads<32, 1, 128>, 0, 15776, stb::WholeContext>>(weights_2_mem, at, n, pos, weights_2, kv_2_in_mem);
   at += 2034560;
   stb::send(weights_2_mem, at, head != 0 ? 85248 : 0, weights_2);
   at += head != 0 ? 85248 : 0;
@@ -90,11 +90,11 @@ static void read_weights_3(
     int pos,
     int head,
     stb::Port<stb::Word>& weights_3) {
-  STB_COUNT((2034560 + (head != 0 ? 85248 : 0) + stb::kv_tile_words<32, 1, 128, 2048, 27, 16, stb::WholeContext>(3, 32, n, pos)), weights_3)
+  STB_COUNT((2034560 + (head != 0 ? 85248 : 0) + stb::kv_tile_words<32, 1, 128, 2048, 27, 21, stb::WholeContext>(3, 32, n, pos)), weights_3)
   std::int64_t at = 0;
   stb::send(weights_3_mem, at, 0, weights_3);
   at += 0;
-  stb::send_runs<32, 3, 2048, 27, 16, 4, 47804, stb::KvOp<stb::KvHeads<32, 1, 128>, 0, 15776, stb::WholeContext>>(weights_3_mem, at, n, pos, weights_3, kv_3_in_mem);
+  stb::send_runs<32, 3, 2048, 27, 21, 4, 47804, stb::KvOp<stb::KvHeads<32, 1, 128>, 0, 15776, stb::WholeContext>>(weights_3_mem, at, n, pos, weights_3, kv_3_in_mem);
   at += 2034560;
   stb::send(weights_3_mem, at, head != 0 ? 85248 : 0, weights_3);
   at += head != 0 ? 85248 : 0;
@@ -107,11 +107,11 @@ static void read_weights_4(
     int pos,
     int head,
     stb::Port<stb::Word>& weights_4) {
-  STB_COUNT((2034560 + (head != 0 ? 85248 : 0) + stb::kv_tile_words<32, 1, 128, 2048, 27, 16, stb::WholeContext>(4, 32, n, pos)), weights_4)
+  STB_COUNT((2034560 + (head != 0 ? 85248 : 0) + stb::kv_tile_words<32, 1, 128, 2048, 27, 21, stb::WholeContext>(4, 32, n, pos)), weights_4)
   std::int64_t at = 0;
   stb::send(weights_4_mem, at, 0, weights_4);
   at += 0;
-  stb::send_runs<32, 4, 2048, 27, 16, 4, 47804, stb::KvOp<stb::KvHeads<32, 1, 128>, 0, 15776, stb::WholeContext>>(weights_4_mem, at, n, pos, weights_4, kv_4_in_mem);
+  stb::send_runs<32, 4, 2048, 27, 21, 4, 47804, stb::KvOp<stb::KvHeads<32, 1, 128>, 0, 15776, stb::WholeContext>>(weights_4_mem, at, n, pos, weights_4, kv_4_in_mem);
   at += 2034560;
   stb::send(weights_4_mem, at, head != 0 ? 85248 : 0, weights_4);
   at += head != 0 ? 85248 : 0;
@@ -124,11 +124,11 @@ static void read_weights_5(
     int pos,
     int head,
     stb::Port<stb::Word>& weights_5) {
-  STB_COUNT((2034560 + (head != 0 ? 85248 : 0) + stb::kv_tile_words<32, 1, 128, 2048, 27, 16, stb::WholeContext>(5, 32, n, pos)), weights_5)
+  STB_COUNT((2034560 + (head != 0 ? 85248 : 0) + stb::kv_tile_words<32, 1, 128, 2048, 27, 21, stb::WholeContext>(5, 32, n, pos)), weights_5)
   std::int64_t at = 0;
   stb::send(weights_5_mem, at, 0, weights_5);
   at += 0;
-  stb::send_runs<32, 5, 2048, 27, 16, 4, 47804, stb::KvOp<stb::KvHeads<32, 1, 128>, 0, 15776, stb::WholeContext>>(weights_5_mem, at, n, pos, weights_5, kv_5_in_mem);
+  stb::send_runs<32, 5, 2048, 27, 21, 4, 47804, stb::KvOp<stb::KvHeads<32, 1, 128>, 0, 15776, stb::WholeContext>>(weights_5_mem, at, n, pos, weights_5, kv_5_in_mem);
   at += 2034560;
   stb::send(weights_5_mem, at, head != 0 ? 85248 : 0, weights_5);
   at += head != 0 ? 85248 : 0;
@@ -141,11 +141,11 @@ static void read_weights_6(
     int pos,
     int head,
     stb::Port<stb::Word>& weights_6) {
-  STB_COUNT((2034560 + (head != 0 ? 85248 : 0) + stb::kv_tile_words<32, 1, 128, 2048, 27, 16, stb::WholeContext>(6, 32, n, pos)), weights_6)
+  STB_COUNT((2034560 + (head != 0 ? 85248 : 0) + stb::kv_tile_words<32, 1, 128, 2048, 27, 21, stb::WholeContext>(6, 32, n, pos)), weights_6)
   std::int64_t at = 0;
   stb::send(weights_6_mem, at, 0, weights_6);
   at += 0;
-  stb::send_runs<32, 6, 2048, 27, 16, 4, 47804, stb::KvOp<stb::KvHeads<32, 1, 128>, 0, 15776, stb::WholeContext>>(weights_6_mem, at, n, pos, weights_6, kv_6_in_mem);
+  stb::send_runs<32, 6, 2048, 27, 21, 4, 47804, stb::KvOp<stb::KvHeads<32, 1, 128>, 0, 15776, stb::WholeContext>>(weights_6_mem, at, n, pos, weights_6, kv_6_in_mem);
   at += 2034560;
   stb::send(weights_6_mem, at, head != 0 ? 85248 : 0, weights_6);
   at += head != 0 ? 85248 : 0;
@@ -158,11 +158,11 @@ static void read_weights_7(
     int pos,
     int head,
     stb::Port<stb::Word>& weights_7) {
-  STB_COUNT((2034560 + (head != 0 ? 85248 : 0) + stb::kv_tile_words<32, 1, 128, 2048, 27, 16, stb::WholeContext>(7, 32, n, pos)), weights_7)
+  STB_COUNT((2034560 + (head != 0 ? 85248 : 0) + stb::kv_tile_words<32, 1, 128, 2048, 27, 21, stb::WholeContext>(7, 32, n, pos)), weights_7)
   std::int64_t at = 0;
   stb::send(weights_7_mem, at, 0, weights_7);
   at += 0;
-  stb::send_runs<32, 7, 2048, 27, 16, 4, 47804, stb::KvOp<stb::KvHeads<32, 1, 128>, 0, 15776, stb::WholeContext>>(weights_7_mem, at, n, pos, weights_7, kv_7_in_mem);
+  stb::send_runs<32, 7, 2048, 27, 21, 4, 47804, stb::KvOp<stb::KvHeads<32, 1, 128>, 0, 15776, stb::WholeContext>>(weights_7_mem, at, n, pos, weights_7, kv_7_in_mem);
   at += 2034560;
   stb::send(weights_7_mem, at, head != 0 ? 85248 : 0, weights_7);
   at += head != 0 ? 85248 : 0;
@@ -175,11 +175,11 @@ static void read_weights_8(
     int pos,
     int head,
     stb::Port<stb::Word>& weights_8) {
-  STB_COUNT((2034560 + (head != 0 ? 85248 : 0) + stb::kv_tile_words<32, 1, 128, 2048, 27, 16, stb::WholeContext>(8, 32, n, pos)), weights_8)
+  STB_COUNT((2034560 + (head != 0 ? 85248 : 0) + stb::kv_tile_words<32, 1, 128, 2048, 27, 21, stb::WholeContext>(8, 32, n, pos)), weights_8)
   std::int64_t at = 0;
   stb::send(weights_8_mem, at, 0, weights_8);
   at += 0;
-  stb::send_runs<32, 8, 2048, 27, 16, 4, 47804, stb::KvOp<stb::KvHeads<32, 1, 128>, 0, 15776, stb::WholeContext>>(weights_8_mem, at, n, pos, weights_8, kv_8_in_mem);
+  stb::send_runs<32, 8, 2048, 27, 21, 4, 47804, stb::KvOp<stb::KvHeads<32, 1, 128>, 0, 15776, stb::WholeContext>>(weights_8_mem, at, n, pos, weights_8, kv_8_in_mem);
   at += 2034560;
   stb::send(weights_8_mem, at, head != 0 ? 85248 : 0, weights_8);
   at += head != 0 ? 85248 : 0;
@@ -192,11 +192,11 @@ static void read_weights_9(
     int pos,
     int head,
     stb::Port<stb::Word>& weights_9) {
-  STB_COUNT((2034560 + (head != 0 ? 85248 : 0) + stb::kv_tile_words<32, 1, 128, 2048, 27, 16, stb::WholeContext>(9, 32, n, pos)), weights_9)
+  STB_COUNT((2034560 + (head != 0 ? 85248 : 0) + stb::kv_tile_words<32, 1, 128, 2048, 27, 21, stb::WholeContext>(9, 32, n, pos)), weights_9)
   std::int64_t at = 0;
   stb::send(weights_9_mem, at, 0, weights_9);
   at += 0;
-  stb::send_runs<32, 9, 2048, 27, 16, 4, 47804, stb::KvOp<stb::KvHeads<32, 1, 128>, 0, 15776, stb::WholeContext>>(weights_9_mem, at, n, pos, weights_9, kv_9_in_mem);
+  stb::send_runs<32, 9, 2048, 27, 21, 4, 47804, stb::KvOp<stb::KvHeads<32, 1, 128>, 0, 15776, stb::WholeContext>>(weights_9_mem, at, n, pos, weights_9, kv_9_in_mem);
   at += 2034560;
   stb::send(weights_9_mem, at, head != 0 ? 85248 : 0, weights_9);
   at += head != 0 ? 85248 : 0;
@@ -209,11 +209,11 @@ static void read_weights_10(
     int pos,
     int head,
     stb::Port<stb::Word>& weights_10) {
-  STB_COUNT((2034560 + (head != 0 ? 85248 : 0) + stb::kv_tile_words<32, 1, 128, 2048, 27, 16, stb::WholeContext>(10, 32, n, pos)), weights_10)
+  STB_COUNT((2034560 + (head != 0 ? 85248 : 0) + stb::kv_tile_words<32, 1, 128, 2048, 27, 21, stb::WholeContext>(10, 32, n, pos)), weights_10)
   std::int64_t at = 0;
   stb::send(weights_10_mem, at, 0, weights_10);
   at += 0;
-  stb::send_runs<32, 10, 2048, 27, 16, 4, 47804, stb::KvOp<stb::KvHeads<32, 1, 128>, 0, 15776, stb::WholeContext>>(weights_10_mem, at, n, pos, weights_10, kv_10_in_mem);
+  stb::send_runs<32, 10, 2048, 27, 21, 4, 47804, stb::KvOp<stb::KvHeads<32, 1, 128>, 0, 15776, stb::WholeContext>>(weights_10_mem, at, n, pos, weights_10, kv_10_in_mem);
   at += 2034560;
   stb::send(weights_10_mem, at, head != 0 ? 85248 : 0, weights_10);
   at += head != 0 ? 85248 : 0;
@@ -226,11 +226,11 @@ static void read_weights_11(
     int pos,
     int head,
     stb::Port<stb::Word>& weights_11) {
-  STB_COUNT((2034560 + (head != 0 ? 85248 : 0) + stb::kv_tile_words<32, 1, 128, 2048, 27, 16, stb::WholeContext>(11, 32, n, pos)), weights_11)
+  STB_COUNT((2034560 + (head != 0 ? 85248 : 0) + stb::kv_tile_words<32, 1, 128, 2048, 27, 21, stb::WholeContext>(11, 32, n, pos)), weights_11)
   std::int64_t at = 0;
   stb::send(weights_11_mem, at, 0, weights_11);
   at += 0;
-  stb::send_runs<32, 11, 2048, 27, 16, 4, 47804, stb::KvOp<stb::KvHeads<32, 1, 128>, 0, 15776, stb::WholeContext>>(weights_11_mem, at, n, pos, weights_11, kv_11_in_mem);
+  stb::send_runs<32, 11, 2048, 27, 21, 4, 47804, stb::KvOp<stb::KvHeads<32, 1, 128>, 0, 15776, stb::WholeContext>>(weights_11_mem, at, n, pos, weights_11, kv_11_in_mem);
   at += 2034560;
   stb::send(weights_11_mem, at, head != 0 ? 85248 : 0, weights_11);
   at += head != 0 ? 85248 : 0;
@@ -243,11 +243,11 @@ static void read_weights_12(
     int pos,
     int head,
     stb::Port<stb::Word>& weights_12) {
-  STB_COUNT((2017152 + (head != 0 ? 85248 : 0) + stb::kv_tile_words<32, 1, 128, 2048, 27, 16, stb::WholeContext>(12, 32, n, pos)), weights_12)
+  STB_COUNT((2017152 + (head != 0 ? 85248 : 0) + stb::kv_tile_words<32, 1, 128, 2048, 27, 21, stb::WholeContext>(12, 32, n, pos)), weights_12)
   std::int64_t at = 0;
   stb::send(weights_12_mem, at, 0, weights_12);
   at += 0;
-  stb::send_runs<32, 12, 2048, 27, 16, 4, 47804, stb::KvOp<stb::KvHeads<32, 1, 128>, 0, 15232, stb::WholeContext>>(weights_12_mem, at, n, pos, weights_12, kv_12_in_mem);
+  stb::send_runs<32, 12, 2048, 27, 21, 4, 47804, stb::KvOp<stb::KvHeads<32, 1, 128>, 0, 15232, stb::WholeContext>>(weights_12_mem, at, n, pos, weights_12, kv_12_in_mem);
   at += 2017152;
   stb::send(weights_12_mem, at, head != 0 ? 85248 : 0, weights_12);
   at += head != 0 ? 85248 : 0;
@@ -260,11 +260,11 @@ static void read_weights_13(
     int pos,
     int head,
     stb::Port<stb::Word>& weights_13) {
-  STB_COUNT((1952960 + (head != 0 ? 85248 : 0) + stb::kv_tile_words<32, 1, 128, 2048, 27, 16, stb::WholeContext>(13, 32, n, pos)), weights_13)
+  STB_COUNT((1952960 + (head != 0 ? 85248 : 0) + stb::kv_tile_words<32, 1, 128, 2048, 27, 21, stb::WholeContext>(13, 32, n, pos)), weights_13)
   std::int64_t at = 0;
   stb::send(weights_13_mem, at, 0, weights_13);
   at += 0;
-  stb::send_runs<32, 13, 2048, 27, 16, 4, 45798, stb::KvOp<stb::KvHeads<32, 1, 128>, 0, 15232, stb::WholeContext>>(weights_13_mem, at, n, pos, weights_13, kv_13_in_mem);
+  stb::send_runs<32, 13, 2048, 27, 21, 4, 45798, stb::KvOp<stb::KvHeads<32, 1, 128>, 0, 15232, stb::WholeContext>>(weights_13_mem, at, n, pos, weights_13, kv_13_in_mem);
   at += 1952960;
   stb::send(weights_13_mem, at, head != 0 ? 85248 : 0, weights_13);
   at += head != 0 ? 85248 : 0;
@@ -277,11 +277,11 @@ static void read_weights_14(
     int pos,
     int head,
     stb::Port<stb::Word>& weights_14) {
-  STB_COUNT((1952960 + (head != 0 ? 85248 : 0) + stb::kv_tile_words<32, 1, 128, 2048, 27, 16, stb::WholeContext>(14, 32, n, pos)), weights_14)
+  STB_COUNT((1952960 + (head != 0 ? 85248 : 0) + stb::kv_tile_words<32, 1, 128, 2048, 27, 21, stb::WholeContext>(14, 32, n, pos)), weights_14)
   std::int64_t at = 0;
   stb::send(weights_14_mem, at, 0, weights_14);
   at += 0;
-  stb::send_runs<32, 14, 2048, 27, 16, 4, 45798, stb::KvOp<stb::KvHeads<32, 1, 128>, 0, 15232, stb::WholeContext>>(weights_14_mem, at, n, pos, weights_14, kv_14_in_mem);
+  stb::send_runs<32, 14, 2048, 27, 21, 4, 45798, stb::KvOp<stb::KvHeads<32, 1, 128>, 0, 15232, stb::WholeContext>>(weights_14_mem, at, n, pos, weights_14, kv_14_in_mem);
   at += 1952960;
   stb::send(weights_14_mem, at, head != 0 ? 85248 : 0, weights_14);
   at += head != 0 ? 85248 : 0;
@@ -294,11 +294,11 @@ static void read_weights_15(
     int pos,
     int head,
     stb::Port<stb::Word>& weights_15) {
-  STB_COUNT((1952960 + (head != 0 ? 85248 : 0) + stb::kv_tile_words<32, 1, 128, 2048, 27, 16, stb::WholeContext>(15, 32, n, pos)), weights_15)
+  STB_COUNT((1952960 + (head != 0 ? 85248 : 0) + stb::kv_tile_words<32, 1, 128, 2048, 27, 21, stb::WholeContext>(15, 32, n, pos)), weights_15)
   std::int64_t at = 0;
   stb::send(weights_15_mem, at, 0, weights_15);
   at += 0;
-  stb::send_runs<32, 15, 2048, 27, 16, 4, 45798, stb::KvOp<stb::KvHeads<32, 1, 128>, 0, 15232, stb::WholeContext>>(weights_15_mem, at, n, pos, weights_15, kv_15_in_mem);
+  stb::send_runs<32, 15, 2048, 27, 21, 4, 45798, stb::KvOp<stb::KvHeads<32, 1, 128>, 0, 15232, stb::WholeContext>>(weights_15_mem, at, n, pos, weights_15, kv_15_in_mem);
   at += 1952960;
   stb::send(weights_15_mem, at, head != 0 ? 85248 : 0, weights_15);
   at += head != 0 ? 85248 : 0;
@@ -311,11 +311,11 @@ static void read_weights_16(
     int pos,
     int head,
     stb::Port<stb::Word>& weights_16) {
-  STB_COUNT((1952960 + (head != 0 ? 85248 : 0) + stb::kv_tile_words<32, 1, 128, 2048, 27, 16, stb::WholeContext>(16, 32, n, pos)), weights_16)
+  STB_COUNT((1952960 + (head != 0 ? 85248 : 0) + stb::kv_tile_words<32, 1, 128, 2048, 27, 21, stb::WholeContext>(16, 32, n, pos)), weights_16)
   std::int64_t at = 0;
   stb::send(weights_16_mem, at, 0, weights_16);
   at += 0;
-  stb::send_runs<32, 16, 2048, 27, 16, 4, 45798, stb::KvOp<stb::KvHeads<32, 1, 128>, 0, 15232, stb::WholeContext>>(weights_16_mem, at, n, pos, weights_16, kv_16_in_mem);
+  stb::send_runs<32, 16, 2048, 27, 21, 4, 45798, stb::KvOp<stb::KvHeads<32, 1, 128>, 0, 15232, stb::WholeContext>>(weights_16_mem, at, n, pos, weights_16, kv_16_in_mem);
   at += 1952960;
   stb::send(weights_16_mem, at, head != 0 ? 85248 : 0, weights_16);
   at += head != 0 ? 85248 : 0;
@@ -328,11 +328,11 @@ static void read_weights_17(
     int pos,
     int head,
     stb::Port<stb::Word>& weights_17) {
-  STB_COUNT((1952960 + (head != 0 ? 85248 : 0) + stb::kv_tile_words<32, 1, 128, 2048, 27, 16, stb::WholeContext>(17, 32, n, pos)), weights_17)
+  STB_COUNT((1952960 + (head != 0 ? 85248 : 0) + stb::kv_tile_words<32, 1, 128, 2048, 27, 21, stb::WholeContext>(17, 32, n, pos)), weights_17)
   std::int64_t at = 0;
   stb::send(weights_17_mem, at, 0, weights_17);
   at += 0;
-  stb::send_runs<32, 17, 2048, 27, 16, 4, 45798, stb::KvOp<stb::KvHeads<32, 1, 128>, 0, 15232, stb::WholeContext>>(weights_17_mem, at, n, pos, weights_17, kv_17_in_mem);
+  stb::send_runs<32, 17, 2048, 27, 21, 4, 45798, stb::KvOp<stb::KvHeads<32, 1, 128>, 0, 15232, stb::WholeContext>>(weights_17_mem, at, n, pos, weights_17, kv_17_in_mem);
   at += 1952960;
   stb::send(weights_17_mem, at, head != 0 ? 85248 : 0, weights_17);
   at += head != 0 ? 85248 : 0;
@@ -345,11 +345,11 @@ static void read_weights_18(
     int pos,
     int head,
     stb::Port<stb::Word>& weights_18) {
-  STB_COUNT((1952960 + (head != 0 ? 85248 : 0) + stb::kv_tile_words<32, 1, 128, 2048, 27, 16, stb::WholeContext>(18, 32, n, pos)), weights_18)
+  STB_COUNT((1952960 + (head != 0 ? 85248 : 0) + stb::kv_tile_words<32, 1, 128, 2048, 27, 21, stb::WholeContext>(18, 32, n, pos)), weights_18)
   std::int64_t at = 0;
   stb::send(weights_18_mem, at, 0, weights_18);
   at += 0;
-  stb::send_runs<32, 18, 2048, 27, 16, 4, 45798, stb::KvOp<stb::KvHeads<32, 1, 128>, 0, 15232, stb::WholeContext>>(weights_18_mem, at, n, pos, weights_18, kv_18_in_mem);
+  stb::send_runs<32, 18, 2048, 27, 21, 4, 45798, stb::KvOp<stb::KvHeads<32, 1, 128>, 0, 15232, stb::WholeContext>>(weights_18_mem, at, n, pos, weights_18, kv_18_in_mem);
   at += 1952960;
   stb::send(weights_18_mem, at, head != 0 ? 85248 : 0, weights_18);
   at += head != 0 ? 85248 : 0;
@@ -362,11 +362,11 @@ static void read_weights_19(
     int pos,
     int head,
     stb::Port<stb::Word>& weights_19) {
-  STB_COUNT((1952960 + (head != 0 ? 85248 : 0) + stb::kv_tile_words<32, 1, 128, 2048, 27, 16, stb::WholeContext>(19, 32, n, pos)), weights_19)
+  STB_COUNT((1952960 + (head != 0 ? 85248 : 0) + stb::kv_tile_words<32, 1, 128, 2048, 27, 21, stb::WholeContext>(19, 32, n, pos)), weights_19)
   std::int64_t at = 0;
   stb::send(weights_19_mem, at, 0, weights_19);
   at += 0;
-  stb::send_runs<32, 19, 2048, 27, 16, 4, 45798, stb::KvOp<stb::KvHeads<32, 1, 128>, 0, 15232, stb::WholeContext>>(weights_19_mem, at, n, pos, weights_19, kv_19_in_mem);
+  stb::send_runs<32, 19, 2048, 27, 21, 4, 45798, stb::KvOp<stb::KvHeads<32, 1, 128>, 0, 15232, stb::WholeContext>>(weights_19_mem, at, n, pos, weights_19, kv_19_in_mem);
   at += 1952960;
   stb::send(weights_19_mem, at, head != 0 ? 85248 : 0, weights_19);
   at += head != 0 ? 85248 : 0;
@@ -379,11 +379,11 @@ static void read_weights_20(
     int pos,
     int head,
     stb::Port<stb::Word>& weights_20) {
-  STB_COUNT((1952960 + (head != 0 ? 85248 : 0) + stb::kv_tile_words<32, 1, 128, 2048, 27, 16, stb::WholeContext>(20, 32, n, pos)), weights_20)
+  STB_COUNT((1952960 + (head != 0 ? 85248 : 0) + stb::kv_tile_words<32, 1, 128, 2048, 27, 21, stb::WholeContext>(20, 32, n, pos)), weights_20)
   std::int64_t at = 0;
   stb::send(weights_20_mem, at, 0, weights_20);
   at += 0;
-  stb::send_runs<32, 20, 2048, 27, 16, 4, 45798, stb::KvOp<stb::KvHeads<32, 1, 128>, 0, 15232, stb::WholeContext>>(weights_20_mem, at, n, pos, weights_20, kv_20_in_mem);
+  stb::send_runs<32, 20, 2048, 27, 21, 4, 45798, stb::KvOp<stb::KvHeads<32, 1, 128>, 0, 15232, stb::WholeContext>>(weights_20_mem, at, n, pos, weights_20, kv_20_in_mem);
   at += 1952960;
   stb::send(weights_20_mem, at, head != 0 ? 85248 : 0, weights_20);
   at += head != 0 ? 85248 : 0;
@@ -396,11 +396,11 @@ static void read_weights_21(
     int pos,
     int head,
     stb::Port<stb::Word>& weights_21) {
-  STB_COUNT((1952960 + (head != 0 ? 85248 : 0) + stb::kv_tile_words<32, 1, 128, 2048, 27, 16, stb::WholeContext>(21, 32, n, pos)), weights_21)
+  STB_COUNT((1952960 + (head != 0 ? 85248 : 0) + stb::kv_tile_words<32, 1, 128, 2048, 27, 21, stb::WholeContext>(21, 32, n, pos)), weights_21)
   std::int64_t at = 0;
   stb::send(weights_21_mem, at, 0, weights_21);
   at += 0;
-  stb::send_runs<32, 21, 2048, 27, 16, 4, 45798, stb::KvOp<stb::KvHeads<32, 1, 128>, 0, 15232, stb::WholeContext>>(weights_21_mem, at, n, pos, weights_21, kv_21_in_mem);
+  stb::send_runs<32, 21, 2048, 27, 21, 4, 45798, stb::KvOp<stb::KvHeads<32, 1, 128>, 0, 15232, stb::WholeContext>>(weights_21_mem, at, n, pos, weights_21, kv_21_in_mem);
   at += 1952960;
   stb::send(weights_21_mem, at, head != 0 ? 85248 : 0, weights_21);
   at += head != 0 ? 85248 : 0;
@@ -413,11 +413,11 @@ static void read_weights_22(
     int pos,
     int head,
     stb::Port<stb::Word>& weights_22) {
-  STB_COUNT((1952960 + (head != 0 ? 85248 : 0) + stb::kv_tile_words<32, 1, 128, 2048, 27, 16, stb::WholeContext>(22, 32, n, pos)), weights_22)
+  STB_COUNT((1952960 + (head != 0 ? 85248 : 0) + stb::kv_tile_words<32, 1, 128, 2048, 27, 21, stb::WholeContext>(22, 32, n, pos)), weights_22)
   std::int64_t at = 0;
   stb::send(weights_22_mem, at, 0, weights_22);
   at += 0;
-  stb::send_runs<32, 22, 2048, 27, 16, 4, 45798, stb::KvOp<stb::KvHeads<32, 1, 128>, 0, 15232, stb::WholeContext>>(weights_22_mem, at, n, pos, weights_22, kv_22_in_mem);
+  stb::send_runs<32, 22, 2048, 27, 21, 4, 45798, stb::KvOp<stb::KvHeads<32, 1, 128>, 0, 15232, stb::WholeContext>>(weights_22_mem, at, n, pos, weights_22, kv_22_in_mem);
   at += 1952960;
   stb::send(weights_22_mem, at, head != 0 ? 85248 : 0, weights_22);
   at += head != 0 ? 85248 : 0;
@@ -430,11 +430,11 @@ static void read_weights_23(
     int pos,
     int head,
     stb::Port<stb::Word>& weights_23) {
-  STB_COUNT((1952960 + (head != 0 ? 85248 : 0) + stb::kv_tile_words<32, 1, 128, 2048, 27, 16, stb::WholeContext>(23, 32, n, pos)), weights_23)
+  STB_COUNT((1952960 + (head != 0 ? 85248 : 0) + stb::kv_tile_words<32, 1, 128, 2048, 27, 21, stb::WholeContext>(23, 32, n, pos)), weights_23)
   std::int64_t at = 0;
   stb::send(weights_23_mem, at, 0, weights_23);
   at += 0;
-  stb::send_runs<32, 23, 2048, 27, 16, 4, 45798, stb::KvOp<stb::KvHeads<32, 1, 128>, 0, 15232, stb::WholeContext>>(weights_23_mem, at, n, pos, weights_23, kv_23_in_mem);
+  stb::send_runs<32, 23, 2048, 27, 21, 4, 45798, stb::KvOp<stb::KvHeads<32, 1, 128>, 0, 15232, stb::WholeContext>>(weights_23_mem, at, n, pos, weights_23, kv_23_in_mem);
   at += 1952960;
   stb::send(weights_23_mem, at, head != 0 ? 85248 : 0, weights_23);
   at += head != 0 ? 85248 : 0;
@@ -447,11 +447,11 @@ static void read_weights_24(
     int pos,
     int head,
     stb::Port<stb::Word>& weights_24) {
-  STB_COUNT((1952960 + (head != 0 ? 85248 : 0) + stb::kv_tile_words<32, 1, 128, 2048, 27, 16, stb::WholeContext>(24, 32, n, pos)), weights_24)
+  STB_COUNT((1952960 + (head != 0 ? 85248 : 0) + stb::kv_tile_words<32, 1, 128, 2048, 27, 21, stb::WholeContext>(24, 32, n, pos)), weights_24)
   std::int64_t at = 0;
   stb::send(weights_24_mem, at, 0, weights_24);
   at += 0;
-  stb::send_runs<32, 24, 2048, 27, 16, 4, 45798, stb::KvOp<stb::KvHeads<32, 1, 128>, 0, 15232, stb::WholeContext>>(weights_24_mem, at, n, pos, weights_24, kv_24_in_mem);
+  stb::send_runs<32, 24, 2048, 27, 21, 4, 45798, stb::KvOp<stb::KvHeads<32, 1, 128>, 0, 15232, stb::WholeContext>>(weights_24_mem, at, n, pos, weights_24, kv_24_in_mem);
   at += 1952960;
   stb::send(weights_24_mem, at, head != 0 ? 85248 : 0, weights_24);
   at += head != 0 ? 85248 : 0;
@@ -464,11 +464,11 @@ static void read_weights_25(
     int pos,
     int head,
     stb::Port<stb::Word>& weights_25) {
-  STB_COUNT((1952960 + (head != 0 ? 85248 : 0) + stb::kv_tile_words<32, 1, 128, 2048, 27, 16, stb::WholeContext>(25, 32, n, pos)), weights_25)
+  STB_COUNT((1952960 + (head != 0 ? 85248 : 0) + stb::kv_tile_words<32, 1, 128, 2048, 27, 21, stb::WholeContext>(25, 32, n, pos)), weights_25)
   std::int64_t at = 0;
   stb::send(weights_25_mem, at, 0, weights_25);
   at += 0;
-  stb::send_runs<32, 25, 2048, 27, 16, 4, 45798, stb::KvOp<stb::KvHeads<32, 1, 128>, 0, 15232, stb::WholeContext>>(weights_25_mem, at, n, pos, weights_25, kv_25_in_mem);
+  stb::send_runs<32, 25, 2048, 27, 21, 4, 45798, stb::KvOp<stb::KvHeads<32, 1, 128>, 0, 15232, stb::WholeContext>>(weights_25_mem, at, n, pos, weights_25, kv_25_in_mem);
   at += 1952960;
   stb::send(weights_25_mem, at, head != 0 ? 85248 : 0, weights_25);
   at += head != 0 ? 85248 : 0;
@@ -481,11 +481,11 @@ static void read_weights_26(
     int pos,
     int head,
     stb::Port<stb::Word>& weights_26) {
-  STB_COUNT((1935552 + (head != 0 ? 85248 : 0) + stb::kv_tile_words<32, 1, 128, 2048, 27, 16, stb::WholeContext>(26, 32, n, pos)), weights_26)
+  STB_COUNT((1935552 + (head != 0 ? 85248 : 0) + stb::kv_tile_words<32, 1, 128, 2048, 27, 21, stb::WholeContext>(26, 32, n, pos)), weights_26)
   std::int64_t at = 0;
   stb::send(weights_26_mem, at, 0, weights_26);
   at += 0;
-  stb::send_runs<32, 26, 2048, 27, 16, 4, 45254, stb::KvOp<stb::KvHeads<32, 1, 128>, 0, 15232, stb::WholeContext>>(weights_26_mem, at, n, pos, weights_26, kv_26_in_mem);
+  stb::send_runs<32, 26, 2048, 27, 21, 4, 45254, stb::KvOp<stb::KvHeads<32, 1, 128>, 0, 15232, stb::WholeContext>>(weights_26_mem, at, n, pos, weights_26, kv_26_in_mem);
   at += 1935552;
   stb::send(weights_26_mem, at, head != 0 ? 85248 : 0, weights_26);
   at += head != 0 ? 85248 : 0;

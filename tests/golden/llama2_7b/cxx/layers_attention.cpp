@@ -46,30 +46,30 @@ extern "C" void layers_attention(
 #pragma HLS INTERFACE mode = axis port = layers_attention_kv_tiles
 #pragma HLS INTERFACE mode = ap_ctrl_none port = return
 #pragma HLS DATAFLOW
-  STB_FIFO(stb::Word, layers_rotary, 4100)
+  STB_FIFO(stb::Word, layers_rotary, 5380)
 #pragma HLS BIND_STORAGE variable = layers_rotary type = fifo impl = uram
-  STB_FIFO(stb::Word, layers_rotary_1, 4100)
+  STB_FIFO(stb::Word, layers_rotary_1, 5380)
 #pragma HLS BIND_STORAGE variable = layers_rotary_1 type = fifo impl = uram
   STB_FIFO(stb::Word, layers_attention, 32)
 #pragma HLS BIND_STORAGE variable = layers_attention type = fifo impl = lutram
-  STB_FIFO(stb::Word, rotary_to_0, 260)
+  STB_FIFO(stb::Word, rotary_to_0, 340)
 #pragma HLS BIND_STORAGE variable = rotary_to_0 type = fifo impl = bram
-  STB_FIFO(stb::Word, rotary_to_1, 260)
+  STB_FIFO(stb::Word, rotary_to_1, 340)
 #pragma HLS BIND_STORAGE variable = rotary_to_1 type = fifo impl = bram
   STB_FIFO(stb::Word, layers_attention_scales, 32)
 #pragma HLS BIND_STORAGE variable = layers_attention_scales type = fifo impl = lutram
-  STB_FIFO(stb::Word, layers_attention_dots, 52)
-#pragma HLS BIND_STORAGE variable = layers_attention_dots type = fifo impl = lutram
-  STB_FIFO(stb::Word, layers_attention_values, 474)
+  STB_FIFO(stb::Word, layers_attention_dots, 88)
+#pragma HLS BIND_STORAGE variable = layers_attention_dots type = fifo impl = srl
+  STB_FIFO(stb::Word, layers_attention_values, 524)
 #pragma HLS BIND_STORAGE variable = layers_attention_values type = fifo impl = bram
-  STB_FIFO(stb::Word, layers_attention_scores, 10484)
+  STB_FIFO(stb::Word, layers_attention_scores, 13864)
 #pragma HLS BIND_STORAGE variable = layers_attention_scores type = fifo impl = uram
-  STB_FIFO(stb::Word, layers_attention_tops, 84)
-#pragma HLS BIND_STORAGE variable = layers_attention_tops type = fifo impl = srl
-  STB_FIFO(stb::Word, layers_attention_value_scales, 659)
+  STB_FIFO(stb::Word, layers_attention_tops, 109)
+#pragma HLS BIND_STORAGE variable = layers_attention_tops type = fifo impl = lutram
+  STB_FIFO(stb::Word, layers_attention_value_scales, 664)
 #pragma HLS BIND_STORAGE variable = layers_attention_value_scales type = fifo impl = bram
-  STB_FIFO(stb::Word, layers_attention_recent, 52)
-#pragma HLS BIND_STORAGE variable = layers_attention_recent type = fifo impl = lutram
+  STB_FIFO(stb::Word, layers_attention_recent, 88)
+#pragma HLS BIND_STORAGE variable = layers_attention_recent type = fifo impl = srl
   STB_FIFO(stb::Word, layers_attention_totals, 32)
 #pragma HLS BIND_STORAGE variable = layers_attention_totals type = fifo impl = lutram
   STB_FIFO(stb::Cmd, rotary_fork_cmd, 2)
@@ -94,26 +94,26 @@ extern "C" void layers_attention(
   STB_CALL(rotary_fork, (stb::fork</*RUNS=*/1, /*ROLE=*/0, /*WORDS=*/16>(rotary_fork_cmd, rotary, rotary_to_0,
       rotary_to_1)))
   STB_CALL(layers_rotary, (stb::rotary</*RUNS=*/32, /*ROLE=*/0, /*HEADS=*/32, /*HEAD_DIM=*/128,
-      /*ROTARY_DIM=*/128, /*INTERLEAVED=*/false, /*CHUNK=*/16>(layers_rotary_cmd, layers_k_proj, rotary_to_0,
+      /*ROTARY_DIM=*/128, /*INTERLEAVED=*/false, /*CHUNK=*/21>(layers_rotary_cmd, layers_k_proj, rotary_to_0,
       layers_rotary)))
   STB_CALL(layers_rotary_1, (stb::rotary</*RUNS=*/32, /*ROLE=*/0, /*HEADS=*/32, /*HEAD_DIM=*/128,
-      /*ROTARY_DIM=*/128, /*INTERLEAVED=*/false, /*CHUNK=*/16>(layers_rotary_1_cmd, layers_q_proj,
+      /*ROTARY_DIM=*/128, /*INTERLEAVED=*/false, /*CHUNK=*/21>(layers_rotary_1_cmd, layers_q_proj,
       rotary_to_1, layers_rotary_1)))
   STB_CALL(layers_attention, (stb::attention_heads</*RUNS=*/32, /*HEADS=*/32, /*KV_HEADS=*/32,
-      /*HEAD_DIM=*/128, /*CHUNK=*/16>(layers_attention_cmd, layers_rotary_1, layers_rotary, layers_v_proj,
+      /*HEAD_DIM=*/128, /*CHUNK=*/21>(layers_attention_cmd, layers_rotary_1, layers_rotary, layers_v_proj,
       layers_attention_kv_k_in, layers_attention_kv_v_in, layers_attention_kv_k_out,
       layers_attention_kv_v_out, layers_attention_kv_tiles, layers_attention_queries, layers_attention_scales,
       layers_attention_dots, layers_attention_values)))
   STB_CALL(scores_layers_attention, (stb::attention_scores</*RUNS=*/32, /*HEADS=*/32, /*KV_HEADS=*/32,
-      /*CHUNK=*/16, /*CONTEXT=*/2048, /*C=*/133712>(scores_layers_attention_cmd, layers_attention_products,
+      /*CHUNK=*/21, /*CONTEXT=*/2048, /*C=*/133712>(scores_layers_attention_cmd, layers_attention_products,
       layers_attention_dots, layers_attention_scales, layers_attention_kv_scales, layers_attention_scores,
       layers_attention_tops, layers_attention_value_scales)))
   STB_CALL(weights_layers_attention, (stb::attention_weights</*RUNS=*/32, /*HEADS=*/32, /*KV_HEADS=*/32,
-      /*CHUNK=*/16, /*CONTEXT=*/2048>(weights_layers_attention_cmd, layers_attention_scores,
+      /*CHUNK=*/21, /*CONTEXT=*/2048>(weights_layers_attention_cmd, layers_attention_scores,
       layers_attention_tops, layers_attention_value_scales, layers_attention_weights, layers_attention_recent,
       layers_attention_totals)))
   STB_CALL(values_layers_attention, (stb::attention_values</*RUNS=*/32, /*HEADS=*/32, /*KV_HEADS=*/32,
-      /*HEAD_DIM=*/128, /*CHUNK=*/16>(values_layers_attention_cmd, layers_attention_sums,
+      /*HEAD_DIM=*/128, /*CHUNK=*/21>(values_layers_attention_cmd, layers_attention_sums,
       layers_attention_recent, layers_attention_totals, layers_attention_values, layers_attention)))
   STB_CALL(layers_attention_q, (stb::quantize</*RUNS=*/32, /*ROLE=*/0, /*WIDTH=*/4096>(layers_attention_q_cmd,
       layers_attention, layers_attention_q)))

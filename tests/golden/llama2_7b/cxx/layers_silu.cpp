@@ -77,7 +77,7 @@ extern "C" void layers_silu(
 #pragma HLS INTERFACE mode = axis port = layers_mul_q
 #pragma HLS INTERFACE mode = ap_ctrl_none port = return
 #pragma HLS DATAFLOW
-  STB_FIFO(stb::Word, layers_silu, 11012)
+  STB_FIFO(stb::Word, layers_silu, 14452)
 #pragma HLS BIND_STORAGE variable = layers_silu type = fifo impl = uram
   STB_FIFO(stb::Word, layers_mul, 32)
 #pragma HLS BIND_STORAGE variable = layers_mul type = fifo impl = lutram

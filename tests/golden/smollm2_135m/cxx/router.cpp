@@ -63,11 +63,11 @@ extern "C" void router(
 #pragma HLS DATAFLOW
   STB_FIFO(stb::Word, desc_collect, 16)
 #pragma HLS BIND_STORAGE variable = desc_collect type = fifo impl = lutram
-  STB_CALL(dispatch, (stb::dispatch<7, stb::UnitLanes<9, 9, 9>, 2048>(desc, layers_input_layernorm_q,
+  STB_CALL(dispatch, (stb::dispatch<7, stb::UnitLanes<10, 10, 7>, 2048>(desc, layers_input_layernorm_q,
       layers_attention_queries, layers_attention_weights, layers_attention_q,
       layers_post_attention_layernorm_q, layers_mul_q, head_norm_q, desc_collect, desc_0, act_0, desc_1,
       act_1, desc_2, act_2)))
-  STB_CALL(collect, (stb::collect<stb::UnitLanes<9, 9, 9>, 10, 24, 128>(desc_collect, tiles_0, tiles_1,
+  STB_CALL(collect, (stb::collect<stb::UnitLanes<10, 10, 7>, 10, 30, 128>(desc_collect, tiles_0, tiles_1,
       tiles_2, layers_q_proj, layers_k_proj, layers_v_proj, layers_attention_products, layers_attention_sums,
       layers_o_proj, layers_gate_proj, layers_up_proj, layers_down_proj, head_lm_head)))
 }
