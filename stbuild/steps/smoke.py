@@ -4,7 +4,16 @@ import json
 import os
 from pathlib import Path
 
+from stbuild.layout import LEASED, LOCKS, lease_place
 from stbuild.step import F, Step, arg, main, out, out_tree
+
+LEASE_VARIABLES = (LOCKS, LEASED)
+"""By which the step finds the lease of its card."""
+
+
+def lease_folder() -> str:
+    """The folder in which the step makes or finds it."""
+    return str(lease_place())
 
 
 class Smoke(Step[F]):

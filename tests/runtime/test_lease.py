@@ -11,10 +11,11 @@ from pathlib import Path
 import pytest
 
 from stbuild.errors import StbuildError
+from stbuild.layout import LEASED, LOCKS
 from stbuild.package.bundle import Manifest, load_bundle
 from stbuild.runtime.commands import run
 from stbuild.runtime.devices.fault import DeviceError, DeviceFault
-from stbuild.runtime.devices.lease import LEASED, LOCKS, LeaseError, card_lease, covering, leased
+from stbuild.runtime.devices.lease import LeaseError, card_lease, covering, leased
 from tests.conftest import CHECKOUT
 
 HOLDER = (

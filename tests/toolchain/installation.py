@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from stbuild.layout import LOCKS
 from stbuild.platform import DspKind, Platform
-from stbuild.runtime.devices.lease import LOCKS
 from tests.accelerator import platform
 from tests.hls_lib.synthesis_branch import ap_types
 

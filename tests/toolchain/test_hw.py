@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from stbuild.runtime.devices.lease import LOCKS, leased
+from stbuild.layout import LOCKS
+from stbuild.runtime.devices.lease import leased
 from tests.accelerator import runtime_objects
 from tests.conftest import WorkspaceFolder
 from tests.runtime.xrt import need_xrt

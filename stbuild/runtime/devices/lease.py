@@ -3,26 +3,21 @@
 import fcntl
 import os
 import re
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from pathlib import Path
 
 from stbuild.errors import StbuildError
+from stbuild.layout import LEASED, LOCKS, lease_place
 from stbuild.package.bundle import Bundle
 from stbuild.runtime.devices.fault import DeviceError, DeviceFault
 from stbuild.runtime.devices.opening import NATIVE
 from stbuild.runtime.devices.xrt.cards import find_cards
 
-LOCKS = "STBUILD_DEVICE_LOCKS"
-"""The variable that names another folder of locks."""
-LEASED = "STBUILD_LEASED"
-"""The variable that tells what a process starts which device it has leased for it."""
 _HINT = f"${LOCKS} names another folder, which all who share a device must use"
 HARDWARE = "hw"
 """The target whose bundles run on a card."""
-_SHARED = Path("/run/lock")
 _LOOK_S = 0.2
 
 
@@ -99,15 +94,9 @@ def same_device(device: str) -> str:
     return f"xrt:{cards[int(card)].address}"
 
 
-def lock_place() -> Path:
-    """Where the folder of the locks lies."""
-    named = os.environ.get(LOCKS)
-    return Path(named) if named else (_SHARED if _SHARED.is_dir() else Path(tempfile.gettempdir()))
-
-
 def lock_folder() -> Path:
     """The folder of the locks, which is made; a LeaseError says why it cannot be."""
-    folder = lock_place() / "stbuild-devices"
+    folder = lease_place() / "stbuild-devices"
     try:
         folder.mkdir(parents=True)
         folder.chmod(0o1777)
