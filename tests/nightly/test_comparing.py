@@ -106,5 +106,6 @@ def test_an_old_commit_that_is_gone_is_told(
     told: list[str] = []
     for _ in range(2):
         result, seen = only(night(plan=SHIFTED, told=told).results)
-    assert (result.outcome, seen) == (Outcome.GOOD, ())
+    assert (result.outcome, result.fault, seen) == (Outcome.SLOWDOWN, None, ())  # of an unknown cause
+    assert result.message.endswith(f"between commits {'c' * 12} and {commits[1][:12]}")
     assert any(f"commit {'c' * 12} was not measured beside tonight's: git checkout" in line for line in told)
