@@ -98,7 +98,7 @@ def _measure(network: Network, sizes: EngineSizes, matrices: Sequence[Matrix], t
     macs = sum(m.rows * m.columns for m in matrices) * tokens
     text = f"{macs / 1e9:.3f} GMAC in {1e3 * seconds:.1f} ms of CPU time, {macs / seconds / 1e9:.1f} GMAC/s"
     cycles = network.cycles()
-    return f"{text}, {cycles} cycles (simulated, not calibrated against RTL)" if cycles else text
+    return f"{text}, {cycles} cycles (simulated)" if cycles else text
 
 
 def _launch(network: Network, buffers: Sequence[AnyArray], scalars: Sequence[int]) -> float:

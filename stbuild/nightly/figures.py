@@ -24,7 +24,7 @@ KINDS: dict[str, str] = {
     "measurements": "how often the cell was measured, each time in a process of its own; medians count",
     "temperature_c": "hottest reading (measured, where the device tells)",
     "power_w": "mean of the readings (measured, where the device tells)",
-    "cycles": "cycles of the step @ (simulated, not calibrated against RTL)",
+    "cycles": "cycles of the step @ (simulated)",
     "kl": "KL divergence against float32 on a held text (exact integers)",
     "top1": "agreement of the likeliest token, 1 is all",
     "perplexity_change": "perplexity against float32, 0.01 is 1 % worse",

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-LABEL = "simulated, not calibrated against RTL"
+LABEL = "simulated"
 """What stands beside every figure of the timed network."""
 
 

@@ -20,7 +20,8 @@ def speed_line(estimate: CycleEstimate, decode: Step, prefill: Step) -> str:
     return (
         f"{estimate.tokens_per_second(decode):.1f} tok/s decode ({decode.total:,} cycles), "
         f"{estimate.tokens_per_second(prefill):.1f} tok/s prefill of {prefill.tokens} tokens "
-        f"({prefill.total:,} cycles) at {estimate.clock_mhz} MHz on {estimate.platform}; {estimate.label}"
+        f"({prefill.total:,} cycles) at {estimate.clock_mhz} MHz on {estimate.platform}; {estimate.label}, "
+        f"{100 * decode.modelled_share:.0f} % of the decode step's work modelled (no RTL twin)"
     )
 
 

@@ -14,7 +14,7 @@ from stbuild.engine.keys.digest import hash_bytes
 from stbuild.engine.keys.includes import IncludeScanner, Source
 from stbuild.engine.keys.tools import ToolBox
 
-SALT = "stbuild-1"
+SALT = "stbuild-2"
 """Changes when the engine runs actions so differently that old results must not be used."""
 
 
