@@ -1,11 +1,15 @@
 """What the processes of attention become in synthesis."""
 
-from stbuild.ir.kv import BLOCK, BYTES, KvHeads
+from stbuild.ir.kv import BANKS, BLOCK, BYTES, KvHeads
 from stbuild.ir.parts import Add, Clamp, Divide, Largest, Multiply, Part, Shift, Store, Table
 from stbuild.ir.types import LANES
 from stbuild.ops.datapaths import DISTANCES, ELEMENT, SUM, WORD, quantiser, vector
 
 INT8 = 8
+PAIR_BITS = 27
+"""Bits of two keys' bytes, 18 bits apart, for one DSP."""
+CASCADE = 8
+"""Products that add up in a cascade of DSPs."""
 WEIGHT_BITS = 18
 """Bits of a power of two with 16 fraction bits, and a sign."""
 FOLDED_BITS = 25
@@ -17,17 +21,20 @@ SCALES_BITS = 4 * INT8
 
 
 def heads(kv: KvHeads, chunk: int) -> tuple[Part, ...]:
-    """Stores for a chunk and the recent positions; a word of a query by a word of a key each cycle."""
-    queries, recent = chunk * kv.heads, (BLOCK - 1 + chunk) * kv.kv_heads
+    """Stores for a chunk and the recent positions; a word of a query by BANKS words of keys each cycle, of
+    which a DSP takes two."""
+    positions = BLOCK - 1 + chunk
+    words = chunk * kv.heads * kv.record_words
+    bank = -(-positions // BANKS) * kv.kv_heads * kv.record_words
     return (
-        vector("raw", queries * kv.value_tiles),
-        vector("queries", queries * kv.record_words),
-        Store(name="keys", words=recent * kv.record_words, bits=WORD),
-        Store(name="values", words=recent * kv.record_words, bits=WORD),
-        Store(name="scales", words=recent, bits=SCALES_BITS),
+        Store(name="ahead", words=kv.value_tiles, bits=WORD, banks=2),
+        vector("queries", words),
+        Store(name="keys", words=bank, bits=WORD, banks=BANKS),
+        vector("values", positions * kv.kv_heads * kv.record_words),
+        Store(name="scales", words=positions * -(-kv.kv_heads // LANES), bits=WORD),
         *quantiser(),
-        Multiply(a=INT8, b=INT8, count=BYTES, fabric=True),
-        Add(bits=ELEMENT, count=BYTES),
+        Multiply(a=PAIR_BITS, b=INT8, count=BANKS // 2 * BYTES),
+        Add(bits=ELEMENT, count=BANKS * BYTES // CASCADE),
     )
 
 
@@ -57,7 +64,7 @@ def weights(context: int) -> tuple[Part, ...]:
     """16 scores to powers of two, these by the values' mantissas."""
     return (
         Store(name="scales", words=context // LANES, bits=LANES * 2 * INT8),
-        Store(name="row", words=context // LANES, bits=LANES * (FOLDED_BITS - 1)),
+        Store(name="rows", words=2 * context // BLOCK, bits=LANES * (FOLDED_BITS - 1), banks=2),
         Add(bits=ELEMENT, count=LANES),
         Table(words=65, bits=17, reads=2 * LANES),
         Multiply(a=WEIGHT_BITS, b=11, count=LANES),
@@ -68,10 +75,14 @@ def weights(context: int) -> tuple[Part, ...]:
 
 
 def values(kv: KvHeads, chunk: int) -> tuple[Part, ...]:
-    """A word of a value by its weight each cycle; 16 sums by the reciprocal of their total."""
+    """A word of the values of BANKS positions by their weights each cycle; 16 sums by the reciprocal of
+    their total."""
     return (
-        Store(name="values", words=(BLOCK - 1 + chunk) * kv.record_words, bits=WORD),
-        Multiply(a=FOLDED_BITS, b=INT8, count=BYTES),
+        Store(
+            name="values", words=-(-(BLOCK - 1 + chunk) // BANKS) * kv.record_words, bits=WORD, banks=BANKS
+        ),
+        Multiply(a=FOLDED_BITS, b=INT8, count=BANKS * BYTES),
+        Add(bits=FOLDED_BITS + INT8 + 2, count=(BANKS - 1) * BYTES),
         Store(name="sums", words=kv.record_words, bits=SUM, banks=BYTES),
         Add(bits=SUM, count=BYTES),
         vector("results", chunk * kv.heads * kv.value_tiles),

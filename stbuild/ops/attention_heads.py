@@ -21,7 +21,7 @@ class AttentionHeads(AttentionPart):
     waits_for_chunk: ClassVar[bool] = True
 
     def program(self, here: LaunchContext) -> Program:
-        """Recent records and the launch in, its own records out; then the heads, and full blocks last."""
+        """Recent records and the launch in, then the heads; its own records and full blocks last."""
         return self.runs(here, self._run)
 
     def _run(self, here: LaunchContext, blocks: Blocks) -> Program:
@@ -40,8 +40,8 @@ class AttentionHeads(AttentionPart):
             reads(q, launch.tokens * op.heads * kv.value_tiles),
             reads(k, launch.tokens * op.kv_heads * kv.value_tiles),
             reads(v, launch.tokens * op.kv_heads * kv.value_tiles),
-            writes(kv_out, launch.tokens * kv.position_words),
             Repeat(op.kv_heads, head),
+            writes(kv_out, launch.tokens * kv.position_words),
             writes(kv_out, completed_blocks(launch) * op.kv_heads * kv.block_words),
         )
 

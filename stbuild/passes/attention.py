@@ -50,10 +50,10 @@ class _Made:
         rows, recent = self._rows, self._recent_words
         scales = self._between("scales", HEADS, SCORES, words_of(rows) + recent)
         dots = self._between("dots", HEADS, SCORES, rows * recent)
-        values = self._between("values", HEADS, VALUES, (LOOK_AHEAD + 1) * self._recent * op.kv.record_words)
-        scores = self._between("scores", SCORES, WEIGHTS, (LOOK_AHEAD + 1) * rows * self._row_words)
-        tops = self._between("tops", SCORES, WEIGHTS, (LOOK_AHEAD + 1) * rows)
-        folded = self._between("value_scales", SCORES, WEIGHTS, (LOOK_AHEAD + 1) * self._row_words)
+        values = self._between("values", HEADS, VALUES, self._heads_ahead * self._recent * op.kv.record_words)
+        scores = self._between("scores", SCORES, WEIGHTS, self._heads_ahead * rows * self._row_words)
+        tops = self._between("tops", SCORES, WEIGHTS, self._heads_ahead * rows)
+        folded = self._between("value_scales", SCORES, WEIGHTS, self._heads_ahead * self._row_words)
         weighed = self._between("recent", WEIGHTS, VALUES, rows * recent)
         totals = self._between("totals", WEIGHTS, VALUES, rows)
         heads, scored = AttentionHeads(attention=op), AttentionScores(attention=op)
@@ -73,6 +73,11 @@ class _Made:
     def _rows(self) -> int:
         """Queries of a chunk that share a head of keys."""
         return self._chunk * self.op.kv.shared
+
+    @property
+    def _heads_ahead(self) -> int:
+        """Heads whose scores may wait for their values, the current one among them."""
+        return min(LOOK_AHEAD + 1, self.op.kv_heads)
 
     @property
     def _recent(self) -> int:

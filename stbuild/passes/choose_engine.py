@@ -32,6 +32,8 @@ TRIES = 40
 """Engines that are placed before the search gives up."""
 CHUNKS = (32, 30, 27, 24, 21, 18, 16, 15, 12, 9, 8, 6, 4, 3, 2, 1)
 """Tokens of a launch that are tried."""
+PROMPT = 128
+"""Tokens of the prompt that a launch is measured by; four blocks of the cache."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -185,7 +187,12 @@ def _loss(largest: Engine, smaller: Engine) -> tuple[float, int]:
     return (
         16 * log2(largest.channels / smaller.channels)
         + log2(largest.tokens_a_pass / smaller.tokens_a_pass)
-        + log2(largest.chunk / smaller.chunk) / 2
+        + log2(_launches(smaller) / _launches(largest)) / 2
         + log2(largest.prefetch / smaller.prefetch) / 10,
         max(smaller.lanes),
     )
+
+
+def _launches(engine: Engine) -> int:
+    """Launches of a prompt of PROMPT tokens."""
+    return -(-PROMPT // engine.chunk)

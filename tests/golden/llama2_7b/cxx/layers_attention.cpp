@@ -54,14 +54,14 @@ extern "C" void layers_attention(
 #pragma HLS BIND_STORAGE variable = layers_attention_scales type = fifo impl = lutram
   STB_FIFO(stb::Word, layers_attention_dots, 49)
 #pragma HLS BIND_STORAGE variable = layers_attention_dots type = fifo impl = lutram
-  STB_FIFO(stb::Word, layers_attention_values, 464)
+  STB_FIFO(stb::Word, layers_attention_values, 832)
 #pragma HLS BIND_STORAGE variable = layers_attention_values type = fifo impl = bram
-  STB_FIFO(stb::Word, layers_attention_scores, 9829)
+  STB_FIFO(stb::Word, layers_attention_scores, 17689)
 #pragma HLS BIND_STORAGE variable = layers_attention_scores type = fifo impl = uram
-  STB_FIFO(stb::Word, layers_attention_tops, 79)
-#pragma HLS BIND_STORAGE variable = layers_attention_tops type = fifo impl = srl
-  STB_FIFO(stb::Word, layers_attention_value_scales, 659)
-#pragma HLS BIND_STORAGE variable = layers_attention_value_scales type = fifo impl = bram
+  STB_FIFO(stb::Word, layers_attention_tops, 139)
+#pragma HLS BIND_STORAGE variable = layers_attention_tops type = fifo impl = bram
+  STB_FIFO(stb::Word, layers_attention_value_scales, 1183)
+#pragma HLS BIND_STORAGE variable = layers_attention_value_scales type = fifo impl = uram
   STB_FIFO(stb::Word, layers_attention_recent, 49)
 #pragma HLS BIND_STORAGE variable = layers_attention_recent type = fifo impl = lutram
   STB_FIFO(stb::Word, layers_attention_totals, 32)

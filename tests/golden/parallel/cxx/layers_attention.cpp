@@ -62,11 +62,11 @@ extern "C" void layers_attention(
 #pragma HLS BIND_STORAGE variable = layers_attention_scales type = fifo impl = lutram
   STB_FIFO(stb::Word, layers_attention_dots, 32)
 #pragma HLS BIND_STORAGE variable = layers_attention_dots type = fifo impl = lutram
-  STB_FIFO(stb::Word, layers_attention_values, 179)
-#pragma HLS BIND_STORAGE variable = layers_attention_values type = fifo impl = bram
-  STB_FIFO(stb::Word, layers_attention_scores, 204)
-#pragma HLS BIND_STORAGE variable = layers_attention_scores type = fifo impl = bram
-  STB_FIFO(stb::Word, layers_attention_tops, 44)
+  STB_FIFO(stb::Word, layers_attention_values, 74)
+#pragma HLS BIND_STORAGE variable = layers_attention_values type = fifo impl = srl
+  STB_FIFO(stb::Word, layers_attention_scores, 84)
+#pragma HLS BIND_STORAGE variable = layers_attention_scores type = fifo impl = srl
+  STB_FIFO(stb::Word, layers_attention_tops, 32)
 #pragma HLS BIND_STORAGE variable = layers_attention_tops type = fifo impl = lutram
   STB_FIFO(stb::Word, layers_attention_value_scales, 32)
 #pragma HLS BIND_STORAGE variable = layers_attention_value_scales type = fifo impl = lutram

@@ -42,7 +42,7 @@ static void read_weights_0(
     stb::Port<stb::Word>& weights_0) {
   STB_COUNT((stb::batches_of<4>(n) * 150 + (head != 0 ? 18 : 0) + stb::kv_tile_words<2, 2, 16, 32, 4, 4, stb::WholeContext>(0, 2, n, pos)), weights_0)
   std::int64_t at = 0;
-  stb::send_runs<2, 0, 32, 4, 4, 4, stb::WeightSets<10, 30, 15>, stb::KvOp<stb::KvHeads<2, 2, 16>, 0, stb::WeightSets<20>, stb::WholeContext>>(weights_0_mem, at, kv_0_in_mem, n, pos, weights_0);
+  stb::send_runs<2, 0, 32, 4, 4, 8, stb::WeightSets<10, 30, 15>, stb::KvOp<stb::KvHeads<2, 2, 16>, 0, stb::WeightSets<20>, stb::WholeContext>>(weights_0_mem, at, kv_0_in_mem, n, pos, weights_0);
   at += 150;
   stb::send(weights_0_mem, at, head != 0 ? 18 : 0, weights_0);
   at += 18;
@@ -57,7 +57,7 @@ static void read_weights_1(
     stb::Port<stb::Word>& weights_1) {
   STB_COUNT((stb::batches_of<4>(n) * 150 + (head != 0 ? 18 : 0) + stb::kv_tile_words<2, 2, 16, 32, 4, 4, stb::WholeContext>(1, 2, n, pos)), weights_1)
   std::int64_t at = 0;
-  stb::send_runs<2, 1, 32, 4, 4, 4, stb::WeightSets<10, 30, 15>, stb::KvOp<stb::KvHeads<2, 2, 16>, 0, stb::WeightSets<20>, stb::WholeContext>>(weights_1_mem, at, kv_1_in_mem, n, pos, weights_1);
+  stb::send_runs<2, 1, 32, 4, 4, 8, stb::WeightSets<10, 30, 15>, stb::KvOp<stb::KvHeads<2, 2, 16>, 0, stb::WeightSets<20>, stb::WholeContext>>(weights_1_mem, at, kv_1_in_mem, n, pos, weights_1);
   at += 150;
   stb::send(weights_1_mem, at, head != 0 ? 18 : 0, weights_1);
   at += 18;
@@ -72,7 +72,7 @@ static void read_weights_2(
     stb::Port<stb::Word>& weights_2) {
   STB_COUNT((stb::batches_of<4>(n) * 150 + (head != 0 ? 18 : 0) + stb::kv_tile_words<2, 2, 16, 32, 4, 4, stb::WholeContext>(2, 2, n, pos)), weights_2)
   std::int64_t at = 0;
-  stb::send_runs<2, 2, 32, 4, 4, 4, stb::WeightSets<10, 30, 15>, stb::KvOp<stb::KvHeads<2, 2, 16>, 0, stb::WeightSets<20>, stb::WholeContext>>(weights_2_mem, at, kv_2_in_mem, n, pos, weights_2);
+  stb::send_runs<2, 2, 32, 4, 4, 8, stb::WeightSets<10, 30, 15>, stb::KvOp<stb::KvHeads<2, 2, 16>, 0, stb::WeightSets<20>, stb::WholeContext>>(weights_2_mem, at, kv_2_in_mem, n, pos, weights_2);
   at += 150;
   stb::send(weights_2_mem, at, head != 0 ? 18 : 0, weights_2);
   at += 18;
@@ -87,7 +87,7 @@ static void read_weights_3(
     stb::Port<stb::Word>& weights_3) {
   STB_COUNT((stb::batches_of<4>(n) * 150 + (head != 0 ? 18 : 0) + stb::kv_tile_words<2, 2, 16, 32, 4, 4, stb::WholeContext>(3, 2, n, pos)), weights_3)
   std::int64_t at = 0;
-  stb::send_runs<2, 3, 32, 4, 4, 4, stb::WeightSets<10, 30, 15>, stb::KvOp<stb::KvHeads<2, 2, 16>, 0, stb::WeightSets<20>, stb::WholeContext>>(weights_3_mem, at, kv_3_in_mem, n, pos, weights_3);
+  stb::send_runs<2, 3, 32, 4, 4, 8, stb::WeightSets<10, 30, 15>, stb::KvOp<stb::KvHeads<2, 2, 16>, 0, stb::WeightSets<20>, stb::WholeContext>>(weights_3_mem, at, kv_3_in_mem, n, pos, weights_3);
   at += 150;
   stb::send(weights_3_mem, at, head != 0 ? 18 : 0, weights_3);
   at += 18;
