@@ -6,6 +6,7 @@ from typing import ClassVar
 
 from stbuild.errors import StbuildError
 from stbuild.ir.design import WORD_BYTES, Design
+from stbuild.ir.kv import BLOCK
 from stbuild.ir.program import Launch
 from stbuild.network.hang import Hang, Wait
 from stbuild.network.network import network_of
@@ -20,9 +21,10 @@ URAM_BYTES, BRAM36_BYTES = 36 * 1024, 4608
 class ProveFifos:
     """Deepen FIFOs until no launch hangs; refuse a design that hangs at any depth.
 
-    Every kind of launch is run: one token and a whole chunk, at the first position and at the last, with
-    and without logits. Where processes wait for each other, one of the full FIFOs among them gets a word
-    more, and the run goes on from there: a FIFO is deepened only as far as somebody needs it.
+    Every kind of launch is run: one token and a whole chunk, at the first position and at the last, and
+    several tokens behind a block of the cache where a chunk at the last position sees none, each with and
+    without logits. Where processes wait for each other, one of the full FIFOs among them gets a word more,
+    and the run goes on from there: a FIFO is deepened only as far as somebody needs it.
     """
 
     name: ClassVar[str] = "prove-fifos"
@@ -43,11 +45,14 @@ class ProveFifos:
 
 def launches(design: Design) -> Iterator[Launch]:
     """The kinds of launches of a design, those that need the deepest FIFOs first."""
-    most = min(design.sizes.chunk, design.sizes.context)
-    for tokens in sorted({most, 1}, reverse=True):
-        for position in sorted({0, design.sizes.context - tokens}):
-            for head in (True, False):
-                yield Launch(tokens=tokens, position=position, head=head)
+    context = design.sizes.context
+    most = min(design.sizes.chunk, context)
+    kinds = {(most, 0), (most, context - most), (1, 0), (1, context - 1)}
+    if context - most < BLOCK < context:
+        kinds.add((context - BLOCK, BLOCK))
+    for tokens, position in sorted(kinds, key=lambda kind: (-kind[0], kind[1])):
+        for head in (True, False):
+            yield Launch(tokens=tokens, position=position, head=head)
 
 
 def without_hang(

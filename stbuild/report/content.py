@@ -87,18 +87,21 @@ def read_content(history: Reader, root: Path) -> Content:
 
 
 def _trends(history: Reader, root: Path) -> list[Trend]:
-    histories = [each for series in history.series() if (each := history.past(series)).points]
+    histories = [(series, tuple(history.points(series))) for series in history.series()]
+    histories = [each for each in histories if each[1]]
     return [
         Trend(
             number=number,
-            series=past.series,
-            points=tuple(past.points),
+            series=series,
+            points=points,
             changes=tuple(
-                Change(alarm=each, commits=() if each.is_machine else commits_between(root, *each.commits))
+                Change(alarm=each, commits=commits_between(root, each.before.commit, each.since.commit))
                 for each in found
             ),
         )
-        for number, (past, found) in enumerate(zip(histories, alarms_of_all(histories), strict=True))
+        for number, ((series, points), found) in enumerate(
+            zip(histories, alarms_of_all(histories), strict=True)
+        )
     ]
 
 

@@ -16,7 +16,7 @@ def parameters() -> dict[str, set[tuple[str, ...]]]:
     found: dict[str, set[tuple[str, ...]]] = {}
     for header in (ROOT / "hls_lib/include/stb").glob("*.hpp"):
         for listed, name in _TEMPLATE.findall(header.read_text()):
-            values = [each for each in listed.split(",") if "typename" not in each]
+            values = [each for each in listed.split(",") if "typename" not in each or "BLOCKS" in each]
             found.setdefault(name, set()).add(tuple(each.split("=")[0].split()[-1] for each in values))
     return found
 

@@ -41,7 +41,7 @@ def test_a_finding_fails_the_command(tmp_path: Path) -> None:
     found = lint(kernels, include)
     assert {f.text.partition(":")[0] for f in found} == {
         "64-bit / by 127 in the pipeline quantize_groups",
-        "64-bit / by 127 in the pipeline quantize_words",
+        "64-bit / by 127 in the pipeline take_words",
     }
 
 

@@ -101,7 +101,7 @@ def test_fifos_beyond_the_card_are_refused_by_the_deepest() -> None:
         PROVE(design)
 
 
-@pytest.mark.parametrize(("chunk", "context", "count"), [(4, 32, 8), (1, 1, 2), (8, 8, 6)])
+@pytest.mark.parametrize(("chunk", "context", "count"), [(4, 32, 8), (1, 1, 2), (8, 8, 6), (32, 40, 10)])
 def test_the_launches_that_stand_for_all(chunk: int, context: int, count: int) -> None:
     design = replace(design_of(Variant()), sizes=Sizes(chunk=chunk, context=context, clock_mhz=250))
     found = list(launches(design))

@@ -62,7 +62,7 @@ def test_regions_say_what_lies_in_them() -> None:
     for kind in RegionKind:
         assert kind in kinds, kind
     assert kinds.count(RegionKind.WEIGHTS) == 4
-    assert kinds.count(RegionKind.KV) == 4 + 3, "a part of each channel; records of keys, of values, scales"
+    assert kinds.count(RegionKind.KV) == 4 + 1, "a part of each channel; records and scales"
     assert kinds.count(RegionKind.ROWS) == 3
 
 

@@ -142,8 +142,8 @@ def test_an_engine_that_is_always_fed_takes_its_bound(device: NativeDevice, card
         if op.load
     )
     ops = [(op, design.blocks[op.block].count) for op in design.matmuls]
-    loads = sum(count for op, count in ops if op.load)
-    drained = LANE_DEPTH * (sum(count for _, count in ops) - 1) + MOVE_DEPTH * loads
+    sent = sum(count for _, count in ops)
+    drained = LANE_DEPTH * (sent - 1) + MOVE_DEPTH * sent
     assert busy == engine_bound(design, launch) + stored + drained
 
 

@@ -127,13 +127,13 @@ struct RunSinks {
   Word scores[WORDS];
 };
 
-// The sinks of a run, if there are any.
+// The sinks of a run, if there are any: `words` words.
 template <int WORDS>
-inline void take_sinks(Word (&)[WORDS]) {}
+inline void take_sinks(Word (&)[WORDS], int) {}
 
 template <int WORDS>
-inline void take_sinks(Word (&scores)[WORDS], Port<Word>& sink_scores) {
-  read_n(sink_scores, scores, WORDS);
+inline void take_sinks(Word (&scores)[WORDS], int words, Port<Word>& sink_scores) {
+  read_n(sink_scores, scores, words);
 }
 
 // A word of the positions' scales: with a head's first row it comes, and goes on to the weights.
@@ -205,7 +205,7 @@ score_each_run:
     const int window = WINDOWS::at(run);
     const KvBlocks kv = blocks_of(pos, tokens, window);
     const ScoreSizes sizes = {pos, tokens * kShared, position_words(kv)};
-    take_sinks(sinks.scores, sink_scores...);
+    take_sinks(sinks.scores, sinks.any ? kSinkWords : 0, sink_scores...);
     score_run<C, FORM, KV_HEADS, kShared>(head, sinks, sizes, window, kv, products, dots, scales, old_scales,
                                           scores, tops, value_scales);
   }

@@ -70,7 +70,7 @@ def test_cycles_follow_the_depth_as_in_rtl(build_files: BuildFiles) -> None:
         run(network, depth)
         cycles[depth] = network.cycles()
     offsets = {RTL_CYCLES[depth] - cycles[depth] for depth in cycles}
-    assert offsets == {4}, cycles  # the readers and writers of the RTL have other depths
+    assert offsets == {2}, cycles  # the readers and writers of the RTL have other depths
 
 
 def test_memory_that_gives_less_than_a_word_a_cycle_costs_its_cycles(build_files: BuildFiles) -> None:
