@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -13,6 +14,9 @@ import pytest
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 pytest_plugins = ["pytester", "tests.golden_fixture", "tests.skips"]
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # As in a background job of a script,
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # where builds would ignore it too.
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,7 +55,8 @@ class WorkspaceFolder:
     def environment(self) -> dict[str, str]:
         """What the command sees."""
         env = {**os.environ, "STBUILD_CACHE": str(self.cache), "PYTHONPATH": str(CHECKOUT), **self.env}
-        env.pop("CI", None)
+        for name in {"CI", "PYTHONDONTWRITEBYTECODE"} - set(self.env):
+            env.pop(name, None)
         return env
 
     def start(self, *args: str, cwd: str = "") -> "subprocess.Popen[str]":

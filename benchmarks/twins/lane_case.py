@@ -49,6 +49,7 @@ class Op:
         lanes[:7] = 1, self.groups, self.weight_group, self.planes, self.tiles, self.base, self.load
         lanes[7:9] = self.source
         lanes[9:15] = self.shift, self.tokens, 0, self.channels, EXPONENT, self.kind
+        lanes[15] = self.tiles // self.channels | self.tiles % self.channels << 16
         return lanes.view(np.uint8).reshape(1, 64)
 
 

@@ -1,7 +1,8 @@
 // `stb::dispatch` of four sources to the collector and three units of UNIT_LANES lanes each.
 //
 // Words go through a memory of KMAX / 32 words: a vector comes in and goes out with its greatest exponent, a raw
-// op's word goes out behind its place. A descriptor goes on once the words of the op before it are on the way.
+// op's word goes out behind its place. How many tiles every channel has follows from the descriptor meanwhile, and
+// how many channels have one more. A descriptor goes on once the words of the op before it are on the way.
 module dispatch_twin #(parameter int GROUPS = 64, parameter int UNIT_LANES = 9) (
     input logic clk,
     input logic reset,
@@ -43,7 +44,7 @@ module dispatch_twin #(parameter int GROUPS = 64, parameter int UNIT_LANES = 9) 
     output logic [511:0] act2
 );
   localparam int kDepth = 8;
-  localparam int kUnits = 3;
+  localparam int kUnits = 3, kAll = kUnits * UNIT_LANES;
   localparam int kAddress = $clog2(GROUPS);
   localparam int kBits = 269;  // 32 bytes, m, e
   typedef enum logic [1:0] {IDLE, HAVE, RUN} phase_t;
@@ -55,6 +56,11 @@ module dispatch_twin #(parameter int GROUPS = 64, parameter int UNIT_LANES = 9) 
   logic [15:0] groups, group, tokens;
   logic [1:0] source;
   logic out, raw, is_unsigned, is_linear, loads, advance, step, takes, gives, there, last_group, last, room, sent;
+  logic [6:0] age;  // cycles since a descriptor came
+  logic known;
+  logic [15:0] rounds, rest, tiles, quotient;
+  logic signed [37:0] by_lanes;
+  logic signed [25:0] whole;
   logic takes1, first1, raw_now, unsigned_now;
   logic [kAddress-1:0] address1, address2;
   logic [kBits-1:0] in1, read3, read4, read5;
@@ -71,12 +77,18 @@ module dispatch_twin #(parameter int GROUPS = 64, parameter int UNIT_LANES = 9) 
   assign {act2_valid, act1_valid, act0_valid} = {3{stages[kDepth-1] && room}};
   assign {collect_valid, desc2_valid, desc1_valid, desc0_valid} = pending;
   assign {act0, act1, act2} = {3{224'd0, y}};
-  assign collect = {held[511:416], 32'(kUnits * UNIT_LANES), held[383:0]};
+  assign collect = {rest, rounds, held[479:416], 32'(kAll), held[383:0]};
   assign desc0 = {collect[511:384], 32'd0, held[351:0]};
   assign desc1 = {collect[511:384], 32'(UNIT_LANES), held[351:0]};
   assign desc2 = {collect[511:384], 32'(2 * UNIT_LANES), held[351:0]};
   assign taken = {collect_ready, desc2_ready, desc1_ready, desc0_ready};
   assign desc_ready = phase == IDLE && (pending & ~taken) == '0;
+  assign known = age[6];
+  assign quotient = 16'(by_lanes[37:24]);
+  product #(.A(21), .B(17)) u_rounds (
+      .clk, .enable(1'b1), .a(21'(((1 << 24) + kAll - 1) / kAll)), .b({1'b0, desc[128+:16]}), .y(by_lanes)
+  );
+  product #(.A(17), .B(9)) u_whole (.clk, .enable(1'b1), .a({1'b0, quotient}), .b(9'(kAll)), .y(whole));
   assign is_linear = held[31:0] == 32'd1;
   assign loads = held[192+:32] != '0;
   assign takes = phase == RUN && advance && !out;
@@ -86,7 +98,7 @@ module dispatch_twin #(parameter int GROUPS = 64, parameter int UNIT_LANES = 9) 
   assign gives = step && (out || raw);
   assign last_group = group == groups;
   assign last = last_group && tokens == 16'd1 && (out || raw);
-  assign sent = pending == '0 && stages[kDepth-2:0] == '0 && advance;
+  assign sent = known && pending == '0 && stages[kDepth-2:0] == '0 && advance;
   always_ff @(posedge clk) begin
     if (reset) begin
       phase <= IDLE;
@@ -101,7 +113,11 @@ module dispatch_twin #(parameter int GROUPS = 64, parameter int UNIT_LANES = 9) 
       else pending <= pending & ~taken;
       if (advance) stages <= {stages[kDepth-2:0], gives};
     end
+    age <= desc_ready ? 7'(desc_valid) : {age[5:0], 1'b0} | {age[6], 6'd0};
+    if (age[2]) rounds <= quotient;
+    if (age[5]) rest <= tiles - whole[15:0];
     if (desc_ready) begin
+      tiles <= desc[128+:16];
       held <= desc;
       groups <= desc[32+:16];
       source <= desc[224+:2];

@@ -1,7 +1,8 @@
-// `stb::norm` of whole vectors without a mean: WORDS words, weighted, EPS with twice the fraction bits of x.
+// `stb::norm` of whole vectors without a mean: WORDS words, a power of two, weighted, EPS with twice the fraction
+// bits of x.
 //
 // One phase behind the other, each a loop of hls_lib: weights come in with a run's first token, the vector comes in,
-// its squares are summed, the mean is found bit by bit, then its root, then the inverse, and the words go out.
+// its squares are summed, whose mean is a shift; its root is found bit by bit, then the inverse, and the words go out.
 module norm_twin #(
     parameter int RUNS = 2,
     parameter int WORDS = 256,
@@ -24,8 +25,9 @@ module norm_twin #(
     output logic [511:0] y
 );
   localparam int kIndex = $clog2(WORDS + 64);
-  localparam int kTake = 7, kSquare = 13, kBits = 62, kRootBits = 31, kStep = 2, kShift = 6, kMove = 2, kGive = 18;
-  typedef enum logic [3:0] {IDLE, WEIGHTS, TAKE, SQUARE, MEAN, SHIFT, ROOT, INVERT, KEEP, GIVE} phase_t;
+  localparam int kTake = 7, kSquare = 13, kInverseBits = 25, kRootBits = 31, kStep = 2, kShift = 6,
+      kMove = 2, kGive = 18;
+  typedef enum logic [3:0] {IDLE, WEIGHTS, TAKE, SQUARE, SHIFT, ROOT, INVERT, GIVE} phase_t;
   phase_t phase;
   logic [15:0] tokens, token, run;
   logic [kIndex-1:0] at;
@@ -36,7 +38,8 @@ module norm_twin #(
   logic take1, squared1;
   logic [31:0] top;
   logic [3:0] excess;
-  logic [61:0] total, mean, shifted, inverse;
+  logic [61:0] total, mean, shifted;
+  logic [24:0] inverse;
   logic [30:0] root;
   logic [5:0] shift;
   assign cmd_ready = phase == IDLE && stages == '0;
@@ -62,10 +65,9 @@ module norm_twin #(
       WEIGHTS: ends = at == kIndex'(WORDS + kMove - 1);
       TAKE: ends = at == kIndex'(WORDS + kTake - 1);
       SQUARE: ends = at == kIndex'(WORDS + kSquare - 1);
-      MEAN, INVERT: ends = at == kIndex'(kBits + kStep - 1);
+      INVERT: ends = at == kIndex'(kInverseBits + kStep - 1);
       SHIFT: ends = at == kIndex'(kShift);
       ROOT: ends = at == kIndex'(kRootBits + kStep - 1);
-      KEEP: ends = at == kIndex'(kMove);
       GIVE: ends = at == kIndex'(WORDS + kGive - 1);
       default: ends = 1'b0;
     endcase
@@ -112,21 +114,17 @@ module norm_twin #(
   norm_squares u_squares (
       .clk, .clear(phase == TAKE), .valid(phase == SQUARE && at < kIndex'(WORDS)), .excess, .x(word), .y(total)
   );
-  divide_steps u_mean (
-      .clk, .enable(phase == MEAN && at < kIndex'(kBits)), .first(begins), .dividend(total),
-      .divisor(32'(16 * WORDS)), .quotient(mean)
-  );
+  assign mean = total >> $clog2(16 * WORDS);
   norm_shift #(.EPS(EPS)) u_shift (.clk, .mean(mean[47:0]), .excess, .shifted, .shift);
   root_steps u_root (
       .clk, .enable(phase == ROOT && at < kIndex'(kRootBits)), .first(begins), .x(shifted), .root
   );
-  divide_steps u_inverse (
-      .clk, .enable(phase == INVERT && at < kIndex'(kBits)), .first(begins), .dividend(62'd1 << 61),
-      .divisor({1'b0, root}), .quotient(inverse)
+  inverse_steps u_inverse (
+      .clk, .enable(phase == INVERT && at < kIndex'(kInverseBits)), .first(begins), .root, .inverse
   );
   for (genvar l = 0; l < 16; l++) begin : g_lanes
     norm_lane #(.FOUT(FOUT)) u_lane (
-        .clk, .enable, .x(word[32*l+:32]), .factor(inverse[31:7]), .shift, .weight(weight[32*l+:32]),
+        .clk, .enable, .x(word[32*l+:32]), .factor(inverse), .shift, .weight(weight[32*l+:32]),
         .y(y[32*l+:32])
     );
   end

@@ -53,6 +53,7 @@ class FloatRun:
     `last_tokens` is the length of the prompt at the context's end. `text` is what to say to a model that has
     learnt a language; without it, any ids. If `forked`, a process of its own runs the graph while this one
     makes the model, with all that it imports; its matrices must fit into memory.
+    No thread may have computed anything before (`forked.py` says why).
     """
 
     model: Callable[[], Runnable]

@@ -1,7 +1,7 @@
 """Judges a float run: when a gate is missed, runs it again to name the first op that differs."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from stbuild.chain.float_run import FloatRun, Outcome
 from stbuild.errors import StbuildError
@@ -81,7 +81,7 @@ class Verdict:
     def _first_difference(self, number: int, sizes: tuple[int, ...]) -> OpValue | None:
         """The first op of prompt `number` whose value no operator of the model makes."""
         graph, model = GraphValues(prompt=number, sizes=sizes), self._model_values(sizes[number])
-        self.run.run(graph, model.add, shown=number)
+        replace(self.run, forked=False).run(graph, model.add, shown=number)  # torch has had threads by now
         return graph.first_difference(model)
 
     def _model_values(self, tokens: int) -> ModelValues:

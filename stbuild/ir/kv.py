@@ -14,10 +14,12 @@ from stbuild.ir.types import GROUP, LANES
 
 BLOCK = 32
 """Positions of a block."""
-LOOK_AHEAD = 4
+LOOK_AHEAD = 8
 """Heads by whose scores an engine is ahead of the values: their softmax runs meanwhile."""
 SLICES = 3
 """Bytes of a softmax weight, each a vector of its own to the lanes: a weight is below 2^24."""
+BANKS = 4
+"""Recent positions that meet a query, or their weights, in a cycle."""
 BYTES = 64
 """int8 elements in a word of a record."""
 PLANE_WORDS = 4

@@ -21,7 +21,7 @@ class AttentionHeads(AttentionPart):
     waits_for_chunk: ClassVar[bool] = True
 
     def program(self, here: LaunchContext) -> Program:
-        """Recent records and the launch in, its own records out; then the heads, and full blocks last."""
+        """Recent records and the launch in, then the heads; its own records and full blocks last."""
         return self.runs(here, self._run)
 
     def _run(self, here: LaunchContext, blocks: Blocks) -> Program:
@@ -41,8 +41,8 @@ class AttentionHeads(AttentionPart):
             reads(q, launch.tokens * op.heads * kv.value_tiles),
             reads(k, launch.tokens * op.kv_heads * kv.value_tiles),
             reads(v, launch.tokens * op.kv_heads * kv.value_tiles),
-            Repeat(launch.tokens, (writes(k_out, op.key_words), writes(v_out, op.value_words))),
             Repeat(op.kv_heads, head),
+            Repeat(launch.tokens, (writes(k_out, op.key_words), writes(v_out, op.value_words))),
             writes(tiles, completed_blocks(launch) * op.kv_heads * kv.block_words),
         )
 

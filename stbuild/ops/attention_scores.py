@@ -7,7 +7,7 @@ from stbuild.ir.call import Call, TypeArgument
 from stbuild.ir.fixed import attention_scale, score_cap, score_slope
 from stbuild.ir.kv import Blocks, recent_words
 from stbuild.ir.parts import Part
-from stbuild.ir.program import Program, Repeat, moves, reads, writes
+from stbuild.ir.program import Program, Read, Repeat, Write, moves, reads, writes
 from stbuild.ir.streaming import CallSite, LaunchContext
 from stbuild.ir.types import words_of
 from stbuild.ops import attention_hardware
@@ -22,7 +22,8 @@ class AttentionScores(AttentionPart):
     named_parts: ClassVar[tuple[str, ...]] = ("form", WINDOWS)
 
     def program(self, here: LaunchContext) -> Program:
-        """Sinks; head by head the scales, then query by query products in and scores out."""
+        """Sinks; head by head the scales of its queries, then query by query products in and scores out; with the
+        first one's come the scales of the positions, and go on."""
         return self.runs(here, self._run)
 
     def _run(self, here: LaunchContext, blocks: Blocks) -> Program:
@@ -31,12 +32,12 @@ class AttentionScores(AttentionPart):
         scores, tops, scales = here.writes
         words, rows = recent_words(launch), launch.tokens * op.kv.shared
         row = (moves(products, scores, 2 * blocks.count), moves(dots, scores, words), writes(tops, 1))
-        head = (
-            reads(recent, words_of(rows)),
-            moves(older, scales, 2 * blocks.count),
-            moves(recent, scales, words),
-            Repeat(rows, row),
+        first = (
+            Repeat(2 * blocks.count, (Read(older), Write((scales,)), Read(products), Write((scores,)))),
+            Repeat(words, (Read(recent), Write((scales,)), Read(dots), Write((scores,)))),
+            writes(tops, 1),
         )
+        head = reads(recent, words_of(rows)), *first, Repeat(rows - 1, row)
         return *(reads(sink, op.param_words) for sink in sinks), Repeat(op.kv_heads, head)
 
     def call(self, site: CallSite) -> Call:
@@ -65,5 +66,9 @@ class AttentionScores(AttentionPart):
         op = self.attention
         scale = attention_scale(op.scale).bit_length()
         return attention_hardware.scores(
-            op.kv, site.context, scale=scale, cap=op.cap != 0, slopes=bool(op.slopes)
+            site.context,
+            rows=site.chunk * op.kv.shared,
+            scale=scale,
+            cap=op.cap != 0,
+            slopes=bool(op.slopes),
         )

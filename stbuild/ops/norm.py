@@ -86,9 +86,11 @@ class Norm(StreamingOp):
         )  # fmt: skip
 
     def hardware(self, site: CallSite) -> tuple[Part, ...]:
-        """Squares and their sum; a root and two divisions; the factor, weight and bias."""
+        """Squares and their sum; a root, an inverse, divisions by what is no power of two; factor, weight, bias."""
         words = self.segment // LANES
-        center = (Add(bits=SUM, count=LANES), *saturated_sum()) if self.center else ()
+        whole = self.segment & (self.segment - 1) == 0  # the mean is a shift
+        extremes = Largest(inputs=LANES + 1, bits=ELEMENT, count=2)
+        center = (Add(bits=SUM, count=LANES), extremes, *saturated_sum()) if self.center else ()
         return (
             vector("words", self.width // LANES),
             *(vector(name, words) for name in ("weight", "bias") if getattr(self, name) is not None),
@@ -101,7 +103,8 @@ class Norm(StreamingOp):
             Multiply(a=SQUARED_BITS, b=SQUARED_BITS, count=LANES),
             Add(bits=2 * SQUARED_BITS + 3, count=LANES - 1),
             Add(bits=SUM, count=2),
-            Divide(bits=SUM, count=3),
+            Divide(bits=SUM),
+            Divide(bits=ELEMENT, count=1 if whole else 2 + self.center),
             Shift(bits=SUM, distances=DISTANCES),
             Multiply(a=FACTOR_BITS, b=ELEMENT, count=LANES),
             Shift(bits=ELEMENT + FACTOR_BITS, distances=DISTANCES, count=LANES),

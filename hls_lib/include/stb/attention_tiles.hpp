@@ -90,13 +90,12 @@ inline void fill_square(const RecentHeads<SHAPE, CHUNK>& heads, const TileOut& s
                         Word& scales) {
   using Of = Squares<SHAPE>;
   const int position = step.position + step.step + (Of::second(step.square) ? int(kTileRows) : 0);
-  const int row = position * SHAPE::kKvHeads + step.kv;
   if (step.square < Of::kValues) {
     const int group = Of::second(step.square) ? step.square - int(Of::kOfKey) : step.square;
-    set_row(square, step.step, heads.key.words[row][0][group / 2], group % 2);
+    set_row(square, step.step, heads.key.words[position % kBanks][heads.key.row(position, step.kv)][group / 2], group % 2);
   } else if (step.square < Of::kScaleWords) {
     const int tile = step.square - Of::kValues;
-    set_column(square, step.step, heads.value.words[row][0][tile / 4], tile % 4);
+    set_column(square, step.step, heads.value[position * SHAPE::kKvHeads + step.kv][tile / 4], tile % 4);
   } else {
     set_lane(scales, step.step, lane(heads.scales[position][step.kv / kScales], step.kv % kScales));
   }

@@ -1,4 +1,4 @@
-// The last process of attention: weighted sums of values over their totals, 64 products a cycle.
+// The last process of attention: weighted sums of values over their totals, 64 products of four positions a cycle.
 #pragma once
 
 #include "stb/head.hpp"
@@ -7,45 +7,74 @@
 
 namespace stb {
 
-// A step through a row: products of recent values, words of the engine's sums, words of the result.
+// A step through the heads of a run: the recent values come in; then, row by row, products of recent values,
+// words of the engine's sums, words of the result.
 struct ValueStep {
-  enum Part { kRecent, kSums, kResult };
+  enum Part { kTake, kRecent, kSums, kResult };
   Part part;
+  int head;
   int row;
   int j;      // recent position
   int slice;  // of the sums
   int word;   // of the head: 64 values of a recent position, 16 of a sum or result
 };
 
-template <typename SHAPE>
-inline ValueStep step_after(const ValueStep& step, const KvBlocks& kv) {
-  const int words = step.part == ValueStep::kRecent ? int(SHAPE::kWords) : int(SHAPE::kInWords);
-  if (step.word < words - 1) return ValueStep{step.part, step.row, step.j, step.slice, step.word + 1};
-  if (step.part == ValueStep::kRecent) {
-    if (step.j < kv.recents - 1) return ValueStep{step.part, step.row, step.j + 1, 0, 0};
-    return ValueStep{kv.blocks > 0 ? ValueStep::kSums : ValueStep::kResult, step.row, 0, 0, 0};
+// Behind the last word of a recent position, a slice of the sums or a result.
+inline ValueStep step_on(const ValueStep& step, const KvBlocks& kv, int rows) {
+  ValueStep next = step;
+  next.word = 0;
+  if (step.part == ValueStep::kTake || step.part == ValueStep::kRecent) {
+    next.j = step.j + (step.part == ValueStep::kTake ? 1 : int(kBanks));
+    if (next.j < kv.recents) return next;
+    next.j = 0;
+    next.part = step.part == ValueStep::kTake ? ValueStep::kRecent
+                : kv.blocks > 0               ? ValueStep::kSums
+                                              : ValueStep::kResult;
+    return next;
   }
   if (step.part == ValueStep::kSums) {
-    if (step.slice < kSlices - 1) return ValueStep{step.part, step.row, 0, step.slice + 1, 0};
-    return ValueStep{ValueStep::kResult, step.row, 0, 0, 0};
+    next.slice = step.slice + 1;
+    if (next.slice < kSlices) return next;
+    return ValueStep{ValueStep::kResult, step.head, step.row, 0, 0, 0};
   }
-  return ValueStep{ValueStep::kRecent, step.row + 1, 0, 0, 0};
+  if (step.row < rows - 1) return ValueStep{ValueStep::kRecent, step.head, step.row + 1, 0, 0, 0};
+  return ValueStep{ValueStep::kTake, step.head + 1, 0, 0, 0, 0};
 }
+
+template <typename SHAPE>
+inline ValueStep step_after(const ValueStep& step, const KvBlocks& kv, int rows) {
+  const bool whole = step.part == ValueStep::kTake || step.part == ValueStep::kRecent;
+  if (step.word == (whole ? int(SHAPE::kWords) : int(SHAPE::kInWords)) - 1) return step_on(step, kv, rows);
+  ValueStep next = step;
+  ++next.word;
+  return next;
+}
+
+constexpr int kValueSumBits = 48;  // weights below 2^24, int8, at most 32,768 positions, a sign
+constexpr int kFactorBits = 19;    // of a reciprocal, at most 2^17, and a sign
 
 // The weighted values of a row so far.
 template <int WORDS>
 struct ValueSums {
-  int64_t of[WORDS][kWordBytes];
+  Int<kValueSumBits> of[WORDS][kWordBytes];
 };
 
-// 64 values of one position, times its weight; the first ones of a row unless `keep`.
+// 64 values of each of kBanks positions, times their weights, of which the first is in lane `at`; the first
+// ones of a row unless `keep`.
 template <int WORDS>
-inline void add_recent(ValueSums<WORDS>& sums, const Word& values, int word, int32_t weight, bool keep) {
+inline void add_recent(ValueSums<WORDS>& sums, const Word (&values)[kBanks], int word, const Word& weights,
+                       int at, bool keep) {
 recent_products:
   for (int l = 0; l < kWordBytes; ++l) {
     STB_UNROLL
-    const int32_t product = weight * signed_byte(values, l);
-    sums.of[word][l] = product + (keep ? sums.of[word][l] : 0);
+    Int<kValueSumBits> sum = keep ? sums.of[word][l] : Int<kValueSumBits>(0);
+  bank_products:
+    for (int b = 0; b < kBanks; ++b) {
+      STB_UNROLL
+      const Int<kWeightBits> weight = lane(weights, at + b);
+      sum += widened<kWeightBits + 8>(weight) * signed_byte(values[b], l);
+    }
+    sums.of[word][l] = sum;
   }
 }
 
@@ -55,7 +84,7 @@ inline void add_slice(ValueSums<WORDS>& sums, const Word& x, int word, int slice
 slice_sums:
   for (int l = 0; l < kLanes; ++l) {
     STB_UNROLL
-    sums.of[word / 4][kLanes * (word % 4) + l] += static_cast<int64_t>(lane(x, l)) * (1 << (8 * slice));
+    sums.of[word / 4][kLanes * (word % 4) + l] += Int<kValueSumBits>(lane(x, l)) << (8 * slice);
   }
 }
 
@@ -66,16 +95,17 @@ inline Word result_of(const ValueSums<WORDS>& sums, int word, const Reciprocal& 
 result_lanes:
   for (int l = 0; l < kLanes; ++l) {
     STB_UNROLL
-    const int64_t sum = sums.of[word / 4][kLanes * (word % 4) + l];
-    set_lane(y, l, sat(round_shift(sum * by.factor, by.shift)));
+    const Int<kValueSumBits> sum = sums.of[word / 4][kLanes * (word % 4) + l];
+    const Int<kFactorBits> factor = by.factor;
+    const Int<64> scaled = widened<64>(sum) * factor;
+    set_lane(y, l, sat(round_shift(scaled, by.shift)));
   }
   return y;
 }
 
 inline Reciprocal reciprocal_of(const Word& totals) {
-  const int64_t total =
-      (static_cast<int64_t>(lane(totals, 1)) << 32) | static_cast<uint32_t>(lane(totals, 0));
-  return reciprocal(total, lane(totals, 2));
+  // the total of 32,768 powers of at most 2^16 and a sink's is below 2^32
+  return reciprocal(static_cast<uint32_t>(lane(totals, 0)), lane(totals, 2));
 }
 
 // Where a result goes: straight to y, or to `buffer` until all heads of the launch are there.
@@ -84,11 +114,28 @@ struct Results {
   Word buffer[CHUNK][SHAPE::kHeads * SHAPE::kInWords];
 };
 
-// All rows of one head.
+// The recent values of a head: position j lies in bank j % kBanks.
+template <int RECENTS, int WORDS>
+struct RecentValues {
+  Word words[kBanks][ceil_div(RECENTS, kBanks)][WORDS];
+};
+
+// Those of kBanks positions.
+template <int RECENTS, int WORDS>
+inline void read_banks(const RecentValues<RECENTS, WORDS>& values, int j, int word, Word (&found)[kBanks]) {
+value_banks:
+  for (int b = 0; b < kBanks; ++b) {
+    STB_UNROLL
+    found[b] = values.words[b][j / kBanks][word];
+  }
+}
+
+// All heads of a run.
 template <typename SHAPE, int CHUNK>
-inline void add_rows(const Word (&values)[kOldRecents + CHUNK][SHAPE::kWords], int head, int tokens,
-                     const KvBlocks& kv, Port<Word>& sums, Port<Word>& recent, Port<Word>& totals,
-                     Results<SHAPE, CHUNK>& results, Port<Word>& y) {
+inline void add_heads(RecentValues<kOldRecents + CHUNK, SHAPE::kWords>& values, int tokens, const KvBlocks& kv,
+                      Port<Word>& sums, Port<Word>& recent, Port<Word>& totals, Port<Word>& own,
+                      Results<SHAPE, CHUNK>& results, Port<Word>& y) {
+  STB_DISTANCE(values.words, 1)
   ValueSums<SHAPE::kWords> all = {};
   STB_PARTITION(all.of, 1)
   STB_PARTITION(all.of, 2)
@@ -96,16 +143,23 @@ inline void add_rows(const Word (&values)[kOldRecents + CHUNK][SHAPE::kWords], i
   Reciprocal by = {0, 1};
   int token = 0;
   int at = 0;  // of the result in its token
+  const int rows = tokens * SHAPE::kShared;
   STB_ENTER(kValueDepth)
-row_steps:
-  for (ValueStep step = {ValueStep::kRecent, 0, 0, 0, 0}; step.row < tokens * SHAPE::kShared;
-       step = step_after<SHAPE>(step, kv)) {
+value_steps:
+  for (ValueStep step = {ValueStep::kTake, 0, 0, 0, 0, 0}; step.head < SHAPE::kKvHeads;
+       step = step_after<SHAPE>(step, kv, rows)) {
     STB_FLUSHABLE(1)
     STB_TICK(1)
-    if (step.part == ValueStep::kRecent) {
+    if (step.part == ValueStep::kTake) {
+      values.words[step.j % kBanks][step.j / kBanks][step.word] = own.read();
+      token = at = 0;
+    } else if (step.part == ValueStep::kRecent) {
       if (step.word == 0 && step.j % kLanes == 0) weights = recent.read();
-      add_recent(all, values[step.j][step.word], step.word, lane(weights, step.j % kLanes), step.j > 0);
-      const bool ends = step.word == SHAPE::kWords - 1 && step.j == kv.recents - 1;
+      Word words[kBanks];
+      STB_PARTITION(words, 1)
+      read_banks(values, step.j, step.word, words);
+      add_recent(all, words, step.word, weights, step.j % kLanes, step.j > 0);
+      const bool ends = step.word == SHAPE::kWords - 1 && step.j + kBanks >= kv.recents;
       if (ends) by = reciprocal_of(totals.read());
     } else if (step.part == ValueStep::kSums) {
       add_slice(all, sums.read(), step.word, step.slice);
@@ -114,7 +168,7 @@ row_steps:
       if (tokens == 1) {
         y.write(result);
       } else {
-        results.buffer[token][head * (SHAPE::kShared * SHAPE::kInWords) + at] = result;
+        results.buffer[token][step.head * (SHAPE::kShared * SHAPE::kInWords) + at] = result;
       }
       const bool last = at == SHAPE::kShared * SHAPE::kInWords - 1;
       at = last ? 0 : at + 1;
@@ -140,23 +194,6 @@ send_results:
   }
 }
 
-// The recent values of one head.
-template <int WORDS, int RECENTS>
-inline void take_values(Word (&to)[RECENTS][WORDS], int recents, Port<Word>& values) {
-  int j = 0;
-  int word = 0;
-  STB_ENTER(kMoveDepth)
-take_values:
-  for (int i = 0; i < recents * WORDS; ++i) {
-    STB_PIPELINE(1)
-    STB_TICK(1)
-    to[j][word] = values.read();
-    const bool last = word == WORDS - 1;
-    word = last ? 0 : word + 1;
-    j = last ? j + 1 : j;
-  }
-}
-
 // Per run and head of k and v come the recent `values` (ceil(HEAD_DIM / 64) words a position), then of each
 // row `recent` and `totals` (attention_weights.hpp) and, if there are full blocks, `sums`: for each of the
 // three bytes of the weights, lowest first, the engine's HEAD_DIM sums over the positions of full blocks. y
@@ -168,16 +205,16 @@ void attention_values(Port<Cmd>& cmd, Port<Word>& sums, Port<Word>& recent, Port
   using Shape = HeadShape<HEADS, KV_HEADS, HEAD_DIM>;
   const Cmd c = cmd.read();
   const int tokens = cmd_tokens(c);
-  Word of_head[kOldRecents + CHUNK][Shape::kWords];
-  STB_BIND(of_head, bram)
+  RecentValues<kOldRecents + CHUNK, Shape::kWords> recent_values;
+  STB_PARTITION(recent_values.words, 1)
+  STB_BIND(recent_values.words, lutram)
   Results<Shape, CHUNK> results;
   STB_BIND(results.buffer, uram)
-value_heads:
-  for (RunHead at = {0, 0}; at.run < RUNS; at = step_after<KV_HEADS>(at)) {
-    const KvBlocks kv = blocks_of(static_cast<int>(cmd_pos(c)), tokens, WINDOWS::at(at.run));
-    take_values(of_head, kv.recents, values);
-    add_rows<Shape, CHUNK>(of_head, at.head, tokens, kv, sums, recent, totals, results, y);
-    if (tokens > 1 && at.head == KV_HEADS - 1) send_results(results, tokens, y);
+value_runs:
+  for (int run = 0; run < RUNS; ++run) {
+    const KvBlocks kv = blocks_of(static_cast<int>(cmd_pos(c)), tokens, WINDOWS::at(run));
+    add_heads<Shape, CHUNK>(recent_values, tokens, kv, sums, recent, totals, values, results, y);
+    if (tokens > 1) send_results(results, tokens, y);
   }
 }
 

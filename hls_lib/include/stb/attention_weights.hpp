@@ -5,27 +5,43 @@
 
 namespace stb {
 
-// The weights of one row's positions in full blocks, block by block, a word for each half.
+// The weights of two rows' positions in full blocks, block by block, a word for each half: one row comes while
+// the one before goes out.
 template <int CONTEXT>
 struct RowWeights {
-  Word halves[2][ceil_div(CONTEXT, kBlock)];
+  enum : int { kBlocks = ceil_div(CONTEXT, kBlock) };
+  Word low[2 * kBlocks];
+  Word high[2 * kBlocks];
 };
 
-// A step through the rows of a head: words of scores in, then words of weights out, slice by slice.
+// A step through the rows of a run: a word of the scores of row `row` in, a word of the weights of the row before
+// out. `head_row` counts the rows of a head.
 struct WeightStep {
   int row;
-  int word;  // of scores
-  int slice;
+  int head_row;
+  int step;
+  int slice;  // of the word that goes out
   int block;
 };
 
-// `out` is false while scores come in.
-inline WeightStep step_after(const WeightStep& step, int words, int blocks) {
-  if (step.word < words - 1) return WeightStep{step.row, step.word + 1, 0, 0};
-  if (step.word == words - 1 && blocks > 0) return WeightStep{step.row, words, 0, 0};
-  if (step.block < blocks - 1) return WeightStep{step.row, step.word, step.slice, step.block + 1};
-  if (step.slice < kSlices - 1 && blocks > 0) return WeightStep{step.row, step.word, step.slice + 1, 0};
-  return WeightStep{step.row + 1, 0, 0, 0};
+// The sizes of a launch that the steps depend on.
+struct WeightSizes {
+  int all_rows;
+  int rows;  // of a head
+  int words;
+  int blocks;
+
+  bool takes(const WeightStep& at) const { return at.row < all_rows && at.step < words; }
+  bool gives(const WeightStep& at) const { return at.row > 0 && at.step < kSlices * blocks; }
+};
+
+inline WeightStep step_after(const WeightStep& step, const WeightSizes& sizes) {
+  WeightStep next = step;
+  ++next.step;
+  next.block = step.block == sizes.blocks - 1 ? 0 : step.block + 1;
+  next.slice = next.block == 0 ? step.slice + 1 : step.slice;
+  if (sizes.takes(next) || sizes.gives(next)) return next;
+  return WeightStep{step.row + 1, step.head_row == sizes.rows - 1 ? 0 : step.head_row + 1, 0, 0, 0};
 }
 
 // The weights of 16 positions; their powers join the sums of a row, which begin with its first word.
@@ -78,41 +94,57 @@ inline Word total_word(const int32_t (&sums)[kLanes], const Word& tops) {
   return word;
 }
 
-// All rows of one head.
-template <int CONTEXT, typename SCALES>
-inline void weigh_rows(const SCALES& scales, int rows, const KvBlocks& kv, Port<Word>& scores,
-                       Port<Word>& tops, Port<Word>& weights, Port<Word>& recent, Port<Word>& totals) {
-  const int words = position_words(kv);
-  RowWeights<CONTEXT> kept;
-  STB_PARTITION(kept.halves, 1)
-  STB_BIND(kept.halves, bram)
-  STB_DISTANCE(kept.halves, 2)  // a recent word lies between
+// A word of the scales of positions, which comes with a head's first row.
+template <int WORDS>
+inline Word value_scales_at(Word (&scales)[WORDS], const WeightStep& step, Port<Word>& value_scales) {
+  if (step.head_row > 0) return scales[step.step];
+  const Word w = value_scales.read();
+  scales[step.step] = w;
+  return w;
+}
+
+// All rows of a run.
+template <int CONTEXT, int WORDS>
+inline void weigh_run(Word (&scales)[WORDS], const WeightSizes& sizes, Port<Word>& scores, Port<Word>& tops,
+                      Port<Word>& value_scales, Port<Word>& weights, Port<Word>& recent, Port<Word>& totals) {
+  using Kept = RowWeights<CONTEXT>;
+  Kept kept;
+  STB_BIND(kept.low, bram)
+  STB_BIND(kept.high, bram)
+  STB_DISTANCE(kept.low, 2)  // a recent word lies between
+  STB_DISTANCE(kept.high, 2)
+  STB_DISTANCE(scales, 1)
   Word top = zero_word();
   int32_t sums[kLanes] = {};
   STB_PARTITION(sums, 1)
+  const int turns = sizes.all_rows + (sizes.blocks > 0 ? 1 : 0);
   STB_ENTER(kWeighDepth)
-weight_words:
-  for (WeightStep step = {0, 0, 0, 0}; step.row < rows; step = step_after(step, words, kv.blocks)) {
+weight_steps:
+  for (WeightStep step = {0, 0, 0, 0, 0}; step.row < turns; step = step_after(step, sizes)) {
     STB_FLUSHABLE(1)
     STB_TICK(1)
-    if (step.word == words) {
-      weights.write(slice_word(kept.halves[0][step.block], kept.halves[1][step.block], step.slice));
-    } else {
-      if (step.word == 0) top = tops.read();
+    const int out = (step.row % 2 == 0 ? int(Kept::kBlocks) : 0) + step.block;
+    const int in = (step.row % 2 == 0 ? 0 : int(Kept::kBlocks)) + step.step / 2;
+    if (sizes.takes(step)) {
+      if (step.step == 0) top = tops.read();
+      const Word of_positions = value_scales_at(scales, step, value_scales);
       int32_t w[kLanes];
-      weigh_lanes(scores.read(), scales[step.word], top, step.word == 0, sums, w);
-      if (step.word < 2 * kv.blocks) {
-        kept.halves[step.word % 2][step.word / 2] = word_of(w);
+      weigh_lanes(scores.read(), of_positions, top, step.step == 0, sums, w);
+      if (step.step < 2 * sizes.blocks && step.step % 2 == 0) {
+        kept.low[in] = word_of(w);
+      } else if (step.step < 2 * sizes.blocks) {
+        kept.high[in] = word_of(w);
       } else {
         recent.write(word_of(w));
       }
-      if (step.word == words - 1) totals.write(total_word(sums, top));
+      if (step.step == sizes.words - 1) totals.write(total_word(sums, top));
     }
+    if (sizes.gives(step)) weights.write(slice_word(kept.low[out], kept.high[out], step.slice));
   }
 }
 
-// Per run and head of k and v comes `value_scales`, then of each row its word of `tops` and its words of
-// `scores`; attention_scores.hpp says what they hold. Of each row go out `weights` (if there are full blocks:
+// Per run and head of k and v come of each row its word of `tops` and its words of `scores`, and with those of
+// the first row `value_scales`; attention_scores.hpp says what they hold. Of each row go out `weights` (if there are full blocks:
 // for each of the three bytes of a weight, lowest first, a word for each block with its 32 positions),
 // `recent` (the weights of the recent positions, 16 a word) and `totals` (lanes 0 and 1 the sum of the powers
 // in 64 bits, the sink's among them, lane 2 the exponent of the weights). Lag: one row.
@@ -124,11 +156,12 @@ void attention_weights(Port<Cmd>& cmd, Port<Word>& scores, Port<Word>& tops, Por
   const int tokens = cmd_tokens(c);
   Word scales[HeadScales<1, CONTEXT, CHUNK>::kPositionWords];
   STB_BIND(scales, bram)
-weight_heads:
-  for (RunHead at = {0, 0}; at.run < RUNS; at = step_after<KV_HEADS>(at)) {
-    const KvBlocks kv = blocks_of(static_cast<int>(cmd_pos(c)), tokens, WINDOWS::at(at.run));
-    read_n(value_scales, scales, position_words(kv));
-    weigh_rows<CONTEXT>(scales, tokens * kShared, kv, scores, tops, weights, recent, totals);
+weight_runs:
+  for (int run = 0; run < RUNS; ++run) {
+    const KvBlocks kv = blocks_of(static_cast<int>(cmd_pos(c)), tokens, WINDOWS::at(run));
+    const int rows = tokens * kShared;
+    const WeightSizes sizes = {KV_HEADS * rows, rows, position_words(kv), kv.blocks};
+    weigh_run<CONTEXT>(scales, sizes, scores, tops, value_scales, weights, recent, totals);
   }
 }
 

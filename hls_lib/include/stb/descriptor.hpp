@@ -11,6 +11,7 @@ constexpr int kFirstChannelLane = 11;
 constexpr int kChannelsLane = 12;
 constexpr int kKindLane = 14;
 constexpr int kWindowLane = 15;  // in memory, of a raw op: the window of its run, 0 without one
+constexpr int kRoundsLane = 15;  // on the way: tiles / channels, and the rest from bit 16 on
 
 // What an op multiplies. The tiles of raw ops have no headers: D = 1, M = -128; their activations no scales.
 enum OpKind : int { kLinearKind = 0, kKeyKind = 1, kValueKind = 2 };
@@ -20,6 +21,8 @@ struct LinearOp {
   int weight_group;  // columns that share a weight scale / 32
   int planes;        // 1: 4-bit weights, 2: 8-bit weights
   int tiles;         // rows / 16
+  int rounds;        // tiles that every channel has
+  int rest;          // channels that have one more
   int base;          // the channel of tile 0
   bool load;         // read new activations first
   int source;        // of the activations
@@ -41,6 +44,8 @@ inline LinearOp linear_op(const Word& word) {
   op.weight_group = lane(word, 2);
   op.planes = lane(word, 3);
   op.tiles = lane(word, 4);
+  op.rounds = lane(word, kRoundsLane) & 65535;
+  op.rest = lane(word, kRoundsLane) >> 16;
   op.base = lane(word, 5);
   op.load = lane(word, 6) != 0;
   op.source = lane(word, 7);
@@ -70,8 +75,7 @@ inline bool has_tiles(int channel, const LinearOp& op) { return first_in(channel
 
 // How many tiles of the op lie in `channel`.
 inline int tiles_in(int channel, const LinearOp& op) {
-  const int first = first_in(channel, op);
-  return first >= op.tiles ? 0 : (op.tiles - first - 1) / op.channels + 1;
+  return op.rounds + (first_in(channel, op) < op.rest ? 1 : 0);
 }
 
 }  // namespace stb

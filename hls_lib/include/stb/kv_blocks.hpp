@@ -12,21 +12,9 @@ namespace stb {
 
 constexpr int kBlock = 32;       // positions of a block
 constexpr int kOldRecents = 31;  // at most so many positions before a launch are in no full block
+constexpr int kBanks = 4;        // recent positions that are multiplied in a cycle: each has a memory of its own
 constexpr int kSquareWords = 8;  // words with 16 rows and 32 columns in two planes
 constexpr int kSlices = 3;       // bytes of a weight of attention
-
-// x / DIVISOR for x * DIVISOR < 2^24, by a factor that is at most DIVISOR / 2^24 too large.
-template <int DIVISOR>
-inline int quotient_by(int x) {
-  static_assert(DIVISOR > 0 && DIVISOR <= 4096, "the quotient is exact for divisors up to 4,096");
-  const std::int64_t factor = ((std::int64_t(1) << 24) + DIVISOR - 1) / DIVISOR;
-  return static_cast<int>((x * factor) >> 24);
-}
-
-template <int DIVISOR>
-inline int rest_by(int x) {
-  return x - quotient_by<DIVISOR>(x) * DIVISOR;
-}
 
 // What a launch of n tokens from position pos sees of the cache, with a window.
 struct KvBlocks {

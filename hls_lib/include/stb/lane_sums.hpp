@@ -8,6 +8,7 @@
 
 #include "stb/activations.hpp"
 #include "stb/lane_step.hpp"
+#include "stb/packed_dot.hpp"
 #include "stb/stream.hpp"
 
 namespace stb {
@@ -15,14 +16,11 @@ namespace stb {
 constexpr int kRowsAtOnce = kTileRows / kQuad;
 constexpr int kPairsAtOnce = kRowsAtOnce / 2;
 constexpr int kActBits = 9;
-constexpr int kDotBits = 18;                 // of a quad
-constexpr int kWeightsBits = kDotBits + 5;   // two rows' weights for one DSP
-constexpr int kPairBits = 2 * kDotBits + 1;  // two rows' dot products
-constexpr int kScaleBits = 25;               // s of a plane
+constexpr int kWeightsBits = kDotBits + 5;  // two rows' weights for one DSP
+constexpr int kScaleBits = 25;              // s of a plane
 constexpr int kXBits = 44;
 constexpr int kSaBits = 35;
-constexpr int kDspBits = 48;  // of a DSP's sum
-constexpr int kSlice = 17;    // bits of x or sa that a DSP multiplies at once, without a sign
+constexpr int kSlice = 17;  // bits of x or sa that a DSP multiplies at once, without a sign
 
 // Sums so far; a pass is TOKEN_LANES tokens, `rows` has them by quarters of the tile's rows.
 template <int PASSES, int TOKEN_LANES>

@@ -85,4 +85,17 @@ bitlen_halves:
   return bits + static_cast<int>(x);
 }
 
+// x / DIVISOR for x * DIVISOR < 2^24, by a factor that is at most DIVISOR / 2^24 too large.
+template <int DIVISOR>
+inline int quotient_by(int x) {
+  static_assert(DIVISOR > 0 && DIVISOR <= 4096, "the quotient is exact for divisors up to 4,096");
+  const int64_t factor = ((int64_t(1) << 24) + DIVISOR - 1) / DIVISOR;
+  return static_cast<int>((x * factor) >> 24);
+}
+
+template <int DIVISOR>
+inline int rest_by(int x) {
+  return x - quotient_by<DIVISOR>(x) * DIVISOR;
+}
+
 }  // namespace stb

@@ -69,9 +69,9 @@ ops:
   }
 }
 
-// Stores the activations of an op: acts[t % TOKEN_LANES][g * passes + t / TOKEN_LANES].
+// Stores the activations of an op, if there are any: acts[t % TOKEN_LANES][g * passes + t / TOKEN_LANES].
 template <int TOKEN_LANES, int ACTS>
-void load_activations(Port<Word>& act, const LinearOp& op, Activation (&acts)[TOKEN_LANES][ACTS]) {
+void load_activations(Port<Word>& act, const LinearOp& op, int words, Activation (&acts)[TOKEN_LANES][ACTS]) {
   const int passes = (op.tokens + TOKEN_LANES - 1) / TOKEN_LANES;
   int group = 0;
   int token_lane = 0;
@@ -79,7 +79,7 @@ void load_activations(Port<Word>& act, const LinearOp& op, Activation (&acts)[TO
   int at = 0;
   STB_ENTER(kMoveDepth)
 load_groups:
-  for (int i = 0; i < op.tokens * op.groups; ++i) {
+  for (int i = 0; i < words; ++i) {
     STB_PIPELINE(1)
     STB_TICK(1)
     acts[token_lane][at] = activation_of(act.read());
@@ -104,8 +104,10 @@ ops:
   for (Word word = desc.read(); is_linear(word); word = desc.read()) {
     const LinearOp op = linear_op(word);
     const int tiles = tiles_in(op.first_channel + LANE, op);
-    if (op.load && (!op.raw || tiles > 0)) load_activations(act, op, acts);
-    multiply_tiles<CHUNK, TOKEN_LANES, rows_at_once<MIN_WORDS>(), FABRIC>(weights, op, tiles, acts, out);
+    load_activations(act, op, op.load && (!op.raw || tiles > 0) ? op.tokens * op.groups : 0, acts);
+    if (tiles > 0) {
+      multiply_tiles<CHUNK, TOKEN_LANES, rows_at_once<MIN_WORDS>(), FABRIC>(weights, op, tiles, acts, out);
+    }
   }
 }
 

@@ -7,13 +7,13 @@ namespace stb {
 
 // A word of the result, with weight (16 fraction bits) and bias (FOUT fraction bits); 1 and 0 without them.
 template <int FOUT, bool HAS_WEIGHT, bool HAS_BIAS>
-inline Word norm_word(const Word& x, const InverseRoot& by, const Word& weight, const Word& bias) {
+inline Word norm_word(const Word& x, int32_t factor, int shift, const Word& weight, const Word& bias) {
   Word y;
 norm_lanes:
   for (int l = 0; l < kLanes; ++l) {
     STB_UNROLL
     const int32_t n =
-        static_cast<int32_t>(round_shift(static_cast<int64_t>(lane(x, l)) * narrow<26>(by.factor), by.shift));
+        static_cast<int32_t>(round_shift(static_cast<int64_t>(lane(x, l)) * narrow<26>(factor), shift));
     const int64_t scaled =
         round_shift(static_cast<int64_t>(n) * (HAS_WEIGHT ? lane(weight, l) : 65536), 36 - FOUT);
     set_lane(y, l, sat(scaled + (HAS_BIAS ? lane(bias, l) : 0)));
@@ -33,18 +33,19 @@ norm_words:
     STB_TICK(1)
     const Word w = HAS_WEIGHT ? weight[step.word] : zero_word();
     const Word b = HAS_BIAS ? bias[step.word] : zero_word();
-    y.write(norm_word<FOUT, HAS_WEIGHT, HAS_BIAS>(vector.words[i], vector.by[step.segment], w, b));
+    y.write(norm_word<FOUT, HAS_WEIGHT, HAS_BIAS>(vector.words[i], vector.factor[step.segment],
+                                                  vector.shift[step.segment], w, b));
     step = step_after<SHAPE::kSegmentWords>(step);
   }
 }
 
 // One vector: in, normalised, out.
-template <typename SHAPE, bool CENTER, int FOUT, bool HAS_WEIGHT, bool HAS_BIAS, int64_t EPS>
+template <typename SHAPE, int FOUT, bool HAS_WEIGHT, bool HAS_BIAS, int64_t EPS>
 inline void norm_vector(Port<Word>& x, const Word (&weight)[SHAPE::kSegmentWords],
                         const Word (&bias)[SHAPE::kSegmentWords], Port<Word>& y) {
   NormVector<SHAPE> vector;
   take_vector(vector, x);
-  if (CENTER) center(vector);
+  if (SHAPE::kCenter) find_means(vector);
   find_scales<SHAPE, EPS>(vector);
   give_normed<SHAPE, FOUT, HAS_WEIGHT, HAS_BIAS>(vector, weight, bias, y);
 }
@@ -84,7 +85,7 @@ template <int RUNS, int ROLE, int WIDTH, int SEGMENT, bool CENTER, int FIN, int 
           bool HAS_BIAS, int64_t EPS>
 void norm(Port<Cmd>& cmd, Port<Word>& x, Port<Word>& params, Port<Word>& y) {
   check_norm<WIDTH, SEGMENT, FIN, FOUT, EPS>();
-  using Shape = NormShape<WIDTH, SEGMENT>;
+  using Shape = NormShape<WIDTH, SEGMENT, CENTER>;
   const int tokens = role_tokens<ROLE>(cmd.read());
   Word weight[Shape::kSegmentWords];
   Word bias[Shape::kSegmentWords];
@@ -96,7 +97,7 @@ norm_turns:
   for (int i = 0; i < turns; ++i) {
     if (HAS_WEIGHT && token == 0) read_n(params, weight, Shape::kSegmentWords);
     if (HAS_BIAS && token == 0) read_biases<Shape::kSegmentWords, FOUT>(params, bias);
-    if (tokens > 0) norm_vector<Shape, CENTER, FOUT, HAS_WEIGHT, HAS_BIAS, EPS>(x, weight, bias, y);
+    if (tokens > 0) norm_vector<Shape, FOUT, HAS_WEIGHT, HAS_BIAS, EPS>(x, weight, bias, y);
     token = token + 1 < tokens ? token + 1 : 0;
   }
 }
@@ -107,7 +108,7 @@ template <int RUNS, int ROLE, int WIDTH, int SEGMENT, bool CENTER, int FIN, int 
 void norm(Port<Cmd>& cmd, Port<Word>& x, Port<Word>& y) {
   static_assert(!HAS_WEIGHT && !HAS_BIAS, "a norm with parameters has a port for them");
   check_norm<WIDTH, SEGMENT, FIN, FOUT, EPS>();
-  using Shape = NormShape<WIDTH, SEGMENT>;
+  using Shape = NormShape<WIDTH, SEGMENT, CENTER>;
   const int count = RUNS * role_tokens<ROLE>(cmd.read());
   Word weight[Shape::kSegmentWords];
   Word bias[Shape::kSegmentWords];
@@ -115,7 +116,7 @@ void norm(Port<Cmd>& cmd, Port<Word>& x, Port<Word>& y) {
   STB_BIND(bias, bram)
 norm_vectors:
   for (int i = 0; i < count; ++i)
-    norm_vector<Shape, CENTER, FOUT, HAS_WEIGHT, HAS_BIAS, EPS>(x, weight, bias, y);
+    norm_vector<Shape, FOUT, HAS_WEIGHT, HAS_BIAS, EPS>(x, weight, bias, y);
 }
 
 }  // namespace stb

@@ -9,28 +9,27 @@
 
 namespace stb {
 
-template <int WIDTH, int SEGMENT>
+template <int WIDTH, int SEGMENT, bool CENTER>
 struct NormShape {
   enum : int {
     kSegment = SEGMENT,
     kWords = WIDTH / kLanes,
     kSegments = WIDTH / SEGMENT,
-    kSegmentWords = SEGMENT / kLanes
+    kSegmentWords = SEGMENT / kLanes,
+    kCenter = CENTER  // a layer norm
   };
-};
-
-// What a segment's elements are multiplied by: n = round_shift(x * factor, shift), 20 fraction bits.
-struct InverseRoot {
-  int32_t factor;  // up to 2^24
-  int shift;
 };
 
 template <typename SHAPE>
 struct NormVector {
   Word words[SHAPE::kWords];
   int64_t sum[SHAPE::kSegments];
-  uint32_t top[SHAPE::kSegments];  // the greatest magnitude
-  InverseRoot by[SHAPE::kSegments];
+  int64_t mean[SHAPE::kSegments];
+  uint32_t top[SHAPE::kSegments];      // the greatest magnitude, of a layer norm that of the differences
+  int32_t greatest[SHAPE::kSegments];  // of a layer norm
+  int32_t least[SHAPE::kSegments];
+  int32_t factor[SHAPE::kSegments];    // n = round_shift(x * factor, shift), 20 fraction bits; up to 2^24
+  int shift[SHAPE::kSegments];
 };
 
 // A step through the words of a vector.
@@ -55,11 +54,30 @@ sum_lanes:
   return sum;
 }
 
-// The words come in; the sum and the greatest magnitude of each segment.
+// The greatest and least elements of each lane so far; those of x alone if `first`.
+struct Extremes {
+  int32_t greatest[kLanes];
+  int32_t negated[kLanes];  // the greatest of -1 - x
+};
+
+inline void raise_extremes(Extremes& so_far, const Word& x, bool first) {
+extreme_lanes:
+  for (int l = 0; l < kLanes; ++l) {
+    STB_UNROLL
+    const int32_t a = lane(x, l);
+    so_far.greatest[l] = first || a > so_far.greatest[l] ? a : so_far.greatest[l];
+    so_far.negated[l] = first || ~a > so_far.negated[l] ? ~a : so_far.negated[l];
+  }
+}
+
+// The words come in; of each segment the greatest magnitude, or of a layer norm sum, greatest and least element.
 template <typename SHAPE>
 inline void take_vector(NormVector<SHAPE>& vector, Port<Word>& x) {
   STB_BIND(vector.words, bram)
   uint32_t tops[kLanes] = {};
+  Extremes extremes = {};
+  STB_PARTITION(extremes.greatest, 1)
+  STB_PARTITION(extremes.negated, 1)
   int64_t sum = 0;
   SegmentStep step = {0, 0};
   STB_ENTER(kNormTakeDepth)
@@ -69,20 +87,28 @@ take_words:
     STB_TICK(1)
     const Word w = x.read();
     vector.words[i] = w;
-    sum = sum_of_lanes(w) + (step.word == 0 ? 0 : sum);
-    raise_tops(tops, w, step.word == 0);
-    vector.sum[step.segment] = sum;
-    vector.top[step.segment] = largest_of(tops);
+    if (SHAPE::kCenter) {
+      sum = sum_of_lanes(w) + (step.word == 0 ? 0 : sum);
+      raise_extremes(extremes, w, step.word == 0);
+      vector.sum[step.segment] = sum;
+      vector.greatest[step.segment] = largest_of(extremes.greatest);
+      vector.least[step.segment] = ~largest_of(extremes.negated);
+    } else {
+      raise_tops(tops, w, step.word == 0);
+      vector.top[step.segment] = largest_of(tops);
+    }
     step = step_after<SHAPE::kSegmentWords>(step);
   }
 }
 
-// The mean of each segment, rounded down.
+inline int32_t difference(int32_t x, int64_t mean) { return sat(x - mean); }
+
+// The mean of each segment, rounded down, and the greatest magnitude of a difference from it: that of the
+// greatest or the least element.
 template <typename SHAPE>
-inline void find_means(const NormVector<SHAPE>& vector, int64_t (&means)[SHAPE::kSegments]) {
+inline void find_means(NormVector<SHAPE>& vector) {
+  using Of = OddPart<SHAPE::kSegment>;
   const int64_t above = int64_t(1) << 32;  // makes every dividend positive
-  uint64_t dividends[SHAPE::kSegments];
-  uint64_t divisors[SHAPE::kSegments];
   uint64_t quotients[SHAPE::kSegments];
   STB_ENTER(kAddDepth)
 mean_dividends:
@@ -90,47 +116,31 @@ mean_dividends:
     STB_PIPELINE(1)
     STB_TICK(1)
     const int64_t dividend = vector.sum[s] + SHAPE::kSegment / 2 + SHAPE::kSegment * above;
-    dividends[s] = static_cast<uint64_t>(dividend);
-    divisors[s] = SHAPE::kSegment;
+    quotients[s] = static_cast<uint64_t>(dividend) >> Of::kTwos;
   }
-  divide_each(dividends, divisors, quotients);
-  STB_ENTER(kAddDepth)
+  if (Of::kOdd > 1) divide_each<SHAPE::kSegment>(quotients);
+  STB_ENTER(2 * kAddDepth)
 mean_quotients:
   for (int s = 0; s < SHAPE::kSegments; ++s) {
     STB_PIPELINE(1)
     STB_TICK(1)
-    means[s] = static_cast<int64_t>(quotients[s]) - above;
+    const int64_t mean = static_cast<int64_t>(quotients[s]) - above;
+    const uint32_t upper = magnitude(difference(vector.greatest[s], mean));
+    const uint32_t lower = magnitude(difference(vector.least[s], mean));
+    vector.mean[s] = mean;
+    vector.top[s] = upper > lower ? upper : lower;
   }
 }
 
+// What is left of a word's elements once the mean is subtracted.
 inline Word centered(const Word& x, int64_t mean) {
   Word y;
 center_lanes:
   for (int l = 0; l < kLanes; ++l) {
     STB_UNROLL
-    set_lane(y, l, sat(lane(x, l) - mean));
+    set_lane(y, l, difference(lane(x, l), mean));
   }
   return y;
-}
-
-// Subtracts its mean from each element; the greatest magnitudes are those of the differences.
-template <typename SHAPE>
-inline void center(NormVector<SHAPE>& vector) {
-  int64_t means[SHAPE::kSegments];
-  find_means(vector, means);
-  uint32_t tops[kLanes] = {};
-  SegmentStep step = {0, 0};
-  STB_ENTER(kTreeDepth)
-center_words:
-  for (int i = 0; i < SHAPE::kWords; ++i) {
-    STB_PIPELINE(1)
-    STB_TICK(1)
-    const Word w = centered(vector.words[i], means[step.segment]);
-    vector.words[i] = w;
-    raise_tops(tops, w, step.word == 0);
-    vector.top[step.segment] = largest_of(tops);
-    step = step_after<SHAPE::kSegmentWords>(step);
-  }
 }
 
 // The bits by which a segment's elements are too long to be squared.
@@ -150,25 +160,28 @@ square_lanes:
   return sum;
 }
 
-// The mean of squares of each segment, rounded down; the elements are shifted by their excess.
+// The mean of squares of each segment, rounded down, of elements shifted by their excess. A layer norm's words
+// become differences from the mean.
 template <typename SHAPE>
-inline void find_squares(const NormVector<SHAPE>& vector, uint64_t (&means)[SHAPE::kSegments]) {
-  uint64_t sums[SHAPE::kSegments];
-  uint64_t divisors[SHAPE::kSegments];
+inline void find_squares(NormVector<SHAPE>& vector, uint64_t (&means)[SHAPE::kSegments]) {
+  STB_INDEPENDENT(vector.words)
+  using Of = OddPart<SHAPE::kSegment>;
   int64_t sum = 0;
   SegmentStep step = {0, 0};
-  STB_ENTER(kNormSquareDepth)
+  STB_ENTER(kNormSquareDepth + (SHAPE::kCenter ? kAddDepth : 0))
 square_words:
   for (int i = 0; i < SHAPE::kWords; ++i) {
     STB_PIPELINE(1)
     STB_TICK(1)
-    const int64_t squares = sum_of_squares(vector.words[i], excess_bits(vector.top[step.segment]));
+    const Word x = vector.words[i];
+    const Word w = SHAPE::kCenter ? centered(x, vector.mean[step.segment]) : x;
+    if (SHAPE::kCenter) vector.words[i] = w;
+    const int64_t squares = sum_of_squares(w, excess_bits(vector.top[step.segment]));
     sum = squares + (step.word == 0 ? 0 : sum);
-    sums[step.segment] = static_cast<uint64_t>(sum);
-    divisors[step.segment] = SHAPE::kSegment;
+    means[step.segment] = static_cast<uint64_t>(sum) >> Of::kTwos;
     step = step_after<SHAPE::kSegmentWords>(step);
   }
-  divide_each(sums, divisors, means);
+  if (Of::kOdd > 1) divide_each<SHAPE::kSegment>(means);
 }
 
 // One over the root of each segment's mean of squares plus EPS.
@@ -176,9 +189,7 @@ template <typename SHAPE, int64_t EPS>
 inline void find_scales(NormVector<SHAPE>& vector) {
   uint64_t squares[SHAPE::kSegments];
   uint64_t shifted[SHAPE::kSegments];
-  uint64_t ones[SHAPE::kSegments];
   uint64_t roots[SHAPE::kSegments];
-  uint64_t inverses[SHAPE::kSegments];
   find_squares(vector, squares);
   STB_ENTER(kNormShiftDepth)
 shift_squares:
@@ -190,18 +201,10 @@ shift_squares:
     const uint64_t v = mean > 0 ? mean : 1;
     const int z = (62 - bitlen(v)) & ~1;
     shifted[s] = v << z;
-    ones[s] = uint64_t(1) << 61;
-    vector.by[s].shift = 34 + h - z / 2;
+    vector.shift[s] = 34 + h - z / 2;
   }
   root_each(shifted, roots);
-  divide_each(ones, roots, inverses);
-  STB_ENTER(kMoveDepth)
-keep_inverses:
-  for (int s = 0; s < SHAPE::kSegments; ++s) {
-    STB_PIPELINE(1)
-    STB_TICK(1)
-    vector.by[s].factor = static_cast<int32_t>(inverses[s] >> 7);
-  }
+  invert_each(roots, vector.factor);
 }
 
 }  // namespace stb

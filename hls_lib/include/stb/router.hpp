@@ -76,7 +76,10 @@ raw_groups:
 template <int SOURCES, typename LANES, typename... Ports>
 void dispatch_descriptor(const Word& word, Ports&... ports) {
   Word with_channels = word;
+  const int tiles = lane(word, 4);
   set_lane(with_channels, kChannelsLane, LANES::kChannels);
+  set_lane(with_channels, kRoundsLane,
+           quotient_by<LANES::kChannels>(tiles) | (rest_by<LANES::kChannels>(tiles) << 16));
   PortRange<SOURCES, 1>::write(0, with_channels, ports...);
   int first = 0;
 units:

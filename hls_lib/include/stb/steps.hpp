@@ -5,28 +5,83 @@
 
 namespace stb {
 
-constexpr int kBits = 62;      // of a dividend
-constexpr int kRootBits = 31;  // of a root
+constexpr int kBits = 62;         // of a dividend
+constexpr int kRootBits = 31;     // of a root
+constexpr int kInverseBits = 25;  // of an inverse
 
-// quotients[i] = dividends[i] / divisors[i] for dividends below 2^62 and divisors below 2^32.
-template <int N>
-inline void divide_each(const uint64_t (&dividends)[N], const uint64_t (&divisors)[N],
-                        uint64_t (&quotients)[N]) {
-  uint64_t rest = 0;
+// How often N divides by two.
+constexpr int twos_in(int n) { return n % 2 == 0 ? 1 + twos_in(n / 2) : 0; }
+
+// A division by a constant: by its twos it is a shift, then come digits by its odd part; of a small one a digit
+// has several bits.
+template <int DIVISOR>
+struct OddPart {
+  enum : int {
+    kTwos = twos_in(DIVISOR),
+    kOdd = DIVISOR >> kTwos,
+    kDigit = kOdd < 16 ? 3 : 1,
+    kDigits = ceil_div(kBits - kTwos, kDigit)
+  };
+};
+
+// One more digit of a quotient by `odd`, bit by bit.
+template <int DIGIT>
+inline uint64_t next_digit(uint64_t bits, uint32_t odd, uint32_t& rest) {
+  uint64_t digit = 0;
+digit_bits:
+  for (int bit = DIGIT - 1; bit >= 0; --bit) {
+    STB_UNROLL
+    const uint32_t next = (rest << 1) | static_cast<uint32_t>((bits >> bit) & 1);
+    const bool fits = next >= odd;
+    rest = fits ? next - odd : next;
+    digit = (digit << 1) | (fits ? 1 : 0);
+  }
+  return digit;
+}
+
+// values[i] = values[i] / DIVISOR's odd part, for values below 2^62 less its twos, and divisors below 2^17.
+template <int DIVISOR, int N>
+inline void divide_each(uint64_t (&values)[N]) {
+  using Of = OddPart<DIVISOR>;
+  uint32_t rest = 0;
+  uint64_t left = 0;
   uint64_t quotient = 0;
   STB_ENTER(kStepDepth)
 divide_values:
   for (int i = 0; i < N; ++i) {
-  divide_bits:
-    for (int bit = kBits - 1; bit >= 0; --bit) {
+  divide_digits:
+    for (int digit = Of::kDigits - 1; digit >= 0; --digit) {
       STB_PIPELINE(1)
       STB_TICK(1)
-      const uint64_t before = bit == kBits - 1 ? 0 : rest;
-      const uint64_t next = (before << 1) | ((dividends[i] >> bit) & 1);
-      const bool fits = next >= divisors[i];
-      rest = fits ? next - divisors[i] : next;
-      quotient = (quotient << 1) | (fits ? 1 : 0);
-      quotients[i] = quotient & ((uint64_t(1) << kBits) - 1);
+      const bool first = digit == Of::kDigits - 1;
+      const uint64_t bits = first ? values[i] : left;
+      rest = first ? 0 : rest;
+      const uint64_t found = next_digit<Of::kDigit>(bits >> (Of::kDigit * (Of::kDigits - 1)), Of::kOdd, rest);
+      quotient = ((first ? 0 : quotient) << Of::kDigit) | found;
+      left = bits << Of::kDigit;
+      if (digit == 0) values[i] = quotient;
+    }
+  }
+}
+
+// inverses[i] = floor(2^54 / roots[i]) for roots from 2^30 to 2^31 - 1.
+template <int N>
+inline void invert_each(const uint64_t (&roots)[N], int32_t (&inverses)[N]) {
+  uint64_t rest = 0;
+  int32_t inverse = 0;
+  STB_ENTER(kStepDepth)
+invert_values:
+  for (int i = 0; i < N; ++i) {
+  inverse_bits:
+    for (int bit = kInverseBits - 1; bit >= 0; --bit) {
+      STB_PIPELINE(1)
+      STB_TICK(1)
+      const bool first = bit == kInverseBits - 1;
+      const uint64_t next = (first ? uint64_t(1) << (54 - kInverseBits) : rest) << 1;
+      const bool fits = next >= roots[i];
+      rest = fits ? next - roots[i] : next;
+      inverse = ((first ? 0 : inverse) << 1) | (fits ? 1 : 0);
+      inverses[i] = inverse;
     }
   }
 }

@@ -48,16 +48,6 @@ pair_columns:
   return packed;
 }
 
-// The dot products of the two rows of a pair: the lower one has 18 bits and its sign, which counts in the
-// upper one too, unless they were made apart.
-inline Int<kDotBits> first_dot(Int<kPairBits> pair) {
-  const Int<kDotBits + 1> low = pair & ((1 << kDotBits) - 1);
-  return low - ((low >> (kDotBits - 1)) << kDotBits);
-}
-inline Int<kDotBits> second_dot(Int<kPairBits> pair, bool apart) {
-  return (pair >> kDotBits) + (apart ? Int<kPairBits>(0) : (pair >> (kDotBits - 1)) & 1);
-}
-
 // One word for the tokens of a pass joins the words of its quad before it.
 template <int FABRIC, int PASSES, int TOKEN_LANES>
 inline void add_word(const Word& word, const LaneStep& step, bool is_unsigned,

@@ -16,6 +16,7 @@ from stbuild.engine.graph.artifact import File, Origin, Tree
 from stbuild.engine.graph.glob import matches
 from stbuild.engine.graph.owned import OwnedFolders
 from stbuild.engine.keys import digest as digests
+from stbuild.engine.keys.bytecode import check_for_action
 from stbuild.engine.keys.closure import ClosureFinder
 from stbuild.engine.keys.digest import Manifest
 from stbuild.engine.keys.includes import IncludeScanner
@@ -118,6 +119,8 @@ class Evaluator:
         for place, path in files_below(folder):
             self._tracker.saw(place)
             manifest[os.path.relpath(path, folder)] = self.sign(path)
+            if path.endswith(".py"):
+                check_for_action(path, make=False)
         return manifest
 
     def key(self, action: Action) -> Key:

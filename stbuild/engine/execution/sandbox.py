@@ -2,7 +2,6 @@
 
 import os
 import re
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,6 +10,7 @@ from stbuild.engine.execution.folders import ActionDir, inputs_of
 from stbuild.engine.execution.roots import Roots
 from stbuild.engine.graph.action import Action
 from stbuild.engine.graph.artifact import File, Origin
+from stbuild.engine.keys.bytecode import compiled
 from stbuild.engine.keys.closure import ClosureFinder, package_folder, python_paths
 from stbuild.engine.keys.key import Key
 from stbuild.engine.keys.tools import ToolBox
@@ -64,7 +64,7 @@ class Sandbox:
         if action.module:
             lists += [str(layout.package_root()), *python_paths(action.module), *_own_package(action)]
             for path in self._closures.closure(action.module, action.where).paths:
-                read += [path, _compiled(path)]
+                read += [path, compiled(path)]
         write = [place.folder, *action.policy.writes]
         if action.policy.network:
             write.append(str(layout.downloads_dir()))
@@ -121,8 +121,3 @@ def _own_package(action: Action) -> list[str]:
     """The folder of a stage's own package, when that is not stbuild."""
     folder = package_folder((action.module or "").partition(".")[0])
     return [str(folder)] if folder is not None and folder != layout.package_root() else []
-
-
-def _compiled(path: str) -> str:
-    folder, name = os.path.split(path)
-    return f"{folder}/__pycache__/{name[:-3]}.{sys.implementation.cache_tag}.pyc"

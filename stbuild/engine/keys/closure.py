@@ -1,19 +1,23 @@
 """The import closure of a Python module, by reading source: what a Python action's result depends on."""
 
 import ast
+import gc
 import json
 import os
 import sys
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from stbuild import layout
+from stbuild.engine.keys.bytecode import check_for_action
 from stbuild.engine.keys.digest import hash_bytes
 from stbuild.errors import StbuildError, did_you_mean
 
 _TESTING = "TYPE_CHECKING"
 _OWN = layout.package_root().name
+_PARSING = threading.Lock()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,8 +84,12 @@ class ClosureFinder:
                     pending += [found, found.rpartition(".")[0]] if "." in found else [found]
                 else:
                     foreign.add(found.partition(".")[0])
+        signed = {place: self._digest_of(str(path)) for place, path in sorted(files.items())}
+        for path in files.values():
+            if path.suffix == ".py":
+                check_for_action(str(path))
         return Closure(
-            files={place: self._digest_of(str(path)) for place, path in sorted(files.items())},
+            files=signed,
             distributions=self._distributions(foreign),
             paths=tuple(sorted(map(str, files.values()))),
         )
@@ -142,7 +150,7 @@ def imports_of(text: str, package: str, path: str) -> set[str]:
     `from a import b` gives `a.b`, since b may be a module.
     """
     try:
-        tree = ast.parse(text)
+        tree = _parsed(text)
     except SyntaxError as error:
         raise StbuildError(f"not Python: {error.msg}", where=f"{path}:{error.lineno}") from None
     found: set[str] = set()
@@ -159,6 +167,23 @@ def imports_of(text: str, package: str, path: str) -> set[str]:
             case _:
                 pending += ast.iter_child_nodes(node)
     return found
+
+
+def _parsed(text: str) -> ast.Module:
+    """The tree of a source, made without another thread between.
+
+    CPython counts the depth of the trees that it makes in one place for all threads (gh-106905), and fails
+    with "AST constructor recursion depth mismatch" when another thread parses amid it. It lets one run only
+    where a collection of garbage calls Python code, so that none may happen meanwhile.
+    """
+    with _PARSING:
+        collects = gc.isenabled()
+        gc.disable()
+        try:
+            return ast.parse(text)
+        finally:
+            if collects:
+                gc.enable()
 
 
 def python_paths(module: str) -> list[str]:

@@ -12,6 +12,7 @@ from stbuild import layout
 from stbuild.engine.graph.action import Action
 from stbuild.engine.keys.digest import hash_file
 from stbuild.engine.keys.search import SearchPath
+from stbuild.engine.keys.tracker import settled_signature
 from stbuild.errors import StbuildError
 
 _PACKAGES = {
@@ -92,8 +93,7 @@ class ToolBox:
             raise StbuildError(message, hint=hint, exit_code=1)
 
     def _version(self, path: str) -> str:
-        status = os.stat(path)
-        memory = f"tool:{os.path.realpath(path)}:{status.st_size}:{status.st_mtime_ns}"
+        memory = f"tool:{os.path.realpath(path)}:{settled_signature(path)}"
         known = self._recall(memory)
         if known is None:
             known = ask_version(path)

@@ -164,7 +164,7 @@ class Analysis:
         rule = self._rule(call)
         attrs = self._attributes(call, rule)
         context: Context[Any] = Context(attrs, label, call.where, CallResolver(self, call))
-        with told_of_plugin(f"rule {call.rule}", rule.function, call.where):
+        with self.index.noting_imports(), told_of_plugin(f"rule {call.rule}", rule.function, call.where):
             provider = rule.function(context)
         if not isinstance(provider, rule.provider):
             message = f"rule {rule.name} gave a {type(provider).__name__}, declares {rule.provider.__name__}"
@@ -255,7 +255,7 @@ class Analysis:
 
     def _expand(self, call: TargetCall, macro: Macro[Any]) -> list[Entry]:
         attrs = self._attributes(call, macro)
-        with told_of_plugin(f"macro {call.rule}", macro.function, call.where):
+        with self.index.noting_imports(), told_of_plugin(f"macro {call.rule}", macro.function, call.where):
             return list(macro.function(call.label.name, attrs))
 
 

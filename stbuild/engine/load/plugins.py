@@ -3,14 +3,16 @@
 import importlib.util
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from stbuild import layout
+from stbuild.engine.keys.bytecode import check_for_import
 from stbuild.engine.keys.tracker import Tracker
+from stbuild.engine.load.imports import imported_files, imports_noted
 from stbuild.engine.load.rule import Macro, Rule
 from stbuild.engine.load.steps import PLUGIN_MODULES
 from stbuild.errors import StbuildError, did_you_mean
@@ -54,6 +56,8 @@ class PluginIndex:
         self._loaded: dict[tuple[str, str], Any] = {}
         self._found: dict[tuple[str, str], Plugin] = {}
         self.clashes: list[Clash] = []
+        for path in imported_files():
+            tracker.saw(path)
         for origin, folder in _roots(workspace, tracker):
             for kind in layout.PLUGIN_KINDS:
                 self._scan(kind, origin, folder / kind)
@@ -99,11 +103,16 @@ class PluginIndex:
             raise StbuildError(f"no {kind[:-1]} {name!r}", where=where, hint=hint)
         return plugin
 
+    def noting_imports(self) -> AbstractContextManager[None]:
+        """While a plugin's code runs: what it imports has made the graph too."""
+        return imports_noted(self._tracker.saw)
+
     def _load(self, kind: str, name: str, attribute: str, where: str | None) -> Any:
         if (kind, name) in self._loaded:
             return self._loaded[kind, name]
         plugin = self.find(kind, name, where)
-        module = load_file(plugin.path, f"{PLUGIN_MODULES}{kind}.{name}")
+        with self.noting_imports():
+            module = load_file(plugin.path, f"{PLUGIN_MODULES}{kind}.{name}")
         if not hasattr(module, attribute):
             hint = f"the file is named {plugin.path.name}, so it defines {attribute!r}"
             raise StbuildError(f"{plugin.path} does not define {attribute!r}", where=where, hint=hint)
@@ -129,6 +138,7 @@ def load_file(path: Path, name: str) -> ModuleType:
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
         raise StbuildError(f"{path} is not a Python file")
+    check_for_import(str(path))
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     try:
