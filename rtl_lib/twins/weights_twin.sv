@@ -161,10 +161,11 @@ module weights_twin #(
   end
 
   // cycle 15: a word into the memory of two rows, another one out of it, of which a byte of each number is left in 18
-  localparam int kStep = $bits(step_t);
+  localparam int kStep = kBlock + 9;  // bits of step_t
   logic [767:0] read16, read17;
   logic [383:0] w15_packed;
-  logic [kBlock:0] into15;
+  logic [kBlock:0] into15, from15;
+  assign from15 = at15.address;
   delay #(.BITS(kStep), .CYCLES(kWeighed)) u_at15 (.clk, .enable(advance), .x(now), .y(at15));
   delay #(.BITS(kStep), .CYCLES(2)) u_at17 (.clk, .enable(advance), .x(at15), .y(at17));
   delay #(.BITS(kBlock + 1), .CYCLES(kWeighed)) u_into (
@@ -175,7 +176,7 @@ module weights_twin #(
     (* ram_style = "block" *) logic [383:0] rows[2<<kBlock];
     always_ff @(posedge clk) if (advance) begin
       if (at15.takes && at15.keeps && at15.half == 1'(h)) rows[into15] <= w15_packed;
-      read16[384*h+:384] <= rows[{!at15.address[kBlock], at15.address[kBlock-1:0]}];
+      read16[384*h+:384] <= rows[{!from15[kBlock], from15[kBlock-1:0]}];
     end
   end
   logic [255:0] bytes18;
