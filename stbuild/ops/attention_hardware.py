@@ -85,7 +85,9 @@ def weights(context: int, chunk: int) -> tuple[Part, ...]:
     return (
         Store(name="scales", words=2 * blocks + recent, bits=LANES * ROW_BITS, storage=Storage.BRAM),
         Store(name="rows", words=2 * blocks, bits=LANES * (FOLDED_BITS - 1), banks=2, storage=Storage.BRAM),
-        Hold(bits=2 * WORD),
+        Hold(bits=3 * WORD),
+        Delay(bits=LANES * ROW_BITS),
+        Choose(ways=2, bits=LANES * ROW_BITS),
         Add(bits=ELEMENT, count=LANES + 1),
         Table(words=64, bits=17, reads=2 * (LANES + 1)),
         Add(bits=12, count=LANES + 1),
