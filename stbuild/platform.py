@@ -79,21 +79,12 @@ class Fabric:
 
     def __add__(self, other: "Fabric") -> "Fabric":
         return Fabric(
-            lut=self.lut + other.lut,
-            ff=self.ff + other.ff,
-            bram36=self.bram36 + other.bram36,
-            uram=self.uram + other.uram,
-            dsp=self.dsp + other.dsp,
-        )
+            lut=self.lut + other.lut, ff=self.ff + other.ff, bram36=self.bram36 + other.bram36,
+            uram=self.uram + other.uram, dsp=self.dsp + other.dsp,
+        )  # fmt: skip
 
     def __mul__(self, count: int) -> "Fabric":
-        return Fabric(
-            lut=self.lut * count,
-            ff=self.ff * count,
-            bram36=self.bram36 * count,
-            uram=self.uram * count,
-            dsp=self.dsp * count,
-        )
+        return Fabric(**{f.name: getattr(self, f.name) * count for f in fields(self)})
 
 
 @dataclass(frozen=True, kw_only=True)
