@@ -50,12 +50,12 @@ def test_llama_fits_with_the_sizes_that_are_chosen(llama: Graph, card: str) -> N
 
 
 def test_a_llama_that_does_not_fit_is_refused_with_what_would(llama: Graph) -> None:
-    """The sizes of the first machine: too many DSPs, or LUTs, whatever lies where."""
+    """The sizes of the first machine: too many LUTs, where dots lie since the DSPs are too few."""
     index = synthetic_index(llama, 128)
     too_large = SizeOverrides(channels=24, lanes=8, token_lanes=4, chunk=8)
     design = plan(llama, index, U55C, too_large)
     worst = judged(design).passed[0]
-    assert {"DSP", "LUT"} & {use.resource for use in judged(design).passed}
+    assert "LUT" in {use.resource for use in judged(design).passed}
     with pytest.raises(StbuildError) as refused:
         judge_fit(llama, index, U55C, design)
     assert f"llama2_7b would not fit the card: {worst}" in str(refused.value)
