@@ -32,6 +32,11 @@ def reads_by_runs(op: ReadWeights, design: Design) -> bool:
     return bool(op.kv) or (op.body_words > 0 and engine.batch < design.sizes.chunk)
 
 
+def reader_scalars(op: ReadWeights) -> tuple[str, ...]:
+    """The scalars that a channel's reader takes: without words of the head it need not know of one."""
+    return ("n", "pos", "head") if op.head_words else ("n", "pos")
+
+
 def channel_reader(process: Process, op: ReadWeights, design: Design) -> str:
     """A function that sends a channel's weights in the order of the schedule, the cache's tiles between."""
     memories = (memory(op.region), *([read_pointer(op.kv)] if op.kv else []))
@@ -39,7 +44,7 @@ def channel_reader(process: Process, op: ReadWeights, design: Design) -> str:
     body = [f"STB_COUNT(({_count(op, design)}), {out})", "std::int64_t at = 0;"]
     for number in range(len(design.blocks)):
         body += _block_lines(number, op, process, design)
-    scalars = ("int n", "int pos", "int head")
+    scalars = (f"int {name}" for name in reader_scalars(op))
     return function(
         f"static void {process.name}", [*pointers, *scalars, f"stb::Port<stb::Word>& {out}"], body
     )
@@ -53,6 +58,8 @@ def _block_lines(number: int, op: ReadWeights, process: Process, design: Design)
     parts = list(_parts(ops, op.channel, design))
     if block.head:
         words = sum(parts[0][0]) * block.count
+        if not words:
+            return []
         return [f"stb::send({weights}, at, head != 0 ? {words} : 0, {out});", f"at += {words};"]
     *before, (after, _) = parts
     sizes = f"{block.count}, {op.channel}, {design.sizes.context}, {_engine(op.engine, design)}, {LOOK_AHEAD}"
@@ -107,7 +114,9 @@ def _heads(cached: KvMatmul) -> str:
 def _count(op: ReadWeights, design: Design) -> str:
     """The words that the reader sends in a launch."""
     batches = f"stb::batches_of<{design.engines[op.engine].batch}>(n)"
-    terms = [f"{batches} * {op.body_words}", f"(head != 0 ? {op.head_words} : 0)"]
+    terms = [f"{batches} * {op.body_words}"]
+    if op.head_words:
+        terms.append(f"(head != 0 ? {op.head_words} : 0)")
     for cached in design.attentions:
         if cached.engine == op.engine:
             heads, runs = cached.heads, design.blocks[cached.block].count

@@ -7,6 +7,7 @@ from stbuild.codegen.cache import (
     cache_reader,
     cache_writer,
     channel_reader,
+    reader_scalars,
     reads_by_runs,
     windows_declared,
     write_pointers,
@@ -264,7 +265,7 @@ def _call(process: Process, design: Design) -> str:
             return f"{process.name}({', '.join((memory(op.region), *process.writes))})"
         case ReadWeights() if reads_by_runs(op, design):
             pointers = ", ".join((memory(op.region), *([read_pointer(op.kv)] if op.kv else [])))
-            return f"{process.name}({pointers}, {', '.join(SCALARS)}, {process.writes[0]})"
+            return f"{process.name}({pointers}, {', '.join(reader_scalars(op))}, {process.writes[0]})"
         case ReadWeights():
             region = memory(op.region)
             return f"stb::read_weights({region}, {op.body_words}, {op.head_words}, head, {process.writes[0]})"
