@@ -9,9 +9,7 @@ from stbuild.errors import NoRoomError, StbuildError
 from stbuild.nightly.outcome import EXIT_CODES, Outcome
 
 VERSION = 2
-"""`PRAGMA user_version` of the files that this stbuild writes."""
-READ = (1, VERSION)
-"""Those that it reads; 1 had no comparisons."""
+"""`PRAGMA user_version` of the files that this stbuild writes; 1, which it reads too, had no comparisons."""
 APPLICATION = 0x7374626E
 """`PRAGMA application_id`: `stbn`."""
 _ROOM_BYTES = 1 << 16
@@ -166,9 +164,9 @@ def _check(connection: sqlite3.Connection, path: Path) -> None:
         raise _unreadable(path, error) from error
     if application != APPLICATION:
         raise StbuildError("this is no history of stbuild nightly", where=str(path), hint="move it away")
-    if version not in READ:
+    if not 1 <= version <= VERSION:
         raise StbuildError(
-            f"the history has version {version}, this stbuild reads {VERSION}",
+            f"the history has version {version}, this stbuild reads up to {VERSION}",
             where=str(path),
             hint="use the stbuild that wrote it or a newer one, or name another folder with `results:`",
         )

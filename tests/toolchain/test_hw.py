@@ -86,7 +86,7 @@ def test_a_card_that_another_process_has_is_not_asked(
     monkeypatch.setenv(LOCKS, mine.env[LOCKS])
     with leased("xrt:0", 0, print) as held:
         assert held
-        told = mine.fails("mine", "--target", "hw")
+        told = mine.fails("mine", "--target", "hw", code=1)
     assert f"xrt:0: the device is in use by process {os.getpid()} " in told
     mine.ok("mine", "--target", "hw")
 
