@@ -37,7 +37,9 @@ class Worktree:
 
     def checkout(self, commit: str) -> None:
         """Put the files of a commit there."""
-        git(self.path, "checkout", "--quiet", "--detach", "--force", commit)
+        done = _git(self.path, "checkout", "--quiet", "--detach", "--force", commit)
+        if done.returncode:  # The worktree, which is gone when this is read, is no place to name.
+            raise StbuildError(f"git checkout failed: {done.stderr.strip()}")
 
     def head(self) -> str:
         """The commit whose files are there."""
