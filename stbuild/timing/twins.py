@@ -218,6 +218,7 @@ TWINS: tuple[Twin, ...] = (
     ),
     Twin(
         module="scores_twin",
+        confirmed=True,
         functions=("attention_scores",),
         loops=(
             Loop(depth="kMoveDepth", ii=1, stages=(("read", 1), ("write of the scales", 1))),
@@ -235,6 +236,7 @@ TWINS: tuple[Twin, ...] = (
     ),
     Twin(
         module="weights_twin",
+        confirmed=True,
         functions=("attention_weights",),
         loops=(
             Loop(
@@ -250,6 +252,7 @@ TWINS: tuple[Twin, ...] = (
     ),
     Twin(
         module="values_twin",
+        confirmed=True,
         functions=("attention_values",),
         loops=(
             Loop(depth="kMoveDepth", ii=1, stages=(("read", 1), ("write of the value", 1))),
