@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from benchmarks.twins.attention_case import SCORES, VALUES, WEIGHTS
 from benchmarks.twins.collect_case import COLLECT, MERGE
 from benchmarks.twins.comparison import COMMAND, Case, Generator, Traffic
 from benchmarks.twins.lane_case import LANE_CASES
@@ -181,5 +182,8 @@ CASES: tuple[Case, ...] = (
     FAN,
     DISPATCH,
     SEQUENCE,
+    SCORES,
+    WEIGHTS,
+    VALUES,
     *LANE_CASES,
 )

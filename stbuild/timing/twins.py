@@ -206,6 +206,7 @@ TWINS: tuple[Twin, ...] = (
     ),
     Twin(
         module="scores_twin",
+        confirmed=True,
         functions=("attention_scores",),
         loops=(
             Loop(depth="kMoveDepth", ii=1, stages=(("read", 1), ("write of the scales", 1))),
@@ -223,6 +224,7 @@ TWINS: tuple[Twin, ...] = (
     ),
     Twin(
         module="weights_twin",
+        confirmed=True,
         functions=("attention_weights",),
         loops=(
             Loop(
@@ -238,6 +240,7 @@ TWINS: tuple[Twin, ...] = (
     ),
     Twin(
         module="values_twin",
+        confirmed=True,
         functions=("attention_values",),
         loops=(
             Loop(depth="kMoveDepth", ii=1, stages=(("read", 1), ("write of the value", 1))),

@@ -73,7 +73,7 @@ def _verilated_jobs(folder: Path) -> Iterator[Job]:
     sources = sorted((folder / "verilated").glob("Twin*.cpp"))
     slow = [source for source in sources if "Slow" in source.name]
     yield _joined(folder / "twin_slow.cpp", slow), (*beside, "-O0")
-    yield _joined(folder / "twin_fast.cpp", [each for each in sources if each not in slow]), beside
+    yield _joined(folder / "twin_fast.cpp", [each for each in sources if each not in slow]), (*beside, "-O0")
 
 
 def _joined(to: Path, sources: Sequence[Path]) -> Path:
