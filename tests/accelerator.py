@@ -2,7 +2,6 @@
 
 import subprocess
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -181,16 +180,8 @@ def bundled(folder: Path, card: Platform, image: Path, bundle: Path) -> None:
 
 
 def compile_design(design: Design, folder: Path, defines: Sequence[str] = ()) -> Path:
-    """The kernel image of `design`, compiled for speed of compiling."""
-    sources = {**kernel_files(design), "system": system_file(design)}
-    for name, text in sources.items():
-        (folder / f"{name}.cpp").write_text(text)
-    jobs = [folder / f"{name}.cpp" for name in sources]
-    with ThreadPoolExecutor(2) as pool:
-        objects = list(pool.map(lambda source: compile_one(source, folder, tuple(defines)), jobs))
-    image = folder / "kernels.so"
-    subprocess.run(["g++", "-shared", *objects, *runtime_objects(tuple(defines)), "-o", image], check=True)
-    return image
+    """The kernel image of `design`: one file, since reading hls_lib for each kernel takes longest."""
+    return one_file(design, folder, tuple(defines), "-O0")
 
 
 def traced_image(design: Design, folder: Path, *, strict: bool = False) -> Path:
@@ -198,10 +189,14 @@ def traced_image(design: Design, folder: Path, *, strict: bool = False) -> Path:
 
     In the `strict` mode pipelines that stall hold back their last outputs.
     """
-    source, defines = folder / "design.cpp", STRICT if strict else TRACED
+    return one_file(design, folder, STRICT if strict else TRACED, "-O0")
+
+
+def one_file(design: Design, folder: Path, defines: tuple[str, ...], optimisation: str) -> Path:
+    """The kernel image of `design`, compiled as one file."""
+    source, image = folder / "design.cpp", folder / "kernels.so"
     source.write_text("\n".join((*kernel_files(design).values(), system_file(design))))
-    compiled = compile_one(source, folder, defines, "-O0")
-    image = folder / "kernels.so"
+    compiled = compile_one(source, folder, defines, optimisation)
     subprocess.run(["g++", "-shared", compiled, *runtime_objects(defines), "-o", image], check=True)
     return image
 

@@ -7,7 +7,8 @@ module norm_twin #(
     parameter int RUNS = 2,
     parameter int WORDS = 256,
     parameter int FOUT = 16,
-    parameter int EPS = 168
+    parameter int EPS = 168,
+    parameter int ROLE = 0
 ) (
     input logic clk,
     input logic reset,
@@ -79,7 +80,7 @@ module norm_twin #(
       stages <= '0;
     end else begin
       if (cmd_valid && cmd_ready) begin
-        tokens <= cmd[15:0];
+        tokens <= ROLE == 0 ? cmd[15:0] : {15'd0, cmd[16]};
         phase <= WEIGHTS;
         {token, run} <= '0;
       end else if (phase != IDLE && moving) begin

@@ -68,5 +68,10 @@ class AttentionScores(AttentionPart):
         op = self.attention
         scale = attention_scale(op.scale).bit_length()
         return attention_hardware.scores(
-            op.kv, site.context, scale=scale, cap=op.cap != 0, slopes=bool(op.slopes)
+            site.context,
+            site.chunk,
+            rows=site.chunk * op.kv.shared,
+            scale=scale,
+            cap=op.cap != 0,
+            slopes=bool(op.slopes),
         )

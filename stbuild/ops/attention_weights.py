@@ -59,4 +59,4 @@ class AttentionWeights(AttentionPart):
 
     def hardware(self, site: CallSite) -> tuple[Part, ...]:
         """Sixteen weights a cycle."""
-        return attention_hardware.weights(site.context)
+        return attention_hardware.weights(site.context, site.chunk)

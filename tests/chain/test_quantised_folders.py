@@ -50,6 +50,7 @@ CASES: dict[str, tuple[Callable[[], Any], Packing]] = {
 def test_a_folder_is_bit_exact_and_near_its_floats(
     make: Callable[[], Any], packing: Packing, tmp_path: Path
 ) -> None:
+    torch.manual_seed(1)  # Weights of random words make attention so sharp that some draws flip a near tie.
     model = make()
     write_folder(tmp_path / "hub", model, packing)
     traced = decode_graph(model, name="tiny", context=CONTEXT)

@@ -63,7 +63,7 @@ MODELS = {
     }),
     "bloom_560m": Real(kind="Bloom", seconds=2.8, sizes={**BLOOM, "hidden_size": 1024, "n_head": 16}),
     "bloom_7b1": Real(kind="Bloom", seconds=8.1, sizes={**BLOOM, "hidden_size": 4096, "n_head": 32}),
-    "mpt_7b": Real(kind="Mpt", seconds=4.7, sizes={**MPT, "attn_config": {"clip_qkv": 8.0, "alibi": True}}),
+    "mpt_7b": Real(kind="Mpt", seconds=40.0, sizes={**MPT, "attn_config": {"clip_qkv": 8.0, "alibi": True}}),
     "phi3_mini_128k": Real(kind="Phi3", seconds=8.3, sizes={
         **LAYERS, "hidden_size": 3072, "intermediate_size": 8192, "num_attention_heads": 32,
         "num_key_value_heads": 32, "max_position_embeddings": 131072, "rope_parameters": LONGROPE,

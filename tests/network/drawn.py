@@ -11,15 +11,16 @@ from stbuild.frontend.weights import index_of, uses_of
 from stbuild.ir.design import Design
 from stbuild.ir.graph import Graph
 from stbuild.passes.numerics import FixNumerics
-from stbuild.passes.pipeline import plan
-from stbuild.passes.sizes import SizeOverrides
+from stbuild.passes.pipeline import plan_engines
+from stbuild.passes.sizes import SizeOverrides, largest_engine
 from tests.accelerator import DEFAULT, Accelerator, accelerate_graph, platform, traced_image
 
 
-def planned(graph: Graph, card: str = "u55c", overrides: SizeOverrides = DEFAULT) -> Design:
-    """The design of a graph; no number is drawn."""
-    fixed = FixNumerics()(graph)
-    return plan(fixed, index_of(fixed, _weights(fixed)), platform(card), overrides)
+def on_largest_engine(graph: Graph, card: str = "u55c", overrides: SizeOverrides = DEFAULT) -> Design:
+    """The design that `emulated` runs: on the largest engine, without a search for what fits."""
+    fixed, on = FixNumerics()(graph), platform(card)
+    engine = largest_engine(on, overrides, fixed.context)
+    return plan_engines(fixed, index_of(fixed, _weights(fixed)), on, (engine,))
 
 
 def emulated(

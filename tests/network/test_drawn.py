@@ -9,7 +9,7 @@ from stbuild.ir.design import Design
 from stbuild.network.network import network_of
 from stbuild.network.runner import Runner
 from stbuild.passes.deadlocks import launches
-from tests.network.drawn import planned
+from tests.network.drawn import on_largest_engine
 from tests.network.random_graphs import ANY, random_graph
 
 COUNT = int(os.environ.get("STBUILD_DRAWN_PLANS", "6"))
@@ -28,13 +28,13 @@ def hangs(design: Design, *, whole: bool) -> list[str]:
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(COUNT))
 def test_no_launch_of_a_planned_design_hangs(seed: int) -> None:
-    design = planned(random_graph(seed, ANY))
+    design = on_largest_engine(random_graph(seed, ANY))
     assert hangs(design, whole=True) == []
     assert hangs(design, whole=False) == []
 
 
 def test_a_design_whose_fifos_are_shallow_hangs() -> None:
     """The check can fail: of the same design with FIFOs of two words, some launch hangs."""
-    design = planned(random_graph(0, ANY))
+    design = on_largest_engine(random_graph(0, ANY))
     shallow = replace(design, streams=tuple(replace(s, depth=min(s.depth, 2)) for s in design.streams))
     assert hangs(shallow, whole=False)

@@ -17,7 +17,7 @@ from stbuild.ops.registry import OPS, PLUMBING
 from stbuild.ops.rotary import Rotary
 from stbuild.ops.slice import Slice
 from stbuild.passes.numerics import FixNumerics
-from tests.network.drawn import planned
+from tests.network.drawn import on_largest_engine
 from tests.network.random_graphs import random_graph
 from tests.network.test_programs import TRIALS
 
@@ -77,7 +77,7 @@ def _rows(design: Design, process: Process, *, by_token: bool) -> bool:
 @cache
 def designs() -> tuple[Design, ...]:
     """Those that the tests of programs emulate."""
-    return tuple(planned(random_graph(seed, sizes)) for seed, sizes in TRIALS)
+    return tuple(on_largest_engine(random_graph(seed, sizes)) for seed, sizes in TRIALS)
 
 
 def processes() -> Iterator[tuple[Design, Process]]:

@@ -7,6 +7,7 @@
 
 namespace stb {
 
+constexpr int kProductBits = 24;              // of q * k, of heads of up to 512 elements, signed
 constexpr int32_t kUnseen = -2147483647 - 1;  // instead of the score of a position that a row does not see
 
 // The scales of one head: of its rows, 16 a word, and of all positions, 16 a word.
@@ -75,7 +76,8 @@ score_lanes:
     const int j = position + l;
     const bool seen = j >= row.first && j <= row.own;
     const int32_t scale = lane(scales, l);
-    const int64_t product = static_cast<int64_t>(seen ? lane(products, l) : 0) * (scale & 255) * row.factor;
+    const int32_t dot = narrow<kProductBits>(seen ? lane(products, l) : 0);
+    const int64_t product = static_cast<int64_t>(dot) * (scale & 255) * row.factor;
     const int32_t score = score_of<FORM>(product, row.shift - ((scale >> 8) & 31), row.slope, row.own - j);
     scores[l] = seen ? score : kUnseen;
   }

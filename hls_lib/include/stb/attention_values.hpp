@@ -51,10 +51,13 @@ inline ValueStep step_after(const ValueStep& step, const KvBlocks& kv, int rows)
   return next;
 }
 
+constexpr int kValueSumBits = 48;  // weights below 2^24, int8, at most 32,768 positions, a sign
+constexpr int kFactorBits = 19;    // of a reciprocal, at most 2^17, and a sign
+
 // The weighted values of a row so far.
 template <int WORDS>
 struct ValueSums {
-  int64_t of[WORDS][kWordBytes];
+  Int<kValueSumBits> of[WORDS][kWordBytes];
 };
 
 // 64 values of each of kBanks positions, times their weights, of which the first is in lane `at`; the first
@@ -65,7 +68,7 @@ inline void add_recent(ValueSums<WORDS>& sums, const Word (&values)[kBanks], int
 recent_products:
   for (int l = 0; l < kWordBytes; ++l) {
     STB_UNROLL
-    int64_t sum = keep ? sums.of[word][l] : 0;
+    Int<kValueSumBits> sum = keep ? sums.of[word][l] : Int<kValueSumBits>(0);
   bank_products:
     for (int b = 0; b < kBanks; ++b) {
       STB_UNROLL
@@ -82,7 +85,10 @@ inline void add_slice(ValueSums<WORDS>& sums, const Word& x, int word, int slice
 slice_sums:
   for (int l = 0; l < kLanes; ++l) {
     STB_UNROLL
-    sums.of[word / 4][kLanes * (word % 4) + l] += static_cast<int64_t>(lane(x, l)) * (1 << (8 * slice));
+    const Int<kValueSumBits> sum = lane(x, l);
+    const Int<kValueSumBits> by_byte = sum * 256;
+    const Int<kValueSumBits> by_two = sum * 65536;
+    sums.of[word / 4][kLanes * (word % 4) + l] += slice == 0 ? sum : slice == 1 ? by_byte : by_two;
   }
 }
 
@@ -93,16 +99,17 @@ inline Word result_of(const ValueSums<WORDS>& sums, int word, const Reciprocal& 
 result_lanes:
   for (int l = 0; l < kLanes; ++l) {
     STB_UNROLL
-    const int64_t sum = sums.of[word / 4][kLanes * (word % 4) + l];
-    set_lane(y, l, sat(round_shift(sum * by.factor, by.shift)));
+    const Int<kValueSumBits> sum = sums.of[word / 4][kLanes * (word % 4) + l];
+    const Int<kFactorBits> factor = by.factor;
+    const Int<64> scaled = widened<64>(sum) * factor;
+    set_lane(y, l, sat(round_shift(scaled, by.shift)));
   }
   return y;
 }
 
 inline Reciprocal reciprocal_of(const Word& totals) {
-  const int64_t total =
-      (static_cast<int64_t>(lane(totals, 1)) << 32) | static_cast<uint32_t>(lane(totals, 0));
-  return reciprocal(total, lane(totals, 2));
+  // The powers of 32,768 positions are at most 2^16 each, the sink's too: the total is below 2^32.
+  return reciprocal(static_cast<uint32_t>(lane(totals, 0)), lane(totals, 2));
 }
 
 // Where a result goes: straight to y, or to `buffer` until all heads of the launch are there.
@@ -204,7 +211,7 @@ void attention_values(Port<Cmd>& cmd, Port<Word>& sums, Port<Word>& recent, Port
   const int tokens = cmd_tokens(c);
   RecentValues<kOldRecents + CHUNK, Shape::kWords> recent_values;
   STB_PARTITION(recent_values.words, 1)
-  STB_BIND(recent_values.words, bram)
+  STB_BIND(recent_values.words, lutram)
   Results<Shape, CHUNK> results;
   STB_BIND(results.buffer, uram)
 value_runs:

@@ -94,7 +94,7 @@ extern "C" void matmul_of_10(
   STB_CALL(mac_lane_4, (stb::mac_lane<4, 4096, 12, 3, 8, 1>(lane_desc_4, lane_act_4, fetched_4, lane_out_4)))
   STB_CALL(mac_lane_5, (stb::mac_lane<5, 4096, 12, 3, 8, 1>(lane_desc_5, lane_act_5, fetched_5, lane_out_5)))
   STB_CALL(mac_lane_6, (stb::mac_lane<6, 4096, 12, 3, 8, 1>(lane_desc_6, lane_act_6, fetched_6, lane_out_6)))
-  STB_CALL(mac_lane_7, (stb::mac_lane<7, 4096, 12, 3, 8, 1>(lane_desc_7, lane_act_7, fetched_7, lane_out_7)))
+  STB_CALL(mac_lane_7, (stb::mac_lane<7, 4096, 12, 3, 8>(lane_desc_7, lane_act_7, fetched_7, lane_out_7)))
   STB_CALL(mac_lane_8, (stb::mac_lane<8, 4096, 12, 3, 8>(lane_desc_8, lane_act_8, fetched_8, lane_out_8)))
   STB_CALL(mac_lane_9, (stb::mac_lane<9, 4096, 12, 3, 8>(lane_desc_9, lane_act_9, fetched_9, lane_out_9)))
   STB_CALL(merge, (stb::merge<10>(merge_desc, lane_out_0, lane_out_1, lane_out_2, lane_out_3, lane_out_4,

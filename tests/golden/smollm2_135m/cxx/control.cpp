@@ -30,7 +30,7 @@ static void sequence(
   for (int t = 0; t < n; ++t) {
     stb::send(prologue_embed_tokens_mem, stb::token_at(tokens_mem, t) * 36, 36, prologue_embed_tokens);
   }
-  stb::sequence<12, 29>(program_mem, 0, 602, n, pos, head, desc);
+  stb::sequence<12, 29>(program_mem, 0, 812, n, pos, head, desc);
 }
 
 static void read_weights_0(

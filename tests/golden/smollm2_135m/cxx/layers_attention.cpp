@@ -40,32 +40,32 @@ extern "C" void layers_attention(
 #pragma HLS INTERFACE mode = axis port = layers_attention_kv_out
 #pragma HLS INTERFACE mode = ap_ctrl_none port = return
 #pragma HLS DATAFLOW
-  STB_FIFO(stb::Word, layers_rotary, 292)
+  STB_FIFO(stb::Word, layers_rotary, 388)
 #pragma HLS BIND_STORAGE variable = layers_rotary type = fifo impl = bram
-  STB_FIFO(stb::Word, layers_rotary_1, 868)
-#pragma HLS BIND_STORAGE variable = layers_rotary_1 type = fifo impl = bram
+  STB_FIFO(stb::Word, layers_rotary_1, 1156)
+#pragma HLS BIND_STORAGE variable = layers_rotary_1 type = fifo impl = uram
   STB_FIFO(stb::Word, layers_attention, 32)
 #pragma HLS BIND_STORAGE variable = layers_attention type = fifo impl = lutram
-  STB_FIFO(stb::Word, rotary_to_0, 196)
+  STB_FIFO(stb::Word, rotary_to_0, 260)
 #pragma HLS BIND_STORAGE variable = rotary_to_0 type = fifo impl = bram
-  STB_FIFO(stb::Word, rotary_to_1, 196)
+  STB_FIFO(stb::Word, rotary_to_1, 260)
 #pragma HLS BIND_STORAGE variable = rotary_to_1 type = fifo impl = bram
   STB_FIFO(stb::Word, layers_attention_scales, 32)
 #pragma HLS BIND_STORAGE variable = layers_attention_scales type = fifo impl = lutram
-  STB_FIFO(stb::Word, layers_attention_dots, 292)
+  STB_FIFO(stb::Word, layers_attention_dots, 388)
 #pragma HLS BIND_STORAGE variable = layers_attention_dots type = fifo impl = bram
-  STB_FIFO(stb::Word, layers_attention_values, 169)
+  STB_FIFO(stb::Word, layers_attention_values, 193)
 #pragma HLS BIND_STORAGE variable = layers_attention_values type = fifo impl = bram
-  STB_FIFO(stb::Word, layers_attention_scores, 28516)
+  STB_FIFO(stb::Word, layers_attention_scores, 38020)
 #pragma HLS BIND_STORAGE variable = layers_attention_scores type = fifo impl = uram
-  STB_FIFO(stb::Word, layers_attention_tops, 220)
+  STB_FIFO(stb::Word, layers_attention_tops, 292)
 #pragma HLS BIND_STORAGE variable = layers_attention_tops type = fifo impl = bram
   STB_FIFO(stb::Word, layers_attention_value_scales, 400)
 #pragma HLS BIND_STORAGE variable = layers_attention_value_scales type = fifo impl = bram
-  STB_FIFO(stb::Word, layers_attention_recent, 292)
+  STB_FIFO(stb::Word, layers_attention_recent, 388)
 #pragma HLS BIND_STORAGE variable = layers_attention_recent type = fifo impl = bram
-  STB_FIFO(stb::Word, layers_attention_totals, 76)
-#pragma HLS BIND_STORAGE variable = layers_attention_totals type = fifo impl = srl
+  STB_FIFO(stb::Word, layers_attention_totals, 100)
+#pragma HLS BIND_STORAGE variable = layers_attention_totals type = fifo impl = lutram
   STB_FIFO(stb::Cmd, rotary_fork_cmd, 2)
 #pragma HLS BIND_STORAGE variable = rotary_fork_cmd type = fifo impl = lutram
   STB_FIFO(stb::Cmd, layers_rotary_cmd, 2)
@@ -88,25 +88,25 @@ extern "C" void layers_attention(
   STB_CALL(rotary_fork, (stb::fork</*RUNS=*/1, /*ROLE=*/0, /*WORDS=*/8>(rotary_fork_cmd, rotary, rotary_to_0,
       rotary_to_1)))
   STB_CALL(layers_rotary, (stb::rotary</*RUNS=*/30, /*ROLE=*/0, /*HEADS=*/3, /*HEAD_DIM=*/64,
-      /*ROTARY_DIM=*/64, /*INTERLEAVED=*/false, /*CHUNK=*/24>(layers_rotary_cmd, layers_k_proj, rotary_to_0,
+      /*ROTARY_DIM=*/64, /*INTERLEAVED=*/false, /*CHUNK=*/32>(layers_rotary_cmd, layers_k_proj, rotary_to_0,
       layers_rotary)))
   STB_CALL(layers_rotary_1, (stb::rotary</*RUNS=*/30, /*ROLE=*/0, /*HEADS=*/9, /*HEAD_DIM=*/64,
-      /*ROTARY_DIM=*/64, /*INTERLEAVED=*/false, /*CHUNK=*/24>(layers_rotary_1_cmd, layers_q_proj, rotary_to_1,
+      /*ROTARY_DIM=*/64, /*INTERLEAVED=*/false, /*CHUNK=*/32>(layers_rotary_1_cmd, layers_q_proj, rotary_to_1,
       layers_rotary_1)))
   STB_CALL(layers_attention, (stb::attention_heads</*RUNS=*/30, /*HEADS=*/9, /*KV_HEADS=*/3, /*HEAD_DIM=*/64,
-      /*CHUNK=*/24>(layers_attention_cmd, layers_rotary_1, layers_rotary, layers_v_proj,
+      /*CHUNK=*/32>(layers_attention_cmd, layers_rotary_1, layers_rotary, layers_v_proj,
       layers_attention_kv_in, layers_attention_kv_out, layers_attention_queries, layers_attention_scales,
       layers_attention_dots, layers_attention_values)))
   STB_CALL(scores_layers_attention, (stb::attention_scores</*RUNS=*/30, /*HEADS=*/9, /*KV_HEADS=*/3,
-      /*CHUNK=*/24, /*CONTEXT=*/2048, /*C=*/189097>(scores_layers_attention_cmd, layers_attention_products,
+      /*CHUNK=*/32, /*CONTEXT=*/2048, /*C=*/189097>(scores_layers_attention_cmd, layers_attention_products,
       layers_attention_dots, layers_attention_scales, layers_attention_kv_scales, layers_attention_scores,
       layers_attention_tops, layers_attention_value_scales)))
   STB_CALL(weights_layers_attention, (stb::attention_weights</*RUNS=*/30, /*HEADS=*/9, /*KV_HEADS=*/3,
-      /*CHUNK=*/24, /*CONTEXT=*/2048>(weights_layers_attention_cmd, layers_attention_scores,
+      /*CHUNK=*/32, /*CONTEXT=*/2048>(weights_layers_attention_cmd, layers_attention_scores,
       layers_attention_tops, layers_attention_value_scales, layers_attention_weights, layers_attention_recent,
       layers_attention_totals)))
   STB_CALL(values_layers_attention, (stb::attention_values</*RUNS=*/30, /*HEADS=*/9, /*KV_HEADS=*/3,
-      /*HEAD_DIM=*/64, /*CHUNK=*/24>(values_layers_attention_cmd, layers_attention_sums,
+      /*HEAD_DIM=*/64, /*CHUNK=*/32>(values_layers_attention_cmd, layers_attention_sums,
       layers_attention_recent, layers_attention_totals, layers_attention_values, layers_attention)))
   STB_CALL(layers_attention_q, (stb::quantize</*RUNS=*/30, /*ROLE=*/0, /*WIDTH=*/576>(layers_attention_q_cmd,
       layers_attention, layers_attention_q)))

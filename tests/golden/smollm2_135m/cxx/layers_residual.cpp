@@ -35,22 +35,22 @@ extern "C" void layers_residual(
 #pragma HLS BIND_STORAGE variable = layers_hidden type = fifo impl = lutram
   STB_FIFO(stb::Word, layers_hidden_to_0, 32)
 #pragma HLS BIND_STORAGE variable = layers_hidden_to_0 type = fifo impl = lutram
-  STB_FIFO(stb::Word, layers_hidden_to_1, 868)
-#pragma HLS BIND_STORAGE variable = layers_hidden_to_1 type = fifo impl = bram
+  STB_FIFO(stb::Word, layers_hidden_to_1, 1156)
+#pragma HLS BIND_STORAGE variable = layers_hidden_to_1 type = fifo impl = uram
   STB_FIFO(stb::Word, layers_input_layernorm, 32)
 #pragma HLS BIND_STORAGE variable = layers_input_layernorm type = fifo impl = lutram
   STB_FIFO(stb::Word, layers_add, 32)
 #pragma HLS BIND_STORAGE variable = layers_add type = fifo impl = lutram
   STB_FIFO(stb::Word, layers_add_to_0, 32)
 #pragma HLS BIND_STORAGE variable = layers_add_to_0 type = fifo impl = lutram
-  STB_FIFO(stb::Word, layers_add_to_1, 868)
-#pragma HLS BIND_STORAGE variable = layers_add_to_1 type = fifo impl = bram
+  STB_FIFO(stb::Word, layers_add_to_1, 1156)
+#pragma HLS BIND_STORAGE variable = layers_add_to_1 type = fifo impl = uram
   STB_FIFO(stb::Word, layers_post_attention_layernorm, 32)
 #pragma HLS BIND_STORAGE variable = layers_post_attention_layernorm type = fifo impl = lutram
   STB_FIFO(stb::Word, layers_add_1, 32)
 #pragma HLS BIND_STORAGE variable = layers_add_1 type = fifo impl = lutram
-  STB_FIFO(stb::Word, layers_back_0, 868)
-#pragma HLS BIND_STORAGE variable = layers_back_0 type = fifo impl = bram
+  STB_FIFO(stb::Word, layers_back_0, 1156)
+#pragma HLS BIND_STORAGE variable = layers_back_0 type = fifo impl = uram
   STB_FIFO(stb::Word, layers_exit_0, 32)
 #pragma HLS BIND_STORAGE variable = layers_exit_0 type = fifo impl = lutram
   STB_FIFO(stb::Word, head_hidden, 32)

@@ -68,15 +68,15 @@ extern "C" void matmul_of_9(
 #pragma HLS BIND_STORAGE variable = lane_act_7 type = fifo impl = bram
   STB_FIFO(stb::Word, lane_act_8, 512)
 #pragma HLS BIND_STORAGE variable = lane_act_8 type = fifo impl = bram
-  STB_PREFETCH(fetched_0, weights_0, 4096, uram)
-  STB_PREFETCH(fetched_1, weights_1, 4096, uram)
-  STB_PREFETCH(fetched_2, weights_2, 4096, uram)
-  STB_PREFETCH(fetched_3, weights_3, 4096, uram)
-  STB_PREFETCH(fetched_4, weights_4, 4096, uram)
-  STB_PREFETCH(fetched_5, weights_5, 4096, uram)
-  STB_PREFETCH(fetched_6, weights_6, 4096, uram)
-  STB_PREFETCH(fetched_7, weights_7, 4096, uram)
-  STB_PREFETCH(fetched_8, weights_8, 4096, uram)
+  STB_PREFETCH(fetched_0, weights_0, 512, bram)
+  STB_PREFETCH(fetched_1, weights_1, 512, bram)
+  STB_PREFETCH(fetched_2, weights_2, 512, bram)
+  STB_PREFETCH(fetched_3, weights_3, 512, bram)
+  STB_PREFETCH(fetched_4, weights_4, 512, bram)
+  STB_PREFETCH(fetched_5, weights_5, 512, bram)
+  STB_PREFETCH(fetched_6, weights_6, 512, bram)
+  STB_PREFETCH(fetched_7, weights_7, 512, bram)
+  STB_PREFETCH(fetched_8, weights_8, 512, bram)
   STB_CALL(act_fan, (stb::act_fan<9>(desc, act, merge_desc, lane_desc_0, lane_act_0, lane_desc_1, lane_act_1,
       lane_desc_2, lane_act_2, lane_desc_3, lane_act_3, lane_desc_4, lane_act_4, lane_desc_5, lane_act_5,
       lane_desc_6, lane_act_6, lane_desc_7, lane_act_7, lane_desc_8, lane_act_8)))
