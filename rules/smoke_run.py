@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from stbuild.api import Context, Policy, Resources, rule
 from stbuild.providers import BundleInfo, SmokeInfo
 from stbuild.steps.prompts import Prompts, SmokePrompts
-from stbuild.steps.smoke import Smoke
+from stbuild.steps.smoke import LEASE_VARIABLES, Smoke, lease_folder
 
 XRT_VARIABLES = ("XILINX_XRT", "XILINX_VITIS", "LD_LIBRARY_PATH")
 XRT_FOLDERS = ("/opt/xilinx", "/sys")
@@ -81,9 +81,9 @@ def _policy(device: str, *, on_card: bool) -> Policy:
         resources=Resources(cpu=1, memory_mb=8000, named=(("card", 1),) if on_card else ()),
         cacheable=not on_card,
         network=True,
-        pass_env=XRT_VARIABLES,
+        pass_env=(*XRT_VARIABLES, *LEASE_VARIABLES),
         reads=XRT_FOLDERS,
-        writes=("/tmp",),
+        writes=("/tmp", lease_folder()) if on_card else ("/tmp",),
     )
 
 

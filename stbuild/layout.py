@@ -1,6 +1,7 @@
 """Where the things of an stbuild installation and of a workspace lie."""
 
 import os
+import tempfile
 from pathlib import Path
 
 LOCK_FILE = "stbuild.lock"
@@ -10,6 +11,10 @@ STATE_DIR = ".stbuild"
 PLUGIN_KINDS = ("rules", "platforms", "targets")
 DEFAULT_PLATFORM = "u55c"
 DEFAULT_TARGET = "sw_emu"
+LOCKS = "STBUILD_DEVICE_LOCKS"
+"""The variable that names another place for the locks of devices."""
+LEASED = "STBUILD_LEASED"
+"""The variable that tells what a process starts which device it has leased for it."""
 NATIVE_CPU = "native"
 """Code of the host is made for the processor that builds it."""
 
@@ -40,6 +45,12 @@ def default_cache_dir() -> Path:
 def downloads_dir() -> Path:
     """Where downloaded packages are kept for every build of this user."""
     return default_cache_dir() / "downloads"
+
+
+def lease_place() -> Path:
+    """Where the locks of this machine's devices lie, which all its users share."""
+    named, shared = os.environ.get(LOCKS), Path("/run/lock")
+    return Path(named) if named else shared if shared.is_dir() else Path(tempfile.gettempdir())
 
 
 def out_dir(root: Path) -> Path:

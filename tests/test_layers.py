@@ -35,7 +35,7 @@ ALLOWED: dict[str, set[str]] = {
     },
     "steps": {
         *("chain", "frontend", "reference", "ir", "ops", "passes", "resources", "codegen", "timing", "pack"),
-        *("package", "runtime", "platform", "step", "errors"),
+        *("package", "runtime", "platform", "step", "errors", "layout"),
     },
     "providers": {"platform", "errors", "engine"},  # of the engine only File and Tree, which rules hand on
     "api": {"engine", "platform", "target", "providers", "errors"},

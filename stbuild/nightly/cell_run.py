@@ -1,29 +1,29 @@
 """One place of the matrix: builds it, measures it on its device, and says what came of it."""
 
 import platform
-import statistics
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from stbuild import __version__
 from stbuild.engine.keys.tools import cpu_model
 from stbuild.engine.load.configured import Configuration
-from stbuild.engine.load.workspace import Workspace
-from stbuild.engine.record.events import Event
 from stbuild.errors import NoRoomError, StbuildError
 from stbuild.library.products import Products, build_products
+from stbuild.nightly.bench import Bench
+from stbuild.nightly.comparing import compare
 from stbuild.nightly.device_run import run_on_device
 from stbuild.nightly.figures import figures_of_build, figures_of_design, figures_of_runs
 from stbuild.nightly.found import ACCURACY
-from stbuild.nightly.history import Reader
 from stbuild.nightly.outcome import Fault, Outcome
 from stbuild.nightly.plan import Plan
-from stbuild.nightly.repeating import combined, odd_figures
+from stbuild.nightly.repeating import combined
 from stbuild.nightly.runs import Broken, Request, Runs
+from stbuild.nightly.slowness import slow_suspects, slowness
+from stbuild.nightly.suspicion import odd_figures, suspects
 from stbuild.nightly.values import Cell, Figure, Result
-from stbuild.runtime.devices.lease import LeaseError, leased
+from stbuild.runtime.devices.lease import LeaseError, covering, leased
 from stbuild.runtime.devices.opening import NATIVE
 from stbuild.runtime.devices.reset import reset_device
 
@@ -33,29 +33,6 @@ ON_DEVICE = ("smoke", "deploy")
 """The targets that tell what a build for hardware did on its device."""
 JUDGES = ("deploy", "check", "accuracy")
 """Targets that fail when a result is wrong."""
-ENOUGH_NIGHTS = 3
-"""From so many good nights on, their median tells whether a device is slow."""
-RECENT_NIGHTS = 10
-
-Tell = Callable[[str], None]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Bench:
-    """What all cells of a night share; `opener` is the function that opens devices, as in `Request`."""
-
-    workspace: Workspace
-    plan: Plan
-    history: Reader
-    host: str
-    folder: Path
-    tell: Tell
-    opener: str = Request.opener
-
-    def hear(self, event: Event) -> None:
-        """Tell the warnings of a build, such as that it waits for another one."""
-        if event.kind == "warning":
-            self.tell(f"warning: {event.fields['message']}")
 
 
 def run_cell(bench: Bench, cell: Cell, tries: int) -> Result:
@@ -113,12 +90,14 @@ def _leased(bench: Bench, cell: Cell, made: Products, tries: int) -> tuple[Produ
         if not held:
             message = f"another night has had {cell.device} for {wait_s:g} s"
             return made, _result(cell, Outcome.NOT_MEASURED, fault=Fault.BUSY, message=message)
-        checked = made.joined(_build(bench, cell, CHECKED))
+        with covering(cell.device):
+            checked = made.joined(_build(bench, cell, CHECKED))
         if _fails_on_device(cell, checked):
             result = _measure(bench, cell, checked, tries)
             if result.outcome is not Outcome.GOOD:
                 return checked, result
-            checked = made.joined(_build(bench, cell, CHECKED))
+            with covering(cell.device):
+                checked = made.joined(_build(bench, cell, CHECKED))
         if checked.failures:
             return checked, _failed(cell, checked)
         if _bundle(checked) is None or checked.file("reference", "expected") is None:
@@ -139,7 +118,27 @@ def _measure(bench: Bench, cell: Cell, made: Products, tries: int) -> Result:
     bundle, expected = _bundle(made), made.file("reference", "expected")
     assert bundle is not None
     request = _request(bench, cell, bundle, expected or bench.folder / "no reference")
-    return _tried(bench, cell, request, tries)
+    return _compared(bench, cell, request, _tried(bench, cell, request, tries))
+
+
+def _compared(bench: Bench, cell: Cell, request: Request, result: Result) -> Result:
+    """The result with what a comparison of commits says; one that is slow by the commit is no slow device."""
+    slow = result.fault is Fault.SLOW
+    if result.outcome is not Outcome.GOOD and not slow:
+        return result
+    found = (
+        slow_suspects(bench, cell, result.figures)
+        if slow
+        else suspects(bench.history, cell, bench.night, result.figures)
+    )
+    comparisons = compare(bench, cell, request, found, bench.folder / log_of(cell))
+    known = replace(result, comparisons=comparisons)
+    by_commit = next((each for each in comparisons if each.is_commit), None)
+    if slow and by_commit is not None:
+        old, new = f"{by_commit.old:.4g} tok/s", f"{by_commit.new:.4g}"
+        message = f"{by_commit.figure} is {new}, that of an earlier commit in the same night {old}"
+        return replace(known, fault=None, message=message)
+    return known
 
 
 def _bundle(made: Products) -> Path | None:
@@ -236,21 +235,8 @@ def _broken(cell: Cell, broken: Broken) -> Result:
 
 
 def _slow(bench: Bench, cell: Cell, figures: tuple[Figure, ...]) -> Broken | None:
-    """Whether the device is far slower than on its last good nights."""
-    factor = bench.plan.measure.slow_factor
-    for figure in figures:
-        if figure.kind != "tokens_per_s":
-            continue
-        recent = bench.history.recent(cell, bench.host, figure.name, RECENT_NIGHTS)
-        if len(recent) < ENOUGH_NIGHTS or figure.value * factor >= statistics.median(recent):
-            continue
-        usual = statistics.median(recent)
-        message = (
-            f"the device is slow: {figure.name} is {figure.value:.4g} tok/s, "
-            f"the median of its last {len(recent)} good nights is {usual:.4g}"
-        )
-        return Broken(fault=Fault.SLOW.value, message=message, described=cell.device)
-    return None
+    message = slowness(bench, cell, figures)
+    return Broken(fault=Fault.SLOW.value, message=message, described=cell.device) if message else None
 
 
 def _reset(device: str, broken: Broken) -> str:

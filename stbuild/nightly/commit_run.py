@@ -1,10 +1,13 @@
 """Builds and measures the commit in a worktree, by the stbuild that belongs to it."""
 
 import json
+import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +16,8 @@ from stbuild.nightly.figures import PROMPT_KINDS
 from stbuild.nightly.values import Cell
 
 _NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?")
+GRACE_S = 10.0
+"""For an stbuild that is ended to end its actions."""
 _PLAN, _RESULTS = "bisect.yaml", "bisect-results"
 
 
@@ -44,6 +49,18 @@ def failed_targets(workspace: Path, subject: Subject, log: Path) -> frozenset[st
     except (ValueError, KeyError):
         return frozenset({""})
     return frozenset(each["label"] for each in failures)
+
+
+def build_bundle(workspace: Path, subject: Subject, log: Path, limit_s: float) -> Path:
+    """The folder of the subject's bundle; a StbuildError where it is not built in time."""
+    what = f"`stbuild build {subject.label}`"
+    try:
+        done = _stbuild(workspace, log, "build", subject.label, "--json", *subject.options(), limit_s=limit_s)
+    except subprocess.TimeoutExpired:
+        raise StbuildError(f"{what} was ended after {limit_s:g} s", where=str(log)) from None
+    if done.returncode:
+        raise StbuildError(f"{what} ends with {done.returncode}", where=str(log))
+    return Path(json.loads(done.stdout)["targets"][subject.label]["files"][0])
 
 
 def measure(workspace: Path, subject: Subject, log: Path) -> float:
@@ -92,15 +109,38 @@ def _figure(workspace: Path, subject: Subject, log: Path) -> float:
         raise StbuildError(what, where=str(log), exit_code=1) from error
 
 
-def _stbuild(workspace: Path, log: Path, *words: str) -> "subprocess.CompletedProcess[str]":
-    """Run the stbuild that stands in the worktree, else the installed one; the log has all that it says."""
-    done = subprocess.run(
-        (sys.executable, "-m", "stbuild", *words),
+def _stbuild(
+    workspace: Path, log: Path, *words: str, limit_s: float | None = None
+) -> "subprocess.CompletedProcess[str]":
+    """Run the stbuild that stands in the worktree, else the installed one; the log has all that it says.
+
+    One that takes longer than `limit_s` is ended with all that it started.
+    """
+    argv = (sys.executable, "-m", "stbuild", *words)
+    with subprocess.Popen(
+        argv,
         cwd=workspace,
-        capture_output=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         text=True,
-        check=False,
-    )
+        start_new_session=limit_s is not None,
+    ) as process:
+        try:
+            out, err = process.communicate(timeout=limit_s)
+        except BaseException:
+            _end(process, with_group=limit_s is not None)
+            raise
     with log.open("a", encoding="utf-8") as file:
-        file.write(f"$ stbuild {' '.join(words)}\n{done.stdout}{done.stderr}\n")
-    return done
+        file.write(f"$ stbuild {' '.join(words)}\n{out}{err}\n")
+    return subprocess.CompletedProcess(argv, process.returncode, out, err)
+
+
+def _end(process: "subprocess.Popen[str]", *, with_group: bool) -> None:
+    """End a process, after the time that an stbuild takes to end its actions."""
+    process.terminate()
+    with suppress(subprocess.TimeoutExpired):
+        process.communicate(timeout=GRACE_S)
+    if with_group:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+    process.kill()

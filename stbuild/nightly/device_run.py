@@ -18,15 +18,18 @@ GRACE_S = 2.0
 """For what lies between two launches: a prompt is made, results are compared."""
 
 
-def run_on_device(request: Request, folder: Path, log: Path) -> Runs | Broken:
-    """Measure in a process of its own, whose output goes to `log`; in `folder` lie request and answer."""
+def run_on_device(request: Request, folder: Path, log: Path, code: Path | None = None) -> Runs | Broken:
+    """Measure in a process of its own, whose output goes to `log`; in `folder` lie request and answer.
+
+    `code` is a folder with another stbuild, which measures instead of this one.
+    """
     asked, answered = folder / "request.json", folder / "answer.json"
     asked.write_text(to_json(request))
     answered.unlink(missing_ok=True)
     ours, theirs = os.pipe()
     try:
         with log.open("ab") as stream:
-            process = _start(asked, answered, theirs, stream.fileno())
+            process = _start(asked, answered, theirs, stream.fileno(), code)
         os.close(theirs)
         theirs = -1
         try:
@@ -46,8 +49,10 @@ def run_on_device(request: Request, folder: Path, log: Path) -> Runs | Broken:
     return _without_answer(process.returncode, log, request.device)
 
 
-def _start(asked: Path, answered: Path, channel: int, output: int) -> "subprocess.Popen[bytes]":
-    path = [str(layout.package_root().parent), *filter(None, [os.environ.get("PYTHONPATH")])]
+def _start(
+    asked: Path, answered: Path, channel: int, output: int, code: Path | None
+) -> "subprocess.Popen[bytes]":
+    path = [str(code or layout.package_root().parent), *filter(None, [os.environ.get("PYTHONPATH")])]
     return subprocess.Popen(
         (sys.executable, "-P", "-m", "stbuild.nightly.worker", str(asked), str(answered), str(channel)),
         env={**os.environ, "PYTHONPATH": os.pathsep.join(path)},

@@ -14,7 +14,7 @@ from typing import Any, Self
 
 from stbuild.nightly.outcome import Fault, Outcome
 from stbuild.nightly.schema import check_clock, connect, connect_to_read
-from stbuild.nightly.values import Better, Cell, Figure, Night, Point, Result, Series
+from stbuild.nightly.values import Better, Cell, Comparison, Figure, Night, Past, Point, Result, Series
 
 FILE = "history.sqlite"
 _NIGHT = """
@@ -67,6 +67,11 @@ class Reader:
         )
         return [Point(night=n, time_s=t, commit=c, value=v) for n, t, c, v in rows]
 
+    def past(self, series: Series) -> Past:
+        """A series with all that is known of it."""
+        found = self._comparisons("comparison.series = ?", series.id)
+        return Past(series=series, points=self.points(series), comparisons=found)
+
     def results(self, night: Night) -> list[Result]:
         """What came of the cells of a night, in the order in which they were done."""
         return [self._result(row) for row in self._rows(f"{_CELL} ORDER BY id", night.id)]
@@ -75,16 +80,17 @@ class Reader:
         """The devices of a host that failed again after a reset, each with why."""
         return dict(self._rows("SELECT device, reason FROM quarantine WHERE host = ?", host))
 
-    def recent(self, cell: Cell, host: str, figure: str, count: int) -> list[float]:
+    def recent(self, cell: Cell, host: str, figure: str, count: int) -> list[Point]:
         """The last values of a series from cells that came out good, the newest last."""
         rows = self._rows(
-            "SELECT value.value FROM value JOIN series ON series.id = value.series "
-            "JOIN cell ON cell.id = value.cell "
+            'SELECT night.id, night.began_s, night."commit", value.value FROM value '
+            "JOIN series ON series.id = value.series JOIN cell ON cell.id = value.cell "
+            "JOIN night ON night.id = cell.night "
             "WHERE series.project = ? AND series.platform = ? AND series.target = ? AND series.device = ? "
             "AND series.host = ? AND series.figure = ? AND cell.outcome = ? ORDER BY cell.id DESC LIMIT ?",
             *(cell.project, cell.platform, cell.target, cell.device, host, figure, Outcome.GOOD.value, count),
         )
-        return [value for (value,) in rows][::-1]
+        return [Point(night=n, time_s=t, commit=c, value=v) for n, t, c, v in rows[::-1]]
 
     def _result(self, row: tuple[Any, ...]) -> Result:
         number, project, platform, target, device, outcome, fault, message, *rest = row
@@ -100,6 +106,7 @@ class Reader:
             described=described,
             log=log,
             figures=tuple(self._figures(number)),
+            comparisons=tuple(self._comparisons("comparison.cell = ?", number)),
             tools=self._context(tools),
             keys=self._context(keys),
         )
@@ -112,6 +119,31 @@ class Reader:
         )
         for name, value, unit, better, exact in rows:
             yield Figure(name=name, value=value, unit=unit, better=Better(better), exact=bool(exact))
+
+    def _comparisons(self, which: str, number: int) -> list[Comparison]:
+        if not self._rows("SELECT 1 FROM sqlite_master WHERE name = 'comparison'"):
+            return []  # a history of version 1 that no night has gone on with
+        rows = self._rows(
+            'SELECT figure, cell.night, "before", since, "large", times, "old", "new", is_commit '
+            "FROM comparison "
+            "JOIN series ON series.id = comparison.series JOIN cell ON cell.id = comparison.cell "
+            f"WHERE {which} ORDER BY cell.night, figure",
+            number,
+        )
+        return [
+            Comparison(
+                figure=figure,
+                night=night,
+                before=before,
+                since=since,
+                large=bool(large),
+                times=times,
+                old=old,
+                new=new,
+                is_commit=bool(is_commit),
+            )
+            for figure, night, before, since, large, times, old, new, is_commit in rows
+        ]
 
     def _context(self, number: int | None) -> dict[str, str]:
         for (data,) in self._rows("SELECT text FROM context WHERE id = ?", number):
@@ -158,8 +190,14 @@ class History(Reader):
                  result.tries, result.described, result.log,
                  self._share(result.tools), self._share(result.keys)),
             ).lastrowid  # fmt: skip
-            rows = [(self._number(cell, night.host, each), number, each.value) for each in result.figures]
+            series = {each.name: self._number(cell, night.host, each) for each in result.figures}
+            rows = [(series[each.name], number, each.value) for each in result.figures]
             self._connection.executemany("INSERT INTO value VALUES (?, ?, ?)", rows)
+            compared = [
+                (series[e.figure], number, e.before, e.since, e.large, e.times, e.old, e.new, e.is_commit)
+                for e in result.comparisons
+            ]
+            self._connection.executemany(f"INSERT INTO comparison VALUES (?{', ?' * 8})", compared)
 
     def quarantine(self, night: Night, device: str, reason: str) -> None:
         """Note that a device failed again after a reset."""

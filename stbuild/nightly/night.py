@@ -15,7 +15,8 @@ from stbuild.engine.load.workspace import Workspace
 from stbuild.engine.store.disk import FULL
 from stbuild.errors import NoRoomError, StbuildError
 from stbuild.nightly.alarms import Alarm
-from stbuild.nightly.cell_run import Bench, Tell, is_quarantined, log_of, run_cell
+from stbuild.nightly.bench import Bench, Tell
+from stbuild.nightly.cell_run import is_quarantined, log_of, run_cell
 from stbuild.nightly.commit import commit_of
 from stbuild.nightly.found import alarms_of_night, judged
 from stbuild.nightly.history import FILE, History
@@ -66,7 +67,7 @@ def run_night(
             workspace=workspace,
             plan=plan,
             history=history,
-            host=host,
+            night=night,
             folder=folder,
             tell=tell,
             opener=opener,

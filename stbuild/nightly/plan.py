@@ -32,6 +32,8 @@ class Measure:
     takes longer than `launch_limit_s` hangs. A card hotter than `max_temperature_c` is left alone. A device
     whose speed is below 1/`slow_factor` of the median of its last good nights is slow. Where a value looks as
     if it had shifted, the cell is measured `again` times more in the same night, and the medians count.
+    Where the charts suspect a shift, an earlier commit and tonight's are measured in turns, at most `pairs`
+    times.
     """
 
     prompt_tokens: tuple[int, ...] = (16, 64, 256)
@@ -41,6 +43,7 @@ class Measure:
     max_temperature_c: float = 95.0
     slow_factor: float = 2.0
     again: int = 4
+    pairs: int = 60
     tries: int = 2
     wait_s: float = 600.0
 

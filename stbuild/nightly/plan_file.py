@@ -16,12 +16,15 @@ from stbuild.engine.load.schema import Mismatch, attributes_of, convert
 from stbuild.engine.load.workspace import Workspace
 from stbuild.errors import StbuildError, did_you_mean
 from stbuild.nightly.figures import KINDS
+from stbuild.nightly.paired import LOOKS
 from stbuild.nightly.plan import Entry, Limit, Measure, Plan
 from stbuild.nightly.values import Cell
 from stbuild.runtime.devices.opening import check_name
 
 FILE = "nightly.yaml"
 _KEYS = ("matrix", "measure", "limits", "results")
+_NONE = ("again", "pairs")
+"""Numbers of times that may be 0."""
 Value = TypeVar("Value")
 Pairs = dict[str, tuple[yaml.Node, yaml.Node]]
 """Key and value of a map, by the key."""
@@ -140,10 +143,13 @@ class _PlanReader:
         for name in pairs:
             value = getattr(measure, name)
             for each in value if isinstance(value, tuple) else (value,):
-                least = 1 if name == "slow_factor" or (isinstance(each, int) and name != "again") else 0
+                least = 1 if name == "slow_factor" or (isinstance(each, int) and name not in _NONE) else 0
                 if not (least <= each < math.inf):
                     message = f"{name} takes numbers of {least} or more, got {each:g}"
                     raise StbuildError(message, where=self._at(pairs[name][1]))
+        if 0 < measure.pairs < LOOKS[0]:
+            message = f"pairs takes 0 or {LOOKS[0]} and more, got {measure.pairs}: fewer tell nothing"
+            raise StbuildError(message, where=self._at(pairs["pairs"][1]))
         if not measure.prompt_tokens:
             raise StbuildError(
                 "prompt_tokens needs a length or more", where=self._at(pairs["prompt_tokens"][1])

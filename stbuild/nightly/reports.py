@@ -66,6 +66,8 @@ def _alarm(alarm: Alarm) -> dict[str, Any]:
         "worse": alarm.worse,
         "since": {"night": alarm.since.night, "commit": alarm.since.commit},
         "before": {"night": alarm.before.night, "commit": alarm.before.commit},
+        "found": {"night": alarm.found.night, "commit": alarm.found.commit},
+        "cause": "commit" if alarm.is_commit else "machine" if alarm.is_machine else None,
         "message": str(alarm),
     }
 

@@ -8,14 +8,27 @@ from pathlib import Path
 from stbuild.errors import NoRoomError, StbuildError
 from stbuild.nightly.outcome import EXIT_CODES, Outcome
 
-VERSION = 1
-"""`PRAGMA user_version` of the files that this stbuild reads and writes."""
+VERSION = 2
+"""`PRAGMA user_version` of the files that this stbuild writes; 1, which it reads too, had no comparisons."""
 APPLICATION = 0x7374626E
 """`PRAGMA application_id`: `stbn`."""
 _ROOM_BYTES = 1 << 16
 BUSY_S = 30.0
 """How long a writer waits for another one; readers never wait."""
 
+COMPARISON = """
+CREATE TABLE comparison (           -- a figure of two commits that were measured in turns in one night
+    series INTEGER NOT NULL REFERENCES series (id),
+    cell INTEGER NOT NULL REFERENCES cell (id),
+    before INTEGER NOT NULL REFERENCES night (id),  -- the night of the old commit
+    since INTEGER NOT NULL,         -- the night since which the charts suspect a shift
+    large INTEGER NOT NULL,         -- 1: the chart of large shifts
+    times INTEGER NOT NULL,         -- measurements of each commit
+    old REAL NOT NULL, new REAL NOT NULL,  -- medians
+    is_commit INTEGER NOT NULL,     -- 1: the new commit has another level; 0: the machine, or nothing
+    PRIMARY KEY (series, cell)
+) WITHOUT ROWID;
+"""
 TABLES = """
 CREATE TABLE night (
     id INTEGER PRIMARY KEY,
@@ -85,6 +98,8 @@ def connect(path: Path) -> sqlite3.Connection:
         connection.execute("PRAGMA synchronous = FULL")
         if _is_empty(connection):
             _make(connection)
+        elif connection.execute("PRAGMA user_version").fetchone()[0] == 1:
+            connection.executescript(f"BEGIN; {COMPARISON} PRAGMA user_version = {VERSION}; COMMIT;")
     except sqlite3.Error as error:
         raise full_disk(error, path.parent) or _unreadable(path, error) from error
     _check(connection, path)
@@ -136,7 +151,8 @@ def _is_empty(connection: sqlite3.Connection) -> bool:
 
 def _make(connection: sqlite3.Connection) -> None:
     connection.executescript(
-        f"BEGIN; {TABLES} PRAGMA application_id = {APPLICATION}; PRAGMA user_version = {VERSION}; COMMIT;"
+        f"BEGIN; {TABLES} {COMPARISON} PRAGMA application_id = {APPLICATION}; "
+        f"PRAGMA user_version = {VERSION}; COMMIT;"
     )
 
 
@@ -148,9 +164,9 @@ def _check(connection: sqlite3.Connection, path: Path) -> None:
         raise _unreadable(path, error) from error
     if application != APPLICATION:
         raise StbuildError("this is no history of stbuild nightly", where=str(path), hint="move it away")
-    if version != VERSION:
+    if not 1 <= version <= VERSION:
         raise StbuildError(
-            f"the history has version {version}, this stbuild reads {VERSION}",
+            f"the history has version {version}, this stbuild reads up to {VERSION}",
             where=str(path),
             hint="use the stbuild that wrote it or a newer one, or name another folder with `results:`",
         )

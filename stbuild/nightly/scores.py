@@ -56,18 +56,18 @@ def score(histories: Floats) -> Scores:
     """Score each night against the nights before it."""
     ranks, values = np.zeros_like(histories), np.zeros_like(histories)
     for night in range(FIRST + _GAP, histories.shape[1]):
-        past = histories[:, max(0, night - _GAP - _MOST) : night - _GAP]
-        ranks[:, night] = _rank(past, histories[:, night])
-        values[:, night] = _value(past, histories[:, night])
+        last = score_last(histories[:, : night + 1])
+        ranks[:, night], values[:, night] = last.ranks, last.values
     return Scores(ranks=ranks, values=values)
 
 
-def score_last(histories: Floats) -> Floats:
-    """The `values` of the last night alone (`[histories]`)."""
+def score_last(histories: Floats) -> Scores:
+    """The scores of the last night alone (`[histories]`)."""
     night = histories.shape[1] - 1
     if night < FIRST + _GAP:
-        return np.zeros(len(histories))
-    return _value(histories[:, max(0, night - _GAP - _MOST) : night - _GAP], histories[:, night])
+        return Scores(ranks=np.zeros(len(histories)), values=np.zeros(len(histories)))
+    past = histories[:, max(0, night - _GAP - _MOST) : night - _GAP]
+    return Scores(ranks=_rank(past, histories[:, night]), values=_value(past, histories[:, night]))
 
 
 def normal_quantile(share: Floats) -> Floats:
@@ -77,8 +77,8 @@ def normal_quantile(share: Floats) -> Floats:
 
 
 def _rank(past: Floats, value: Floats) -> Floats:
-    below = (past < value[:, None]).sum(1)
-    same = (past == value[:, None]).sum(1)
+    below = np.count_nonzero(past < value[:, None], axis=1)
+    same = np.count_nonzero(past == value[:, None], axis=1)
     return normal_quantile((below + same / 2 + 0.5) / (past.shape[1] + 1))
 
 
@@ -89,25 +89,39 @@ def _value(past: Floats, value: Floats) -> Floats:
     when = np.arange(nights) - (nights - 1) / 2
     reach, spread = nights + _GAP - (nights - 1) / 2, when @ when
     slope = residuals @ when / spread
-    certain = np.where(np.abs(slope) * np.sqrt(spread) > _STEEP * residuals.std(1, ddof=1), slope, 0.0)
-    ranks = _rank(residuals - certain[:, None] * when, ahead - certain * reach)
     if nights < _FEW:
-        return ranks
-    residuals, ahead = residuals - slope[:, None] * when, ahead - slope * reach
-    deviation = np.sqrt((residuals * residuals).sum(1) / (nights - 2))
+        return _trend_rank(residuals, ahead, slope, when, reach)
+    residuals -= slope[:, None] * when
+    ahead -= slope * reach
+    squares = residuals * residuals
+    total = squares.sum(1)
+    deviation = np.sqrt(total / (nights - 2))
     flat = deviation <= _FLAT * np.abs(mean)
     t = ahead / np.where(flat, 1.0, deviation * np.sqrt(1 + 1 / nights + reach**2 / spread))
-    return np.where(_is_normal(residuals) & ~flat, np.clip(_normal_of_t(t, nights - 2), -_CAP, _CAP), ranks)
+    scores: Floats = np.clip(_normal_of_t(t, nights - 2), -_CAP, _CAP)
+    other = np.flatnonzero(flat | ~_is_normal(residuals, squares, total / nights))
+    if len(other):
+        line = slope[other, None] * when
+        scores[other] = _trend_rank(
+            residuals[other] + line, ahead[other] + slope[other] * reach, slope[other], when, reach
+        )
+    return scores
 
 
-def _is_normal(residuals: Floats) -> NDArray[np.bool_]:
+def _trend_rank(residuals: Floats, ahead: Floats, slope: Floats, when: Floats, reach: float) -> Floats:
+    """The rank of `ahead` among `residuals`, without their trend where that is certain."""
+    steep = np.abs(slope) * np.sqrt(when @ when) > _STEEP * residuals.std(1, ddof=1)
+    certain = np.where(steep, slope, 0.0)
+    return _rank(residuals - certain[:, None] * when, ahead - certain * reach)
+
+
+def _is_normal(residuals: Floats, squares: Floats, variance: Floats) -> NDArray[np.bool_]:
     """Whether skewness and kurtosis are those of normal noise."""
-    squares = residuals * residuals
-    variance = squares.mean(1)
+    nights = residuals.shape[1]
     variance = np.where(variance == 0, 1.0, variance)
-    skewness = (squares * residuals).mean(1) / variance**1.5
-    excess = (squares * squares).mean(1) / variance**2 - 3
-    normal: NDArray[np.bool_] = residuals.shape[1] / 6 * (skewness**2 + excess**2 / 4) < _NORMAL
+    skewness = np.einsum("ij,ij->i", squares, residuals) / nights / variance**1.5
+    excess = np.einsum("ij,ij->i", squares, squares) / nights / variance**2 - 3
+    normal: NDArray[np.bool_] = nights / 6 * (skewness**2 + excess**2 / 4) < _NORMAL
     return normal
 
 

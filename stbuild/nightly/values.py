@@ -1,6 +1,6 @@
 """What the history holds, as values: nights, places of the matrix, figures and their series."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 
@@ -48,6 +48,29 @@ class Figure:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Comparison:
+    """A figure that may have shifted, of an old and of the new commit that were measured in turns.
+
+    night: the night in which they were.
+    before: an earlier night; its commit is the old one.
+    since: the first night that is thought to be changed.
+    large: whether the chart of large shifts suspected it.
+    times: measurements of each; `old` and `new` are their medians.
+    is_commit: whether the new commit is of another level; else what changed is the machine, or nothing.
+    """
+
+    figure: str
+    night: int
+    before: int
+    since: int
+    large: bool
+    times: int
+    old: float
+    new: float
+    is_commit: bool
+
+
+@dataclass(frozen=True, kw_only=True)
 class Result:
     """What came of one cell in one night; `log` is relative to the folder of the results."""
 
@@ -61,6 +84,7 @@ class Result:
     described: str = ""
     log: str = ""
     figures: tuple[Figure, ...] = ()
+    comparisons: tuple[Comparison, ...] = ()
     tools: Mapping[str, str] = field(default_factory=dict)
     keys: Mapping[str, str] = field(default_factory=dict)
 
@@ -102,3 +126,12 @@ class Point:
     time_s: float
     commit: str
     value: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Past:
+    """A series with its values and comparisons, the newest last."""
+
+    series: Series
+    points: Sequence[Point]
+    comparisons: Sequence[Comparison] = ()

@@ -1,4 +1,4 @@
-"""A worktree of git in which `git bisect` searches."""
+"""A worktree of git in which other commits are built, and in which `git bisect` searches."""
 
 import os
 import re
@@ -13,6 +13,8 @@ from pathlib import Path
 
 from stbuild.errors import StbuildError
 
+PREFIX = "stbuild-worktree-"
+"""Of the temporary folder."""
 _FOUND = re.compile(r"^([0-9a-f]{40,64}) is the first bad commit$", re.MULTILINE)
 _OUTER = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE")
 _LEFT = re.compile(r"^([0-9a-f]{40,64})$", re.MULTILINE)
@@ -35,7 +37,9 @@ class Worktree:
 
     def checkout(self, commit: str) -> None:
         """Put the files of a commit there."""
-        git(self.path, "checkout", "--quiet", "--detach", "--force", commit)
+        done = _git(self.path, "checkout", "--quiet", "--detach", "--force", commit)
+        if done.returncode:  # The worktree, which is gone when this is read, is no place to name.
+            raise StbuildError(f"git checkout failed: {done.stderr.strip()}")
 
     def head(self) -> str:
         """The commit whose files are there."""
@@ -70,7 +74,7 @@ class Worktree:
 def worktree(root: Path) -> Iterator[Worktree]:
     """A worktree of the repository that the workspace at `root` lies in; it goes when the block ends."""
     top = Path(git(root, "rev-parse", "--show-toplevel"))
-    folder = Path(tempfile.mkdtemp(prefix="stbuild-bisect-"))
+    folder = Path(tempfile.mkdtemp(prefix=PREFIX))
     path = folder / "tree"
     try:
         git(root, "worktree", "add", "--quiet", "--detach", "--no-checkout", str(path), "HEAD")

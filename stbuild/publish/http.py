@@ -65,6 +65,11 @@ class Http:
             return StbuildError(f"the registry {host} does not answer", hint=_RETRY, exit_code=1)
         if "NameResolution" in repr(error):
             return StbuildError(f"there is no host {host}", hint="is the name right?", exit_code=1)
+        if "Connection refused" in repr(error):
+            hint = "does it run, and is the port right?"
+            return StbuildError(
+                f"the registry {host} cannot be reached: connection refused", hint=hint, exit_code=1
+            )
         return StbuildError(f"the registry {host} cannot be reached", hint=_RETRY, exit_code=1)
 
     def close(self) -> None:

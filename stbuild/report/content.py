@@ -87,21 +87,18 @@ def read_content(history: Reader, root: Path) -> Content:
 
 
 def _trends(history: Reader, root: Path) -> list[Trend]:
-    histories = [(series, tuple(history.points(series))) for series in history.series()]
-    histories = [each for each in histories if each[1]]
+    histories = [each for series in history.series() if (each := history.past(series)).points]
     return [
         Trend(
             number=number,
-            series=series,
-            points=points,
+            series=past.series,
+            points=tuple(past.points),
             changes=tuple(
-                Change(alarm=each, commits=commits_between(root, each.before.commit, each.since.commit))
+                Change(alarm=each, commits=() if each.is_machine else commits_between(root, *each.commits))
                 for each in found
             ),
         )
-        for number, ((series, points), found) in enumerate(
-            zip(histories, alarms_of_all(histories), strict=True)
-        )
+        for number, (past, found) in enumerate(zip(histories, alarms_of_all(histories), strict=True))
     ]
 
 

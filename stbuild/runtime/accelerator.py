@@ -11,15 +11,12 @@ from stbuild.package.bundle import Bundle, Provenance, load_bundle
 from stbuild.runtime.answer import DEFAULT_TOKENS, Answer, Limits, Stream
 from stbuild.runtime.conversation import Conversation, spoken
 from stbuild.runtime.devices.device import Device
-from stbuild.runtime.devices.lease import held
+from stbuild.runtime.devices.lease import card_lease
 from stbuild.runtime.devices.opening import NATIVE, open_device
 from stbuild.runtime.generate import generate
 from stbuild.runtime.sampling import GREEDY, Sampler, Sampling
 from stbuild.runtime.session import Session
 from stbuild.runtime.text import TextSide, load_text_side
-
-HARDWARE = "hw"
-"""The target of a bundle for a real card; an emulated one is its process's own."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,8 +88,7 @@ class Accelerator:
         """The device with the bundle loaded; a card is leased, so that no night measures on it meanwhile."""
         if self._device is None:
             with ExitStack() as lease:
-                if self._name != NATIVE and self.bundle.manifest.target == HARDWARE:
-                    lease.enter_context(held(self._name))
+                lease.enter_context(card_lease(self.bundle, self._name))
                 self._device = open_device(self.bundle, self._name)
                 self._lease = lease.pop_all()
         return self._device

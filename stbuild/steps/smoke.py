@@ -4,7 +4,16 @@ import json
 import os
 from pathlib import Path
 
+from stbuild.layout import LEASED, LOCKS, lease_place
 from stbuild.step import F, Step, arg, main, out, out_tree
+
+LEASE_VARIABLES = (LOCKS, LEASED)
+"""By which the step finds the lease of its card."""
+
+
+def lease_folder() -> str:
+    """The folder in which the step makes or finds it."""
+    return str(lease_place())
 
 
 class Smoke(Step[F]):
@@ -25,19 +34,22 @@ class Smoke(Step[F]):
         from stbuild.ir import serde
         from stbuild.ops.files import read_design
         from stbuild.package.bundle import load_bundle
+        from stbuild.runtime.devices.lease import card_lease
         from stbuild.runtime.devices.opening import open_device
 
         bundle, design = load_bundle(self.bundle), read_design(self.design)
         wanted = json.loads(self.prompts.read_text())
         self.records.mkdir(parents=True, exist_ok=True)
         name = f"xrt:{os.environ['STBUILD_CARD']}" if self.device == "xrt" else self.device
-        device = open_device(bundle, name, model=self.model)
-        description, runs = device.description, []
-        found = records_of(device, design, bundle, wanted["prompts"], wanted["new_tokens"])
-        for number, (run, record) in enumerate(found):
-            serde.write(record_path(self.records, number), record)
-            runs.append(run)
-        device.close()
+        runs = []
+        with card_lease(bundle, name):
+            device = open_device(bundle, name, model=self.model)
+            description = device.description
+            found = records_of(device, design, bundle, wanted["prompts"], wanted["new_tokens"])
+            for number, (run, record) in enumerate(found):
+                serde.write(record_path(self.records, number), record)
+                runs.append(run)
+            device.close()
         tokens = tuple(PromptTokens(prompt=run.prompt, tokens=run.tokens) for run in runs)
         serde.write(self.tokens, SmokeTokens(prompts=tokens))
         serde.write(self.measured, measured(runs, description))

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from stbuild.nightly.worktree import PREFIX
 from stbuild.package.bundle import Bundle
 from stbuild.runtime.devices.device import Reading
 from stbuild.runtime.devices.fault import DeviceError, DeviceFault
@@ -29,6 +30,7 @@ class FaultyDevice(NativeDevice):
         super().__init__(bundle)
         self._fault = fault
         self._launches = 0
+        self._is_old = PREFIX in str(bundle.path)  # built in a worktree
 
     @property
     def sensors(self) -> Any:
@@ -49,6 +51,8 @@ class FaultyDevice(NativeDevice):
         super().wait()
         match self._fault:
             case "slow":
+                time.sleep(SLOW_S)
+            case "slow commit" if not self._is_old:
                 time.sleep(SLOW_S)
             case "hung" if self._launches == LATER:
                 time.sleep(3600)

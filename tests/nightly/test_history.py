@@ -12,7 +12,7 @@ import pytest
 from stbuild.errors import StbuildError
 from stbuild.nightly.history import History, Reader
 from stbuild.nightly.outcome import Fault, Outcome
-from stbuild.nightly.values import Better, Cell, Figure, Night, Result
+from stbuild.nightly.values import Better, Cell, Comparison, Figure, Night, Result
 from tests.conftest import CHECKOUT
 
 CELL = Cell(project="projects/x", platform="u55c", target="sw_emu", device="native")
@@ -80,7 +80,8 @@ def test_a_series_goes_on_over_nights_and_recent_counts_good_cells_only(path: Pa
             history.add(begin(history), result(figure, outcome=outcome))
         (series,) = history.series()
         assert [point.value for point in history.points(series)] == [0, 1, 2, 3]
-        assert history.recent(CELL, "lab", "tokens_per_s@64", 2) == [1, 3]
+        recent = history.recent(CELL, "lab", "tokens_per_s@64", 2)
+        assert [point.value for point in recent] == [1, 3]
 
 
 def test_a_cell_is_added_whole_or_not_at_all(path: Path) -> None:
@@ -140,10 +141,37 @@ def test_years_fit(path: Path) -> None:
 def test_a_history_of_a_newer_version_is_refused(path: Path) -> None:
     History(path).close()
     with sqlite3.connect(path) as connection:
-        connection.execute("PRAGMA user_version = 2")
+        connection.execute("PRAGMA user_version = 3")
     for kind in (History, Reader.open):
-        with pytest.raises(StbuildError, match=r"the history has version 2, this stbuild reads 1"):
+        with pytest.raises(StbuildError, match=r"the history has version 3, this stbuild reads up to 2"):
             kind(path)
+
+
+def test_a_history_from_before_comparisons_is_gone_on_with(path: Path) -> None:
+    with History(path) as history:
+        history.add(begin(history), result(SPEED))
+    with sqlite3.connect(path) as connection:
+        connection.execute("DROP TABLE comparison")
+        connection.execute("PRAGMA user_version = 1")
+    with Reader.open(path) as reader:
+        (series,) = reader.series()
+        assert reader.past(series).comparisons == []
+    with History(path) as history:
+        night = begin(history)
+        seen = Comparison(
+            figure="tokens_per_s@64",
+            night=night.id,
+            before=1,
+            since=2,
+            large=True,
+            times=6,
+            old=40.0,
+            new=30.0,
+            is_commit=True,
+        )
+        history.add(night, result(SPEED, comparisons=(seen,)))
+        assert history.past(series).comparisons == [seen]
+        assert history.results(night)[0].comparisons == (seen,)
 
 
 def test_what_is_no_history_is_refused(path: Path) -> None:

@@ -13,8 +13,9 @@ from stbuild.nightly.alarms import alarms
 from stbuild.nightly.found import alarms_of_night, judged
 from stbuild.nightly.history import FILE, History, Reader
 from stbuild.nightly.outcome import Outcome
-from stbuild.nightly.repeating import combined, odd_figures
-from stbuild.nightly.values import Better, Cell, Figure, Night, Point, Result, Series
+from stbuild.nightly.repeating import combined
+from stbuild.nightly.suspicion import odd_figures
+from stbuild.nightly.values import Better, Cell, Figure, Night, Past, Point, Result, Series
 from stbuild.report.page import write_page
 from tests.conftest import WorkspaceFolder
 from tests.nightly.conftest import PLAN, RunNight
@@ -62,12 +63,17 @@ def test_an_exact_figure_that_changed_decides_the_outcome_and_stands_in_all_repo
 
 
 def written(
-    path: Path, values: dict[str, "np.ndarray[tuple[int], np.dtype[np.float64]]"], host: str
+    path: Path,
+    values: dict[str, "np.ndarray[tuple[int], np.dtype[np.float64]]"],
+    host: str,
+    commit: str = "c",
 ) -> Night:
     """A history with these values of `CELL`, a night each; its last night."""
     with History(path) as history:
         for row in zip(*values.values(), strict=True):
-            night = history.begin(host=host, commit="c", dirty=False, committed_s=None, plan="", stbuild="1")
+            night = history.begin(
+                host=host, commit=commit, dirty=False, committed_s=None, plan="", stbuild="1"
+            )
             figures = tuple(figure(name, float(value)) for name, value in zip(values, row, strict=True))
             history.add(night, result_of(figures))
             history.end(night, Outcome.GOOD)
@@ -129,7 +135,7 @@ def test_an_alarm_is_of_the_night_that_found_it(tmp_path: Path) -> None:
     last = written(tmp_path / FILE, {"tokens_per_s@9": values}, HOST)
     with Reader.open(tmp_path / FILE) as history:
         (series,) = history.series()
-        (alarm,) = alarms(series, history.points(series))
+        (alarm,) = alarms(history.past(series))
         assert (alarm.since.night, alarm.found.night) == (151, 152)
         result = result_of((figure("tokens_per_s@9", 90.0),))
         assert alarms_of_night(history, last, result) == ()
@@ -151,6 +157,6 @@ def test_an_alarm_is_of_the_night_that_found_it(tmp_path: Path) -> None:
 def test_what_a_change_makes_of_the_outcome(name: str, better: Better, outcome: Outcome) -> None:
     series = Series(id=1, cell=CELL, host=HOST, figure=name, unit="", exact=True, better=better)
     points = [Point(night=i, time_s=0.0, commit="c", value=float(3 - i)) for i in (1, 2)]
-    found = judged(result_of(()), alarms(series, points))
+    found = judged(result_of(()), alarms(Past(series=series, points=points)))
     assert found.outcome is outcome
     assert (name in found.message) == (outcome is not Outcome.GOOD)

@@ -97,7 +97,7 @@ def test_a_slowdown_stands_beside_its_trend_with_its_commits(page: Page, written
     trend = page.locator(".trend", has=page.locator(".worse")).first
     text = trend.inner_text()
     assert "for the worse" in text
-    assert re.search(r"commits [0-9a-f]{12}\.\.[0-9a-f]{12}", text)
+    assert re.search(r"between commits [0-9a-f]{12} and [0-9a-f]{12}", text)
     assert page.locator(".trend .worse").count() == 10  # five figures of two cells
     assert page.locator(".trend .better").count() == 0
 

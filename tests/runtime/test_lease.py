@@ -11,10 +11,11 @@ from pathlib import Path
 import pytest
 
 from stbuild.errors import StbuildError
-from stbuild.package.bundle import Manifest
+from stbuild.layout import LEASED, LOCKS
+from stbuild.package.bundle import Manifest, load_bundle
 from stbuild.runtime.commands import run
 from stbuild.runtime.devices.fault import DeviceError, DeviceFault
-from stbuild.runtime.devices.lease import LOCKS, LeaseError, leased
+from stbuild.runtime.devices.lease import LeaseError, card_lease, covering, leased
 from tests.conftest import CHECKOUT
 
 HOLDER = (
@@ -78,9 +79,36 @@ def test_a_card_that_a_night_has_is_busy_for_a_run_and_free_after_it(
         ) as told:
             run(folder, argv)
     assert (told.value.fault, told.value.exit_code) == (DeviceFault.BUSY, 1)
-    try:
-        run(folder, argv)  # the lease is had; whether an XRT answers is the machine's
-    except StbuildError as missing:
-        assert "in use by process" not in str(missing)
+    monkeypatch.setenv("XILINX_XRT", str(tmp_path / "nowhere"))
+    with pytest.raises(StbuildError, match="there is no XRT in"):  # the lease is had, and given back
+        run(folder, argv)
     with leased("xrt:0", 0, print) as held:
         assert held
+
+
+def test_a_lease_covers_what_its_holder_starts_and_no_emulated_card(
+    make_bundle: Callable[..., Path], manifest: Manifest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(LOCKS, str(tmp_path))
+    card = load_bundle(make_bundle(replace(manifest, target="hw")))
+    with leased("xrt:0", 0, print):
+        with pytest.raises(DeviceError, match="in use by process"), card_lease(card, "xrt:0"):
+            pass
+        with covering("xrt:0"), card_lease(card, "xrt:0"):
+            assert os.environ[LEASED] == "xrt:0"
+        with covering("xrt:1"), pytest.raises(DeviceError), card_lease(card, "xrt:0"):
+            pass
+        assert LEASED not in os.environ
+        with card_lease(card, "native"):
+            pass
+    with card_lease(card, "xrt:0"), leased("xrt:0", 0, print) as second:
+        assert not second
+
+
+def test_an_emulated_card_behind_xrt_is_each_process_own(
+    make_bundle: Callable[..., Path], manifest: Manifest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(LOCKS, str(tmp_path))
+    emulated = load_bundle(make_bundle(manifest))
+    with leased("xrt:0", 0, print), card_lease(emulated, "xrt:0"):
+        assert emulated.manifest.target == "sw_emu"

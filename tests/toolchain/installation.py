@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from stbuild.layout import LOCKS
 from stbuild.platform import DspKind, Platform
 from tests.accelerator import platform
 from tests.hls_lib.synthesis_branch import ap_types
@@ -30,8 +31,12 @@ class Installation:
 
     @property
     def env(self) -> dict[str, str]:
-        """The variables by which stbuild finds it."""
-        return {"XILINX_VITIS": str(self.root), "PLATFORM_REPO_PATHS": str(self.platforms)}
+        """The variables by which stbuild finds it, with cards of its own."""
+        return {
+            "XILINX_VITIS": str(self.root),
+            "PLATFORM_REPO_PATHS": str(self.platforms),
+            LOCKS: str(self.platforms),
+        }
 
     def trouble(self, kind: str) -> None:
         """Make the next runs end badly: ii, slack, scaled, over, licence, killed; nothing ends it."""

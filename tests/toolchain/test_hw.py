@@ -1,12 +1,15 @@
 """`--target hw` from a model to tokens with the mock v++, and what goes wrong on the way."""
 
 import json
+import os
 import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from stbuild.layout import LOCKS
+from stbuild.runtime.devices.lease import leased
 from tests.accelerator import runtime_objects
 from tests.conftest import WorkspaceFolder
 from tests.runtime.xrt import need_xrt
@@ -75,6 +78,17 @@ def test_a_card_is_asked_each_time(mine: WorkspaceFolder) -> None:
     assert ran(mine) == ["Smoke"]
     assert re.search(r"tok/s decode, measured on the emulated u55c through XRT \d", done.out)
     assert re.search(r"it ran on: emulated u55c through XRT \d", report)
+
+
+def test_a_card_that_another_process_has_is_not_asked(
+    mine: WorkspaceFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(LOCKS, mine.env[LOCKS])
+    with leased("xrt:0", 0, print) as held:
+        assert held
+        told = mine.fails("mine", "--target", "hw", code=1)
+    assert f"xrt:0: the device is in use by process {os.getpid()} " in told
+    mine.ok("mine", "--target", "hw")
 
 
 def test_the_workspace_names_the_device(mine: WorkspaceFolder) -> None:

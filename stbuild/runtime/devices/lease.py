@@ -3,20 +3,21 @@
 import fcntl
 import os
 import re
-import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from pathlib import Path
 
 from stbuild.errors import StbuildError
+from stbuild.layout import LEASED, LOCKS, lease_place
+from stbuild.package.bundle import Bundle
 from stbuild.runtime.devices.fault import DeviceError, DeviceFault
+from stbuild.runtime.devices.opening import NATIVE
 from stbuild.runtime.devices.xrt.cards import find_cards
 
-LOCKS = "STBUILD_DEVICE_LOCKS"
-"""The variable that names another folder of locks."""
 _HINT = f"${LOCKS} names another folder, which all who share a device must use"
-_SHARED = Path("/run/lock")
+HARDWARE = "hw"
+"""The target whose bundles run on a card."""
 _LOOK_S = 0.2
 
 
@@ -49,7 +50,13 @@ def leased(device: str, wait_s: float, waiting: Callable[[str], None]) -> Iterat
 
 @contextmanager
 def held(device: str) -> Iterator[None]:
-    """Have a device alone, or a DeviceError that names the process that has it."""
+    """Have a device alone, or a DeviceError that names the process that has it.
+
+    A device that is leased for what this process was started by is had already.
+    """
+    if os.environ.get(LEASED) == same_device(device):
+        yield
+        return
     holders: list[str] = []
     with leased(device, 0, holders.append) as is_held:
         if not is_held:
@@ -60,6 +67,22 @@ def held(device: str) -> Iterator[None]:
                 hint="wait until that ends; a night has its device while it measures",
             )
         yield
+
+
+def card_lease(bundle: Bundle, device: str) -> AbstractContextManager[None]:
+    """Have the card alone on which the bundle runs; an emulated one is each process's own."""
+    is_card = device != NATIVE and bundle.manifest.target == HARDWARE
+    return held(device) if is_card else nullcontext()
+
+
+@contextmanager
+def covering(device: str) -> Iterator[None]:
+    """Let what is started meanwhile use a device that this process has leased."""
+    os.environ[LEASED] = same_device(device)
+    try:
+        yield
+    finally:
+        del os.environ[LEASED]
 
 
 def same_device(device: str) -> str:
@@ -73,9 +96,7 @@ def same_device(device: str) -> str:
 
 def lock_folder() -> Path:
     """The folder of the locks, which is made; a LeaseError says why it cannot be."""
-    named = os.environ.get(LOCKS)
-    place = Path(named) if named else (_SHARED if _SHARED.is_dir() else Path(tempfile.gettempdir()))
-    folder = place / "stbuild-devices"
+    folder = lease_place() / "stbuild-devices"
     try:
         folder.mkdir(parents=True)
         folder.chmod(0o1777)
