@@ -1,8 +1,8 @@
 // `stb::dispatch` of four sources to the collector and three units of UNIT_LANES lanes each.
 //
-// Words go through a memory of KMAX / 32 words: a vector comes in and goes out with its greatest exponent, a raw
-// op's word goes out behind its place. How many tiles every channel has follows from the descriptor meanwhile, and
-// how many channels have one more. A descriptor goes on once the words of the op before it are on the way.
+// Words go through a memory of two vectors: one comes in while the one before goes out with its greatest exponent,
+// a raw op's word goes out behind its place. How many tiles every channel has follows from the descriptor meanwhile,
+// and how many channels have one more. A descriptor goes on once the words of the op before it are on the way.
 module dispatch_twin #(parameter int GROUPS = 64, parameter int UNIT_LANES = 9) (
     input logic clk,
     input logic reset,
@@ -45,7 +45,7 @@ module dispatch_twin #(parameter int GROUPS = 64, parameter int UNIT_LANES = 9) 
 );
   localparam int kDepth = 8;
   localparam int kUnits = 3, kAll = kUnits * UNIT_LANES;
-  localparam int kAddress = $clog2(GROUPS);
+  localparam int kAddress = $clog2(GROUPS) + 1;
   localparam int kBits = 269;  // 32 bytes, m, e
   typedef enum logic [1:0] {IDLE, HAVE, RUN} phase_t;
   phase_t phase;
@@ -55,17 +55,17 @@ module dispatch_twin #(parameter int GROUPS = 64, parameter int UNIT_LANES = 9) 
   logic [kDepth-1:0] stages;
   logic [15:0] groups, group, tokens;
   logic [1:0] source;
-  logic out, raw, is_unsigned, is_linear, loads, advance, step, takes, gives, there, last_group, last, room, sent;
+  logic out, slot, raw, is_unsigned, is_linear, loads, advance, step, needs, takes, gives, there, last_group, last, room, sent;
   logic [6:0] age;  // cycles since a descriptor came
   logic known;
   logic [15:0] rounds, rest, tiles, quotient;
   logic signed [37:0] by_lanes;
   logic signed [25:0] whole;
-  logic takes1, first1, raw_now, unsigned_now;
-  logic [kAddress-1:0] address1, address2;
+  logic takes1, first1, last1, raw_now, unsigned_now;
+  logic [kAddress-1:0] in1_at, out1_at, out2_at;
   logic [kBits-1:0] in1, read3, read4, read5;
-  (* ram_style = "block" *) logic [kBits-1:0] vector[GROUPS];
-  logic [4:0] exponent, exponent3, exponent4, exponent7, drop5;
+  (* ram_style = "block" *) logic [kBits-1:0] vectors[2**kAddress];
+  logic [4:0] exponent, larger, greatest, exponent2, exponent3, exponent4, exponent7, drop5;
   logic [7:0] mantissa6, mantissa7;
   logic [3:0] shift6, shift7;
   logic signed [13:0] sum7;
@@ -91,13 +91,15 @@ module dispatch_twin #(parameter int GROUPS = 64, parameter int UNIT_LANES = 9) 
   product #(.A(17), .B(9)) u_whole (.clk, .enable(1'b1), .a({1'b0, quotient}), .b(9'(kAll)), .y(whole));
   assign is_linear = held[31:0] == 32'd1;
   assign loads = held[192+:32] != '0;
-  assign takes = phase == RUN && advance && !out;
+  assign needs = tokens != '0;
+  assign takes = phase == RUN && advance && needs;
   assign {s3_ready, s2_ready, s1_ready, s0_ready} = {source == 2'd3, source == 2'd2, source == 2'd1, source == 2'd0} & {4{takes}};
   assign there = source[1] ? (source[0] ? s3_valid : s2_valid) : (source[0] ? s1_valid : s0_valid);
-  assign step = phase == RUN && advance && (out || there);
+  assign step = phase == RUN && advance && (!needs || there);
   assign gives = step && (out || raw);
   assign last_group = group == groups;
-  assign last = last_group && tokens == 16'd1 && (out || raw);
+  assign last = last_group && (raw ? tokens == 16'd1 : !needs);
+  assign larger = first1 || in1[268:264] > exponent ? in1[268:264] : exponent;
   assign sent = known && pending == '0 && stages[kDepth-2:0] == '0 && advance;
   always_ff @(posedge clk) begin
     if (reset) begin
@@ -125,24 +127,25 @@ module dispatch_twin #(parameter int GROUPS = 64, parameter int UNIT_LANES = 9) 
       raw <= desc[448+:32] != '0;
       is_unsigned <= desc[448+:32] == 32'd2;
       group <= 16'd1;
-      out <= 1'b0;
+      {out, slot} <= '0;
     end else if (step) begin
       group <= last_group ? 16'd1 : group + 1'b1;
-      if (last_group && !raw) out <= !out;
-      if (last_group && (out || raw)) tokens <= tokens - 1'b1;
+      if (last_group) {out, slot, tokens} <= {1'b1, !slot, tokens - 1'b1};
     end
     if (phase == HAVE && sent) {raw_now, unsigned_now} <= {raw, is_unsigned};
     if (advance) begin
       // cycle 1: the word and its place; 2: it is in the memory; 3, 4: it comes out
       in1 <= source[1] ? (source[0] ? s3[kBits-1:0] : s2[kBits-1:0]) : (source[0] ? s1[kBits-1:0] : s0[kBits-1:0]);
-      takes1 <= step && !out;
-      first1 <= group == 16'd1;
-      address1 <= kAddress'(group);
-      address2 <= address1;
-      if (takes1) vector[address1] <= in1;
-      if (takes1) exponent <= first1 || in1[268:264] > exponent ? in1[268:264] : exponent;
-      {exponent4, exponent3} <= {exponent3, raw_now ? 5'd0 : exponent};
-      {read5, read4, read3} <= {read4, read3, vector[address2]};
+      takes1 <= step && needs;
+      {first1, last1} <= {group == 16'd1, last_group};
+      in1_at <= {slot, (kAddress - 1)'(group)};
+      out1_at <= {slot ^ !raw, (kAddress - 1)'(group)};
+      out2_at <= out1_at;
+      if (takes1) vectors[in1_at] <= in1;
+      if (takes1) exponent <= larger;
+      if (takes1 && last1) greatest <= larger;
+      {exponent4, exponent3, exponent2} <= {exponent3, raw_now ? 5'd0 : exponent2, greatest};
+      {read5, read4, read3} <= {read4, read3, vectors[out2_at]};
       // cycles 5 to 8: the scale beside the sum of the values, and all of it
       drop5 <= exponent4 - read4[268:264];
       shift6 <= raw_now || drop5 > 5'd12 ? 4'd0 : 4'(5'd12 - drop5);

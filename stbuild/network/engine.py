@@ -22,7 +22,7 @@ class Span:
 
 
 def dispatch_program(process: Process, engine: int, design: Design, launch: Launch) -> Program:
-    """Descriptors to the collector and the units; the vectors of ops that load, token by token."""
+    """Descriptors to the collector and the units; the vectors of ops that load, one in as one goes out."""
     desc, *sources = process.reads
     collect, *units = process.writes
     descriptors, acts = units[0::2], tuple(units[1::2])
@@ -34,8 +34,8 @@ def dispatch_program(process: Process, engine: int, design: Design, launch: Laun
         source, groups = sources[task.source], task.groups
         if task.raw:
             return *send, Repeat(groups * task.tokens, (Read(source), Write(acts)))
-        vector = (reads(source, groups), Repeat(groups, (Write(acts),)))
-        return *send, Repeat(task.tokens, vector)
+        both = Repeat(groups * (task.tokens - 1), (Write(acts), Read(source)))
+        return *send, reads(source, groups), both, Repeat(groups, (Write(acts),))
 
     return *_by_task(design, engine, launch, body), *send
 

@@ -57,10 +57,10 @@ def _dispatch(design: Design, engine: int) -> tuple[Part, ...]:
 
 
 def dispatch_hardware(*, sources: int, groups: int) -> tuple[Part, ...]:
-    """A descriptor, a vector's memory, and the sum and the scale of its words on their way out."""
+    """A descriptor, a memory of two vectors, and the sum and the scale of their words on their way out."""
     word = 8 * (GROUP + 2)
     return (
-        Store(name="vector", words=groups, bits=word, storage=Storage.BRAM),
+        Store(name="vectors", words=2 * groups, bits=word, storage=Storage.BRAM),
         *((Choose(ways=sources, bits=word),) if sources > 1 else ()),
         Hold(bits=WORD + word),
         Delay(bits=word),

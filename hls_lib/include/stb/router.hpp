@@ -21,15 +21,16 @@ struct UnitLanes<LAST> {
   static constexpr int at(int) { return LAST; }
 };
 
-// A step through vectors of `groups` words: each comes in, then goes out.
+// A step through vectors of `groups` words: one comes in while the one before goes out.
 struct VectorStep {
+  int vector;
   int group;
-  bool out;
+  int slot;  // of the one that comes in
 };
 
 inline VectorStep step_after(const VectorStep& step, int groups) {
-  if (step.group + 1 < groups) return VectorStep{step.group + 1, step.out};
-  return VectorStep{0, !step.out};
+  if (step.group + 1 < groups) return VectorStep{step.vector, step.group + 1, step.slot};
+  return VectorStep{step.vector + 1, 0, 1 - step.slot};
 }
 
 // Reads the vectors of `op` from its source and sends each, prepared, to every unit. A vector goes out once
@@ -37,24 +38,27 @@ inline VectorStep step_after(const VectorStep& step, int groups) {
 // Ports: SOURCES sources, the collector's descriptors, then per unit descriptors and activations.
 template <int SOURCES, int UNITS, int KMAX, typename... Ports>
 void dispatch_vectors(const LinearOp& op, Ports&... ports) {
-  Word vector[KMAX / kGroup];
-  STB_BIND(vector, bram)
-  STB_DISTANCE(vector, 2)
-  const int steps = 2 * op.groups * op.tokens;
+  Word vectors[2][KMAX / kGroup];
+  STB_BIND(vectors, bram)
+  STB_DISTANCE(vectors, 1)
+  const int steps = op.groups * (op.tokens + 1);
   int exponent = 0;
-  VectorStep step = {0, false};
+  int greatest = 0;  // of the vector that goes out
+  VectorStep step = {0, 0, 0};
   STB_ENTER(kPrepareDepth)
 groups:
   for (int i = 0; i < steps; ++i) {
     STB_FLUSHABLE(1)
     STB_TICK(1)
-    if (step.out) {
-      write_each<SOURCES + 2, UNITS, 2>(prepare(vector[step.group], exponent), ports...);
-    } else {
+    if (step.vector > 0) {
+      write_each<SOURCES + 2, UNITS, 2>(prepare(vectors[1 - step.slot][step.group], greatest), ports...);
+    }
+    if (step.vector < op.tokens) {
       const Word w = PortRange<0, SOURCES>::read(op.source, ports...);
-      vector[step.group] = w;
+      vectors[step.slot][step.group] = w;
       const int before = step.group == 0 ? 0 : exponent;
       exponent = group_exponent(w) > before ? group_exponent(w) : before;
+      if (step.group + 1 == op.groups) greatest = exponent;
     }
     step = step_after(step, op.groups);
   }
