@@ -48,13 +48,22 @@ struct Stream {
   Cycle last() const { return read.empty() ? 0 : read.back(); }
 };
 
+// Word `index` of a bus of words, and bit `index` of its valid or ready bits.
 template <typename Data>
-void set(Data& pins, const unsigned char* from, std::size_t bytes) {
-  std::memcpy(static_cast<void*>(&pins), from, bytes);
+void set(Data& pins, const unsigned char* from, std::size_t bytes, std::size_t index = 0) {
+  std::memcpy(reinterpret_cast<unsigned char*>(&pins) + index * bytes, from, bytes);
 }
 template <typename Data>
-void get(const Data& pins, unsigned char* to, std::size_t bytes) {
-  std::memcpy(to, static_cast<const void*>(&pins), bytes);
+void get(const Data& pins, unsigned char* to, std::size_t bytes, std::size_t index = 0) {
+  std::memcpy(to, reinterpret_cast<const unsigned char*>(&pins) + index * bytes, bytes);
+}
+template <typename Data>
+void set_bit(Data& pins, std::size_t index, bool value) {
+  pins = static_cast<Data>((pins & ~(Data{1} << index)) | (Data{value} << index));
+}
+template <typename Data>
+bool get_bit(const Data& pins, std::size_t index) {
+  return (pins >> index & 1) != 0;
 }
 
 // What a stream is connected to.

@@ -8,9 +8,12 @@ import numpy as np
 from benchmarks.twins.collect_case import COLLECT, MERGE
 from benchmarks.twins.comparison import COMMAND, Case, Generator, Traffic
 from benchmarks.twins.lane_case import LANE_CASES
+from benchmarks.twins.norm_case import NORM_CASES
 from benchmarks.twins.read_case import READ_CASES
 from benchmarks.twins.router_case import DISPATCH, FAN
-from benchmarks.twins.verilated import TWINS, Bytes, Port
+from benchmarks.twins.sequence_case import SEQUENCE
+from benchmarks.twins.verilated import TWINS
+from benchmarks.twins.words import LANES, LIMIT, command, elements, sink, source
 from stbuild.ir.param import Param
 from stbuild.ir.streaming import CallSite
 from stbuild.ops import add
@@ -19,39 +22,10 @@ from stbuild.ops.argmax import Argmax
 from stbuild.ops.fork import Fork
 from stbuild.ops.map import Map
 from stbuild.ops.mul import Mul
-from stbuild.ops.norm import Norm
 from stbuild.ops.quantize import Quantize
 from stbuild.ops.rotary import Rotary
 
-LIMIT = 2**31 - 1
-LANES = 16
-
-
 SITE = CallSite(fracs=(16, 16), words=(36, 36), runs=2, head=False, chunk=8, context=1024, vocab_size=0)
-
-
-def command(tokens: int, head: bool = True, pos: int = 0) -> Bytes:
-    """A launch's command as a word of its stream."""
-    return np.array([[tokens | int(head) << 16 | pos << 32]], np.uint64).view(np.uint8)
-
-
-def elements(rng: Generator, words: int) -> Bytes:
-    """Words of elements of all sizes: each word has its own, and one in eight holds extremes."""
-    bits = rng.integers(0, 32, (words, 1))
-    values = rng.integers(-LIMIT, LIMIT + 1, (words, LANES)) >> (31 - bits)
-    extremes = rng.choice([-LIMIT, LIMIT, 0, 1, -1], (words, LANES))
-    drawn = np.where(rng.random((words, 1)) < 0.125, extremes, values)
-    return np.maximum(drawn, -LIMIT).astype(np.int32).view(np.uint8)
-
-
-def source(name: str) -> Port:
-    """A stream of words into the twin."""
-    return Port(name=name, into_twin=True)
-
-
-def sink(name: str) -> Port:
-    """A stream of words out of it."""
-    return Port(name=name, into_twin=False)
 
 
 def streams(inputs: int, outputs: int, tokens: int, words: int) -> Callable[[Generator], Traffic]:
@@ -97,17 +71,6 @@ def rotated(rng: Generator) -> Traffic:
     rows = rng.integers(-(2**15), 2**15, (tokens * 8, LANES)).astype(np.int32).view(np.uint8)
     heads = elements(rng, tokens * words)
     return Traffic(inputs=(command(tokens), heads, rows), outputs=(tokens * words,))
-
-
-def normed(rng: Generator) -> Traffic:
-    """Vectors of 4,096 elements, each of a size of its own, one of zeros; weights of two runs."""
-    tokens, words = 3, 256
-    bits = rng.integers(1, 32, (2 * tokens, 1))
-    values = rng.integers(-LIMIT, LIMIT + 1, (2 * tokens, words * LANES)) >> (31 - bits)
-    values[rng.integers(0, 2 * tokens)] = 0
-    values[rng.integers(0, 2 * tokens)] = rng.choice([-LIMIT, LIMIT], words * LANES)
-    x = values.astype(np.int32).view(np.uint8).reshape(-1, 64)
-    return Traffic(inputs=(command(tokens), x, elements(rng, 2 * words)), outputs=(2 * tokens * words,))
 
 
 def map_table() -> str:
@@ -202,24 +165,6 @@ ROTARY = Case(
         replace(SITE, words=(12, 8))
     ),
 )
-NORM = Case(
-    name="norm",
-    module="norm_twin",
-    parameters={"RUNS": 2, "WORDS": 256, "FOUT": 16, "EPS": 168},
-    ports=(COMMAND, source("x"), source("params"), sink("y")),
-    call="stb::norm<2, 0, 4096, 4096, false, 12, 16, true, false, 168>",
-    traffic=normed,
-    hardware=Norm(
-        name="y",
-        width=4096,
-        x="x",
-        segment=4096,
-        center=False,
-        eps=1e-5,
-        weight=Param(names=("w", "w"), shape=(4096,)),
-        bias=None,
-    ).hardware(SITE),
-)
 CASES: tuple[Case, ...] = (
     ADD,
     FORK,
@@ -229,11 +174,12 @@ CASES: tuple[Case, ...] = (
     MAP,
     ROTARY,
     QUANTIZE,
-    NORM,
+    *NORM_CASES,
     *READ_CASES,
     COLLECT,
     MERGE,
     FAN,
     DISPATCH,
+    SEQUENCE,
     *LANE_CASES,
 )

@@ -11,9 +11,9 @@ inline std::uint32_t word_lane(std::uint32_t i, std::uint32_t l) { return (i * 1
 
 class ReadMemory {
  public:
-  // Each burst takes `least` to `most` cycles until its first word may come.
-  ReadMemory(int least, int most, double bytes_per_cycle)
-      : least_(least), span_(most - least + 1), step_(64.0 / bytes_per_cycle) {}
+  // Each burst takes `least` to `most` cycles until its first word may come. It holds `lanes`, or numbers of its own.
+  ReadMemory(int least, int most, double bytes_per_cycle, const std::int32_t* lanes = nullptr)
+      : lanes_(lanes), least_(least), span_(most - least + 1), step_(64.0 / bytes_per_cycle) {}
 
   // One cycle: the port's own outputs are registers, so they hold before the twin is evaluated.
   template <typename Twin>
@@ -23,7 +23,9 @@ class ReadMemory {
     const bool there = !words_.empty() && words_.front().at <= now && free_ <= static_cast<double>(now);
     twin.rvalid = there;
     if (!there) return;
-    for (std::uint32_t l = 0; l < 16; ++l) twin.rdata[l] = word_lane(words_.front().number, l);
+    const std::uint32_t number = words_.front().number;
+    for (std::uint32_t l = 0; l < 16; ++l)
+      twin.rdata[l] = lanes_ == nullptr ? word_lane(number, l) : static_cast<std::uint32_t>(lanes_[16 * number + l]);
     if (!twin.rready) return;
     words_.pop_front();
     free_ = (free_ > now - 1.0 ? free_ : static_cast<double>(now)) + step_;
@@ -44,6 +46,7 @@ class ReadMemory {
   std::deque<Word> words_;
   double free_ = 0;
   std::uint32_t seed_ = 1;
+  const std::int32_t* lanes_;
   int least_;
   int span_;
   double step_;

@@ -102,7 +102,12 @@ DISPATCH = Case(
     name="dispatch",
     module="dispatch_twin",
     parameters={"GROUPS": GROUPS, "UNIT_LANES": UNIT_LANES},
-    ports=(*_into("desc", "s0", "s1", "s2", "s3"), *_out("collect"), *_pairs(UNITS)),
+    ports=(
+        *_into("desc"),
+        *(Port(name=f"s{i}", into_twin=True, bus="s", index=i) for i in range(SOURCES)),
+        *_out("collect"),
+        *_pairs(UNITS),
+    ),
     call=f"stb::dispatch<{SOURCES}, stb::UnitLanes<{UNIT_LANES}, {UNIT_LANES}, {UNIT_LANES}>, {32 * GROUPS}>",
     traffic=dispatched,
     hardware=dispatch_hardware(sources=SOURCES, groups=GROUPS),

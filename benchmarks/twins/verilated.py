@@ -14,6 +14,8 @@ SOURCES = (*sorted(TWINS.glob("*.sv")), TWINS.parent / "parts/fifo_memory.sv")
 """What a twin may be made of."""
 HERE = Path(__file__).parent
 MISSING = "verilator is missing: apt-get install verilator"
+UNIQUE = ("--x-assign", "unique", "--x-initial", "unique")
+"""Registers begin with values of their own."""
 LIMIT = 20_000_000
 """Cycles after which a twin has hung."""
 
@@ -23,12 +25,15 @@ Bytes = NDArray[np.uint8]
 
 @dataclass(frozen=True, kw_only=True)
 class Port:
-    """A stream port: its pins are `name`, `name_valid` and `name_ready`; `depth` is that of its FIFO."""
+    """A stream port: its pins are `bus`, `bus_valid` and `bus_ready`, or word `index` of them where several
+    streams share a bus; `bus` is its name if empty. `depth` is that of its FIFO."""
 
     name: str
     into_twin: bool
     bytes: int = 64
     depth: int = 4
+    bus: str = ""
+    index: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,13 +82,7 @@ def compile_twin(
     extra: str = "", optimize: str = "-O1",
 ) -> Path:  # fmt: skip
     """The program that runs a twin; `extra` is C++ for each cycle, `optimize` a flag of g++."""
-    folder.mkdir(parents=True, exist_ok=True)
-    sources = map(str, SOURCES)
-    values = [f"-G{k}={_literal(v)}" for k, v in parameters.items()]
-    _run(
-        "verilator", "--cc", "--top-module", module, "--Mdir", str(folder), "--prefix", "Twin", "-O3",
-        "--x-assign", "unique", "--x-initial", "unique", "-Wno-fatal", "-Wno-WIDTH", *values, *sources,
-    )  # fmt: skip
+    verilate(module, SOURCES, parameters, folder)
     (folder / "main.cpp").write_text(_main(ports, sorted(folder.glob("Twin*.cpp")), extra))
     program = folder / "twin"
     include = verilator_root()
@@ -92,6 +91,19 @@ def compile_twin(
         str(folder / "main.cpp"), str(runtime), "-o", str(program), "-pthread",
     )  # fmt: skip
     return program
+
+
+def verilate(
+    module: str, sources: Sequence[Path], parameters: Mapping[str, int | str], folder: Path,
+    options: Sequence[str] = UNIQUE,
+) -> None:  # fmt: skip
+    """The C++ of a module, as class `Twin`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    values = [f"-G{k}={_literal(v)}" for k, v in parameters.items()]
+    _run(
+        "verilator", "--cc", "--top-module", module, "--Mdir", str(folder), "--prefix", "Twin", "-O3",
+        *options, "-Wno-fatal", "-Wno-WIDTH", "-Wno-PINMISSING", *values, *map(str, sources),
+    )  # fmt: skip
 
 
 def run_twin(program: Path, ports: Sequence[Port], feeds: Sequence[Feed]) -> list[Passed]:
@@ -125,14 +137,14 @@ def _literal(value: int | str) -> str:
 
 def _main(ports: Sequence[Port], sources: Sequence[Path], extra: str) -> str:
     includes = "\n".join(f'#include "{source.name}"' for source in sources)
-    pins = ",\n".join(map(_pins, ports))
+    connected = ",\n".join(map(pins, ports))
     return f"""{includes}
 #include "bench.hpp"
 #include "memory.hpp"
 int main(int, char** argv) {{
   Twin twin;
   std::vector<bench::Pins> pins = {{
-{pins}
+{connected}
   }};
   const auto each_cycle = [&](bench::Cycle now) {{ (void)now; {extra} }};
   return bench::run(twin, pins, argv[1], argv[2], {LIMIT}, each_cycle);
@@ -140,16 +152,19 @@ int main(int, char** argv) {{
 """
 
 
-def _pins(port: Port) -> str:
-    name, size = port.name, port.bytes
+def pins(port: Port) -> str:
+    """The C++ that connects a port to its pins (`Pins` of bench.hpp)."""
+    bus, word = port.bus or port.name, f"{port.bytes}, {port.index}"
     if port.into_twin:
         return (
-            f"{{[&](const unsigned char* word, bool there) {{ bench::set(twin.{name}, word, {size}); "
-            f"twin.{name}_valid = there; }}, [&] {{ return twin.{name}_ready != 0; }}, {{}}, {{}}}}"
+            f"{{[&](const unsigned char* word, bool there) {{ bench::set(twin.{bus}, word, {word}); "
+            f"bench::set_bit(twin.{bus}_valid, {port.index}, there); }}, "
+            f"[&] {{ return bench::get_bit(twin.{bus}_ready, {port.index}); }}, {{}}, {{}}}}"
         )
     return (
-        f"{{{{}}, {{}}, [&](bool room) {{ twin.{name}_ready = room; }}, [&](unsigned char* word) "
-        f"{{ bench::get(twin.{name}, word, {size}); return twin.{name}_valid != 0; }}}}"
+        f"{{{{}}, {{}}, [&](bool room) {{ bench::set_bit(twin.{bus}_ready, {port.index}, room); }}, "
+        f"[&](unsigned char* word) {{ bench::get(twin.{bus}, word, {word}); "
+        f"return bench::get_bit(twin.{bus}_valid, {port.index}); }}}}"
     )
 
 

@@ -1,8 +1,14 @@
-// `stb::collect` of two units with LANES lanes each and two destinations: tiles come in the order of the channels.
+// `stb::collect` of two units with LANES lanes each, or one, and DESTINATIONS destinations: tiles come in the order of
+// the channels.
 //
 // One token's results pass straight through; those of several go tile by tile into a memory of CHUNK * MAX_TILES
 // words and come out token by token. Its read takes four cycles: address, memory, register, write.
-module collect_twin #(parameter int LANES = 2, parameter int CHUNK = 8, parameter int MAX_TILES = 96) (
+module collect_twin #(
+    parameter int DESTINATIONS = 2,
+    parameter int LANES = 2,
+    parameter int CHUNK = 8,
+    parameter int MAX_TILES = 96
+) (
     input logic clk,
     input logic reset,
     input logic desc_valid,
@@ -14,12 +20,9 @@ module collect_twin #(parameter int LANES = 2, parameter int CHUNK = 8, paramete
     input logic r1_valid,
     output logic r1_ready,
     input logic [511:0] r1,
-    output logic y0_valid,
-    input logic y0_ready,
-    output logic [511:0] y0,
-    output logic y1_valid,
-    input logic y1_ready,
-    output logic [511:0] y1
+    output logic [DESTINATIONS-1:0] y_valid,
+    input logic [DESTINATIONS-1:0] y_ready,
+    output logic [512*DESTINATIONS-1:0] y
 );
   localparam int kWords = CHUNK * MAX_TILES;
   localparam int kAddress = $clog2(kWords);
@@ -28,15 +31,15 @@ module collect_twin #(parameter int LANES = 2, parameter int CHUNK = 8, paramete
   logic [15:0] tiles, tokens, channel, channels, tile, token;
   logic [7:0] lane;
   logic [3:0] stages;
-  logic unit, destination, several, enable, take, send, last_tile, last_token, store1;
+  logic [DESTINATIONS-1:0] destination;
+  logic unit, several, enable, take, send, last_tile, last_token, store1;
   logic [kAddress-1:0] address, row, address1;
-  logic [511:0] x1, word, read;
+  logic [511:0] x1, word, read, given;
   (* ram_style = "ultra" *) logic [511:0] buffer[kWords];
   assign desc_ready = phase == IDLE && stages == '0 && !store1;
-  assign enable = !stages[3] || (destination ? y1_ready : y0_ready);
-  assign y0_valid = stages[3] && !destination;
-  assign y1_valid = stages[3] && destination;
-  assign y1 = y0;
+  assign enable = !stages[3] || |(destination & y_ready);
+  assign y_valid = destination & {DESTINATIONS{stages[3]}};
+  assign y = {DESTINATIONS{given}};
   assign r0_ready = (phase == ONE || phase == STORE) && enable && !unit;
   assign r1_ready = (phase == ONE || phase == STORE) && enable && unit;
   assign take = (r0_ready && r0_valid) || (r1_ready && r1_valid);
@@ -65,7 +68,7 @@ module collect_twin #(parameter int LANES = 2, parameter int CHUNK = 8, paramete
       tiles <= desc[128+:16];
       lane <= desc[160+:8];
       channel <= desc[160+:16];
-      destination <= desc[256];
+      destination <= DESTINATIONS'(1) << desc[256+:8];
       tokens <= desc[320+:16];
       several <= desc[320+:16] != 16'd1;
       channels <= desc[384+:16];
@@ -94,7 +97,7 @@ module collect_twin #(parameter int LANES = 2, parameter int CHUNK = 8, paramete
       x1 <= unit ? r1 : r0;
       address1 <= address;
       {word, read} <= {read, buffer[address1]};
-      y0 <= several ? word : x1;
+      given <= several ? word : x1;
     end
     if (enable && store1) buffer[address1] <= x1;
   end

@@ -1,26 +1,23 @@
-// `stb::dispatch` of four sources to the collector and three units of UNIT_LANES lanes each.
+// `stb::dispatch` of SOURCES sources to the collector and three units of UNIT_LANES lanes each, CHANNELS in all: of
+// fewer units the streams of the others are ready and not connected.
 //
 // Words go through a memory of KMAX / 32 words: a vector comes in and goes out with its greatest exponent, a raw
 // op's word goes out behind its place. How many tiles every channel has follows from the descriptor meanwhile, and
 // how many channels have one more. A descriptor goes on once the words of the op before it are on the way.
-module dispatch_twin #(parameter int GROUPS = 64, parameter int UNIT_LANES = 9) (
+module dispatch_twin #(
+    parameter int SOURCES = 4,
+    parameter int GROUPS = 64,
+    parameter int UNIT_LANES = 9,
+    parameter int CHANNELS = 3 * UNIT_LANES
+) (
     input logic clk,
     input logic reset,
     input logic desc_valid,
     output logic desc_ready,
     input logic [511:0] desc,
-    input logic s0_valid,
-    output logic s0_ready,
-    input logic [511:0] s0,
-    input logic s1_valid,
-    output logic s1_ready,
-    input logic [511:0] s1,
-    input logic s2_valid,
-    output logic s2_ready,
-    input logic [511:0] s2,
-    input logic s3_valid,
-    output logic s3_ready,
-    input logic [511:0] s3,
+    input logic [SOURCES-1:0] s_valid,
+    output logic [SOURCES-1:0] s_ready,
+    input logic [512*SOURCES-1:0] s,
     output logic collect_valid,
     input logic collect_ready,
     output logic [511:0] collect,
@@ -44,7 +41,8 @@ module dispatch_twin #(parameter int GROUPS = 64, parameter int UNIT_LANES = 9) 
     output logic [511:0] act2
 );
   localparam int kDepth = 8;
-  localparam int kUnits = 3, kAll = kUnits * UNIT_LANES;
+  localparam int kFactor = ((1 << 24) + CHANNELS - 1) / CHANNELS, kFactorBits = $clog2(kFactor + 1) + 1;
+  localparam int kUnits = 3, kSource = SOURCES > 1 ? $clog2(SOURCES) : 1;
   localparam int kAddress = $clog2(GROUPS);
   localparam int kBits = 269;  // 32 bytes, m, e
   typedef enum logic [1:0] {IDLE, HAVE, RUN} phase_t;
@@ -54,16 +52,17 @@ module dispatch_twin #(parameter int GROUPS = 64, parameter int UNIT_LANES = 9) 
   logic [kUnits-1:0] ready;
   logic [kDepth-1:0] stages;
   logic [15:0] groups, group, tokens;
-  logic [1:0] source;
+  logic [kSource-1:0] source;
+  logic [SOURCES-1:0] chosen;
   logic out, raw, is_unsigned, is_linear, loads, advance, step, takes, gives, there, last_group, last, room, sent;
   logic [6:0] age;  // cycles since a descriptor came
   logic known;
   logic [15:0] rounds, rest, tiles, quotient;
-  logic signed [37:0] by_lanes;
+  logic signed [kFactorBits+16:0] by_lanes;
   logic signed [25:0] whole;
   logic takes1, first1, raw_now, unsigned_now;
   logic [kAddress-1:0] address1, address2;
-  logic [kBits-1:0] in1, read3, read4, read5;
+  logic [kBits-1:0] of_source, in1, read3, read4, read5;
   (* ram_style = "block" *) logic [kBits-1:0] vector[GROUPS];
   logic [4:0] exponent, exponent3, exponent4, exponent7, drop5;
   logic [7:0] mantissa6, mantissa7;
@@ -77,23 +76,28 @@ module dispatch_twin #(parameter int GROUPS = 64, parameter int UNIT_LANES = 9) 
   assign {act2_valid, act1_valid, act0_valid} = {3{stages[kDepth-1] && room}};
   assign {collect_valid, desc2_valid, desc1_valid, desc0_valid} = pending;
   assign {act0, act1, act2} = {3{224'd0, y}};
-  assign collect = {rest, rounds, held[479:416], 32'(kAll), held[383:0]};
+  assign collect = {rest, rounds, held[479:416], 32'(CHANNELS), held[383:0]};
   assign desc0 = {collect[511:384], 32'd0, held[351:0]};
   assign desc1 = {collect[511:384], 32'(UNIT_LANES), held[351:0]};
   assign desc2 = {collect[511:384], 32'(2 * UNIT_LANES), held[351:0]};
   assign taken = {collect_ready, desc2_ready, desc1_ready, desc0_ready};
   assign desc_ready = phase == IDLE && (pending & ~taken) == '0;
   assign known = age[6];
-  assign quotient = 16'(by_lanes[37:24]);
-  product #(.A(21), .B(17)) u_rounds (
-      .clk, .enable(1'b1), .a(21'(((1 << 24) + kAll - 1) / kAll)), .b({1'b0, desc[128+:16]}), .y(by_lanes)
+  assign quotient = 16'(by_lanes[kFactorBits+16:24]);
+  product #(.A(kFactorBits), .B(17)) u_rounds (
+      .clk, .enable(1'b1), .a(kFactorBits'(kFactor)), .b({1'b0, desc[128+:16]}), .y(by_lanes)
   );
-  product #(.A(17), .B(9)) u_whole (.clk, .enable(1'b1), .a({1'b0, quotient}), .b(9'(kAll)), .y(whole));
+  product #(.A(17), .B(9)) u_whole (.clk, .enable(1'b1), .a({1'b0, quotient}), .b(9'(CHANNELS)), .y(whole));
   assign is_linear = held[31:0] == 32'd1;
   assign loads = held[192+:32] != '0;
   assign takes = phase == RUN && advance && !out;
-  assign {s3_ready, s2_ready, s1_ready, s0_ready} = {source == 2'd3, source == 2'd2, source == 2'd1, source == 2'd0} & {4{takes}};
-  assign there = source[1] ? (source[0] ? s3_valid : s2_valid) : (source[0] ? s1_valid : s0_valid);
+  for (genvar i = 0; i < SOURCES; i++) assign chosen[i] = source == kSource'(i);
+  assign s_ready = chosen & {SOURCES{takes}};
+  assign there = |(chosen & s_valid);
+  always_comb begin
+    of_source = '0;
+    for (int i = 0; i < SOURCES; i++) of_source |= s[512*i+:kBits] & {kBits{chosen[i]}};
+  end
   assign step = phase == RUN && advance && (out || there);
   assign gives = step && (out || raw);
   assign last_group = group == groups;
@@ -120,7 +124,7 @@ module dispatch_twin #(parameter int GROUPS = 64, parameter int UNIT_LANES = 9) 
       tiles <= desc[128+:16];
       held <= desc;
       groups <= desc[32+:16];
-      source <= desc[224+:2];
+      source <= desc[224+:kSource];
       tokens <= desc[320+:16];
       raw <= desc[448+:32] != '0;
       is_unsigned <= desc[448+:32] == 32'd2;
@@ -134,7 +138,7 @@ module dispatch_twin #(parameter int GROUPS = 64, parameter int UNIT_LANES = 9) 
     if (phase == HAVE && sent) {raw_now, unsigned_now} <= {raw, is_unsigned};
     if (advance) begin
       // cycle 1: the word and its place; 2: it is in the memory; 3, 4: it comes out
-      in1 <= source[1] ? (source[0] ? s3[kBits-1:0] : s2[kBits-1:0]) : (source[0] ? s1[kBits-1:0] : s0[kBits-1:0]);
+      in1 <= of_source;
       takes1 <= step && !out;
       first1 <= group == 16'd1;
       address1 <= kAddress'(group);

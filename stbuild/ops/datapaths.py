@@ -1,6 +1,7 @@
 """Datapaths that several processes share: what hls_lib does to the elements of one word."""
 
 from stbuild.ir.parts import Add, Clamp, Hold, Largest, Multiply, Part, Shift, Store, Table
+from stbuild.ir.storage import Storage
 from stbuild.ir.types import LANES
 
 ELEMENT = 32
@@ -65,6 +66,6 @@ def scale_of_group() -> tuple[Part, ...]:
     )
 
 
-def vector(name: str, words: int) -> Store:
+def vector(name: str, words: int, storage: Storage | None = None) -> Store:
     """An array of `words` words."""
-    return Store(name=name, words=words, bits=WORD)
+    return Store(name=name, words=words, bits=WORD, storage=storage)

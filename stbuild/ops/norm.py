@@ -10,6 +10,7 @@ from stbuild.ir.op import CheckContext, StreamingOp
 from stbuild.ir.param import FixedParam, Param, ParamRole
 from stbuild.ir.parts import Add, Divide, Hold, Largest, Multiply, Part, Shift
 from stbuild.ir.program import Program, Repeat, reads, writes
+from stbuild.ir.storage import Storage
 from stbuild.ir.streaming import CallSite, LaunchContext
 from stbuild.ir.types import LANES
 from stbuild.ops.checks import require, require_multiple
@@ -92,8 +93,12 @@ class Norm(StreamingOp):
         extremes = Largest(inputs=LANES + 1, bits=ELEMENT, count=2)
         center = (Add(bits=SUM, count=LANES), extremes, *saturated_sum()) if self.center else ()
         return (
-            vector("words", self.width // LANES),
-            *(vector(name, words) for name in ("weight", "bias") if getattr(self, name) is not None),
+            vector("words", self.width // LANES, Storage.BRAM),
+            *(
+                vector(name, words, Storage.BRAM)
+                for name in ("weight", "bias")
+                if getattr(self, name) is not None
+            ),
             *center,
             Hold(bits=WORD),
             Add(bits=ELEMENT, count=LANES),

@@ -2,12 +2,13 @@
 
 from stbuild.ir.design import WORD_BYTES, Design
 from stbuild.ir.lane_shape import LaneShape, lane_shape
-from stbuild.ir.parts import Add, Choose, Delay, Hold, Part, Shift, Store
+from stbuild.ir.parts import Add, Choose, Delay, Hold, Multiply, Part, Shift, Store
 from stbuild.ir.plumbing import (
     Collect,
     ComputeUnit,
     Dispatch,
     Plumbing,
+    Sequence,
 )
 from stbuild.ir.storage import Storage
 from stbuild.ir.types import GROUP
@@ -15,6 +16,10 @@ from stbuild.resources.lane import lane_hardware, raw_rows
 
 WORD = 8 * WORD_BYTES
 ADDRESS = 64
+FACTOR = 25
+"""Bits of one over a number of channels."""
+PROGRAM_WORDS = 16
+"""Descriptors that the sequencer reads at a time."""
 
 
 def plumbing_hardware(op: Plumbing, design: Design) -> tuple[Part, ...]:
@@ -26,6 +31,8 @@ def plumbing_hardware(op: Plumbing, design: Design) -> tuple[Part, ...]:
             return _collect(op, design)
         case ComputeUnit(engine=engine, unit=unit):
             return unit_hardware(design.engines[engine].fabric_lanes(unit), lane_shape(design, engine))
+        case Sequence():
+            return sequence_hardware()
         case _:
             return Add(bits=ADDRESS, count=2), Hold(bits=ADDRESS)
 
@@ -50,6 +57,18 @@ def _choice(ways: int) -> tuple[Part, ...]:
     return (Choose(ways=ways, bits=WORD),) if ways > 1 else ()
 
 
+def sequence_hardware() -> tuple[Part, ...]:
+    """Descriptors as they come from memory, the rows of an op, the channel of its first tile."""
+    return (
+        Store(name="words", words=PROGRAM_WORDS, bits=WORD, storage=Storage.LUTRAM),
+        Hold(bits=2 * WORD),
+        Multiply(a=FACTOR, b=17, count=2),
+        Add(bits=16, count=12),
+        Add(bits=ADDRESS, count=2),
+        Hold(bits=ADDRESS),
+    )
+
+
 def _dispatch(design: Design, engine: int) -> tuple[Part, ...]:
     dispatch, _ = design.router(engine)
     groups = lane_shape(design, engine).columns // GROUP
@@ -57,12 +76,14 @@ def _dispatch(design: Design, engine: int) -> tuple[Part, ...]:
 
 
 def dispatch_hardware(*, sources: int, groups: int) -> tuple[Part, ...]:
-    """A descriptor, a vector's memory, and the sum and the scale of its words on their way out."""
+    """A descriptor, its tiles by channel, a vector's memory, the sum and the scale of its words on their way
+    out."""
     word = 8 * (GROUP + 2)
     return (
         Store(name="vector", words=groups, bits=word, storage=Storage.BRAM),
         *((Choose(ways=sources, bits=word),) if sources > 1 else ()),
         Hold(bits=WORD + word),
+        Multiply(a=FACTOR, b=17, count=2),
         Delay(bits=word),
         Add(bits=11, count=GROUP - 1),
         Shift(bits=8, distances=16),

@@ -1,36 +1,8 @@
 """Which loops of hls_lib a twin in rtl_lib/twins confirms: II and depth, chosen before it was written."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
-
-@dataclass(frozen=True, kw_only=True)
-class Loop:
-    """A pipelined loop: cycles an iteration, cycles from its reads to its writes, and what those are.
-
-    `depth` is the constant of hls_lib/include/stb/depths.hpp that `STB_ENTER` has there.
-    """
-
-    depth: str
-    ii: int
-    stages: tuple[tuple[str, int], ...]
-
-    @property
-    def cycles(self) -> int:
-        """From a read to the write that depends on it."""
-        return sum(count for _, count in self.stages)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Twin:
-    """A process in SystemVerilog, and the hls_lib functions whose loops it has."""
-
-    module: str
-    functions: tuple[str, ...]
-    loops: tuple[Loop, ...]
-    confirmed: bool = False
-    """Whether tests/rtl compares it with hls_lib, bit for bit and cycle by cycle."""
-
+from stbuild.timing.twin import Loop, Twin
 
 PRODUCT = (("factors into the blocks", 1), ("product", 1), ("its two halves in cascade", 2))
 """32 by up to 27 bits; a wider second factor needs one sum more."""
@@ -137,8 +109,13 @@ TWINS: tuple[Twin, ...] = (
     Twin(
         module="norm_twin",
         confirmed=True,
-        functions=("norm",),
+        functions=("norm", "centred norm"),
         loops=(
+            Loop(
+                depth="kAddDepth",
+                ii=1,
+                stages=(("bias or sum", 1), ("rounding", 1), ("saturation and write", 1)),
+            ),
             Loop(
                 depth="kNormTakeDepth",
                 ii=1,
@@ -177,6 +154,22 @@ TWINS: tuple[Twin, ...] = (
                 depth="kReadDepth",
                 ii=1,
                 stages=(("request", 1), ("beat of the bus", 1), ("FIFO", 1), ("write", 1)),
+            ),
+        ),
+    ),
+    Twin(
+        module="sequence_twin",
+        confirmed=True,
+        functions=("sequence",),
+        loops=(
+            Loop(depth="kMoveDepth", ii=1, stages=(("beat of the bus", 1), ("write of the word", 1))),
+            Loop(
+                depth="kMultiplyDepth",
+                ii=8,
+                stages=(
+                    ("read", 1), ("window", 1), ("first block", 1), ("blocks, first tile", 1),
+                    ("product by one over the channels", 3), ("channel and write", 1),
+                ),
             ),
         ),
     ),

@@ -13,7 +13,8 @@ from benchmarks.twins.comparison import Case, Pace, compare
 from benchmarks.twins.costs import MEASURED, modelled, synthesize
 from benchmarks.twins.timed import TimedImage
 from benchmarks.twins.verilated import TWINS as FOLDER
-from stbuild.timing.twins import TWINS, Twin
+from stbuild.timing.twin import Twin
+from stbuild.timing.twins import TWINS
 
 CYCLES = 0.03
 """By how much the timed network may be off."""
