@@ -30,7 +30,7 @@ int stb_tap(const char* stream, void (*function)(void*, const void*, long), void
 int stb_set(const char* key, double value) {
   const std::string name = key;
   if (!starts_with(name, "depth.") && !starts_with(name, "bytes_per_cycle.") &&
-      !starts_with(name, "read_latency.") && name != "strict.latency") {
+      !starts_with(name, "read_latency.") && !starts_with(name, "outside.") && name != "strict.latency") {
     return 1;
   }
   if (!(value > 0)) return 1;

@@ -32,7 +32,8 @@ STB_EXPORT int stb_tap(const char* stream, void (*function)(void* user, const vo
 
 // `depth.<stream>`, `bytes_per_cycle.<process>` and `read_latency.<process>` (timed build: memory that
 // this process of control reads or writes, cycles until a read's first word), `strict.latency` (strict
-// build). Builds the device afresh. 0: done, 1: no such key.
+// build), `outside.<process>` (1: that process runs elsewhere, see runtime.hpp). Builds the device afresh. 0:
+// done, 1: no such key.
 STB_EXPORT int stb_set(const char* key, double value);
 
 // JSON, sorted by name: [{"name": "seg_0.norm1_y", "depth": 36, "high": 36}, ...]; in the timed build also

@@ -75,6 +75,8 @@ void note_end(Channel& channel) { device().note_end(fifo_of(channel)); }
 
 void add_process(const char* name, const Closure& body) { device().spawn(name, body); }
 
+void set_outside(Outside* outside) { device().set_outside(outside); }
+
 Unit::Unit(const char* name) { device().enter_unit(name); }
 
 Unit::~Unit() { device().leave_unit(); }

@@ -67,6 +67,22 @@ void spawn(const char* name, const Body& body) {
                [](void* object) { delete static_cast<Body*>(object); }});
 }
 
+// What runs elsewhere on streams of the network, such as processes in a simulator of hardware. A process of
+// the network that is there is named by `stb_set("outside.<process>", 1)`, and not started here.
+class Outside {
+ public:
+  Outside() = default;
+  virtual ~Outside() = default;
+  Outside(const Outside&) = delete;
+  Outside& operator=(const Outside&) = delete;
+  virtual void begin_launch() = 0;
+  // Goes on by a cycle, when nobody here can; false: nothing will happen any more.
+  virtual bool step() = 0;
+};
+
+// `outside` must live as long as launches run; null: all is here.
+void set_outside(Outside* outside);
+
 // Gives the processes and streams made in its lifetime the names `unit.process`, `unit.stream`.
 class Unit {
  public:

@@ -68,6 +68,7 @@ int Scheduler::try_run(void* const* buffers, const std::uint64_t* scalars) {
   launch(buffers, scalars);
   launching_ = false;
   run_ready();
+  while (outside_ != nullptr && !stopped_ && outside_->step()) run_ready();
   const int code = judge();
   if (code == 0) end_launch();
   return code;
@@ -87,6 +88,7 @@ void Scheduler::begin_launch() {
   memory_log_ = MemoryLog{};
   for (const auto& entry : channels_) rewind(*entry.second);
   for (const auto& process : processes_) process->begin_launch();
+  if (outside_ != nullptr) outside_->begin_launch();
 }
 
 int Scheduler::judge() {
@@ -211,6 +213,7 @@ double Scheduler::setting(const std::string& key, double otherwise) const {
 
 void Scheduler::spawn(const std::string& name, const Closure& body) {
   if (running_ != nullptr) throw std::logic_error("process " + name + " is started by a process");
+  if (setting("outside." + scoped(name), 0) > 0) return;
   processes_.push_back(std::make_unique<Process>());
   Process& process = *processes_.back();
   process.name = scoped(name);

@@ -56,6 +56,7 @@ class Scheduler {
   const std::string& trace() const { return trace_; }
   bool tap(const std::string& stream, Tap tap);
   void set(const std::string& key, double value);
+  void set_outside(Outside* outside) { outside_ = outside; }
   double setting(const std::string& key, double otherwise) const;
   const std::map<std::string, std::unique_ptr<Fifo>>& channels() const { return channels_; }
   const std::vector<std::unique_ptr<Process>>& processes() const { return processes_; }
@@ -90,6 +91,7 @@ class Scheduler {
 
   Fiber main_;
   Process* running_ = nullptr;
+  Outside* outside_ = nullptr;
   std::vector<Process*> ready_;
   std::vector<std::unique_ptr<Process>> processes_;
   std::vector<std::unique_ptr<Stack>> spare_stacks_;
