@@ -35,7 +35,7 @@ module norm_twin #(
   typedef enum logic [3:0] {IDLE, WEIGHTS, BIASES, TAKE, DIVIDEND, MEAN, SQUARE, SHIFT, ROOT, INVERT, GIVE} phase_t;
   phase_t phase;
   logic [15:0] tokens, token, run;
-  logic [kIndex-1:0] at;
+  logic [kIndex-1:0] at, limit;
   logic [kGive-1:0] stages;
   logic begins, ends, moving, issue, advance, last_token, last_run, last_param, enable;
   logic [$clog2(WORDS)-1:0] address, weight_address, taken_address;
@@ -67,20 +67,23 @@ module norm_twin #(
       GIVE: moving = advance;
       default: moving = 1'b1;
     endcase
+  end
+  // The last step of a phase, which its first step, number 0, need not know.
+  always_ff @(posedge clk) begin
     case (phase)
-      WEIGHTS: ends = at == kIndex'(WORDS + kMove - 1);
-      BIASES: ends = at == kIndex'(WORDS + kAdd - 1);
-      TAKE: ends = at == kIndex'(WORDS + kTake - 1);
-      DIVIDEND: ends = at == kIndex'(kAdd);
-      MEAN: ends = at == kIndex'(2 * kAdd);
-      SQUARE: ends = at == kIndex'(WORDS + kSquare - 1);
-      INVERT: ends = at == kIndex'(kInverseBits + kStep - 1);
-      SHIFT: ends = at == kIndex'(kShift);
-      ROOT: ends = at == kIndex'(kRootBits + kStep - 1);
-      GIVE: ends = at == kIndex'(WORDS + kGive - 1);
-      default: ends = 1'b0;
+      WEIGHTS: limit <= kIndex'(WORDS + kMove - 1);
+      BIASES: limit <= kIndex'(WORDS + kAdd - 1);
+      TAKE: limit <= kIndex'(WORDS + kTake - 1);
+      DIVIDEND: limit <= kIndex'(kAdd);
+      MEAN: limit <= kIndex'(2 * kAdd);
+      SQUARE: limit <= kIndex'(WORDS + kSquare - 1);
+      INVERT: limit <= kIndex'(kInverseBits + kStep - 1);
+      SHIFT: limit <= kIndex'(kShift);
+      ROOT: limit <= kIndex'(kRootBits + kStep - 1);
+      default: limit <= kIndex'(WORDS + kGive - 1);
     endcase
   end
+  assign ends = at == limit && phase != IDLE;
   always_ff @(posedge clk) begin
     if (reset) begin
       phase <= IDLE;
