@@ -16,6 +16,8 @@ BLOCK = 32
 """Positions of a block."""
 LOOK_AHEAD = 8
 """Heads by whose scores an engine is ahead of the values: their softmax runs meanwhile."""
+MAX_HEAD_DIM = 512
+"""Elements of a head: a product of q and k stays within 24 bits."""
 SLICES = 3
 """Bytes of a softmax weight, each a vector of its own to the lanes: a weight is below 2^24."""
 BANKS = 4

@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from typing import ClassVar, Self
 
 from stbuild.ir.fixed import CAP_LIMITS, PARAM_FRAC, SLOPE_LIMIT, attention_scale
-from stbuild.ir.kv import KvHeads
+from stbuild.ir.kv import MAX_HEAD_DIM, KvHeads
 from stbuild.ir.op import CheckContext, Op, Values
 from stbuild.ir.param import FixedParam, Param
 from stbuild.ir.types import ACTIVATION_FRAC, words_of
@@ -50,6 +50,8 @@ class Attention(Op):
     def check(self, context: CheckContext) -> None:
         """Whole words of each head, heads that share KV heads evenly, scores within 64 bits."""
         require_multiple(self, self.head_dim)
+        fits = self.head_dim <= MAX_HEAD_DIM
+        require(self, fits, f"its heads have {self.head_dim} elements, more than {MAX_HEAD_DIM}")
         require_width(self, context.widths[self.q], self.heads * self.head_dim)
         require_width(self, self.width, self.heads * self.head_dim)
         require_width(self, context.widths[self.k], self.kv_heads * self.head_dim)

@@ -156,6 +156,7 @@ REFUSED = [
     (Slice(name="y", width=64, x="x", start=16), "it ends behind 'x'"),
     (Slice(name="y", width=16, x="x", start=8), "its size 8 is not a multiple of 16"),
     (attention(heads=4), "it has 64 elements, needs 128"),
+    (attention(head_dim=528), "its heads have 528 elements, more than 512"),
     (attention(scale=1e3), "its scale 1000 is too large for 64-bit scores"),
 ]
 

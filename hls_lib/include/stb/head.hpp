@@ -12,6 +12,8 @@ namespace stb {
 template <int HEADS, int KV_HEADS, int HEAD_DIM>
 struct HeadShape {
   static_assert(HEAD_DIM % kLanes == 0, "the dimension of a head is a multiple of 16");
+  static_assert(HEAD_DIM <= 512,
+                "a head has at most 512 elements: a product of q and k stays within 24 bits");
   static_assert(HEADS % KV_HEADS == 0, "the heads of q are a multiple of those of k and v");
   enum : int {
     kHeads = HEADS,
