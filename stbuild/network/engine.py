@@ -5,6 +5,7 @@ They follow the descriptors of the launch: hls_lib/include/stb/router.hpp and ma
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 from stbuild.ir.design import LANE_ACTS, LANE_WORDS, Design, Process
 from stbuild.ir.engine import Engine
@@ -77,9 +78,14 @@ class Unit:
         """The lanes by their numbers in the unit."""
         return range(self.engine.lanes[self.op.unit])
 
+    @cached_property
+    def unit(self) -> str:
+        """Its compute unit: looked up once, since every step of a program names it."""
+        return self.design.unit_of(self.process)
+
     def inner(self, name: str) -> str:
         """The stream or process `name` inside this unit."""
-        return f"{self.design.unit_of(self.process)}.{name}"
+        return f"{self.unit}.{name}"
 
     def streams(self) -> Iterator[tuple[str, int]]:
         """The FIFOs between the unit's processes, with their depths."""

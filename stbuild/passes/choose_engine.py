@@ -1,7 +1,8 @@
 """The engine that fits its card and loses least against the largest that memory and ports allow."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
+from functools import cache
 from math import log2
 
 from stbuild.errors import StbuildError
@@ -59,7 +60,7 @@ class EngineChoice:
         others: dict[int, _Others] = {}
         stored: dict[int, bool] = {}
         smallest: dict[tuple[tuple[int, ...], int], bool] = {}
-        tries = 0
+        costs, tries = cache(self._lane_costs), 0
         for tried in self._engines(largest):
             if tried.channels not in stored:
                 stored[tried.channels] = self._placed(self._network(tried)) is not None
@@ -67,7 +68,7 @@ class EngineChoice:
                 continue
             if tried.chunk not in others:
                 others[tried.chunk] = self._others(replace(largest, chunk=tried.chunk, batch=1))
-            if not self._may_fit(tried, others[tried.chunk]):
+            if not self._may_fit(tried, others[tried.chunk], costs):
                 continue
             lanes = (tried.lanes, tried.token_lanes)
             if lanes not in smallest:
@@ -99,17 +100,21 @@ class EngineChoice:
                     units.pop(unit)
         return _Others(units=tuple(units.values()), shape=lane_shape(design, 0))
 
-    def _may_fit(self, tried: Engine, others: "_Others") -> bool:
+    def _lane_costs(self, shape: LaneShape) -> "_LaneCosts":
+        return _LaneCosts(
+            lane=lane_cost(shape, 0, self.platform), change=change_in_luts(shape, self.platform)
+        )
+
+    def _may_fit(self, tried: Engine, others: "_Others", costs: Callable[[LaneShape], "_LaneCosts"]) -> bool:
         """Whether each unit has room on some SLR, and all of them together: no placement does better."""
         card = self.platform
-        shape = replace(others.shape, token_lanes=tried.token_lanes, batch=tried.batch)
-        lane = lane_cost(shape, 0, card) + unit_fifos(tried, 1, card)
+        cost = costs(replace(others.shape, token_lanes=tried.token_lanes, batch=tried.batch))
+        lane = cost.lane + unit_fifos(tried, 1, card)
         total = sum(others.units, lane * tried.channels)
-        change = change_in_luts(shape, card)
-        fabric = -(-max(0, total.dsp - sum(self._limits("dsp"))) // -change.dsp)
+        fabric = -(-max(0, total.dsp - sum(self._limits("dsp"))) // -cost.change.dsp)
         if fabric > tried.channels * tried.token_lanes:
             return False
-        total = total + change * fabric
+        total = total + cost.change * fabric
         for resource in RESOURCES:
             limits = self._limits(resource)
             if getattr(total, resource) > sum(limits):
@@ -180,6 +185,14 @@ class _Others:
 
     units: tuple[Fabric, ...]
     shape: LaneShape
+
+
+@dataclass(frozen=True, kw_only=True)
+class _LaneCosts:
+    """What a lane takes, and what more where one of its token lanes multiplies in LUTs."""
+
+    lane: Fabric
+    change: Fabric
 
 
 def _loss(largest: Engine, smaller: Engine) -> tuple[float, int]:
