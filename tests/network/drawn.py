@@ -11,9 +11,15 @@ from stbuild.frontend.weights import index_of, uses_of
 from stbuild.ir.design import Design
 from stbuild.ir.graph import Graph
 from stbuild.passes.numerics import FixNumerics
-from stbuild.passes.pipeline import plan_engines
+from stbuild.passes.pipeline import plan, plan_engines
 from stbuild.passes.sizes import SizeOverrides, largest_engine
 from tests.accelerator import DEFAULT, Accelerator, accelerate_graph, platform, traced_image
+
+
+def planned(graph: Graph, card: str = "u55c", overrides: SizeOverrides = DEFAULT) -> Design:
+    """The design of a graph, of sizes that fit; no number is drawn."""
+    fixed = FixNumerics()(graph)
+    return plan(fixed, index_of(fixed, _weights(fixed)), platform(card), overrides)
 
 
 def on_largest_engine(graph: Graph, card: str = "u55c", overrides: SizeOverrides = DEFAULT) -> Design:

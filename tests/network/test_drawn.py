@@ -9,7 +9,7 @@ from stbuild.ir.design import Design
 from stbuild.network.network import network_of
 from stbuild.network.runner import Runner
 from stbuild.passes.deadlocks import launches
-from tests.network.drawn import on_largest_engine
+from tests.network.drawn import on_largest_engine, planned
 from tests.network.random_graphs import ANY, random_graph
 
 COUNT = int(os.environ.get("STBUILD_DRAWN_PLANS", "6"))
@@ -28,7 +28,7 @@ def hangs(design: Design, *, whole: bool) -> list[str]:
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(COUNT))
 def test_no_launch_of_a_planned_design_hangs(seed: int) -> None:
-    design = on_largest_engine(random_graph(seed, ANY))
+    design = planned(random_graph(seed, ANY))
     assert hangs(design, whole=True) == []
     assert hangs(design, whole=False) == []
 
