@@ -11,7 +11,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from stbuild import layout
 from stbuild.errors import StbuildError
+from stbuild.nightly.device_run import with_package
 from stbuild.nightly.figures import PROMPT_KINDS
 from stbuild.nightly.values import Cell
 
@@ -116,10 +118,11 @@ def _stbuild(
 
     One that takes longer than `limit_s` is ended with all that it started.
     """
-    argv = (sys.executable, "-m", "stbuild", *words)
+    argv = (sys.executable, "-m", "stbuild", *words)  # without -P: the worktree's own package comes first
     with subprocess.Popen(
         argv,
         cwd=workspace,
+        env=with_package(layout.package_root().parent),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

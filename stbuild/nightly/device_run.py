@@ -49,13 +49,18 @@ def run_on_device(request: Request, folder: Path, log: Path, code: Path | None =
     return _without_answer(process.returncode, log, request.device)
 
 
+def with_package(folder: Path) -> dict[str, str]:
+    """The environment in which Python finds the stbuild that lies in `folder`."""
+    path = [str(folder), *filter(None, [os.environ.get("PYTHONPATH")])]
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(path)}
+
+
 def _start(
     asked: Path, answered: Path, channel: int, output: int, code: Path | None
 ) -> "subprocess.Popen[bytes]":
-    path = [str(code or layout.package_root().parent), *filter(None, [os.environ.get("PYTHONPATH")])]
     return subprocess.Popen(
         (sys.executable, "-P", "-m", "stbuild.nightly.worker", str(asked), str(answered), str(channel)),
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(path)},
+        env=with_package(code or layout.package_root().parent),
         pass_fds=(channel,),
         stdin=subprocess.DEVNULL,
         stdout=output,

@@ -1,7 +1,6 @@
 """A generated design with one FIFO a word too shallow stops at once; the report says who waits for whom."""
 
 import re
-import subprocess
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -11,7 +10,6 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from stbuild.codegen.kernels import kernel_files
 from stbuild.errors import StbuildError
 from stbuild.ir.design import Design, Stream
 from stbuild.ops.add import Add
@@ -19,7 +17,7 @@ from stbuild.ops.fork import Fork
 from stbuild.package.bundle import load_bundle
 from stbuild.runtime.devices.native import NativeDevice
 from stbuild.runtime.session import Session
-from tests.accelerator import Accelerator, accelerate, bundled, compile_one, platform, runtime_objects
+from tests.accelerator import Accelerator, accelerate, bundled, compile_design, platform
 from tests.models import tiny_llama
 
 CHUNK = 8
@@ -82,18 +80,11 @@ def least_depth(card: Accelerator, stream: Stream) -> int:
 
 
 def built_with_depth(card: Accelerator, stream: Stream, depth: int, folder: Path) -> Path:
-    """The bundle of the design with another depth of one FIFO; only the kernel that holds it is compiled."""
+    """The bundle of the design with another depth of one FIFO."""
     changed = tuple(replace(s, depth=depth) if s == stream else s for s in card.design.streams)
-    kernel = card.design.process(stream.source).kernel
-    source = folder / f"{kernel}.cpp"
-    source.write_text(kernel_files(replace(card.design, streams=changed))[kernel])
-    own = card.bundle.parent
-    others = [o for o in sorted(own.glob("*.o")) if o.stem != kernel]
-    image = folder / "kernels.so"
-    objects = [compile_one(source, folder, ()), *others, *runtime_objects(())]
-    subprocess.run(["g++", "-shared", *objects, "-o", image], check=True)
+    image = compile_design(replace(card.design, streams=changed), folder)
     bundle = folder / "bundle"
-    bundled(own, platform("u55c"), image, bundle)
+    bundled(card.bundle.parent, platform("u55c"), image, bundle)
     return bundle
 
 
