@@ -24,14 +24,14 @@ def _words(given: Mapping[str, int]) -> dict[str, int]:
 def _norm(given: Mapping[str, int]) -> dict[str, int]:
     return {
         "RUNS": given["RUNS"], "ROLE": given["ROLE"], "WORDS": given["WIDTH"] // LANES, "FOUT": given["FOUT"],
-        "EPS": given["EPS"],
+        "EPS": given["EPS"], "CENTER": given["CENTER"], "BIAS": given["HAS_BIAS"],
     }  # fmt: skip
 
 
 def _norm_fits(given: Mapping[str, int]) -> bool:
     words = given["WIDTH"] // LANES
     whole = given["SEGMENT"] == given["WIDTH"] and words & (words - 1) == 0
-    return whole and bool(given["HAS_WEIGHT"]) and not given["CENTER"] and not given["HAS_BIAS"]
+    return whole and bool(given["HAS_WEIGHT"]) and given["CENTER"] == given["HAS_BIAS"]
 
 
 def _rotary(given: Mapping[str, int]) -> dict[str, int]:
