@@ -67,9 +67,9 @@ def compile_hybrid(design: Design, folder: Path, memory: Memory) -> Path:
 def _verilated_jobs(folder: Path) -> Iterator[Job]:
     root = verilator_root()
     beside = ("-I", root, "-I", folder / "verilated", "-I", HERE, "-w")
-    yield folder / "twins.cpp", beside
-    for name in ("verilated", "verilated_threads"):
-        yield root / f"{name}.cpp", beside
+    # Verilator's own C++ is linked first: its globals are there when those of twins.cpp are made.
+    for source in (root / "verilated.cpp", root / "verilated_threads.cpp", folder / "twins.cpp"):
+        yield source, beside
     sources = sorted((folder / "verilated").glob("Twin*.cpp"))
     slow = [source for source in sources if "Slow" in source.name]
     yield _joined(folder / "twin_slow.cpp", slow), (*beside, "-O0")
