@@ -43,7 +43,7 @@ module lane_op #(parameter int LANE = 0, parameter int TOKEN_LANES = 3) (
       channels <= descriptor[384+:16];
       {rest, rounds} <= descriptor[480+:32];
       exponent <= descriptor[416+:6];
-      raw <= descriptor[448+:32] != '0;
+      raw <= descriptor[448+:32] == 32'd1 || descriptor[448+:32] == 32'd2;
       is_unsigned <= descriptor[448+:32] == 32'd2;
     end
     if (taken) begin

@@ -125,7 +125,8 @@ module lane_token #(
     end
     lane_rows #(.WORDS(4*PASSES), .BANKS(kBanks)) u_rows (
         .clk, .enable, .raw, .raw_x(raw_mine), .raw_valid(sum_valid && sum_last), .raw_first(sum_group_first),
-        .raw_address(($clog2(4*PASSES))'({sum_pass, sum_phase})), .d(d[25*u+:25]), .m(m[25*u+:25]), .x(x22), .sa(sa22), .address(rows_address),
+        .raw_address(($clog2(4*PASSES))'({sum_pass, sum_phase})), .d(d[25*u+:25]),
+        .m(m[25*u+:25]), .x(x22), .sa(sa22), .address(rows_address),
         .first(rows_first), .write(mine), .read_result, .result_address, .results(sums)
     );
   end

@@ -81,7 +81,8 @@ module lane_twin #(
     else if (enable) draining <= draining + 1'b1;
   end
   lane_op #(.LANE(LANE), .TOKEN_LANES(TOKEN_LANES)) u_op (
-      .clk, .reset, .take(desc_valid && desc_ready && is_linear), .descriptor(desc), .ready(op_ready), .load, .raw, .is_unsigned, .groups,
+      .clk, .reset, .take(desc_valid && desc_ready && is_linear), .descriptor(desc), .ready(op_ready), .load, .raw,
+      .is_unsigned, .groups,
       .weight_group, .two_planes, .tiles, .tokens, .passes, .back, .shift, .exponent
   );
   lane_load #(.TOKEN_LANES(TOKEN_LANES), .ACT_BITS(kActBits)) u_load (
@@ -222,10 +223,12 @@ module lane_twin #(
         .clk, .enable, .store(act_valid && act_ready && load_lane == 2'(t)), .store_address(load_address),
         .activation(act[287:0]), .address(act1), .word(word3), .part(part3), .weights(columns), .columns(columns4), .first_word(starts12),
         .quad(word14.ends_quad), .quad_first(word14.quad_first), .quad_second_plane(word14.second_plane),
-        .is_unsigned, .raw, .phase(quad15.quarter), .x_phase(quad17.quarter), .x_first(quad17.first), .sum_valid(quad19.valid),
+        .is_unsigned, .raw, .phase(quad15.quarter), .x_phase(quad17.quarter), .x_first(quad17.first),
+        .sum_valid(quad19.valid),
         .sum_phase(quad19.quarter), .sum_last(quad19.last), .sum_group_first(quad19.group_first),
         .sum_pass(quad19.pass), .group_begins(begins19), .row(row20), .two_planes,
-        .d(raw ? {AT_ONCE{25'd1}} : d), .m, .rows_address(address23), .rows_first(first23), .rows_write(write23), .read_result(result26),
+        .d(raw ? {AT_ONCE{25'd1}} : d), .m, .rows_address(address23), .rows_first(first23), .rows_write(write23),
+        .read_result(result26),
         .result_address(result_address26), .exponent(exponents[t]), .results(rows[t])
     );
   end
