@@ -9,7 +9,7 @@ from benchmarks.twins.attention_case import SCORES, VALUES, WEIGHTS
 from benchmarks.twins.collect_case import COLLECT, MERGE
 from benchmarks.twins.comparison import COMMAND, Case, Generator, Traffic
 from benchmarks.twins.lane_case import LANE_CASES
-from benchmarks.twins.norm_case import NORM
+from benchmarks.twins.norm_case import NORM_CASES
 from benchmarks.twins.read_case import READ_CASES
 from benchmarks.twins.router_case import DISPATCH, FAN
 from benchmarks.twins.sequence_case import SEQUENCE
@@ -175,7 +175,7 @@ CASES: tuple[Case, ...] = (
     MAP,
     ROTARY,
     QUANTIZE,
-    NORM,
+    *NORM_CASES,
     *READ_CASES,
     COLLECT,
     MERGE,

@@ -7,7 +7,7 @@ import numpy as np
 from benchmarks.twins.comparison import Case, Generator, Traffic
 from benchmarks.twins.verilated import Bytes, Port
 from stbuild.ir.lane_shape import LaneShape
-from stbuild.resources.lane import lane_hardware
+from stbuild.resources.lane import lane_hardware, raw_rows
 
 ROWS, GROUP = 16, 32
 KEYS, VALUES = 1, 2
@@ -56,7 +56,11 @@ class Op:
 def lane_traffic(ops: tuple[Op, ...], rng: Generator) -> Traffic:
     """All ops, and a last descriptor that ends the launch."""
     end = np.zeros((1, 64), np.uint8)
-    loads = [activations(rng, op.groups * op.tokens) for op in ops if op.load]
+    loads = [
+        activations(rng, op.groups * op.tokens) if op.kind == 0 else raw_activations(rng, op)
+        for op in ops
+        if op.load and (op.kind == 0 or op.in_lane > 0)
+    ]
     tiles = [weights(rng, op) for op in ops for _ in range(op.in_lane)]
     return Traffic(
         inputs=(
@@ -83,8 +87,24 @@ def activations(rng: Generator, words: int) -> Bytes:
     return found
 
 
+def raw_activations(rng: Generator, op: Op) -> Bytes:
+    """Words of a query's head, or of one byte of the weights of values: no scale, the values' sum."""
+    values = rng.integers(0, 256, (op.groups * op.tokens, GROUP)).astype(np.uint8)
+    values[rng.random(len(values)) < 0.2] = 255 if op.kind == VALUES else 127
+    signed = values.astype(np.int64) if op.kind == VALUES else values.view(np.int8).astype(np.int64)
+    found = np.zeros((len(values), 64), np.uint8)
+    found[:, :GROUP] = values
+    scales = 1 | (signed.sum(1) & 0x3FFF) << 18
+    found[:, GROUP : GROUP + 4] = scales.astype(np.uint32).reshape(-1, 1).view(np.uint8)
+    return found
+
+
 def weights(rng: Generator, op: Op) -> Bytes:
-    """One tile: a header for each weight group, then the words of its planes."""
+    """One tile: a header for each weight group unless the op is raw, then the words of its planes."""
+    if op.kind != 0:
+        words = rng.integers(0, 256, (8 * op.groups, 64)).astype(np.uint8)
+        words[rng.random(len(words)) < 0.3] = 255
+        return words
     parts = []
     for _ in range(op.groups // op.weight_group):
         limit = 16 if op.planes == 1 else 2
@@ -119,7 +139,7 @@ def lane_case(
         ),
         call=f"stb::mac_lane<0, {32 * groups}, {chunk}, {token_lanes}, {words}, {fabric}>",
         traffic=lambda rng: lane_traffic(ops, rng),
-        hardware=lane_hardware(shape, fabric),
+        hardware=(*lane_hardware(shape, fabric), *raw_rows(shape)),
     )  # fmt: skip
 
 
@@ -130,18 +150,27 @@ LARGE_GROUPS = (
     Op(groups=32, weight_group=4, planes=1, tiles=3, tokens=11),
     Op(groups=16, weight_group=4, planes=2, tiles=2, tokens=12, shift=58),
     Op(groups=32, weight_group=4, planes=1, tiles=2, tokens=2, shift=-1),
+    Op(groups=2, weight_group=1, planes=2, tiles=9, tokens=3, shift=0, kind=KEYS),
+    Op(groups=40, weight_group=1, planes=2, tiles=2, tokens=9, shift=0, kind=VALUES),
+    Op(groups=40, weight_group=1, planes=2, tiles=1, tokens=9, shift=0, kind=VALUES, base=1, channels=2),
+    Op(groups=24, weight_group=4, planes=1, tiles=3, tokens=2),
 )
 SMALL_GROUPS = (
     Op(groups=18, weight_group=1, planes=1, tiles=9, tokens=1),
     Op(groups=18, weight_group=1, planes=1, tiles=3, tokens=8, shift=48),
     Op(groups=18, weight_group=1, planes=2, tiles=2, tokens=4),
     Op(groups=18, weight_group=2, planes=1, tiles=2, tokens=4),
+    Op(groups=2, weight_group=1, planes=2, tiles=9, tokens=3, shift=0, kind=KEYS),
+    Op(groups=40, weight_group=1, planes=2, tiles=2, tokens=9, shift=0, kind=VALUES),
+    Op(groups=40, weight_group=1, planes=2, tiles=1, tokens=9, shift=0, kind=VALUES, base=1, channels=2),
 )
 MIXED_GROUPS = (
     Op(groups=32, weight_group=4, planes=1, tiles=3, tokens=1),
     Op(groups=32, weight_group=4, planes=1, tiles=2, tokens=12, shift=50),
     Op(groups=18, weight_group=1, planes=2, tiles=2, tokens=8, shift=58),
     Op(groups=18, weight_group=2, planes=1, tiles=3, tokens=3),
+    Op(groups=2, weight_group=1, planes=2, tiles=9, tokens=3, shift=0, kind=KEYS),
+    Op(groups=40, weight_group=1, planes=2, tiles=2, tokens=9, shift=0, kind=VALUES),
 )
 LANE_CASES = (
     lane_case("lane_128", 3, 1, 12, LARGE_GROUPS),

@@ -9,6 +9,8 @@ module lane_op #(parameter int LANE = 0, parameter int TOKEN_LANES = 3) (
     input logic [511:0] descriptor,
     output logic ready,
     output logic load,
+    output logic raw,
+    output logic is_unsigned,
     output logic [15:0] groups,
     output logic [2:0] weight_group,
     output logic two_planes,
@@ -41,6 +43,8 @@ module lane_op #(parameter int LANE = 0, parameter int TOKEN_LANES = 3) (
       channels <= descriptor[384+:16];
       {rest, rounds} <= descriptor[480+:32];
       exponent <= descriptor[416+:6];
+      raw <= descriptor[448+:32] == 32'd1 || descriptor[448+:32] == 32'd2;
+      is_unsigned <= descriptor[448+:32] == 32'd2;
     end
     if (taken) begin
       first <= behind[16] ? behind[15:0] + channels : behind[15:0];

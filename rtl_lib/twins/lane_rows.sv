@@ -1,7 +1,8 @@
 // D * x + M * sa joins a row's sum: five DSP blocks in cascade over 17-bit slices, the sums in LUT memory.
 //
 // D, M, x and sa come together, `address` and `first` a cycle later, with a bit of `write` for the bank of the row.
-// A sum can be read at `result_address` while no rows are added, and is whole 8 cycles behind x.
+// A sum can be read at `result_address` while no rows are added, and is whole 8 cycles behind x. With several
+// banks the rows of a quarter of a raw op join their sums, of 32 bits, at once: `raw_x` comes with the quarter's address.
 module lane_rows #(parameter int WORDS = 16, parameter int BANKS = 4) (
     input logic clk,
     input logic enable,
@@ -12,6 +13,11 @@ module lane_rows #(parameter int WORDS = 16, parameter int BANKS = 4) (
     input logic [$clog2(WORDS)-1:0] address,
     input logic first,
     input logic [BANKS-1:0] write,
+    input logic raw,
+    input logic raw_valid,
+    input logic raw_first,
+    input logic [$clog2(WORDS)-1:0] raw_address,
+    input logic [32*BANKS-1:0] raw_x,
     input logic read_result,
     input logic [$clog2(WORDS)-1:0] result_address,
     output logic [64*BANKS-1:0] results
@@ -59,18 +65,46 @@ module lane_rows #(parameter int WORDS = 16, parameter int BANKS = 4) (
       if (at[4][kAddress+1+i]) high_sum |= high[i];
     end
   end
+  // a raw op's sums: cycle by cycle the numbers, the sum so far, the write
+  logic raw1, raw2, first1, by_products, by_sums;
+  assign by_sums = raw && BANKS != 1;
+  assign by_products = !by_sums;
+  logic [kAddress-1:0] to1, to2, from_low, from_middle, from_high;
+  assign from_low = read_result ? result_address : by_sums ? to1 : at[0][kAddress-1:0];
+  assign from_middle = read_result ? result_address : by_sums ? to1 : at[2][kAddress-1:0];
+  assign from_high = read_result ? result_address : at[4][kAddress-1:0];
+  always_ff @(posedge clk) if (enable) begin
+    {raw2, raw1} <= {raw1, raw && raw_valid};
+    {to2, to1, first1} <= {to1, raw_address, raw_first};
+  end
   for (genvar i = 0; i < BANKS; i++) begin : g_banks
+    logic [31:0] sum;
+    logic whole;  // the write of a raw op's sum
+    if (BANKS != 1) begin : g_raw
+      logic [31:0] x1, x2, so_far;
+      assign whole = raw2;
+      assign sum = x2 + so_far;
+      always_ff @(posedge clk) if (enable) begin
+        x1 <= raw_x[32*i+:32];
+        x2 <= x1;
+        so_far <= first1 ? '0 : {middle[i][14:0], low[i]};
+      end
+    end else begin : g_by_products
+      assign {whole, sum} = '0;
+    end
     lane_sums #(.WORDS(WORDS), .BITS(17)) u_low (
-        .clk, .write(enable && at[3][kAddress+1+i]), .to(at[3][kAddress-1:0]), .x(p1[16:0]),
-        .from(read_result ? result_address : at[0][kAddress-1:0]), .y(low[i])
+        .clk, .write(enable && (whole || (by_products && at[3][kAddress+1+i]))),
+        .to(whole ? to2 : at[3][kAddress-1:0]), .x(whole ? sum[16:0] : p1[16:0]), .from(from_low), .y(low[i])
     );
     lane_sums #(.WORDS(WORDS), .BITS(17)) u_middle (
-        .clk, .write(enable && at[5][kAddress+1+i]), .to(at[5][kAddress-1:0]), .x(p3[16:0]),
-        .from(read_result ? result_address : at[2][kAddress-1:0]), .y(middle[i])
+        .clk, .write(enable && (whole || (by_products && at[5][kAddress+1+i]))),
+        .to(whole ? to2 : at[5][kAddress-1:0]), .x(whole ? 17'($signed(sum[31:17])) : p3[16:0]),
+        .from(from_middle), .y(middle[i])
     );
     lane_sums #(.WORDS(WORDS), .BITS(30)) u_high (
-        .clk, .write(enable && at[6][kAddress+1+i]), .to(at[6][kAddress-1:0]), .x(p4[29:0]),
-        .from(read_result ? result_address : at[4][kAddress-1:0]), .y(high[i])
+        .clk, .write(enable && (whole || (by_products && at[6][kAddress+1+i]))),
+        .to(whole ? to2 : at[6][kAddress-1:0]), .x(whole ? {30{sum[31]}} : p4[29:0]), .from(from_high),
+        .y(high[i])
     );
     assign results[64*i+:64] = {high[i], middle[i], low[i]};
   end

@@ -6,6 +6,7 @@ module lane_steps #(parameter int TOKEN_LANES = 3, parameter int FINISH = 16, pa
     input logic [15:0] groups,
     input logic [2:0] weight_group,
     input logic two_planes,
+    input logic raw,
     input logic [15:0] tiles,
     input logic [15:0] tokens,
     input logic [3:0] passes,
@@ -24,9 +25,10 @@ module lane_steps #(parameter int TOKEN_LANES = 3, parameter int FINISH = 16, pa
     output logic ends_group,
     output logic last
 );
-  logic finish, quad_ends, tile_ends, last_quad, last_pass, last_token;
+  logic finish, more, quad_ends, tile_ends, last_quad, last_pass, last_token;
   logic [15:0] tile, token;
   logic [3:0] finished;
+  assign more = group + 16'(weight_group) < groups;
   assign last_quad = 3'(quad) + 1'b1 == weight_group;
   assign quad_ends = part == 2'd3;
   assign ends_group = last_quad && plane == two_planes;
@@ -36,7 +38,7 @@ module lane_steps #(parameter int TOKEN_LANES = 3, parameter int FINISH = 16, pa
   assign last = tile_ends && tile + 1'b1 == tiles;
   always_ff @(posedge clk) begin
     if (start || (step && tile_ends)) begin
-      {header, word, finish, result} <= 4'b1000;
+      {header, word, finish, result} <= raw ? 4'b0100 : 4'b1000;
       tile <= start ? '0 : tile + 1'b1;
       {group, pass, plane, quad, part, index, act, token_lane, token, finished} <= '0;
     end else if (step && header) begin
@@ -54,14 +56,14 @@ module lane_steps #(parameter int TOKEN_LANES = 3, parameter int FINISH = 16, pa
           pass <= last_pass ? '0 : pass + 1'b1;
           if (last_pass) begin
             group <= group + 16'(weight_group);
-            word <= 1'b0;
-            {header, finish} <= group + 16'(weight_group) < groups ? 2'b10 : 2'b01;
+            {header, word} <= !more ? 2'b00 : raw ? 2'b01 : 2'b10;
+            finish <= !more;
           end
         end
       end
     end else if (step && finish) begin
       finished <= finished + 1'b1;
-      if (finished == 4'(FINISH - 1)) begin
+      if (finished == (raw ? 4'd3 : 4'(FINISH - 1))) begin
         {finish, result} <= 2'b01;
         act <= '0;
       end

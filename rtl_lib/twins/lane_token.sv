@@ -20,6 +20,8 @@ module lane_token #(
     input logic [511:0] weights,
     input logic [511:0] columns,
     input logic first_word,
+    input logic is_unsigned,
+    input logic raw,
     input logic quad,
     input logic quad_first,
     input logic quad_second_plane,
@@ -29,6 +31,8 @@ module lane_token #(
     input logic sum_valid,
     input logic [1:0] sum_phase,
     input logic sum_last,
+    input logic sum_group_first,
+    input logic [3:0] sum_pass,
     input logic group_begins,
     input logic [3:0] row,
     input logic two_planes,
@@ -59,7 +63,7 @@ module lane_token #(
   for (genvar j = 0; j < 8; j++) begin : g_values
     logic [7:0] value;
     assign value = act[64*part+8*j+:8];
-    assign chosen[9*j+:9] = word ? {value[7], value} : 9'd0;
+    assign chosen[9*j+:9] = word ? {value[7] && !is_unsigned, value} : 9'd0;
   end
   always_ff @(posedge clk) if (enable) values <= chosen;
   if (IN_LUTS) begin : g_in_luts
@@ -82,10 +86,12 @@ module lane_token #(
   end
   assign two = held[72*phase+:72];
   logic [43:0] group_x[4];
+  logic [127:0] raw_x;  // four rows of an ended group of a raw op, in cycle 19
   for (genvar i = 0; i < 4; i++) begin : g_x
     logic signed [17:0] dot;
     logic [47:0] p;
     logic [43:0] before_sum;
+    assign raw_x[32*i+:32] = p[31:0] - {sa[24:0], 7'd0};
     always_ff @(posedge clk) if (enable) begin
       dot <= i % 2 == 0 ? {~two[36*(i/2)+17], two[36*(i/2)+:17]} : two[36*(i/2)+18+:18];
     end
@@ -111,12 +117,16 @@ module lane_token #(
       x22 <= x21 - (two_planes ? 44'(sa21) <<< 7 : 44'sd0);
     end
     logic [kBanks-1:0] mine;
+    logic [32*kBanks-1:0] raw_mine;
     for (genvar b = 0; b < kBanks; b++) begin : g_banks
+      assign raw_mine[32*b+:32] = raw_x[32*(AT_ONCE*b+u)+:32];
       assign mine[b] = rows_write[AT_ONCE*b+u];
       assign results[64*(AT_ONCE*b+u)+:64] = sums[64*b+:64];
     end
     lane_rows #(.WORDS(4*PASSES), .BANKS(kBanks)) u_rows (
-        .clk, .enable, .d(d[25*u+:25]), .m(m[25*u+:25]), .x(x22), .sa(sa22), .address(rows_address),
+        .clk, .enable, .raw, .raw_x(raw_mine), .raw_valid(sum_valid && sum_last), .raw_first(sum_group_first),
+        .raw_address(($clog2(4*PASSES))'({sum_pass, sum_phase})), .d(d[25*u+:25]),
+        .m(m[25*u+:25]), .x(x22), .sa(sa22), .address(rows_address),
         .first(rows_first), .write(mine), .read_result, .result_address, .results(sums)
     );
   end

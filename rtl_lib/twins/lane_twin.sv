@@ -33,7 +33,7 @@ module lane_twin #(
   localparam int kSlots = AT_ONCE == 1 ? 4 : 8;
   localparam int kSlotBits = $clog2(kSlots);
   localparam int kWordBits = kSlotBits + 10, kQuadBits = kSlotBits + 10;
-  typedef enum logic [2:0] {IDLE, PREPARE, LOAD, WAIT, RUN, DRAIN} phase_t;
+  typedef enum logic [2:0] {IDLE, PREPARE, CHECK, LOAD, WAIT, RUN, DRAIN} phase_t;
   typedef struct packed {
     logic [kSlotBits-1:0] slot;
     logic [3:0] pass;
@@ -47,7 +47,7 @@ module lane_twin #(
   } quad_t;
   phase_t phase;
   logic [5:0] draining;
-  logic enable, step, starts, op_ready, load, load_last, is_linear;
+  logic enable, step, starts, op_ready, load, load_last, is_linear, raw, is_unsigned;
   logic [15:0] groups, tiles, tokens, group;
   logic [2:0] weight_group;
   logic two_planes, header, word, result, plane, ends_group, last;
@@ -70,7 +70,8 @@ module lane_twin #(
     if (reset) phase <= IDLE;
     else case (phase)
       IDLE: if (desc_valid && is_linear) phase <= PREPARE;
-      PREPARE: if (draining == 6'd1) phase <= load ? LOAD : WAIT;
+      PREPARE: if (draining == 6'd1) phase <= !load ? WAIT : raw ? CHECK : LOAD;
+      CHECK: if (op_ready) phase <= tiles != '0 ? LOAD : IDLE;
       LOAD: if (act_valid && load_last) phase <= WAIT;
       WAIT: if (op_ready) phase <= tiles == '0 ? IDLE : RUN;
       RUN: if (step && last) phase <= DRAIN;
@@ -80,7 +81,8 @@ module lane_twin #(
     else if (enable) draining <= draining + 1'b1;
   end
   lane_op #(.LANE(LANE), .TOKEN_LANES(TOKEN_LANES)) u_op (
-      .clk, .reset, .take(desc_valid && desc_ready && is_linear), .descriptor(desc), .ready(op_ready), .load, .groups,
+      .clk, .reset, .take(desc_valid && desc_ready && is_linear), .descriptor(desc), .ready(op_ready), .load, .raw,
+      .is_unsigned, .groups,
       .weight_group, .two_planes, .tiles, .tokens, .passes, .back, .shift, .exponent
   );
   lane_load #(.TOKEN_LANES(TOKEN_LANES), .ACT_BITS(kActBits)) u_load (
@@ -88,7 +90,7 @@ module lane_twin #(
       .token_lane(load_lane), .address(load_address), .last(load_last)
   );
   lane_steps #(.TOKEN_LANES(TOKEN_LANES), .FINISH(16 / AT_ONCE), .ACT_BITS(kActBits)) u_steps (
-      .clk, .start(starts), .step, .groups, .weight_group, .two_planes, .tiles, .tokens, .passes, .back, .header,
+      .clk, .start(starts), .step, .groups, .weight_group, .two_planes, .raw, .tiles, .tokens, .passes, .back, .header,
       .word, .result, .group, .pass, .plane, .quad, .part, .index, .act(act_index), .token_lane, .ends_group, .last
   );
 
@@ -221,9 +223,12 @@ module lane_twin #(
         .clk, .enable, .store(act_valid && act_ready && load_lane == 2'(t)), .store_address(load_address),
         .activation(act[287:0]), .address(act1), .word(word3), .part(part3), .weights(columns), .columns(columns4), .first_word(starts12),
         .quad(word14.ends_quad), .quad_first(word14.quad_first), .quad_second_plane(word14.second_plane),
-        .phase(quad15.quarter), .x_phase(quad17.quarter), .x_first(quad17.first), .sum_valid(quad19.valid),
-        .sum_phase(quad19.quarter), .sum_last(quad19.last), .group_begins(begins19), .row(row20), .two_planes,
-        .d, .m, .rows_address(address23), .rows_first(first23), .rows_write(write23), .read_result(result26),
+        .is_unsigned, .raw, .phase(quad15.quarter), .x_phase(quad17.quarter), .x_first(quad17.first),
+        .sum_valid(quad19.valid),
+        .sum_phase(quad19.quarter), .sum_last(quad19.last), .sum_group_first(quad19.group_first),
+        .sum_pass(quad19.pass), .group_begins(begins19), .row(row20), .two_planes,
+        .d(raw ? {AT_ONCE{25'd1}} : d), .m, .rows_address(address23), .rows_first(first23), .rows_write(write23),
+        .read_result(result26),
         .result_address(result_address26), .exponent(exponents[t]), .results(rows[t])
     );
   end

@@ -1,6 +1,6 @@
-// An element times the inverse root, rounded to 20 fraction bits, times its weight: 16 cycles behind x.
+// An element times the inverse root, rounded to 20 fraction bits, times its weight, plus its bias: 16 cycles behind x.
 //
-// `weight` comes 8 cycles behind x.
+// `weight` comes 8 cycles behind x, `bias` 14.
 module norm_lane #(parameter int FOUT = 16) (
     input logic clk,
     input logic enable,
@@ -8,6 +8,7 @@ module norm_lane #(parameter int FOUT = 16) (
     input logic [24:0] factor,
     input logic [5:0] shift,
     input logic signed [31:0] weight,
+    input logic signed [31:0] bias,
     output logic [31:0] y
 );
   localparam int kShift = 36 - FOUT;
@@ -29,7 +30,7 @@ module norm_lane #(parameter int FOUT = 16) (
     fine <= middle >>> less[1:0];
     n <= 32'(fine[32:1]) + 32'(fine[0]);
     rounded <= $signed(exact[63:kShift]);
-    biased <= rounded;
+    biased <= rounded + (64 - kShift)'(bias);
     y <= result;
   end
 endmodule

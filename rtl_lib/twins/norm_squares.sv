@@ -1,7 +1,8 @@
-// The sum of squares of the words since `clear`, shifted by `excess` first; 13 cycles from a word's address to y.
+// The sum of squares of the words since `clear`, shifted by `excess` first; 13 cycles from a word's address to y, of
+// words that come LATER 13 + LATER.
 //
 // The sum has 62 bits, more than a cycle's carry chain: its lower half is a step ahead of the upper one.
-module norm_squares (
+module norm_squares #(parameter int LATER = 0) (
     input logic clk,
     input logic clear,
     input logic valid,
@@ -14,7 +15,7 @@ module norm_squares (
   logic [31:0] low, low_later;
   logic [29:0] high;
   logic [18:0] high_part;
-  delay #(.BITS(1), .CYCLES(11)) u_valid (.clk, .enable(1'b1), .x(valid), .y(valid_sum));
+  delay #(.BITS(1), .CYCLES(11 + LATER)) u_valid (.clk, .enable(1'b1), .x(valid), .y(valid_sum));
   for (genvar l = 0; l < 16; l++) begin : g_lanes
     logic signed [23:0] short;
     logic signed [47:0] square;

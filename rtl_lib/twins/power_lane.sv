@@ -1,7 +1,7 @@
 // The weight of a score whose greatest companion is `top`: 2^(score - top) with 16 fraction bits; 10 cycles.
 //
 // INT32_MIN stands for no score, whose weight is 0. The powers of 64ths are a table, between which is a line.
-module power_lane (
+module power_lane #(parameter TABLE = "power_table.hex") (
     input logic clk,
     input logic enable,
     input logic [31:0] score,
@@ -17,7 +17,7 @@ module power_lane (
   logic [9:0] rest3, rest4;
   logic signed [22:0] product7;
   logic [2:0] shift9;
-  initial $readmemh("power_table.hex", powers);
+  initial $readmemh(TABLE, powers);
   product #(.A(12), .B(11)) u_product (
       .clk, .enable, .a(rise4), .b({1'b0, rest4}), .y(product7)
   );

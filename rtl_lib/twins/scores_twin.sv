@@ -42,7 +42,7 @@ module scores_twin #(
   localparam int kPositionWords = 2 * ((CONTEXT + 31) / 32) + (31 + CHUNK + 15) / 16;
   localparam int kWord = $clog2(kPositionWords);
   localparam int kRowWords = (CHUNK * SHARED + 15) / 16;
-  localparam int kRow = $clog2(16 * kRowWords);
+  localparam int kRow = kRowWords > 1 ? $clog2(16 * kRowWords) : 5;
   localparam int kOwn = 17;
   localparam logic [31:0] kNoSink = 32'h8000_0001;
   typedef enum logic [1:0] {IDLE, ROWS, SCORES} phase_t;

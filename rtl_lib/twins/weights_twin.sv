@@ -8,7 +8,8 @@ module weights_twin #(
     parameter int KV_HEADS = 3,
     parameter int SHARED = 3,
     parameter int CHUNK = 8,
-    parameter int CONTEXT = 1024
+    parameter int CONTEXT = 1024,
+    parameter TABLE = "power_table.hex"
 ) (
     input logic clk,
     input logic reset,
@@ -138,7 +139,7 @@ module weights_twin #(
   delay #(.BITS(2), .CYCLES(10)) u_first (
       .clk, .enable(advance), .x({now.first, now.takes}), .y({first10, takes10})
   );
-  power_lane u_sink (
+  power_lane #(.TABLE(TABLE)) u_sink (
       .clk, .enable(advance), .score(any0 ? top0[95:64] : 32'h8000_0000), .top(top0[31:0]), .y(sink10)
   );
   delay #(.BITS(17), .CYCLES(5)) u_sink_later (.clk, .enable(advance), .x(sink10), .y(sink15));
@@ -146,7 +147,7 @@ module weights_twin #(
   logic [511:0] sums11;
   for (genvar l = 0; l < 16; l++) begin : g_lanes
     assign mantissas4[8*l+:8] = scales4[13*l+:8];
-    power_lane u_power (
+    power_lane #(.TABLE(TABLE)) u_power (
         .clk, .enable(advance), .score(scores[32*l+:32]), .top(top0[31:0]), .y(powers10[l])
     );
     weight_lane u_weight (

@@ -37,8 +37,7 @@ def lane_hardware(shape: LaneShape, fabric: int = 0) -> tuple[Part, ...]:
 
 
 def raw_rows(shape: LaneShape) -> tuple[Part, ...]:
-    """What four rows of keys or values a cycle need beside the adders of a lane's rows: the twin of a lane
-    has no such ops, so that these are modelled."""
+    """What four rows of keys or values a cycle need beside the adders of a lane's rows."""
     more = AT_ONCE - shape.rows_at_once
     one = (Add(bits=X, count=more), Add(bits=SUM, count=more)) if more else ()
     return one * shape.token_lanes

@@ -109,8 +109,13 @@ TWINS: tuple[Twin, ...] = (
     Twin(
         module="norm_twin",
         confirmed=True,
-        functions=("norm",),
+        functions=("norm", "centred norm"),
         loops=(
+            Loop(
+                depth="kAddDepth",
+                ii=1,
+                stages=(("bias or sum", 1), ("rounding", 1), ("saturation and write", 1)),
+            ),
             Loop(
                 depth="kNormTakeDepth",
                 ii=1,

@@ -14,8 +14,7 @@ from stbuild.codegen.kernels import kernel_files
 from stbuild.codegen.system import system_file
 from stbuild.ir.call import FunctionTable
 from stbuild.ir.design import Design
-from stbuild.toolchain import emu
-from tests.accelerator import FLAGS, INCLUDE, ROOT
+from tests.accelerator import FLAGS, INCLUDE, ROOT, runtime_objects
 
 TIMED = "STB_TIMED=1"
 SIM = ROOT / "hls_lib/sim"
@@ -53,23 +52,23 @@ def compile_hybrid(design: Design, folder: Path, memory: Memory) -> Path:
         FAST,
     )
     (folder / "twins.cpp").write_text(driver(found, memory))
-    texts = {**kernel_files(design), "system": system_file(design)}
-    for name, text in texts.items():
-        (folder / f"{name}.cpp").write_text(text)
-    jobs = (*_verilated_jobs(folder), *_network_jobs(folder, tuple(texts)))
+    (folder / "design.cpp").write_text("\n".join((*kernel_files(design).values(), system_file(design))))
     with ThreadPoolExecutor(2) as pool:
-        objects = list(pool.map(lambda job: _object(job[0], folder, *job[1]), jobs))
+        objects = list(pool.map(lambda job: _object(job[0], folder, *job[1]), _jobs(folder)))
     image = folder / "kernels.so"
-    subprocess.run(["g++", "-shared", *objects, "-o", image, "-pthread"], check=True)
+    argv = ["g++", "-shared", *objects, *runtime_objects((TIMED,)), "-o", image, "-pthread"]
+    subprocess.run(argv, check=True)
     return image
 
 
-def _verilated_jobs(folder: Path) -> Iterator[Job]:
+def _jobs(folder: Path) -> Iterator[Job]:
+    """The network is one file, as `one_file` of tests/accelerator.py has it."""
     root = verilator_root()
     beside = ("-I", root, "-I", folder / "verilated", "-I", HERE, "-w")
-    yield folder / "twins.cpp", beside
-    for name in ("verilated", "verilated_threads"):
-        yield root / f"{name}.cpp", beside
+    yield folder / "design.cpp", ("-include", COMPOSITION / "asks.hpp", "-O0")
+    # Verilator's own C++ is linked first: its globals are there when those of twins.cpp are made.
+    for source in (root / "verilated.cpp", root / "verilated_threads.cpp", folder / "twins.cpp"):
+        yield source, beside
     sources = sorted((folder / "verilated").glob("Twin*.cpp"))
     slow = [source for source in sources if "Slow" in source.name]
     yield _joined(folder / "twin_slow.cpp", slow), (*beside, "-O0")
@@ -80,13 +79,6 @@ def _joined(to: Path, sources: Sequence[Path]) -> Path:
     """One file of many small ones."""
     to.write_text("".join(f'#include "{source.name}"\n' for source in sources))
     return to
-
-
-def _network_jobs(folder: Path, kernels: Sequence[str]) -> Iterator[Job]:
-    for name in kernels:
-        yield folder / f"{name}.cpp", ("-include", COMPOSITION / "asks.hpp")
-    for name in emu.SIM_SOURCES:
-        yield SIM / f"{name}.cpp", ()
 
 
 def with_table(instance: Instance, number: int, folder: Path) -> Instance:

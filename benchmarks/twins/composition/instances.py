@@ -60,13 +60,9 @@ class Instance:
     table: FunctionTable | None = None
 
 
-APART = {"scores_twin", "weights_twin", "values_twin"}
-"""Twins that are compared alone: the composed image does not load with them yet."""
-
-
 def instances(named: Design) -> tuple[Instance, ...]:
     """The twins of a design with identifiers, of those that are confirmed."""
-    confirmed = {twin.module for twin in TWINS if twin.confirmed} - APART
+    confirmed = {twin.module for twin in TWINS if twin.confirmed}
     found = (each for process in named.processes for each in _of_process(process, named))
     return tuple(each for each in found if each.module in confirmed)
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from benchmarks.twins.verilated import TWINS
 from stbuild.ir.types import LANES
 
 
@@ -11,7 +12,7 @@ class Twinned:
     """Module, parameters by those of the call, buses that it reads and writes."""
 
     module: str
-    parameters: Callable[[Mapping[str, int]], Mapping[str, int]]
+    parameters: Callable[[Mapping[str, int]], Mapping[str, int | str]]
     reads: tuple[str, ...]
     writes: tuple[str, ...]
     only: Callable[[Mapping[str, int]], bool] = field(default=lambda _: True)
@@ -24,14 +25,14 @@ def _words(given: Mapping[str, int]) -> dict[str, int]:
 def _norm(given: Mapping[str, int]) -> dict[str, int]:
     return {
         "RUNS": given["RUNS"], "ROLE": given["ROLE"], "WORDS": given["WIDTH"] // LANES, "FOUT": given["FOUT"],
-        "EPS": given["EPS"],
+        "EPS": given["EPS"], "CENTER": given["CENTER"], "BIAS": given["HAS_BIAS"],
     }  # fmt: skip
 
 
 def _norm_fits(given: Mapping[str, int]) -> bool:
     words = given["WIDTH"] // LANES
     whole = given["SEGMENT"] == given["WIDTH"] and words & (words - 1) == 0
-    return whole and bool(given["HAS_WEIGHT"]) and not given["CENTER"] and not given["HAS_BIAS"]
+    return whole and bool(given["HAS_WEIGHT"]) and given["CENTER"] == given["HAS_BIAS"]
 
 
 def _rotary(given: Mapping[str, int]) -> dict[str, int]:
@@ -45,6 +46,10 @@ def _heads(*names: str) -> Callable[[Mapping[str, int]], dict[str, int]]:
         return {name: given[name] for name in ("RUNS", "KV_HEADS", *names)} | shared
 
     return parameters
+
+
+def _weights(given: Mapping[str, int]) -> dict[str, int | str]:
+    return {**_heads("CHUNK", "CONTEXT")(given), "TABLE": str(TWINS / "power_table.hex")}
 
 
 STREAMING: Mapping[str, Twinned] = {
@@ -81,7 +86,7 @@ STREAMING: Mapping[str, Twinned] = {
     ),
     "attention_weights": Twinned(
         module="weights_twin",
-        parameters=_heads("CHUNK", "CONTEXT"),
+        parameters=_weights,
         reads=("cmd", "scores", "tops", "value_scales"),
         writes=("weights", "recent", "totals"),
     ),

@@ -12,7 +12,8 @@ from benchmarks.twins.composition.hybrid import TIMED, Memory, compile_hybrid, t
 from stbuild.chain.simulation import control_rates, set_bandwidth, set_latency
 from stbuild.package.bundle import load_bundle
 from stbuild.runtime.devices.native import NativeDevice
-from stbuild.runtime.session import Session
+from stbuild.runtime.session import COUNT, HEAD, LOGITS, POSITION, TOKEN, Session
+from stbuild.runtime.session import TOKENS as TOKEN_IDS
 from stbuild.timing.bandwidth import supply_of
 from tests.accelerator import Accelerator, accelerate, platform
 from tests.models import decoder
@@ -20,13 +21,14 @@ from tests.models import decoder
 CARD = "u55c"
 LEAST, MOST = 36, 100
 """Cycles until a burst's first word comes from HBM; the timed network takes their mean."""
-SLOW = 64 / 5
-"""Bytes a cycle of a sink that takes a word in five."""
+SLOW = 64 / 50
+"""Bytes a cycle of a sink that takes a word in 50: the writes of a full block's keys and values wait."""
 SINKS = ("control.write_kv", "control.write_logits", "control.write_token")
-TOKENS = tuple((5 * i * i + 3) % 61 for i in range(18))
-CHUNKS = (8, 8, 1, 1)
-"""A prompt in two launches, then two tokens one by one, all in the first block of the cache: a lane's twin
-multiplies no keys and values yet."""
+TOKENS = tuple((5 * i * i + 3) % 61 for i in range(41))
+LAUNCHES = ((0, 8), (24, 8), (32, 8), (40, 1))
+"""First position and tokens: an empty cache, a block of it that becomes full, a part of a prompt and a token
+behind that block, whose keys and values the lanes multiply."""
+SLOW_LAUNCHES = ((24, 8), (32, 1))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,21 +70,36 @@ def hybrid_device(accelerator: Accelerator, image: Path, *, slow: bool = False) 
     return device
 
 
-def play(
-    device: NativeDevice,
-    accelerator: Accelerator,
-    tokens: Sequence[int] = TOKENS,
-    chunks: Sequence[int] = CHUNKS,
-) -> Played:
-    """Takes in tokens, launch by launch."""
-    session = Session(device, load_bundle(accelerator.bundle).manifest.model)
+def play(device: NativeDevice, accelerator: Accelerator, launches: Sequence[tuple[int, int]]) -> Played:
+    """Takes in tokens, launch by launch; the timed network takes in those between two launches."""
     played, at = Played(greedy=[], logits=[], ends=[]), 0
-    for size in chunks:
-        played.greedy.append(session.prefill(tokens[at : at + size]))
-        played.logits.append(session.logits())
+    for position, count in launches:
+        if position != at:
+            _take_in(device, accelerator, position)
+        at = position + count
+        device.buffer(TOKEN_IDS).view(np.int32)[:count] = TOKENS[position:at]
+        device.sync_to_device(TOKEN_IDS)
+        device.launch({COUNT: count, POSITION: position, HEAD: 1})
+        played.greedy.append(int(_result(device, TOKEN)[0]))
+        played.logits.append(_result(device, LOGITS)[: accelerator.design.vocab_size].copy())
         played.ends.append({each["name"]: each["end"] for each in json.loads(device.profile())})
-        at += size
     return played
+
+
+def _take_in(device: NativeDevice, accelerator: Accelerator, count: int) -> None:
+    """The cache of the first `count` tokens, from the timed network."""
+    bundle, timed = load_bundle(accelerator.bundle), timed_device(accelerator)
+    Session(timed, bundle.manifest.model).prefill(TOKENS[:count])
+    for each in bundle.manifest.buffers:
+        if each.writable:
+            timed.sync_from_device(each.buffer)
+            device.buffer(each.buffer)[:] = timed.buffer(each.buffer)
+            device.sync_to_device(each.buffer)
+
+
+def _result(device: NativeDevice, name: str) -> NDArray[np.int32]:
+    device.sync_from_device(name)
+    return device.buffer(name).view(np.int32)
 
 
 def _rates(accelerator: Accelerator) -> dict[str, float]:
