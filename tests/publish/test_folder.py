@@ -1,6 +1,7 @@
 """Publishing to a folder, fetching from it and running what was fetched, without a registry."""
 
 import json
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -165,7 +166,7 @@ def test_fetch_to_a_folder_of_its_own(tmp_path: Path, out: Reference, key: KeyPa
         fetch(out, key=key.public, to=tmp_path / "mine")
 
 
-@pytest.mark.parametrize("what", ["too many", "too few", "a link"])
+@pytest.mark.parametrize("what", ["too many", "too few", "a link", "a pipe"])
 def test_a_folder_with_other_files_is_refused(
     tmp_path: Path, out: Reference, key: KeyPair, what: str
 ) -> None:
@@ -179,7 +180,10 @@ def test_a_folder_with_other_files_is_refused(
     if what == "a link":
         (tmp_path / "elsewhere.cpp").write_text("void k() {}\n")
         cpp.symlink_to(tmp_path / "elsewhere.cpp")
-    with pytest.raises(StbuildError, match=r"is not a file of the artefact|is missing|cannot be read"):
+    if what == "a pipe":
+        os.mkfifo(cpp)
+    sentence = r"is not a file of the artefact|is missing|cannot be read|this is no plain file"
+    with pytest.raises(StbuildError, match=rf"({sentence}).* \(remove the folder and fetch it again\)"):
         verify_all(str(found.folder), key=key.public)
 
 
@@ -227,3 +231,15 @@ def test_a_tag_that_does_not_exist(tmp_path: Path, out: Reference, key: KeyPair)
     put(sample(tmp_path / "a"), out, key)
     with pytest.raises(StbuildError, match=r"out:v9: there is nothing here"):
         fetch(Reference(folder=out.folder, tag="v9"), key=key.public)
+
+
+@pytest.mark.parametrize("name", ["index.json", "oci-layout"])
+def test_a_pipe_in_the_place_of_a_file_is_not_waited_for(
+    tmp_path: Path, out: Reference, key: KeyPair, name: str
+) -> None:
+    put(sample(tmp_path / "a"), out, key)
+    assert out.folder is not None
+    (out.folder / name).unlink()
+    os.mkfifo(out.folder / name)
+    with pytest.raises(StbuildError, match=r"the file is missing|nothing is published here"):
+        fetch(out, key=key.public)
