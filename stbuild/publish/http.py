@@ -13,6 +13,7 @@ from urllib3.util import Retry
 
 from stbuild.errors import StbuildError
 from stbuild.publish.credentials import credentials_for
+from stbuild.publish.printable import printable
 from stbuild.publish.reference import Reference
 from stbuild.publish.storage import CONNECTIONS
 
@@ -191,8 +192,3 @@ def unexpected(answer: requests.Response, where: str) -> StbuildError:
     why = f": {told[:200]}" if told else ""
     message = f"the registry answers {answer.status_code} {answer.reason} to {request}{why}"
     return StbuildError(printable(message), where=where, exit_code=1)
-
-
-def printable(text: object) -> str:
-    """What a stranger says, without what would steer a terminal."""
-    return "".join(letter if letter.isprintable() else "?" for letter in str(text)[:_ERROR_BYTES])

@@ -43,7 +43,7 @@ def publish(asked: Build, publication: Publication, listener: Listener) -> Publi
     pattern = Pattern(package=label.package, name=label.name)
     request = replace(asked.request, patterns=(pattern,))
     with session(asked.workspace, request, asked.events, asked.cache_dir) as opened:
-        report = build(opened, asked.options, command=asked.command, began=began)
+        report = build(opened, asked.options, command=asked.command, began=began, origin="build")
         if report.failures:
             raise failed(report.failures[0], asked.workspace)
         with opened.store.gc_lock(), open_storage(reference, write=True) as storage:
