@@ -129,6 +129,9 @@ def test_weights_are_named_and_not_sent(tmp_path: Path, out: Reference, key: Key
     assert done.files == 4
     (blob,) = [each for each in built.files if each.path == "bundle/weights/weights_0.bin"]
     assert not (tmp_path / "out/blobs/sha256" / blob.content.hex).exists()
+    bill = statements(out, done.reference.digest, key)[BOM_PREDICATE].predicate
+    digests = {each["name"]: each["hashes"][0]["content"] for each in bill["components"] if "hashes" in each}
+    assert digests[blob.path] == blob.content.hex
     found = fetch(out, key=key.public)
     assert (found.bundle / "weights/weights_0.bin").read_bytes() == blob.blob.read_bytes()
     verify_all(str(out.folder), key=None)
