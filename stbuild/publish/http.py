@@ -61,9 +61,11 @@ class Http:
         """The sentence for a connection that cannot be made or was cut."""
         host = self._reference.host
         if "CERTIFICATE_VERIFY_FAILED" in repr(error):
-            why = _WHY.search(repr(error))
+            why = _WHY.search(repr(error).replace("\\'", "'"))
             message = f"the certificate of {host} is not trusted{f': {why[1]}' if why else ''}"
             hint = "$REQUESTS_CA_BUNDLE names a file with the certificates that are"
+            if "mismatch" in message:
+                hint = "name the registry as its certificate does"
             return StbuildError(message, hint=hint, exit_code=1)
         if isinstance(error, requests.exceptions.SSLError):
             hint = f"a registry without TLS is written oci+http://{host}/…"

@@ -146,3 +146,7 @@ def test_a_certificate_that_nobody_has_signed_is_told_with_what_helps(
         monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate))
         with pytest.raises(StbuildError, match="the registry answers 501"):
             fetch(reference, key=key.public)
+        other = Reference(host=host.replace("127.0.0.1", "localhost"), repository="x", scheme="https")
+        sentence = r"Hostname mismatch.* not valid for 'localhost'.*\(name the registry as its certificate"
+        with pytest.raises(StbuildError, match=sentence):
+            fetch(other, key=key.public)
