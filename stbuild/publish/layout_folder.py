@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from stbuild.engine.store.disk import told_when_full
 from stbuild.errors import StbuildError
 from stbuild.publish.checked import CHUNK, CheckedFile, check_bytes, wrong_content
 from stbuild.publish.locked import locked
@@ -44,7 +45,7 @@ class LayoutFolder:
             return
         _refuse_other(root)
         root.mkdir(parents=True, exist_ok=True)
-        with locked(root):
+        with locked(root), told_when_full(str(root)):
             _make(root)
             yield cls._checked(root)
 

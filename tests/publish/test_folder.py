@@ -2,6 +2,9 @@
 
 import json
 import os
+import resource
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -234,6 +237,35 @@ def test_a_tag_that_does_not_exist(tmp_path: Path, out: Reference, key: KeyPair)
     put(sample(tmp_path / "a"), out, key)
     with pytest.raises(StbuildError, match=r"out:v9: there is nothing here"):
         fetch(Reference(folder=out.folder, tag="v9"), key=key.public)
+
+
+@contextmanager
+def no_room() -> Iterator[None]:
+    """No file takes more than a kilobyte: a full disk, as far as what is written can tell."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def test_a_full_disk_is_told_by_the_folder_that_is_full(
+    tmp_path: Path, out: Reference, key: KeyPair, home: Path
+) -> None:
+    built = sample(tmp_path / "a")
+    with no_room(), pytest.raises(StbuildError, match=f"no room is left to write in {out.folder} "):
+        put(built, out, key)
+    put(built, out, key)
+    with no_room(), pytest.raises(StbuildError, match=r"no room is left to write in .*/stbuild-verify-"):
+        verify_all(str(out.folder), key=key.public)
+    with no_room(), pytest.raises(StbuildError, match=f"no room is left to write in {home}/cache/fetched "):
+        fetch(out, key=key.public)
+    found = fetch(out, key=key.public)
+    there = tmp_path / "mine"
+    with no_room(), pytest.raises(StbuildError, match=f"no room is left to write in {there} "):
+        fetch(out.at(found.artefact.digest), key=key.public, to=there)
+    assert not there.exists()
 
 
 @pytest.mark.parametrize("name", ["index.json", "oci-layout"])
