@@ -19,7 +19,7 @@ _EXAMPLES = """examples:
   the commit since which a figure of `stbuild nightly` is another:
     stbuild bisect projects/x --figure tokens_per_s@64 --good v1.2 --bad main
   the commit since which the last number that `stbuild run` prints is another:
-    stbuild bisect projects/x:cycles --printed --good v1.2 --bad main
+    stbuild bisect projects/x:bench --printed --good v1.2 --bad main
 
 exit codes: 0 the commit was found; 1 it cannot be told from its neighbours, which do not build or are
 undecided, or nothing can be measured; 2 wrong usage

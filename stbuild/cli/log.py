@@ -11,7 +11,7 @@ from stbuild import layout
 from stbuild.cli.request import open_workspace
 from stbuild.console import seconds
 from stbuild.engine.record.history import BuildFiles, builds, noops, runs
-from stbuild.errors import StbuildError
+from stbuild.errors import StbuildError, shortened
 
 _ARGV = 160
 """Letters of a command line that are shown."""
@@ -94,7 +94,7 @@ def pick(known: list[BuildFiles], number: int) -> BuildFiles:
     for each in known:
         if each.number == number:
             return each
-    numbers = ", ".join(str(each.number) for each in known) or "none"
+    numbers = shortened([str(each.number) for each in known]) or "none"
     raise StbuildError(f"no build {number}", hint=f"known: {numbers}")
 
 

@@ -33,6 +33,13 @@ def run(argv: Sequence[str], saved: Saved | None = None) -> int:
         if "--verbose" in argv or "-v" in argv:
             traceback.print_exception(error.__cause__ or error)
         return error.exit_code
+    except ModuleNotFoundError as error:
+        missing = (error.name or "").partition(".")[0]
+        if missing in ("", "stbuild"):
+            raise
+        hint = "pip install stbuild, without --no-deps, brings all packages"
+        print(f"error: the package {missing!r} is not installed here ({hint})", file=sys.stderr)
+        return 1
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return 141

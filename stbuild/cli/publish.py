@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import re
 import sys
 from contextlib import closing
 from importlib import import_module
@@ -31,7 +32,12 @@ def declare(parser: argparse.ArgumentParser) -> None:
     add("--public-key", metavar="FILE", help="the public key of a signer's URI")
     about = "name the weights by digest and do not send them: this place has them"
     add("--weights-from", metavar="PLACE", help=about)
-    add("--builder", metavar="URI", help="who builds, as SLSA's builder.id (default: urn:stbuild:local)")
+    add(
+        "--builder",
+        type=_uri,
+        metavar="URI",
+        help="who builds, as SLSA's builder.id (default: urn:stbuild:local)",
+    )
     add_build_options(parser)
 
 
@@ -47,7 +53,7 @@ def execute(options: argparse.Namespace) -> int:
         reference=reference.parse_reference(options.destination),
         signer=keys.open_signer(key, options.public_key),
         weights_from=reference.parse_reference(where) if where else None,
-        **({"builder": options.builder} if options.builder else {}),
+        **({"builder": options.builder} if options.builder is not None else {}),
     )
     if options.set or options.weights:
         hint = "what is published is built from what its sources say"
@@ -70,6 +76,12 @@ def execute(options: argparse.Namespace) -> int:
         done = publishing.publish(build, publication, line)
     _tell(done)
     return 0
+
+
+def _uri(text: str) -> str:
+    if re.fullmatch(r"[A-Za-z][A-Za-z0-9+.-]*:[!-~]+", text):
+        return text
+    raise argparse.ArgumentTypeError(f"takes a URI such as https://ci.example/runner, got {text!r}")
 
 
 def _module(name: str) -> ModuleType:

@@ -64,7 +64,7 @@ def bisect_failure(root: Path, subject: Subject, good: str, bad: str, log: Path,
         if before := _failures_at(search, good):
             hint = "name a commit at which it builds"
             raise StbuildError(
-                f"{subject.label} fails at --good {good[:12]} too: {_named(before)}", hint=hint
+                f"{subject.label} fails at --good {good[:12]} too: {_named(before, log)}", hint=hint
             )
 
         def judge(_: str) -> tuple[Verdict, str]:
@@ -72,8 +72,8 @@ def bisect_failure(root: Path, subject: Subject, good: str, bad: str, log: Path,
             if not failed:
                 return Verdict.GOOD, "builds"
             if failed & wrong:
-                return Verdict.BAD, f"fails: {_named(failed & wrong)}"
-            return Verdict.SKIP, f"fails otherwise: {_named(failed)}"
+                return Verdict.BAD, f"fails: {_named(failed & wrong, log)}"
+            return Verdict.SKIP, f"fails otherwise: {_named(failed, log)}"
 
         return _searched(search, good, bad, judge)
 
@@ -92,7 +92,7 @@ def bisect_figure(
 
         def judge(commit: str) -> tuple[Verdict, str]:
             if failed := search.failures():
-                return Verdict.SKIP, f"does not build: {_named(failed)}"
+                return Verdict.SKIP, f"does not build: {_named(failed, log)}"
             return _judged(search, commit, at, error)
 
         return _searched(search, good, bad, judge)
@@ -106,7 +106,7 @@ def _levels(search: Search, good: str, bad: str) -> Levels:
         for option, commit in (("--good", good), ("--bad", bad)):
             if failed := _failures_at(search, commit):
                 what = f"{search.subject.label} does not build at {option} {commit[:12]}"
-                raise StbuildError(f"{what}: {_named(failed)}", where=str(search.log))
+                raise StbuildError(f"{what}: {_named(failed, search.log)}", where=str(search.log))
             samples[commit] += search.values(commit, count)
         exact = all(len(set(sample)) == 1 for sample in samples.values())
         found = levels(samples[good], samples[bad])
@@ -150,5 +150,8 @@ def _failures_at(search: Search, commit: str) -> frozenset[str]:
     return search.failures()
 
 
-def _named(failed: frozenset[str]) -> str:
-    return ", ".join(sorted(each or "the build cannot begin" for each in failed))
+def _named(failed: frozenset[str], log: Path) -> str:
+    """The targets; a build that cannot begin, the last one of the log, is told by what it said."""
+    said = [line for line in log.read_text(encoding="utf-8").splitlines() if line.startswith("error: ")]
+    why = f": {said[-1].removeprefix('error: ')}" if said else ""
+    return ", ".join(sorted(each or f"the build cannot begin{why}" for each in failed))

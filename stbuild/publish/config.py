@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from stbuild.errors import StbuildError
 from stbuild.publish.oci import FILE_TYPE, TITLE, Descriptor, canonical, parse_json, refuse_paths
+from stbuild.publish.reference import parse_reference
 
 FORMAT = 1
 
@@ -58,8 +59,10 @@ def decode_config(data: bytes, where: str) -> BundleConfig:
             raise ValueError("a field is not a text")
         elsewhere = tuple(_file(each) for each in fields.get("elsewhere", ()))
         refuse_paths([each.annotations[TITLE] for each in elsewhere])
+        if elsewhere:
+            parse_reference(texts["weights_from"])
         return BundleConfig(**texts, elsewhere=elsewhere)
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, StbuildError) as error:
         raise StbuildError(f"the artefact's config is damaged: {error}", where=where, exit_code=1) from None
 
 

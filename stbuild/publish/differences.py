@@ -9,6 +9,7 @@ from typing import Any
 
 from stbuild.errors import StbuildError
 from stbuild.package import axlf
+from stbuild.publish.printable import printable
 
 _SHOWN = 4
 _WIDTH = 160
@@ -19,7 +20,7 @@ _ELF_SECTION = struct.Struct("<IIQQQQIIQQ")
 
 def differences(old: bytes, new: bytes) -> list[str]:
     """Some lines on the first differences; the contents are not equal."""
-    found = list(islice(_differences(old, new), _SHOWN + 1))
+    found = [printable(line) for line in islice(_differences(old, new), _SHOWN + 1)]
     lines = [line if len(line) <= _WIDTH else f"{line[:_WIDTH]}…" for line in found[:_SHOWN]]
     return [*lines, "…"] if len(found) > _SHOWN else lines
 
@@ -34,6 +35,8 @@ def _differences(old: bytes, new: bytes) -> Iterator[str]:
     try:
         texts = old.decode(), new.decode()
     except UnicodeDecodeError:
+        texts = "\0", ""
+    if "\0" in texts[0] + texts[1]:
         yield from _bytes(old, new)
         return
     try:

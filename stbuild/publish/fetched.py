@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,9 @@ from stbuild.publish.transfer import each_at_once
 
 FOLDER = ".publication"
 _MANIFEST, _CONFIG = "manifest.json", "config.json"
+_PLAIN = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+"""How a file is opened that may be a link or a pipe: neither is followed or waited for."""
+AGAIN = "remove the folder and fetch it again"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,14 +74,16 @@ def verify_folder(folder: Path, key: Key) -> Fetched:
 def check_file(path: Path, content: Descriptor) -> None:
     """Refuse a file that is not the content, or is no plain file."""
     try:
-        with os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC), "rb") as stream:
+        with os.fdopen(os.open(path, _PLAIN), "rb") as stream:
+            if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
+                raise StbuildError("this is no plain file", where=str(path), hint=AGAIN, exit_code=1)
             found = hashlib.file_digest(stream, "sha256").hexdigest()
     except OSError as error:
         message = f"the file cannot be read: {error.strerror}"
-        raise StbuildError(message, where=str(path), exit_code=1) from None
+        raise StbuildError(message, where=str(path), hint=AGAIN, exit_code=1) from None
     if found != content.hex:
         message = f"the file was changed: its digest is sha256:{found}, not {content.digest}"
-        raise StbuildError(message, where=str(path), hint="fetch it again", exit_code=1)
+        raise StbuildError(message, where=str(path), hint=AGAIN, exit_code=1)
 
 
 def _read_signed(folder: Path) -> Signed:
@@ -117,4 +123,4 @@ def _paths(folder: Path) -> Iterator[str]:
 def _differs(folder: Path, there: set[str], wanted: set[str]) -> StbuildError:
     missing, foreign = sorted(wanted - there), sorted(there - wanted)
     what = f"{missing[0]} is missing" if missing else f"{foreign[0]} is not a file of the artefact"
-    return StbuildError(what, where=str(folder), hint="fetch it again", exit_code=1)
+    return StbuildError(what, where=str(folder), hint=AGAIN, exit_code=1)

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from stbuild import layout
+from stbuild.engine.store.disk import told_when_full
 from stbuild.errors import StbuildError
 from stbuild.package.bundle import load_bundle
 from stbuild.publish.fetched import Fetched, check_file, is_fetched, verify_folder, write_signed
@@ -31,7 +32,7 @@ def fetch(
     cache.mkdir(parents=True, exist_ok=True)
     if to is not None and to.exists():
         raise StbuildError("the folder is there already", where=str(to), hint="name one that does not exist")
-    with locked(cache):
+    with locked(cache), told_when_full(str(cache)):
         kept = cache / "artefacts" / reference.digest.replace(":", "-")
         if reference.digest and is_fetched(kept):
             found = verify_folder(kept, trusted)
@@ -42,7 +43,10 @@ def fetch(
     release = found.artefact.release
     if release is not None:
         remember(reference.place, key_text(trusted), release, found.artefact.digest)
-    return found if to is None else _copied(found, to)
+    if to is None:
+        return found
+    with told_when_full(str(to)):
+        return _copied(found, to)
 
 
 def _fetch(storage: Storage, found: Artefact, cache: Path, listener: Listener) -> Fetched:
@@ -92,7 +96,9 @@ def _copied(found: Fetched, to: Path) -> Fetched:
     to.parent.mkdir(parents=True, exist_ok=True)
     made = Path(tempfile.mkdtemp(prefix=f".{to.name}-", dir=to.parent))
     try:
-        shutil.copytree(found.folder, made, dirs_exist_ok=True, copy_function=shutil.copyfile)
+        for path in sorted(found.folder.rglob("*")):  # copytree would gather errors, and lose their kind
+            copy = made / path.relative_to(found.folder)
+            copy.mkdir() if path.is_dir() else shutil.copyfile(path, copy)
         made.chmod(0o755)
         made.rename(to)
     finally:

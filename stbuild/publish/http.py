@@ -1,5 +1,6 @@
 """Requests to a registry: credentials, tokens, redirects, and a sentence for each way in which they fail."""
 
+import re
 from collections.abc import Mapping
 from threading import Lock
 from typing import Any
@@ -12,6 +13,7 @@ from urllib3.util import Retry
 
 from stbuild.errors import StbuildError
 from stbuild.publish.credentials import credentials_for
+from stbuild.publish.printable import printable
 from stbuild.publish.reference import Reference
 from stbuild.publish.storage import CONNECTIONS
 
@@ -58,9 +60,18 @@ class Http:
     def unreachable(self, error: Exception) -> StbuildError:
         """The sentence for a connection that cannot be made or was cut."""
         host = self._reference.host
+        if "CERTIFICATE_VERIFY_FAILED" in repr(error):
+            why = _WHY.search(repr(error).replace("\\'", "'"))
+            message = f"the certificate of {host} is not trusted{f': {why[1]}' if why else ''}"
+            hint = "$REQUESTS_CA_BUNDLE names a file with the certificates that are"
+            if "mismatch" in message:
+                hint = "name the registry as its certificate does"
+            return StbuildError(message, hint=hint, exit_code=1)
         if isinstance(error, requests.exceptions.SSLError):
             hint = f"a registry without TLS is written oci+http://{host}/…"
             return StbuildError(f"{host} does not speak TLS as it should", hint=hint, exit_code=1)
+        if isinstance(error, (requests.TooManyRedirects, ValueError)):  # of requests, such as InvalidURL
+            return StbuildError(f"the registry {host} leads to no answer: {printable(error)}", exit_code=1)
         if isinstance(error, requests.Timeout):
             return StbuildError(f"the registry {host} does not answer", hint=_RETRY, exit_code=1)
         if "NameResolution" in repr(error):
@@ -96,10 +107,14 @@ class Http:
             return self._credentials.basic
         if scheme.lower() != "bearer":
             raise self._denied(answer, "")
-        return f"Bearer {self._token(parse_keqv_list(parse_http_list(rest)))}"
+        parts = [part for part in parse_http_list(rest) if "=" in part]
+        return f"Bearer {self._token(parse_keqv_list(parts))}"
 
     def _token(self, challenge: Mapping[str, str]) -> str:
         realm = challenge.get("realm", "")
+        if not realm:
+            message = f"the registry {self._reference.host} does not say where it gives tokens"
+            raise StbuildError(message, exit_code=1)
         if urlsplit(realm).scheme not in ("https", self._reference.scheme):
             message = f"the registry {self._reference.host} sends credentials to {realm!r}, without TLS"
             raise StbuildError(message, hint="they were not sent", exit_code=1)
@@ -107,18 +122,24 @@ class Http:
         headers = {"Authorization": self._credentials.basic} if self._credentials else {}
         wait = (_CONNECT_S, _READ_S)
         answer = self._session.get(realm, params=asked, headers=headers, timeout=wait, auth=_no_netrc)
-        found = answer.json() if answer.status_code == 200 else {}
-        token = found.get("token") or found.get("access_token")
-        if not token:
+        if answer.status_code in (401, 403):
             raise self._denied(answer, "")
+        try:
+            found = answer.json() if answer.status_code == 200 else {}
+            token = found.get("token") or found.get("access_token")
+        except (ValueError, AttributeError):
+            token = None
+        if not token:
+            message = f"{realm} gives no token: it answers {answer.status_code} {answer.reason}"
+            raise StbuildError(printable(message), exit_code=1)
         return str(token)
 
     def _denied(self, answer: requests.Response, method: str) -> StbuildError:
         host, known = self._reference.host, self._credentials
-        what = (
-            "may not be written to" if answer.status_code == 403 and method != "GET" else "wants credentials"
-        )
+        written = answer.status_code == 403 and method not in ("GET", "HEAD")
+        what = "may not be written to" if written else "wants credentials"
         if known is None:
+            what = "may not be written to without credentials" if written else what
             hint = f"`docker login {host}` or `oras login {host}` keeps them"
             return StbuildError(f"the registry {host} {what}, and none are known", hint=hint, exit_code=1)
         who = f"those of {known.user!r} in {known.source}"
@@ -126,6 +147,7 @@ class Http:
         return StbuildError(f"the registry {host} {what}: {who} are refused", hint=hint, exit_code=1)
 
 
+_WHY = re.compile(r"certificate verify failed: ([^(]*[^( ])")
 _RETRY = "give the same command again: what has arrived is not sent again"
 
 
@@ -141,7 +163,10 @@ class _Adapter(HTTPAdapter):
     """
 
     def __init__(self) -> None:
-        again = Retry(connect=1, read=2, redirect=0, status=0, other=0, allowed_methods={"GET", "HEAD"})
+        again = Retry(
+            connect=1, read=2, redirect=0, status=0, other=0, allowed_methods={"GET", "HEAD"},
+            respect_retry_after_header=False,  # A limit on requests is told, with what the registry says.
+        )  # fmt: skip
         super().__init__(pool_connections=CONNECTIONS, pool_maxsize=CONNECTIONS, max_retries=again)
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
@@ -157,9 +182,15 @@ def unexpected(answer: requests.Response, where: str) -> StbuildError:
     except (ValueError, KeyError, TypeError, AttributeError):
         told = ""
     if answer.status_code in (405, 503) and request in ("POST", "PUT", "PATCH"):
-        return StbuildError("the registry takes nothing: it is read-only", where=where, exit_code=1)
+        message = "the registry takes nothing: it is read-only"
+        return StbuildError(message, where=where, hint="publish to another registry", exit_code=1)
+    if answer.status_code == 400 and b"HTTPS server" in answer.content[:_ERROR_BYTES]:
+        hint = "name another host than localhost, by oci://, as its certificate does"
+        message = "the registry speaks TLS, and was asked without"
+        return StbuildError(message, where=where, hint=hint, exit_code=1)
     if answer.status_code == 404:
-        return StbuildError(f"there is nothing here{f': {told}' if told else ''}", where=where, exit_code=1)
+        message = printable(f"there is nothing here{f': {told}' if told else ''}")
+        return StbuildError(message, where=where, exit_code=1)
     why = f": {told[:200]}" if told else ""
     message = f"the registry answers {answer.status_code} {answer.reason} to {request}{why}"
-    return StbuildError(message, where=where, exit_code=1)
+    return StbuildError(printable(message), where=where, exit_code=1)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from stbuild.engine.store.disk import told_when_full
 from stbuild.errors import StbuildError
 from stbuild.publish.checked import CHUNK, CheckedFile, check_bytes, wrong_content
 from stbuild.publish.locked import locked
@@ -44,7 +45,7 @@ class LayoutFolder:
             return
         _refuse_other(root)
         root.mkdir(parents=True, exist_ok=True)
-        with locked(root):
+        with locked(root), told_when_full(str(root)):
             _make(root)
             yield cls._checked(root)
 
@@ -133,11 +134,11 @@ class LayoutFolder:
 
     def _read(self, digest: str, limit: int) -> bytes | None:
         """A blob's bytes, at most one more than `limit`."""
-        try:
-            with self._blob(digest).open("rb") as stream:
-                return stream.read(limit + 1)
-        except FileNotFoundError:
+        blob = self._blob(digest)
+        if not blob.is_file():
             return None
+        with blob.open("rb") as stream:
+            return stream.read(limit + 1)
 
     def _entries(self) -> list[dict[str, Any]]:
         path = self.root / _INDEX
@@ -180,14 +181,14 @@ def _refuse_other(root: Path) -> None:
 
 
 def _json(path: Path) -> dict[str, Any]:
+    if not path.is_file():
+        raise StbuildError("the file is missing", where=str(path), exit_code=1)
     try:
         with path.open("rb") as stream:
             data = stream.read(MANIFEST_LIMIT + 1)
         if len(data) > MANIFEST_LIMIT:
             raise ValueError(f"it has more than {MANIFEST_LIMIT:,} bytes")
         return parse_json(data)
-    except FileNotFoundError:
-        raise StbuildError("the file is missing", where=str(path), exit_code=1) from None
     except ValueError as error:
         raise StbuildError(f"the file is damaged: {error}", where=str(path), exit_code=1) from None
 

@@ -39,9 +39,14 @@ class Material:
     tree: bool = False
 
 
-def materials_of(steps: Iterable[Step], programs: dict[str, str]) -> tuple[Material, ...]:
-    """All materials of these actions, sorted; `programs` has the place of each program by its name."""
-    found: set[Material] = set()
+def materials_of(
+    steps: Iterable[Step], programs: dict[str, str], build_files: dict[str, str]
+) -> tuple[Material, ...]:
+    """All materials of these actions, sorted; `programs` has the place of each program by its name.
+
+    `build_files` are the BUILD.yaml that describe them, with their digests.
+    """
+    found = {_file(Kind.SOURCE, *each) for each in build_files.items()}
     packages: dict[str, str] = {}
     used: dict[str, str] = {}
     for step in steps:

@@ -38,7 +38,7 @@ def commit_of(root: Path, sources: Iterable[str]) -> str:
     argv = ("git", "-C", str(root))
     try:
         named = subprocess.run([*argv, "rev-parse", "HEAD"], capture_output=True, text=True, timeout=_GIT_S)
-        status = [*argv, "status", "--porcelain", "--", *sorted(sources)]
+        status = [*argv, "status", "--porcelain", "--ignored", "--", *sorted(sources)]
         changed = subprocess.run(status, capture_output=True, text=True, timeout=_GIT_S)
     except (OSError, subprocess.TimeoutExpired):
         return ""

@@ -16,6 +16,7 @@ _REPOSITORY = re.compile(
 _TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}")
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 _RESERVED = re.compile(r"sha256-[0-9a-f]{64}.*")
+_PORTS = 1 << 16
 _LOCAL = re.compile(r"(?:localhost|127(?:\.\d+){3}|\[::1\])(?::\d+)?")
 FORM = "write oci://HOST/REPOSITORY:TAG, oci://HOST/REPOSITORY@sha256:…, or a folder"
 
@@ -50,7 +51,10 @@ def is_reference(text: str) -> bool:
 
 
 def parse_reference(text: str) -> Reference:
-    """The place that `text` names; registries on this machine are spoken to without TLS, as Docker does."""
+    """The place that `text` names, by one name however it is spelt, so that its key is remembered for it.
+
+    Registries on this machine are spoken to without TLS, as Docker does.
+    """
     for prefix, scheme in _SCHEMES.items():
         if text.startswith(prefix):
             return _registry(text, text.removeprefix(prefix), scheme)
@@ -59,8 +63,15 @@ def parse_reference(text: str) -> Reference:
 
 def _registry(text: str, body: str, scheme: str) -> Reference:
     host, slash, rest = body.partition("/")
+    if "@" in host:
+        message = "a host is given with '@': a place of a publication takes no user and no password"
+        raise StbuildError(message, hint=f"{FORM}; `docker login` keeps credentials")
     if not slash or not _HOST.fullmatch(host):
         raise _malformed(text, f"{host!r} is not a host" if host else "it names no host")
+    port = host.rpartition(":")[2]
+    if port.isdecimal() and int(port) >= _PORTS:
+        raise _malformed(text, f"{port} is not a port")
+    host = host.lower()
     rest, tag, digest = _version(text, rest)
     if not _REPOSITORY.fullmatch(rest):
         raise _malformed(
@@ -75,7 +86,7 @@ def _folder(text: str, body: str) -> Reference:
     path, tag, digest = _version(text, body)
     if not path:
         raise _malformed(text, "it names no folder")
-    return Reference(tag=tag, digest=digest, folder=Path(path).expanduser().absolute())
+    return Reference(tag=tag, digest=digest, folder=Path(path).expanduser().resolve())
 
 
 def _version(text: str, body: str) -> tuple[str, str, str]:

@@ -50,7 +50,7 @@ class Registry:
             if answer.status_code == 404:
                 return None
             if answer.status_code != 200:
-                raise unexpected(answer, f"{self._place}:{name}")
+                raise unexpected(answer, self._named(name))
             return self._limited(answer, MANIFEST_LIMIT, name)
 
     def put_manifest(self, manifest: Manifest, name: str) -> None:
@@ -63,11 +63,14 @@ class Registry:
         url = f"{self._base}/manifests/{name}"
         answer = _again(lambda: self._http.ask("PUT", url, headers={"Content-Type": media_type}, data=data))
         if answer.status_code != 201:
-            raise unexpected(answer, f"{self._place}:{name}")
+            raise unexpected(answer, self._named(name))
         told = answer.headers.get("Docker-Content-Digest", digest_of(data))
         if told != digest_of(data):
             raise StbuildError("the registry stored another manifest", where=self._place, exit_code=1)
         return answer
+
+    def _named(self, name: str) -> str:
+        return f"{self._place}{'@' if ':' in name else ':'}{name}"
 
     def _referrers(self, tag: str) -> list[dict[str, Any]]:
         data = self._manifest(tag, INDEX_TYPE)
@@ -159,7 +162,11 @@ class Registry:
         answer = self._http.ask("POST", f"{self._base}/blobs/uploads/", headers={"Content-Length": "0"})
         if answer.status_code != 202:
             raise unexpected(answer, self._place)
-        location = urljoin(answer.url, answer.headers.get("Location", ""))
+        try:
+            location = urljoin(answer.url, answer.headers["Location"])
+        except (KeyError, ValueError):
+            message = "the registry opens an upload without saying where"
+            raise StbuildError(message, where=self._place, exit_code=1) from None
         mark = "&" if "?" in location else "?"
         url = f"{location}{mark}digest={content.digest.replace(':', '%3A')}"
         headers = {"Content-Type": "application/octet-stream", "Content-Length": str(content.size)}

@@ -10,7 +10,7 @@ from stbuild.publish.attestations import Attested, check, read_envelopes
 from stbuild.publish.config import BundleConfig, decode_config
 from stbuild.publish.keys import key_of_text, key_text, read_public_key
 from stbuild.publish.layout_folder import LayoutFolder
-from stbuild.publish.oci import MANIFEST_LIMIT, Descriptor, Manifest, bundle_manifest, digest_of
+from stbuild.publish.oci import MANIFEST_LIMIT, Descriptor, Manifest, bundle_manifest, digest_of, refuse_paths
 from stbuild.publish.reference import Reference
 from stbuild.publish.release import Release
 from stbuild.publish.seen import recall, refuse_older, refuse_other_key
@@ -91,10 +91,11 @@ def resolve(storage: Storage, reference: Reference, key: Key) -> Artefact:
 def artefact(signed: Signed, attested: Attested, key: Key, where: str) -> Artefact:
     """The artefact of parts whose signatures were checked."""
     manifest, config = bundle_manifest(signed.manifest, where), decode_config(signed.config, where)
-    twice = set(manifest.files) & set(config.files)
-    if twice:
-        message = f"{min(twice)} is a file of the artefact and one that is to be had elsewhere"
-        raise StbuildError(message, where=where, exit_code=1)
+    try:
+        refuse_paths([*manifest.files, *config.files])
+    except ValueError as error:
+        message = f"the artefact is refused, with what is to be had elsewhere: {error}"
+        raise StbuildError(message, where=where, exit_code=1) from None
     return Artefact(
         digest=digest_of(signed.manifest),
         key=key,

@@ -7,7 +7,10 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from securesystemslib.exceptions import Error as SigningError
+
 from stbuild.errors import StbuildError
+from stbuild.publish.keys import key_of_text
 from stbuild.publish.locked import locked
 from stbuild.publish.release import Release
 
@@ -20,6 +23,10 @@ class Version:
 
     serial: int
     digest: str
+
+    def __post_init__(self) -> None:
+        if type(self.serial) is not int or not isinstance(self.digest, str):
+            raise ValueError("a version is a number and a digest")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,8 +51,10 @@ def recall(place: str) -> Seen:
         return Seen()
     try:
         tags = {str(tag): Version(**each) for tag, each in entry["tags"].items()}
+        if entry["key"]:
+            key_of_text(entry["key"])
         return Seen(key=str(entry["key"]), name=str(entry["name"]), tags=tags)
-    except (TypeError, KeyError, AttributeError):
+    except (TypeError, KeyError, AttributeError, ValueError, SigningError):
         raise _damaged(seen_file()) from None
 
 

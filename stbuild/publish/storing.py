@@ -12,7 +12,15 @@ from stbuild.publish.built import Built
 from stbuild.publish.config import BundleConfig
 from stbuild.publish.content import WEIGHTS, PublishedFile
 from stbuild.publish.keys import key_text
-from stbuild.publish.oci import ARTIFACT_TYPE, CONFIG_TYPE, MANIFEST_TYPE, Manifest, describe, digest_of
+from stbuild.publish.oci import (
+    ARTIFACT_TYPE,
+    CONFIG_TYPE,
+    MANIFEST_TYPE,
+    Descriptor,
+    Manifest,
+    describe,
+    digest_of,
+)
 from stbuild.publish.provenance_writing import BUILDER
 from stbuild.publish.provenance_writing import provenance as provenance_of
 from stbuild.publish.reference import Reference
@@ -61,7 +69,7 @@ def store(storage: Storage, built: Built, publication: Publication, listener: Li
     digest = digest_of(manifest.encode())
     storage.put_manifest(manifest, digest)
     chosen, new = _release(storage, config, publication, digest)
-    _attest(storage, built, publication, manifest, chosen)
+    _attest(storage, built, publication, manifest, config.elsewhere, chosen)
     storage.put_manifest(manifest, reference.tag)
     remember(reference.place, key_text(signer.public_key), chosen, digest)
     count = sum(file.content.size for file in files)
@@ -126,7 +134,12 @@ def _newest(storage: Storage, digest: str, publication: Publication) -> int:
 
 
 def _attest(
-    storage: Storage, built: Built, publication: Publication, manifest: Manifest, chosen: Release
+    storage: Storage,
+    built: Built,
+    publication: Publication,
+    manifest: Manifest,
+    elsewhere: tuple[Descriptor, ...],
+    chosen: Release,
 ) -> None:
     """Attach what is said of the artefact, in the place of what the same key said before."""
     subject, name = describe(manifest.encode(), MANIFEST_TYPE), chosen.name
@@ -134,7 +147,7 @@ def _attest(
     told = provenance_of(
         built.asked, built.materials, built.steps, builder=publication.builder, commit=built.commit
     )
-    bill = bill_of_materials(name, digest, manifest.layers, built.materials)
+    bill = bill_of_materials(name, digest, (*manifest.layers, *elsewhere), built.materials)
     predicates = ((provenance.PREDICATE, told), (BOM_PREDICATE, bill), (release.PREDICATE, chosen.data()))
     where = str(publication.reference)
     known = read_envelopes(storage, digest, where)

@@ -4,6 +4,7 @@ import tempfile
 from pathlib import Path
 
 from stbuild.engine.load.workspace import Workspace
+from stbuild.engine.store.disk import told_when_full
 from stbuild.errors import StbuildError
 from stbuild.publish.fetched import is_fetched, verify_folder
 from stbuild.publish.keys import read_public_key
@@ -50,7 +51,7 @@ def verify_rebuilt(text: str, *, key: Path | None, workspace: Workspace) -> tupl
 
 def _check_contents(storage: Storage, contents: tuple[Descriptor, ...]) -> None:
     """Get each content and drop it; getting checks it."""
-    with tempfile.TemporaryDirectory(prefix="stbuild-verify-") as folder:
+    with tempfile.TemporaryDirectory(prefix="stbuild-verify-") as folder, told_when_full(folder):
 
         def one(content: Descriptor) -> None:
             target = Path(folder, content.hex)

@@ -227,3 +227,13 @@ def test_a_line_separator_of_unicode_tears_no_line(workspace: WorkspaceFolder) -
     workspace.fails("p:odd", code=1)
     (failed,) = json.loads(workspace.ok("log", "-1", "--json").out)["actions"]
     assert (failed["ended"], failed["line"]) == ("failed", "a\u2028b\x85c".splitlines()[-1])
+
+
+@pytest.mark.parametrize("line", ["[]", "7", '{"event": "x"}', '{"time": 1}', '{"event": "comm', "\0\0"])
+def test_a_line_that_is_no_event_is_passed_over(two: WorkspaceFolder, line: str) -> None:
+    (events,) = (two.root / "stbuild-out/.stbuild/builds").glob("*1.ndjson")
+    told = two.ok("log").out
+    events.write_text(f"{line}\n{events.read_text()}{line}\n")
+    assert two.ok("log").out == told
+    two.ok("log", "1")
+    two.ok("explain", "p:up")

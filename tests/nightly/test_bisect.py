@@ -154,7 +154,9 @@ def test_wrong_usage_is_a_sentence(workspace: WorkspaceFolder) -> None:
     assert "p builds at --bad" in workspace.fails("bisect", "p", *ends)
     assert "--good" in workspace.fails("bisect", "p", "--bad", "HEAD")
     assert "takes a number of 2 or more, got '1'" in workspace.fails("bisect", "p", "--most", "1", *ends)
-    assert "fails at --good" in workspace.fails("bisect", "p:nowhere", *ends)
+    told = workspace.fails("bisect", "p:nowhere", *ends)
+    assert "fails at --good" in told
+    assert "too: the build cannot begin: no target 'nowhere' in //p (" in told
     assert "prints no number" not in workspace.fails("bisect", "p", "--printed", *ends, code=1)
     assert made.clean()
 

@@ -120,6 +120,9 @@ def test_init_writes_a_plan_that_can_be_read(projects: WorkspaceFolder) -> None:
     assert "now: stbuild nightly" in projects.ok("init", "--nightly").out
     plan = read_plan(projects.root / "nightly.yaml", find_workspace(projects.root))
     assert [str(cell) for cell in plan.matrix] == ["projects/z u55c sw_emu native"]
+    assert not plan.limits  # a limit whose figure no project has would be told each night
+    text = (projects.root / "nightly.yaml").read_text()
+    assert len(read(projects, text.replace("# limits", "limits").replace("#   ", "  ")).limits) == 2
     assert "nightly-results/" in (projects.root / ".gitignore").read_text().split()
     assert "is there already" in projects.fails("init", "--nightly")
 

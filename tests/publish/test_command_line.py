@@ -1,14 +1,23 @@
 """The commands as a user gives them: a real project, two clones of it, and a machine that cannot build."""
 
+import hashlib
 import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from stbuild.layout import configuration_dir
+from stbuild.publish.attestations import read_envelopes
+from stbuild.publish.keys import read_public_key
+from stbuild.publish.oci import digest_of
+from stbuild.publish.provenance import PREDICATE
+from stbuild.publish.reference import parse_reference
+from stbuild.publish.signing import verify
+from stbuild.publish.storage import open_storage
 from tests.chain.test_same_bytes import project
 from tests.conftest import CHECKOUT, Done, WorkspaceFolder
 from tests.publish.registry import registry
@@ -83,6 +92,38 @@ def test_nothing_published_names_a_place_of_this_machine(clones: Clones) -> None
             str(clones.one.cache),
         ):
             assert place.encode() not in data
+
+
+def test_a_build_file_is_a_source_and_one_that_was_changed_is_not_the_commits(
+    clones: Clones, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    head = subprocess.run(["git", "-C", str(clones.one.root), "rev-parse", "HEAD"], capture_output=True)
+    monkeypatch.setitem(clones.one.env, "XDG_STATE_HOME", str(clones.public.parent / "nothing seen"))
+    named = {"gitCommit": head.stdout.decode().strip()}
+    assert _sources(clones, "published")["workspace"] == named
+    build_file = clones.one.root / "mine/BUILD.yaml"
+    text = build_file.read_text()
+    build_file.write_text(f"# a note\n{text}")
+    try:
+        clones.one.ok("publish", "mine", "noted", "--key", str(clones.private), timeout_s=LONG_S)
+        digest = {"sha256": hashlib.sha256(build_file.read_bytes()).hexdigest()}
+    finally:
+        build_file.write_text(text)
+    sources = _sources(clones, "noted")
+    assert sources["mine/BUILD.yaml"] == digest
+    assert "workspace" not in sources
+
+
+def _sources(clones: Clones, place: str) -> dict[str, Any]:
+    """The digests of what a provenance names, by name."""
+    reference = parse_reference(str(clones.one.root / place))
+    with open_storage(reference) as storage:
+        digest = digest_of(storage.manifest("latest") or b"")
+        told = [
+            verify(each, [read_public_key(clones.public)], "") for each in read_envelopes(storage, digest, "")
+        ]
+    (predicate,) = [each.predicate for each in told if each and each.predicate_type == PREDICATE]
+    return {each["name"]: each["digest"] for each in predicate["buildDefinition"]["resolvedDependencies"]}
 
 
 @pytest.fixture

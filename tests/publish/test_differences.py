@@ -48,6 +48,11 @@ def test_bytes() -> None:
     assert differences(old, old + b"\0") == ["published 4 bytes, rebuilt 5; the first other byte is 0x4"]
 
 
+def test_bytes_that_happen_to_be_text_steer_no_terminal() -> None:
+    assert differences(b"\1\0\2", b"\1\0\3") == ["1 of 3 bytes, from 0x2 on: 02 is now 03"]
+    assert differences(b"a", b"\x1b[31mb\tc") == ["@@ -1 +1 @@", "-a", "+?[31mb\tc"]
+
+
 def test_an_xclbin_is_told_by_section() -> None:
     chosen = manifest(64)
     one, other = (xclbin.encode(sample_xclbin(image, chosen)) for image in (b"\xff\0", b"\xff\1"))

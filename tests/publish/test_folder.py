@@ -1,6 +1,10 @@
 """Publishing to a folder, fetching from it and running what was fetched, without a registry."""
 
 import json
+import os
+import resource
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -128,6 +132,9 @@ def test_weights_are_named_and_not_sent(tmp_path: Path, out: Reference, key: Key
     assert done.files == 4
     (blob,) = [each for each in built.files if each.path == "bundle/weights/weights_0.bin"]
     assert not (tmp_path / "out/blobs/sha256" / blob.content.hex).exists()
+    bill = statements(out, done.reference.digest, key)[BOM_PREDICATE].predicate
+    digests = {each["name"]: each["hashes"][0]["content"] for each in bill["components"] if "hashes" in each}
+    assert digests[blob.path] == blob.content.hex
     found = fetch(out, key=key.public)
     assert (found.bundle / "weights/weights_0.bin").read_bytes() == blob.blob.read_bytes()
     verify_all(str(out.folder), key=None)
@@ -165,7 +172,7 @@ def test_fetch_to_a_folder_of_its_own(tmp_path: Path, out: Reference, key: KeyPa
         fetch(out, key=key.public, to=tmp_path / "mine")
 
 
-@pytest.mark.parametrize("what", ["too many", "too few", "a link"])
+@pytest.mark.parametrize("what", ["too many", "too few", "a link", "a pipe"])
 def test_a_folder_with_other_files_is_refused(
     tmp_path: Path, out: Reference, key: KeyPair, what: str
 ) -> None:
@@ -179,7 +186,10 @@ def test_a_folder_with_other_files_is_refused(
     if what == "a link":
         (tmp_path / "elsewhere.cpp").write_text("void k() {}\n")
         cpp.symlink_to(tmp_path / "elsewhere.cpp")
-    with pytest.raises(StbuildError, match=r"is not a file of the artefact|is missing|cannot be read"):
+    if what == "a pipe":
+        os.mkfifo(cpp)
+    sentence = r"is not a file of the artefact|is missing|cannot be read|this is no plain file"
+    with pytest.raises(StbuildError, match=rf"({sentence}).* \(remove the folder and fetch it again\)"):
         verify_all(str(found.folder), key=key.public)
 
 
@@ -227,3 +237,44 @@ def test_a_tag_that_does_not_exist(tmp_path: Path, out: Reference, key: KeyPair)
     put(sample(tmp_path / "a"), out, key)
     with pytest.raises(StbuildError, match=r"out:v9: there is nothing here"):
         fetch(Reference(folder=out.folder, tag="v9"), key=key.public)
+
+
+@contextmanager
+def no_room() -> Iterator[None]:
+    """No file takes more than a kilobyte: a full disk, as far as what is written can tell."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def test_a_full_disk_is_told_by_the_folder_that_is_full(
+    tmp_path: Path, out: Reference, key: KeyPair, home: Path
+) -> None:
+    built = sample(tmp_path / "a")
+    with no_room(), pytest.raises(StbuildError, match=f"no room is left to write in {out.folder} "):
+        put(built, out, key)
+    put(built, out, key)
+    with no_room(), pytest.raises(StbuildError, match=r"no room is left to write in .*/stbuild-verify-"):
+        verify_all(str(out.folder), key=key.public)
+    with no_room(), pytest.raises(StbuildError, match=f"no room is left to write in {home}/cache/fetched "):
+        fetch(out, key=key.public)
+    found = fetch(out, key=key.public)
+    there = tmp_path / "mine"
+    with no_room(), pytest.raises(StbuildError, match=f"no room is left to write in {there} "):
+        fetch(out.at(found.artefact.digest), key=key.public, to=there)
+    assert not there.exists()
+
+
+@pytest.mark.parametrize("name", ["index.json", "oci-layout"])
+def test_a_pipe_in_the_place_of_a_file_is_not_waited_for(
+    tmp_path: Path, out: Reference, key: KeyPair, name: str
+) -> None:
+    put(sample(tmp_path / "a"), out, key)
+    assert out.folder is not None
+    (out.folder / name).unlink()
+    os.mkfifo(out.folder / name)
+    with pytest.raises(StbuildError, match=r"the file is missing|nothing is published here"):
+        fetch(out, key=key.public)

@@ -30,6 +30,9 @@ def test_the_commit_is_named_only_if_the_sources_are_its_own(tmp_path: Path) -> 
     git(tmp_path, "commit", "-qm", "a")
     assert commit_of(tmp_path, ["model.py"]) == git(tmp_path, "rev-parse", "HEAD")
     assert commit_of(tmp_path, ["model.py", "notes.txt"]) == ""
+    (tmp_path / ".gitignore").write_text("*.bin\n")
+    (tmp_path / "table.bin").write_text("a")
+    assert commit_of(tmp_path, ["model.py", "table.bin"]) == ""
     (tmp_path / "model.py").write_text("b")
     assert commit_of(tmp_path, ["model.py"]) == ""
 
@@ -51,8 +54,9 @@ def test_what_is_written_is_read() -> None:
 def test_materials_are_told_once_and_sorted() -> None:
     one = replace(step("a", {}), sources={"b.py": "2" * 64, "a.py": "1" * 64})
     two = replace(step("b", {}), sources={"a.py": "1" * 64}, externals={"external/weights": "3" * 64 + "t"})
-    assert materials_of([one, two], {}) == (
+    assert materials_of([one, two], {}, {"BUILD.yaml": "4" * 64}) == (
         Material(kind="external", name="external/weights", digest="3" * 64, tree=True),
+        Material(kind="source", name="BUILD.yaml", digest="4" * 64),
         Material(kind="source", name="a.py", digest="1" * 64),
         Material(kind="source", name="b.py", digest="2" * 64),
     )
@@ -76,7 +80,7 @@ def test_a_package_counts_by_its_modules_not_by_how_it_was_installed(
         )
         with monkeypatch.context() as patch:
             patch.syspath_prepend(str(about.parent))
-            (found,) = materials_of([replace(step("a", {}), packages={"lab-thing": "1.0"})], {})
+            (found,) = materials_of([replace(step("a", {}), packages={"lab-thing": "1.0"})], {}, {})
         assert (found.kind, found.version) == ("package", "1.0")
         digests.append(found.digest)
     assert len(digests[0]) == 64
@@ -84,11 +88,11 @@ def test_a_package_counts_by_its_modules_not_by_how_it_was_installed(
 
 
 def test_a_package_that_pip_did_not_install_has_no_digest() -> None:
-    (found,) = materials_of([replace(step("a", {}), packages={"no-such-thing": "1.0"})], {})
+    (found,) = materials_of([replace(step("a", {}), packages={"no-such-thing": "1.0"})], {}, {})
     assert found.digest == ""
 
 
 def test_a_compiler_is_told_with_the_programs_that_do_its_work() -> None:
-    found = materials_of([replace(step("a", {}), tools={"g++": "g++ 12"})], {"g++": "/usr/bin/g++"})
+    found = materials_of([replace(step("a", {}), tools={"g++": "g++ 12"})], {"g++": "/usr/bin/g++"}, {})
     assert [each.name for each in found] == ["g++", "g++/as", "g++/cc1plus", "g++/ld"]
     assert len({each.digest for each in found}) == 4

@@ -39,6 +39,29 @@ def test_a_path_that_leaves_its_place_is_refused_even_if_it_is_signed(
     assert "the artefact is refused: " in refused(target, home)
 
 
+@pytest.mark.parametrize(
+    ("path", "place", "sentence"),
+    [
+        ("bundle/manifest.json", "oci:/nowhere", "two of its files have the same path"),
+        ("bundle/manifest.json/x", "oci:/nowhere", "'bundle/manifest.json/x' lies below another file"),
+        ("bundle", "oci:/nowhere", "lies below another file"),
+        ("../x", "oci:/nowhere", "'../x' of a file is not one within a folder"),
+        ("bundle/x", "", "it names no folder"),
+        ("bundle/x", "oci://h.io/BIG", "'BIG' is not a repository"),
+    ],
+)
+def test_what_is_to_be_had_elsewhere_is_a_file_of_its_own_in_a_place(
+    copy: Callable[[int], Target], home: Path, path: str, place: str, sentence: str
+) -> None:
+    target, manifest = copy(0), copy(1).manifest()
+    fields = json.loads(target.blob(manifest.config.digest).read_bytes())
+    there = {"path": path, "digest": "sha256:" + "1" * 64, "size": 3}
+    config = target.add(canonical({**fields, "weightsFrom": place, "elsewhere": [there]}))
+    config = replace(config, media_type=manifest.config.media_type)
+    target.put(replace(manifest, config=config), sign_again=True)
+    assert sentence in refused(target, home)
+
+
 def test_a_packed_layer_is_refused_even_if_it_is_signed(copy: Callable[[int], Target], home: Path) -> None:
     target = copy(0)
     bomb = target.add(gzip.compress(bytes(1 << 24)))

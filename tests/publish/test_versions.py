@@ -67,3 +67,27 @@ def test_the_same_number_with_another_content_is_refused(tmp_path: Path, key: Ke
     seen_file().write_bytes(kept)
     with pytest.raises(StbuildError, match="version 1 has another digest than when it was seen before"):
         fetch(reference, key=key.public)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{",
+        "[]",
+        '{"PLACE": 3}',
+        '{"PLACE": {"key": "x", "name": "", "tags": {}}}',
+        '{"PLACE": {"key": "{}", "name": "", "tags": {}}}',
+        '{"PLACE": {"key": 7, "name": "", "tags": {}}}',
+        '{"PLACE": {"key": "", "name": "", "tags": {"latest": {"serial": "a", "digest": "b"}}}}',
+        '{"PLACE": {"key": "", "name": "", "tags": {"latest": {"serial": 1, "digest": 2}}}}',
+    ],
+)
+@pytest.mark.parametrize("given", [True, False])
+def test_a_damaged_memory_of_places_is_a_sentence(
+    tmp_path: Path, key: KeyPair, text: str, given: bool
+) -> None:
+    out = Reference(folder=tmp_path / "out")
+    put(sample(tmp_path / "a"), out, key)
+    seen_file().write_text(text.replace("PLACE", out.place))
+    with pytest.raises(StbuildError, match="the file is damaged; remove it"):
+        fetch(out, key=key.public if given else None)

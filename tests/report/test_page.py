@@ -80,6 +80,17 @@ def test_it_fits_the_screen_and_takes_its_colours(page: Page, written: Path, wid
     assert size >= 7  # the axes can be read
 
 
+@pytest.mark.parametrize("width", [320, NARROW, 600, 730, 900, 1050])
+def test_nothing_is_cut_at_any_width_with_all_that_can_be_opened(
+    page: Page, written: Path, width: int
+) -> None:
+    page.set_viewport_size({"width": width, "height": 900})
+    page.goto(written.as_uri())
+    page.evaluate("document.querySelectorAll('details').forEach(each => { each.open = true })")
+    page.evaluate("document.querySelector('td.figure').textContent = 'cycles@' + 'decode_'.repeat(9)")
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
 def test_the_matrix_links_to_trends_and_logs(page: Page, written: Path) -> None:
     page.goto(written.as_uri())
     assert page.locator(".matrix tbody tr").count() == 6

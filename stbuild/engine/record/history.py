@@ -49,15 +49,14 @@ class BuildFiles:
         return is_written(self.events)
 
     def read(self, only: str = "") -> list[dict[str, Any]]:
-        """The events, or those of one kind; a line that a killed build left torn is not one."""
+        """The events, or those of one kind; a line that is torn or something else is not one."""
         found = []
         for line in self.events.read_bytes().split(b"\n"):
             if only and not line.startswith(f'{{"event":"{only}"'.encode()):
                 continue
-            try:
-                found.append(json.loads(line))
-            except ValueError:
-                continue
+            with suppress(ValueError):
+                event = json.loads(line)
+                found += [event] if isinstance(event, dict) and {"event", "time"} <= set(event) else []
         return found
 
     def read_keys(self) -> dict[str, str]:
