@@ -164,7 +164,7 @@ class Builder:
         whole = head.index[head.index < width].reshape(-1)
         _, first = np.unique(whole, return_index=True)
         whole = whole[np.sort(first)]
-        if head_dim % 16 or whole.size != width or bool((whole != np.arange(width)).any()):
+        if whole.size != width or bool((whole != np.arange(width)).any()):
             raise self.error(
                 f"rotary embedding of heads of {head_dim} elements that are not stored one by one"
             )

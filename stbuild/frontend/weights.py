@@ -37,11 +37,15 @@ Floats = TypeVar("Floats", bound=AnyArray)
 
 @dataclass(frozen=True, kw_only=True)
 class MatrixUse:
-    """How the weight of a Linear is wanted: bits and group if it must be rounded, and whether transposed."""
+    """How the weight of a Linear is wanted: bits and group if it must be rounded, and whether transposed.
+
+    `padded_later` is one that ops use only with zeros between its columns or rows; it is rounded with these.
+    """
 
     bits: int
     group: int
     transposed: bool = False
+    padded_later: bool = False
 
     @property
     def form(self) -> MatrixForm:
@@ -102,9 +106,17 @@ class Checkpoint(ABC):
     def form(self, name: str) -> MatrixForm:
         """The number format that `matrix` gives."""
 
+    def as_stored(self, name: str) -> bool:
+        """Whether `matrix` gives a matrix as it is stored, not floats that are rounded."""
+        return False
+
     @abstractmethod
     def matrix(self, name: str) -> PackedMatrix:
         """The weight of a Linear as the op uses it."""
+
+    def dense(self, name: str) -> NDArray[np.float32]:
+        """The numbers of a matrix [rows, cols] that the packed ones stand for."""
+        return self.matrix(name).dequantise()
 
     @abstractmethod
     def array(self, name: str) -> NDArray[np.float32]:

@@ -8,6 +8,7 @@ outputs of its last run are the inputs of the block behind it. docs/numerics.md 
 from dataclasses import dataclass
 
 from stbuild.ir.derived import Derived
+from stbuild.ir.gaps import PaddedValue
 from stbuild.ir.op import Op
 from stbuild.ir.param import PositionTable
 
@@ -31,7 +32,8 @@ class Block:
 class Graph:
     """A language model: blocks in order, the last of which makes the logits [vocab_size].
 
-    `derived` are the tensors of parameters that no checkpoint holds.
+    `derived` are the tensors of parameters that no checkpoint holds; `padding` has the values with zeros
+    between the elements that the model gives them.
     """
 
     name: str
@@ -40,3 +42,8 @@ class Graph:
     blocks: tuple[Block, ...]
     tables: tuple[PositionTable, ...] = ()
     derived: tuple[Derived, ...] = ()
+    padding: tuple[PaddedValue, ...] = ()
+
+    def padded_value(self, block: str, value: str) -> PaddedValue | None:
+        """The zeros of a value, if it has any."""
+        return next((p for p in self.padding if (p.block, p.value) == (block, value)), None)
