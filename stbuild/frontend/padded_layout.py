@@ -151,7 +151,7 @@ def _apply(found: Layouts, graph: Graph, free: set[Key]) -> None:
     """All rules once."""
     for number, block in enumerate(graph.blocks):
         for op in block.ops:
-            if (number, op.name) not in free:
+            if (number, op.name) not in free and not isinstance(op, Concat):  # its parts are whole
                 found.align(Part.VALUE, (number, op.name), op.width, LANES)
             _apply_op(found, number, op)
         outputs = [(number, name) for name in block.outputs]
