@@ -25,7 +25,7 @@ def planned(graph: Graph, card: str = "u55c", overrides: SizeOverrides = DEFAULT
 
 def on_largest_engine(graph: Graph, card: str = "u55c", overrides: SizeOverrides = DEFAULT) -> Design:
     """The design that `emulated` runs: on the largest engine, without a search for what fits."""
-    fixed, on = FixNumerics()(graph), platform(card)
+    fixed, on = FixNumerics()(padded_graph(graph)), platform(card)
     engine = largest_engine(on, overrides, fixed.context)
     return plan_engines(fixed, index_of(fixed, _weights(fixed)), on, (engine,))
 
