@@ -28,6 +28,8 @@ Key = tuple[int, str]
 """The number of a block, and a value of it."""
 ROUNDS = 64
 """More than any model needs: each moves zeros through all ops once."""
+NONE = -1
+"""No part is aligned yet."""
 HALF, PAIRS = 4, 8
 """What the half of a rotated part, and a rotated part of neighbours, are multiples of."""
 
@@ -45,12 +47,14 @@ class Part(IntEnum):
 class Layouts:
     """The zeros of each value so far; `added` says that a rule has added some.
 
-    Parts larger than `largest` are not aligned yet.
+    Parts larger than `largest` are not aligned yet. `units` has the elements at which parts of a value begin
+    or end, each with what it is a multiple of.
     """
 
     zeros: dict[Key, Zeros] = field(default_factory=dict)
+    units: dict[Key, dict[int, int]] = field(default_factory=dict)
     added: bool = False
-    largest: Part = Part.HALF
+    largest: int = NONE
 
     def gaps(self, key: Key) -> tuple[Gap, ...]:
         """The zeros of a value."""
@@ -89,8 +93,14 @@ class Layouts:
             self.raise_to(key, np.concatenate([[0], np.tile(most, count)]))
 
     def align(self, part: Part, key: Key, element: int, unit: int) -> None:
-        """`element`, where a part begins or ends, at a multiple of `unit`."""
-        missing = -self.place(key, element) % unit
+        """`element`, where a part begins or ends, at a multiple of `unit`.
+
+        It is counted from the part in front of it, so that zeros in front of that one change nothing here.
+        """
+        units = self.units.setdefault(key, {})
+        units[element] = max(unit, units.get(element, 0))
+        start = max((at for at, other in units.items() if at < element and other % unit == 0), default=0)
+        missing = -(self.place(key, element) - self.place(key, start)) % unit
         if element and missing and part <= self.largest:
             self.zeros[key][element] += missing
             self.added = True
@@ -107,6 +117,7 @@ def layouts_of(graph: Graph) -> Layouts | None:
         if len(found.zeros) and any(n not in sizes[number] for n in block.inputs):
             return None  # a graph that is no graph is refused where graphs are checked
     free = _logits(graph)
+    _apply(found, graph, free)  # only notes where parts begin
     for part in Part:
         found.largest = part
         _apply_until_done(found, graph, free)
