@@ -13,7 +13,7 @@ from stbuild.frontend.padded_layout import Key, Layouts, layouts_of
 from stbuild.frontend.tables import Table
 from stbuild.frontend.values import Index
 from stbuild.ir.derived import Derived
-from stbuild.ir.gaps import Gap, PaddedValue, elements, zeros_in
+from stbuild.ir.gaps import Gaps, PaddedValue, elements, zeros_in
 from stbuild.ir.graph import Block, Graph
 from stbuild.ir.op import Op, RowOp
 from stbuild.ir.param import Param
@@ -30,7 +30,6 @@ from stbuild.ops.norm import Norm
 from stbuild.ops.rotary import Rotary
 from stbuild.ops.slice import Slice
 
-Gaps = tuple[Gap, ...]
 MIDDLE = 128
 """The sample of a function at 0."""
 

@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 import numpy as np
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from stbuild.errors import StbuildError, did_you_mean
 from stbuild.frontend.untyped import AnyArray
+from stbuild.ir.derived import unpadded_shapes
 from stbuild.ir.design import Design
 from stbuild.ir.graph import Graph
 from stbuild.ir.op import Op
@@ -270,7 +271,11 @@ def _is_copy(checkpoint: Checkpoint, uses: Uses, name: str, where: str | None) -
 def index_of(graph: Graph, checkpoint: Checkpoint) -> WeightIndex:
     """The shapes and formats of all tensors that a graph uses."""
     uses = uses_of(graph)
-    formats = {name: _format(checkpoint, uses, name) for name in sorted(uses.shapes)}
+    unpadded = unpadded_shapes(graph.derived)
+    formats = {
+        name: replace(_format(checkpoint, uses, name), unpadded=unpadded.get(name, ()))
+        for name in sorted(uses.shapes)
+    }
     return WeightIndex(formats=formats, source=checkpoint.source, synthetic=checkpoint.synthetic)
 
 

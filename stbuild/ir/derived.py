@@ -1,8 +1,10 @@
 """Tensors that are computed from those of a checkpoint when the weights are packed."""
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 
 from stbuild.ir.gaps import Gap, zeros_in
+from stbuild.ir.serde import STORED_IF_SET
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,8 +39,8 @@ class Derived:
     shapes: tuple[tuple[int, ...], ...]
     formula: str = ""
     rows: Rows | None = None
-    row_gaps: tuple[Gap, ...] = ()
-    column_gaps: tuple[Gap, ...] = ()
+    row_gaps: tuple[Gap, ...] = field(default=(), metadata=STORED_IF_SET)
+    column_gaps: tuple[Gap, ...] = field(default=(), metadata=STORED_IF_SET)
 
     @property
     def padded(self) -> bool:
@@ -50,3 +52,8 @@ class Derived:
         """Of a padded tensor, with its zeros."""
         more = (zeros_in(self.row_gaps), zeros_in(self.column_gaps))
         return tuple(n + zeros for n, zeros in zip(self.shapes[0], more, strict=False))
+
+
+def unpadded_shapes(derived: Iterable[Derived]) -> dict[str, tuple[int, ...]]:
+    """The shape that each padded tensor has in the model."""
+    return {each.name: each.shapes[0] for each in derived if each.padded}

@@ -5,12 +5,13 @@ the op. A block runs `count` times; the outputs of one run are the inputs of the
 outputs of its last run are the inputs of the block behind it. docs/numerics.md fixes the arithmetic.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from stbuild.ir.derived import Derived
 from stbuild.ir.gaps import PaddedValue
 from stbuild.ir.op import Op
 from stbuild.ir.param import PositionTable
+from stbuild.ir.serde import STORED_IF_SET
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,7 +43,7 @@ class Graph:
     blocks: tuple[Block, ...]
     tables: tuple[PositionTable, ...] = ()
     derived: tuple[Derived, ...] = ()
-    padding: tuple[PaddedValue, ...] = ()
+    padding: tuple[PaddedValue, ...] = field(default=(), metadata=STORED_IF_SET)
 
     def padded_value(self, block: str, value: str) -> PaddedValue | None:
         """The zeros of a value, if it has any."""

@@ -1,7 +1,7 @@
 """Norm: RMS norm or layer norm over segments of a vector."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar
 
 from stbuild.ir.call import Call, call
@@ -10,6 +10,7 @@ from stbuild.ir.op import CheckContext, StreamingOp
 from stbuild.ir.param import FixedParam, Param, ParamRole
 from stbuild.ir.parts import Add, Divide, Hold, Largest, Multiply, Part, Shift
 from stbuild.ir.program import Program, Repeat, reads, writes
+from stbuild.ir.serde import STORED_IF_SET
 from stbuild.ir.storage import Storage
 from stbuild.ir.streaming import CallSite, LaunchContext
 from stbuild.ir.types import LANES
@@ -44,7 +45,7 @@ class Norm(StreamingOp):
     weight: Param | None = None
     bias: Param | None = None
     exact: str = ""
-    count: int = 0
+    count: int = field(default=0, metadata=STORED_IF_SET)
 
     @property
     def elements(self) -> int:
