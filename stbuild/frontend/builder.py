@@ -224,8 +224,8 @@ class Builder:
         shortest = min(r.size for _, r in runs)
         if shortest < SHORTEST or len(runs) > MAX_PIECES:
             raise self.error(
-                f"a token's elements are rearranged in {len(runs)} slices, the shortest of {shortest} elements,"
-                f" where at most {MAX_PIECES} of at least {SHORTEST} are supported",
+                f"a token's elements are rearranged in {len(runs)} slices, the shortest of {shortest};"
+                f" {MAX_PIECES} slices and {SHORTEST} elements are the limits",
                 hint="rotary embedding must rotate halves, and heads must be stored one after the other",
             )
         names = [self._slice(v, int(r[0]), r.size) for v, r in runs]
