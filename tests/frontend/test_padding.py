@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import gguf
 import numpy as np
@@ -243,7 +244,7 @@ def test_a_gguf_file_of_other_heads_is_refused(
 def test_a_quantised_folder_of_heads_of_8_keeps_its_numbers(
     config: dict[str, object], tmp_path: Path
 ) -> None:
-    sizes = {"num_attention_heads": 8, "num_key_value_heads": 4, "intermediate_size": 96, "hidden_size": 64}
+    sizes: dict[str, Any] = {**HEADS_OF_8, "intermediate_size": 96, "hidden_size": 64}
     model = LlamaForCausalLM(
         LlamaConfig(vocab_size=64, num_hidden_layers=1, max_position_embeddings=64, **sizes)
     )
@@ -255,7 +256,7 @@ def test_a_quantised_folder_of_heads_of_8_keeps_its_numbers(
 
 
 def test_a_quantised_folder_of_odd_columns_is_refused(tmp_path: Path) -> None:
-    sizes = {"num_attention_heads": 8, "num_key_value_heads": 4, "intermediate_size": 72, "hidden_size": 64}
+    sizes: dict[str, Any] = {**HEADS_OF_8, "intermediate_size": 72, "hidden_size": 64}
     model = LlamaForCausalLM(
         LlamaConfig(vocab_size=64, num_hidden_layers=1, max_position_embeddings=64, **sizes)
     )
