@@ -8,7 +8,7 @@ from stbuild.ir.call import Call, call
 from stbuild.ir.fixed import PARAM_FRAC, norm_epsilon
 from stbuild.ir.op import CheckContext, StreamingOp
 from stbuild.ir.param import FixedParam, Param, ParamRole
-from stbuild.ir.parts import Add, Divide, Hold, Largest, Multiply, Part, Shift
+from stbuild.ir.parts import Add, Choose, Divide, Hold, Largest, Multiply, Part, Shift
 from stbuild.ir.program import Program, Repeat, reads, writes
 from stbuild.ir.serde import STORED_IF_SET
 from stbuild.ir.storage import Storage
@@ -116,6 +116,7 @@ class Norm(StreamingOp):
                 if getattr(self, name) is not None
             ),
             *center,
+            *((Choose(ways=2, bits=WORD, count=2),) if self.center and self.elements < self.segment else ()),
             Hold(bits=WORD),
             Add(bits=ELEMENT, count=LANES),
             Largest(inputs=LANES, bits=ELEMENT),
