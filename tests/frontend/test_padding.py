@@ -18,6 +18,7 @@ from stbuild.frontend.padding import padded_graph, padded_tables, rotated_places
 from stbuild.ir.derived import Derived
 from stbuild.ir.gaps import Gap, elements, spread
 from stbuild.ir.graph import Block, Graph
+from stbuild.ir.op import Op
 from stbuild.ir.packed import MatrixForm, PackedMatrix
 from stbuild.ir.param import Param, PositionTable
 from stbuild.ops.attention import Attention
@@ -42,14 +43,14 @@ def parameter(name: str, *shape: int) -> Param:
     return Param(names=(name,), shape=shape)
 
 
-def graph_with(*ops: object, width: int = 40, logits: int = 33) -> Graph:
+def graph_with(*ops: Op, width: int = 40, logits: int = 33) -> Graph:
     """An embedding, the ops, and a head that reads the last of them."""
     embed = Embed(name="x", width=width, table=parameter("e", logits, width))
     last = ops[-1] if ops else embed
-    weight = parameter("head", logits, last.width)  # type: ignore[attr-defined]
+    weight = parameter("head", logits, last.width)
     head = Linear(name="y", width=logits, x="h", weight=weight)
     blocks = (
-        Block(name="body", count=1, inputs=(), outputs=(last.name,), ops=(embed, *ops)),  # type: ignore[arg-type, attr-defined]
+        Block(name="body", count=1, inputs=(), outputs=(last.name,), ops=(embed, *ops)),
         Block(name="head", count=1, inputs=("h",), outputs=("y",), ops=(head,)),
     )
     return Graph(name="g", vocab_size=logits, context=CONTEXT, blocks=blocks)
@@ -73,7 +74,7 @@ def test_parts_of_a_vector_begin_at_words_of_their_own() -> None:
     parts = [Slice(name=f"s{i}", width=20, x="w", start=20 * i) for i in range(3)]
     joined = Concat(name="j", width=40, parts=("s2", "s0"))
     ops = {op.name: op for op in padded_graph(graph_with(whole, *parts, joined)).blocks[0].ops}
-    assert [ops[f"s{i}"].start for i in range(3)] == [0, 32, 64]  # type: ignore[attr-defined]
+    assert [op.start for op in ops.values() if isinstance(op, Slice)] == [0, 32, 64]
     assert (ops["w"].width, ops["s1"].width, ops["j"].width) == (96, 32, 64)
     FixNumerics()(padded_graph(graph_with(whole, *parts, joined)))
 
@@ -89,11 +90,11 @@ def test_what_a_function_makes_of_zeros_meets_no_group() -> None:
     assert ones.tolist() == [1.0] * 40 + [0.0] * 24
 
 
-def rotated(head: int, turned: int, interleaved: bool = False, **norm: object) -> Graph:
+def rotated(head: int, turned: int, interleaved: bool = False, center: bool = False) -> Graph:
     """Attention of two heads whose first elements are rotated."""
     width = 2 * head
     q = Linear(name="q", width=width, x="x", weight=parameter("q", width, 40))
-    n = Norm(name="n", width=width, x="q", segment=head, eps=1e-5, **norm)  # type: ignore[arg-type]
+    n = Norm(name="n", width=width, x="q", segment=head, eps=1e-5, center=center)
     r = Rotary(name="r", width=width, x="n", heads=2, head_dim=head, rotary_dim=turned, table="t",
                interleaved=interleaved)  # fmt: skip
     a = Attention(name="a", width=width, q="r", k="r", v="q", heads=2, kv_heads=2, head_dim=head, scale=1.0)
