@@ -124,16 +124,14 @@ def random_decoder(recipe: Recipe, seed: int) -> RandomDecoder:
 @st.composite
 def recipes(draw: st.DrawFn) -> Recipe:
     """Small models of one to three layers with at least one attention in the block."""
-    head_dim = draw(st.sampled_from((16, 32, 48, 64, 80)))
+    head_dim = draw(st.sampled_from((8, 16, 24, 32, 48, 64, 80)))
     kv_heads = draw(st.sampled_from((1, 2, 3)))
     heads = kv_heads * draw(st.sampled_from((1, 2, 4)))
-    while heads * head_dim % 32:
-        heads *= 2
     context = draw(st.sampled_from((16, 40, 100)))
     shape = DecoderShape(
         vocab_size=draw(st.sampled_from((48, 50, 64, 131))),
-        width=draw(st.sampled_from((32, 64, 96, 128))),
-        ffn=draw(st.sampled_from((32, 96, 160))),
+        width=draw(st.sampled_from((32, 50, 64, 96, 100, 128))),
+        ffn=draw(st.sampled_from((32, 45, 96, 160, 172))),
         layers=draw(st.integers(1, 3)),
         heads=heads,
         kv_heads=kv_heads,
@@ -142,7 +140,7 @@ def recipes(draw: st.DrawFn) -> Recipe:
         norm=draw(st.sampled_from(("rms", "rms1", "layer"))),
         qk_norm=draw(st.booleans()),
         qk_norm_form=draw(st.sampled_from(("norm", "unit"))),
-        rotary_dim=draw(st.sampled_from((0, 16, head_dim))),
+        rotary_dim=draw(st.sampled_from((0, min(16, head_dim), head_dim))),
         rotary_form=draw(st.sampled_from(ROTARY_FORMS)),
         tied=draw(st.booleans()),
         softcap=draw(st.sampled_from((0.0, 0.0, 30.0))),

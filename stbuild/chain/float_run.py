@@ -94,7 +94,8 @@ class FloatRun:
         return Outcome(module=torch.cat((first, second)), graph=graph)
 
     def _run_forked(self, watcher: Watcher, seen: Any, shown: int) -> Outcome:
-        matrices = SharedMatrices({name: self.uses.shapes[name] for name in self.uses.matrices})
+        packed = [name for name, use in self.uses.matrices.items() if not use.padded_later]
+        matrices = SharedMatrices({name: self.uses.shapes[name] for name in packed})
 
         def graph() -> tuple[Any, Any]:
             try:
@@ -141,9 +142,10 @@ class GivenParameters:
     dense: Callable[[str], Tensor]
 
     def whole(self, name: str, shape: torch.Size) -> Tensor:
-        if name in self.uses.matrices:
-            dense = self.dense(name)
-            return dense.T if self.uses.matrices[name].transposed else dense
+        use = self.uses.matrices.get(name)
+        if use is not None:
+            dense = torch.from_numpy(self.weights.dense(name)) if use.padded_later else self.dense(name)
+            return dense.T if use.transposed else dense
         if name in self.uses.shapes or name in self.weights.names():
             return torch.from_numpy(self.weights.array(name)).reshape(shape)
         return _noise(shape)

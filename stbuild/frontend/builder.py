@@ -36,6 +36,8 @@ from stbuild.ops.slice import Slice
 
 MAX_PIECES = 256
 """Slices that one rearrangement may cost."""
+SHORTEST = 4
+"""Elements of a slice that follow each other; fewer would be mostly padding."""
 
 
 class NoLowering(StbuildError):
@@ -164,7 +166,7 @@ class Builder:
         whole = head.index[head.index < width].reshape(-1)
         _, first = np.unique(whole, return_index=True)
         whole = whole[np.sort(first)]
-        if head_dim % 16 or whole.size != width or bool((whole != np.arange(width)).any()):
+        if whole.size != width or bool((whole != np.arange(width)).any()):
             raise self.error(
                 f"rotary embedding of heads of {head_dim} elements that are not stored one by one"
             )
@@ -219,11 +221,11 @@ class Builder:
     def _gather(self, pieces: list[tuple[Vec, Index]]) -> Vec:
         """Elements `index` of vectors, concatenated."""
         runs = [(v, run) for v, i in pieces for run in np.split(i, np.flatnonzero(np.diff(i) != 1) + 1)]
-        odd = [r for _, r in runs if r[0] % 16 or r.size % 16]
-        if odd or len(runs) > MAX_PIECES:
+        shortest = min(r.size for _, r in runs)
+        if shortest < SHORTEST or len(runs) > MAX_PIECES:
             raise self.error(
-                "a token's elements are rearranged in a way that slices at multiples of 16 elements cannot"
-                " express",
+                f"a token's elements are rearranged in {len(runs)} slices, the shortest of {shortest};"
+                f" {MAX_PIECES} slices and {SHORTEST} elements are the limits",
                 hint="rotary embedding must rotate halves, and heads must be stored one after the other",
             )
         names = [self._slice(v, int(r[0]), r.size) for v, r in runs]

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 from stbuild.errors import StbuildError
 from stbuild.frontend.gguf_file import GgufFile
+from stbuild.frontend.padding import rotated_places
 from stbuild.frontend.tables import Table
-from stbuild.ir.graph import Graph
+from stbuild.ir.graph import Block, Graph
 from stbuild.ir.op import Op
 from stbuild.ops.attention import Attention
 from stbuild.ops.embed import Embed
@@ -55,25 +56,40 @@ def check_metadata(file: GgufFile, graph: Graph, tables: Mapping[str, Table] | N
 
 
 def _facts(graph: Graph) -> Iterator[Fact]:
-    ops = [(block.count, op) for block in graph.blocks for op in block.ops]
+    ops = [(block, op) for block in graph.blocks for op in block.ops]
     attentions = [op for _, op in ops if isinstance(op, Attention)]
-    layers = sum(count for count, op in ops if isinstance(op, Attention))
+    layers = sum(block.count for block, op in ops if isinstance(op, Attention))
+    heads = [size_of(graph, block, op) // op.heads for block, op in ops if isinstance(op, Attention)]
     yield _fact("block_count", "layers with attention", attentions, [layers] if layers else [])
     yield _fact("attention.head_count", "attention heads", attentions, [a.heads for a in attentions])
     yield _fact(
         "attention.head_count_kv", "heads of keys and values", attentions, [a.kv_heads for a in attentions]
     )
-    yield _fact("attention.key_length", "elements of a head", attentions, [a.head_dim for a in attentions])
-    embeds = [op for _, op in ops if isinstance(op, Embed)]
-    yield _fact("embedding_length", "elements of an embedding", embeds, [e.width for e in embeds])
-    yield _fact("vocab_size", "logits", [], [graph.vocab_size])
-    rotated = [op for _, op in ops if isinstance(op, Rotary)]
+    yield _fact("attention.key_length", "elements of a head", attentions, heads)
+    embeds = [(block, op) for block, op in ops if isinstance(op, Embed)]
     yield _fact(
-        "rope.dimension_count", "rotated elements of a head", rotated, [r.rotary_dim for r in rotated]
-    )
+        "embedding_length", "elements of an embedding", [op for _, op in embeds],
+        [size_of(graph, block, op) for block, op in embeds],
+    )  # fmt: skip
+    yield _fact("vocab_size", "logits", [], [graph.vocab_size])
+    rotated = [(block, op) for block, op in ops if isinstance(op, Rotary)]
+    yield _fact(
+        "rope.dimension_count", "rotated elements of a head", [op for _, op in rotated],
+        [_rotated_size(graph, block, op) for block, op in rotated],
+    )  # fmt: skip
     for center, key in ((False, "attention.layer_norm_rms_epsilon"), (True, "attention.layer_norm_epsilon")):
         norms = [op for _, op in ops if isinstance(op, Norm) and op.center is center]
         yield _fact(key, "as a norm's eps", norms, [n.eps for n in norms])
+
+
+def size_of(graph: Graph, block: Block, op: Op) -> int:
+    """The elements that the model gives a value."""
+    padded = graph.padded_value(block.name, op.name)
+    return padded.size if padded else op.width
+
+
+def _rotated_size(graph: Graph, block: Block, op: Rotary) -> int:
+    return int((rotated_places(graph, block, op) >= 0).sum())
 
 
 def _fact(key: str, what: str, ops: Sequence[Op], values: Sequence[float]) -> Fact:
@@ -95,8 +111,14 @@ def _check_tokens(file: GgufFile, graph: Graph) -> None:
 
 def _check_rotary(file: GgufFile, graph: Graph, tables: Mapping[str, Table]) -> None:
     """The base and the linear scaling of the file must be those of one of the model's rotary embeddings."""
-    ops = {op.table: op for block in graph.blocks for op in block.ops if isinstance(op, Rotary)}
-    known = [(op, rotation(tables[n], op)) for n, op in ops.items() if n in tables and tables[n].shape[0] > 1]
+    ops = {
+        op.table: (op, _rotated_size(graph, block, op))
+        for block in graph.blocks
+        for op in block.ops
+        if isinstance(op, Rotary)
+    }
+    rows = {name: table for name, table in tables.items() if table.shape[0] > 1}
+    known = [(op, rotation(rows[n], op, size)) for n, (op, size) in ops.items() if n in rows]
     base, kind = file.model_value("rope.freq_base"), file.model_value("rope.scaling.type")
     if not known or not isinstance(base, float | int) or kind in _OWN_FACTORS:
         return
@@ -110,8 +132,10 @@ def _check_rotary(file: GgufFile, graph: Graph, tables: Mapping[str, Table]) -> 
             raise _contradiction(file, fact, found)
 
 
-def rotation(table: Table, op: Rotary) -> tuple[float, float]:
+def rotation(table: Table, op: Rotary, size: int) -> tuple[float, float]:
     """The base of a rotary embedding, and how many positions make one step, by its table's row of position 1.
+
+    `size` elements of a head are rotated.
 
     Frequency i of d / 2 is base^(-2i / d) / factor; other scalings leave the first two frequencies alone.
     """
@@ -119,7 +143,7 @@ def rotation(table: Table, op: Rotary) -> tuple[float, float]:
     first, next_ = (math.atan2(table[1, op.rotary_dim + i], table[1, i]) for i in (0, second))
     if first <= 0 or next_ <= 0:
         return 0.0, 0.0
-    return float(f"{(first / next_) ** (op.rotary_dim / 2):.4g}"), float(f"{1 / first:.4g}")
+    return float(f"{(first / next_) ** (size / 2):.4g}"), float(f"{1 / first:.4g}")
 
 
 def _contradiction(file: GgufFile, fact: Fact, found: object) -> StbuildError:

@@ -93,6 +93,10 @@ class GgufWeights(Checkpoint):
         kept = tensor.format in _READERS and not use.transposed
         return MatrixForm(bits=4 if kept and tensor.format != "Q8_0" else 8, group=BLOCK)
 
+    def as_stored(self, name: str) -> bool:
+        """Whether its blocks are those of the card."""
+        return self._stored(name).format in _READERS and not self.uses.matrices[name].transposed
+
     def array(self, name: str) -> NDArray[np.float32]:
         """A tensor in float32, in the Hugging Face model's row order."""
         tensor = self._stored(name)

@@ -42,8 +42,6 @@ def attention(call: Call) -> Vec:
     query = call.builder.ordered(call.low.tensor(q))
     head_dim = query.index.shape[-1]
     heads = query.width // head_dim
-    if head_dim % 16:
-        raise call.error(f"attention heads of {head_dim} elements, which is not a multiple of 16")
     _check_query(call, query, heads, head_dim)
     if v.scale != 1:
         raise call.error("cached values are multiplied by a number", hint="multiply what attention gives")

@@ -50,7 +50,7 @@ def embedding(call: Call) -> Vec:
         )
     if table.name in call.builder.derivations.made:
         raise call.error(f"the embedding {table.name!r} is computed from parameters, which has no lowering")
-    width = _width(call, table.shape[1], "an embedding")
+    width = table.shape[1]
     if isinstance(at, Tokens):
         return call.builder.emit(Embed, width, call.shape, table=param(table, table.shape))
     offset = _offset(call, at) if isinstance(at, Static) else None
@@ -86,24 +86,8 @@ def _linear(call: Call, x: FxValue, weight: FxValue, bias: FxValue) -> Vec:
     width, columns = weight.shape
     if vec.width != columns or not bool((vec.index.reshape(-1) == np.arange(vec.index.size)).all()):
         raise call.error(f"the input of {weight.name!r} is not one vector of {columns} elements in order")
-    _check_rank(call, vec, weight)
-    _width(call, columns, f"the input of {weight.name!r}")
     made = call.builder.emit(Linear, width, call.shape, x=vec.source, weight=param(weight, weight.shape))
     return made if bias is None else plus_parameter(call, made, bias)
-
-
-def _check_rank(call: Call, vec: Vec, weight: Weight) -> None:
-    """Refuse a product of two matrices whose rank the card cannot have between them."""
-    lora = "lora" in weight.name.lower()
-    if vec.width % 32 == 0 or not (lora or isinstance(call.builder.op(vec.source), Linear)):
-        return
-    raise call.error(
-        f"the low-rank product that ends with {weight.name!r} has rank {vec.width}, which is not a multiple"
-        " of 32",
-        hint="`merge_lora: true` in BUILD.yaml merges it into the matrix that it is added to"
-        if lora
-        else "choose a rank that is a multiple of 32, or multiply the two matrices beforehand",
-    )
 
 
 def plus_parameter(call: Call, x: Vec, bias: FxValue) -> Vec:
@@ -129,12 +113,6 @@ def _offset(call: Call, at: Static) -> int | None:
     found = {int(row.reshape(-1)[0]) - position for position, (row,) in enumerate(rows)}
     offset = found.pop()
     return offset if not found and offset >= 0 else None
-
-
-def _width(call: Call, width: int, what: str) -> int:
-    if width % 32:
-        raise call.error(f"{what} is {width} elements wide, which is not a multiple of 32")
-    return width
 
 
 TABLE: dict[FxTarget, Callable[[Call], FxValue]] = {

@@ -135,8 +135,6 @@ def _scores(call: Call, q: FxValue, k: Cached, swapped: bool = False) -> Scores:
     heads, first = vec.width // head_dim, k.index[..., :, 0]
     if k.index.shape[-2:] != (head_dim, context) or bool((k.index != first[..., None]).any()):
         raise call.error(f"keys have the shape {list(k.index.shape)}, not [heads, {head_dim}, {context}]")
-    if head_dim % 16:
-        raise call.error(f"attention heads of {head_dim} elements, which is not a multiple of 16")
     rows, held = _heads(call, vec.index, head_dim, "queries"), _heads(call, first, head_dim, "keys")
     if heads % k.heads or bool((rows % heads // (heads // k.heads) != held[..., None]).any()):
         raise call.error("query heads do not share key heads group by group")

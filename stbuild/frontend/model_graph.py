@@ -1,6 +1,6 @@
 """A model's tensor graph with its position tables, made from an nn.Module."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import zip_longest
 
 from torch import nn
@@ -11,6 +11,7 @@ from stbuild.frontend.builder import NoLowering
 from stbuild.frontend.exported import ExportedModel
 from stbuild.frontend.lower import FlatModel, lower
 from stbuild.frontend.masks import check_mask
+from stbuild.frontend.padding import padded_graph, padded_tables, rotated_places
 from stbuild.frontend.positions import tabulate
 from stbuild.frontend.runnable import PREFILL_TOKENS
 from stbuild.frontend.static import evaluate
@@ -19,6 +20,7 @@ from stbuild.frontend.trace import TracedModel, decomposed, trace
 from stbuild.ir.graph import Graph
 from stbuild.ir.op import Op
 from stbuild.ir.param import PositionTable
+from stbuild.ops.rotary import Rotary
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,10 +36,12 @@ def decode_graph(model: nn.Module | ExportedModel, *, name: str, context: int) -
     flat = _lowered(_traced(model, context))
     values = tabulate(flat.tables, flat.masks, context=context)
     tables = tuple(PositionTable(name=n, width=t.shape[1]) for n, t in values.items())
-    graph = blocks.graph_of(
-        flat.ops, flat.logits, name=name, context=context, tables=tables, derived=flat.derived
+    graph = padded_graph(
+        blocks.graph_of(
+            flat.ops, flat.logits, name=name, context=context, tables=tables, derived=flat.derived
+        )
     )
-    return ModelGraph(graph=graph, tables=values)
+    return ModelGraph(graph=graph, tables=padded_tables(values, graph))
 
 
 def prefill_ops(model: nn.Module | ExportedModel, *, context: int, tokens: int = PREFILL_TOKENS) -> FlatModel:
@@ -67,9 +71,12 @@ def _lowered(traced: TracedModel) -> FlatModel:
 
 def check_prefill(decode: Graph, flat: FlatModel) -> None:
     """Refuse a model whose prefill computes something else than its decode steps."""
-    graph = blocks.graph_of(
-        flat.ops, flat.logits, name=decode.name, context=decode.context, tables=decode.tables,
-        derived=flat.derived,
+    tables = tuple(replace(table, width=_width_before(table, decode)) for table in decode.tables)
+    graph = padded_graph(
+        blocks.graph_of(
+            flat.ops, flat.logits, name=decode.name, context=decode.context, tables=tables,
+            derived=flat.derived,
+        )
     )  # fmt: skip
     if graph != decode:
         op = _first_other(graph, decode)
@@ -80,6 +87,16 @@ def check_prefill(decode: Graph, flat: FlatModel) -> None:
             where=op.line or None if op else None,
             hint="what is done to a token must not depend on how many tokens come with it",
         )
+
+
+def _width_before(table: PositionTable, graph: Graph) -> int:
+    """The width of a table before the graph was padded."""
+    for block in graph.blocks:
+        for op in block.ops:
+            if isinstance(op, Rotary) and op.table == table.name:
+                places = rotated_places(graph, block, op)
+                return table.width // places.size * int((places >= 0).sum())
+    return table.width
 
 
 def _first_other(prefill: Graph, decode: Graph) -> Op | None:

@@ -105,6 +105,10 @@ class QuantisedWeights(Checkpoint):
             return self.inner.form(name)
         return MatrixForm(bits=4, group=layout.group, zero_points=True)
 
+    def as_stored(self, name: str) -> bool:
+        """Whether it is a quantised matrix."""
+        return self._layout(name) is not None
+
     def matrix(self, name: str) -> PackedMatrix:
         """A quantised matrix as stored, another one rounded."""
         layout = self._layout(name)

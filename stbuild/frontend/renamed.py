@@ -44,6 +44,10 @@ class RenamedWeights(Checkpoint):
         """The number format that `matrix` gives."""
         return self.inner.form(self._in(name))
 
+    def as_stored(self, name: str) -> bool:
+        """Whether the matrix is not rounded."""
+        return self.inner.as_stored(self._in(name))
+
     def matrix(self, name: str) -> PackedMatrix:
         """The weight of a Linear."""
         return self.inner.matrix(self._in(name))

@@ -83,14 +83,14 @@ class SyntheticWeights(Checkpoint):
 
     def array(self, name: str) -> NDArray[np.float32]:
         """A tensor in float32: that of the matrix if it is one, else uniform around its centre."""
-        if name in self.uses.matrices:
+        if self._is_packed(name):
             matrix = self.matrix(name).dequantise()
             return np.ascontiguousarray(matrix.T) if self.uses.matrices[name].transposed else matrix
         return self._uniform(name, 0, math.prod(self.shape(name))).reshape(self.shape(name))
 
     def rows(self, name: str, start: int, stop: int) -> NDArray[np.float32]:
         """Rows of a tensor; of an embedding only these are drawn."""
-        if name in self.uses.matrices:
+        if self._is_packed(name):
             return self._matrix_rows(name, start, stop)
         width = math.prod(self.shape(name)[1:])
         return self._uniform(name, start * width, stop * width).reshape(stop - start, *self.shape(name)[1:])
@@ -99,6 +99,11 @@ class SyntheticWeights(Checkpoint):
         """A matrix of uniform 4- or 8-bit values with scales that differ by up to a quarter."""
         rows, cols = self.uses.shapes[name]
         return self._packed(name, 0, rows, self._values(name, rows * cols, self.form(name).bits))
+
+    def _is_packed(self, name: str) -> bool:
+        """Whether it is drawn in packed form: not a matrix that is padded before it is rounded."""
+        use = self.uses.matrices.get(name)
+        return use is not None and not use.padded_later
 
     def _matrix_rows(self, name: str, start: int, stop: int) -> NDArray[np.float32]:
         """Rows of a matrix as stored; of a tied embedding, which has 8 bits, only these are drawn."""
@@ -159,7 +164,7 @@ def _spreads(
     if made is None:
         return {name: known.get(name, spread)}
     found: dict[str, Distribution] = {}
-    for source, shape in zip(made.sources, made.shapes, strict=True):
+    for source, shape in zip(made.sources, made.shapes, strict=False):
         matrix = sum(n != 1 for n in shape) > 1
         own = Distribution(deviation=shape[-1] ** -0.5 / 2) if matrix else _COMPUTED
         kept = own if made.formula else spread
@@ -172,6 +177,8 @@ def _spread(use: ParamUse) -> Distribution:
     """How a parameter is drawn, so that it is of its usual size as its op uses it."""
     if use.role is ParamRole.ROWS:
         return Distribution(deviation=1.0)
+    if use.role is ParamRole.MATRIX:
+        return Distribution(deviation=use.param.shape[1] ** -0.5)
     if use.role in (ParamRole.GAIN, ParamRole.BIAS):
         centre = 1.0 if use.role is ParamRole.GAIN else 0.0
         size = abs(use.param.scale) or 1.0

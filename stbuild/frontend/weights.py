@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 import numpy as np
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from stbuild.errors import StbuildError, did_you_mean
 from stbuild.frontend.untyped import AnyArray
+from stbuild.ir.derived import unpadded_shapes
 from stbuild.ir.design import Design
 from stbuild.ir.graph import Graph
 from stbuild.ir.op import Op
@@ -37,11 +38,15 @@ Floats = TypeVar("Floats", bound=AnyArray)
 
 @dataclass(frozen=True, kw_only=True)
 class MatrixUse:
-    """How the weight of a Linear is wanted: bits and group if it must be rounded, and whether transposed."""
+    """How the weight of a Linear is wanted: bits and group if it must be rounded, and whether transposed.
+
+    `padded_later` is one that ops use only with zeros between its columns or rows; it is rounded with these.
+    """
 
     bits: int
     group: int
     transposed: bool = False
+    padded_later: bool = False
 
     @property
     def form(self) -> MatrixForm:
@@ -102,9 +107,17 @@ class Checkpoint(ABC):
     def form(self, name: str) -> MatrixForm:
         """The number format that `matrix` gives."""
 
+    def as_stored(self, name: str) -> bool:
+        """Whether `matrix` gives a matrix as it is stored, not floats that are rounded."""
+        return False
+
     @abstractmethod
     def matrix(self, name: str) -> PackedMatrix:
         """The weight of a Linear as the op uses it."""
+
+    def dense(self, name: str) -> NDArray[np.float32]:
+        """The numbers of a matrix [rows, cols] that the packed ones stand for."""
+        return self.matrix(name).dequantise()
 
     @abstractmethod
     def array(self, name: str) -> NDArray[np.float32]:
@@ -258,7 +271,11 @@ def _is_copy(checkpoint: Checkpoint, uses: Uses, name: str, where: str | None) -
 def index_of(graph: Graph, checkpoint: Checkpoint) -> WeightIndex:
     """The shapes and formats of all tensors that a graph uses."""
     uses = uses_of(graph)
-    formats = {name: _format(checkpoint, uses, name) for name in sorted(uses.shapes)}
+    unpadded = unpadded_shapes(graph.derived)
+    formats = {
+        name: replace(_format(checkpoint, uses, name), unpadded=unpadded.get(name, ()))
+        for name in sorted(uses.shapes)
+    }
     return WeightIndex(formats=formats, source=checkpoint.source, synthetic=checkpoint.synthetic)
 
 

@@ -5,11 +5,13 @@ the op. A block runs `count` times; the outputs of one run are the inputs of the
 outputs of its last run are the inputs of the block behind it. docs/numerics.md fixes the arithmetic.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from stbuild.ir.derived import Derived
+from stbuild.ir.gaps import PaddedValue
 from stbuild.ir.op import Op
 from stbuild.ir.param import PositionTable
+from stbuild.ir.serde import STORED_IF_SET
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,7 +33,8 @@ class Block:
 class Graph:
     """A language model: blocks in order, the last of which makes the logits [vocab_size].
 
-    `derived` are the tensors of parameters that no checkpoint holds.
+    `derived` are the tensors of parameters that no checkpoint holds; `padding` has the values with zeros
+    between the elements that the model gives them.
     """
 
     name: str
@@ -40,3 +43,8 @@ class Graph:
     blocks: tuple[Block, ...]
     tables: tuple[PositionTable, ...] = ()
     derived: tuple[Derived, ...] = ()
+    padding: tuple[PaddedValue, ...] = field(default=(), metadata=STORED_IF_SET)
+
+    def padded_value(self, block: str, value: str) -> PaddedValue | None:
+        """The zeros of a value, if it has any."""
+        return next((p for p in self.padding if (p.block, p.value) == (block, value)), None)

@@ -1,6 +1,6 @@
 """A graph as text that a person reads: one op a line, what it reads, and its parameters."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import fields
 
 from stbuild.ir.graph import Block, Graph
@@ -15,17 +15,22 @@ def graph_text(graph: Graph) -> str:
     lines = [f"graph {graph.name}: vocabulary {graph.vocab_size}, context {graph.context}"]
     lines += [f"table {t.name} [{graph.context}, {t.width}]" for t in graph.tables]
     for block in graph.blocks:
-        lines += ["", *block_lines(block)]
+        sizes = {value.value: value.size for value in graph.padding if value.block == block.name}
+        lines += ["", *block_lines(block, sizes)]
     return "\n".join(lines) + "\n"
 
 
-def block_lines(block: Block) -> Iterator[str]:
-    """A block: its head, its ops in order, and what it hands on."""
+def block_lines(block: Block, sizes: Mapping[str, int]) -> Iterator[str]:
+    """A block: its head, its ops in order, and what it hands on.
+
+    `sizes` are those that padded values have in the model.
+    """
     times = f" x {block.count}" if block.count != 1 else ""
     yield f"block {block.name}{times}({', '.join(block.inputs)}) -> ({', '.join(block.outputs)})"
     names = max((len(op.name) for op in block.ops), default=0)
     for op in block.ops:
-        yield f"  {op.name:<{names}} : {op.width}.{op.frac} = {op_text(op)}"
+        padded = f"; {sizes[op.name]} elements in the model" if op.name in sizes else ""
+        yield f"  {op.name:<{names}} : {op.width}.{op.frac} = {op_text(op)}{padded}"
 
 
 def op_text(op: Op) -> str:

@@ -1,7 +1,7 @@
 """Any value of `ir` as canonical JSON, and back."""
 
 import json
-from dataclasses import fields, is_dataclass
+from dataclasses import Field, fields, is_dataclass
 from enum import Enum
 from pathlib import Path
 from types import NoneType, UnionType
@@ -11,12 +11,14 @@ T = TypeVar("T")
 Classes = tuple[type[Any], ...]
 TAG = "class"
 """Never the name of a field, since Python reserves it."""
+STORED_IF_SET = {"stored": "if set"}
+"""Metadata of a field that stays out of files while it has its default."""
 
 
 def to_data(value: object) -> Any:
     """`value` as dicts, lists and scalars; a dataclass carries its class name under `TAG`."""
     if is_dataclass(value) and not isinstance(value, type):
-        stored = (f for f in fields(value) if f.metadata.get("stored", True))
+        stored = (f for f in fields(value) if _is_stored(f, getattr(value, f.name)))
         data = {f.name: to_data(getattr(value, f.name)) for f in stored}
         return {TAG: type(value).__name__, **data}
     if isinstance(value, Enum):
@@ -57,6 +59,11 @@ def read(kind: type[T], path: Path, classes: Classes = ()) -> T:
     """Read a `kind` from the JSON file at `path`."""
     value: T = from_data(kind, json.loads(path.read_text()), classes)
     return value
+
+
+def _is_stored(field: Field[Any], value: object) -> bool:
+    how = field.metadata.get("stored", True)
+    return value != field.default if how == "if set" else bool(how)
 
 
 def _from_union(kinds: tuple[Any, ...], data: Any, classes: Classes) -> Any:

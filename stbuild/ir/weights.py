@@ -1,10 +1,11 @@
 """The index of a checkpoint: what each tensor's shape and number format is, without its values."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from stbuild.errors import StbuildError
 from stbuild.ir.packed import MatrixForm
 from stbuild.ir.param import Param
+from stbuild.ir.serde import STORED_IF_SET
 
 FLOAT_BITS = 32
 
@@ -13,13 +14,14 @@ FLOAT_BITS = 32
 class WeightFormat:
     """Shape of a tensor; `bits` 4 or 8 with weight groups of `group` columns, or 32 for floats.
 
-    `zero_points` stand for the minima of 4 bits.
+    `zero_points` stand for the minima of 4 bits. `unpadded` is the shape in the model where that is smaller.
     """
 
     shape: tuple[int, ...]
     bits: int = FLOAT_BITS
     group: int = 0
     zero_points: bool = False
+    unpadded: tuple[int, ...] = field(default=(), metadata=STORED_IF_SET)
 
     @property
     def form(self) -> MatrixForm:

@@ -1,15 +1,16 @@
 """Norm: RMS norm or layer norm over segments of a vector."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar
 
 from stbuild.ir.call import Call, call
 from stbuild.ir.fixed import PARAM_FRAC, norm_epsilon
 from stbuild.ir.op import CheckContext, StreamingOp
 from stbuild.ir.param import FixedParam, Param, ParamRole
-from stbuild.ir.parts import Add, Divide, Hold, Largest, Multiply, Part, Shift
+from stbuild.ir.parts import Add, Choose, Divide, Hold, Largest, Multiply, Part, Shift
 from stbuild.ir.program import Program, Repeat, reads, writes
+from stbuild.ir.serde import STORED_IF_SET
 from stbuild.ir.storage import Storage
 from stbuild.ir.streaming import CallSite, LaunchContext
 from stbuild.ir.types import LANES
@@ -28,6 +29,8 @@ FACTOR_BITS = 26
 class Norm(StreamingOp):
     """RMS norm, or layer norm if `center`, of each `segment` elements; weight and bias [segment].
 
+    Of a padded segment `count` places have elements, for a layer norm the first ones, and the others zeros;
+    0 is all of them.
     `exact` is the model's own factor as a formula of the mean of squares `x`, where 1 / sqrt(x + eps)
     only stands for it.
     """
@@ -42,6 +45,12 @@ class Norm(StreamingOp):
     weight: Param | None = None
     bias: Param | None = None
     exact: str = ""
+    count: int = field(default=0, metadata=STORED_IF_SET)
+
+    @property
+    def elements(self) -> int:
+        """Elements of a segment, by which its means divide."""
+        return self.count or self.segment
 
     def check(self, context: CheckContext) -> None:
         """Whole words and whole segments, a small eps."""
@@ -49,6 +58,8 @@ class Norm(StreamingOp):
         require(self, 0 <= self.eps <= MAX_EPS, f"its eps {self.eps:g} is not between 0 and {MAX_EPS}")
         whole = self.width % self.segment == 0
         require(self, whole, f"its {self.width} elements are not a multiple of its segment of {self.segment}")
+        fits = 0 <= self.count <= self.segment
+        require(self, fits, f"a segment of {self.segment} places has {self.count} elements")
 
     def check_fixed(self, fracs: Mapping[str, int]) -> None:
         """The eps is small beside values with their fraction bits."""
@@ -83,13 +94,18 @@ class Norm(StreamingOp):
         return call(
             "norm", "norm", **site.times, WIDTH=self.width, SEGMENT=self.segment, CENTER=self.center,
             FIN=site.frac, FOUT=self.frac, HAS_WEIGHT=self.weight is not None,
-            HAS_BIAS=self.bias is not None, EPS=norm_epsilon(self.eps, site.frac),
+            HAS_BIAS=self.bias is not None, EPS=norm_epsilon(self.eps, site.frac), **self._counted,
         )  # fmt: skip
+
+    @property
+    def _counted(self) -> dict[str, int]:
+        """The template argument of a padded segment."""
+        return {"COUNT": self.count} if self.elements < self.segment else {}
 
     def hardware(self, site: CallSite) -> tuple[Part, ...]:
         """Squares and their sum; root, inverse, means of what is no power of two; factor, weight and bias."""
         words = self.segment // LANES
-        whole = self.segment & (self.segment - 1) == 0  # the mean is a shift
+        whole = self.elements & (self.elements - 1) == 0  # the mean is a shift
         extremes = Largest(inputs=LANES + 1, bits=ELEMENT, count=2)
         center = (Add(bits=SUM, count=LANES), extremes, *saturated_sum()) if self.center else ()
         return (
@@ -100,6 +116,7 @@ class Norm(StreamingOp):
                 if getattr(self, name) is not None
             ),
             *center,
+            *((Choose(ways=2, bits=WORD, count=2),) if self.center and self.elements < self.segment else ()),
             Hold(bits=WORD),
             Add(bits=ELEMENT, count=LANES),
             Largest(inputs=LANES, bits=ELEMENT),

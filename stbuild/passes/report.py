@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from stbuild.ir.derived import unpadded_shapes
 from stbuild.ir.design import Design, KernelRole, RegionKind, StreamKind
 from stbuild.ir.engine import Engine
 from stbuild.platform import Platform
@@ -57,13 +58,19 @@ def _at_once(engine: Engine) -> str:
 
 def _schedule(design: Design) -> Iterator[str]:
     yield "matmul engine, in order"
+    unpadded = unpadded_shapes(design.derived)
     for op in design.matmuls:
         block = design.blocks[op.block]
         load = "loads" if op.load else "keeps"
         yield (
             f"  {block.name:10} x{block.count:<3} {op.name:16} {op.rows:>6} x {op.cols:<6} {op.bits} bits, "
             f"groups of {op.group:<3} {load} vector {op.source}, from channel {op.base}"
+            f"{_in_the_model(unpadded.get(op.weight.names[0]))}"
         )
+
+
+def _in_the_model(shape: tuple[int, ...] | None) -> str:
+    return f"; {shape[0]} x {shape[1]} in the model" if shape else ""
 
 
 def _kernels(design: Design) -> Iterator[str]:

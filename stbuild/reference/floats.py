@@ -103,15 +103,32 @@ def _norm(inputs: FloatInputs, op: Norm) -> Tensor:
 
 
 def _normed(op: Norm, x: Tensor, weight: Tensor | None) -> Tensor:
+    if op.elements < op.segment:
+        x = _centered(op, x)
+        y = x * torch.rsqrt(_mean_square(op, x) + op.eps)
+        return y if weight is None else y * weight
     normalise = layer_norm if op.center else rms_norm
     return normalise(x, (op.segment,), weight=weight, eps=op.eps)
 
 
 def _exactly_normed(op: Norm, x: Tensor, weight: Tensor | None) -> Tensor:
     """With the model's own factor, for which that with `eps` stands on the card."""
-    x = x - x.mean(dim=-1, keepdim=True) if op.center else x
-    y = x * evaluate(op.exact, (x * x).mean(dim=-1, keepdim=True))
+    x = _centered(op, x)
+    y = x * evaluate(op.exact, _mean_square(op, x))
     return y if weight is None else y * weight
+
+
+def _centered(op: Norm, x: Tensor) -> Tensor:
+    """A layer norm's differences from the mean; where a segment has no elements, zeros."""
+    if not op.center:
+        return x
+    differences = x - x.sum(dim=-1, keepdim=True) / op.elements
+    differences[..., op.elements :] = 0
+    return differences
+
+
+def _mean_square(op: Norm, x: Tensor) -> Tensor:
+    return (x * x).sum(dim=-1, keepdim=True) / op.elements
 
 
 def eps_deviation(op: Norm, x: Tensor) -> float:

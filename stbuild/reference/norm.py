@@ -12,9 +12,10 @@ def norm(op: Norm, x: Tensor, frac_in: int, weight: Tensor | None, bias: Tensor 
     """Normalise every `op.segment` elements of [T, width]; `weight` and `bias` are int64 [segment]."""
     groups = x.reshape(len(x), -1, op.segment)
     if op.center:
-        mean = (groups.sum(dim=2, keepdim=True) + op.segment // 2) // op.segment
+        mean = (groups.sum(dim=2, keepdim=True) + op.elements // 2) // op.elements
         groups = sat(groups - mean)
-    scaled = _normalise(groups, norm_epsilon(op.eps, frac_in))
+        groups[..., op.elements :] = 0
+    scaled = _normalise(groups, op.elements, norm_epsilon(op.eps, frac_in))
     factor = weight if weight is not None else torch.tensor(1 << PARAM_FRAC)
     result = rsr(scaled * factor, 36 - op.frac)
     if bias is not None:
@@ -22,11 +23,11 @@ def norm(op: Norm, x: Tensor, frac_in: int, weight: Tensor | None, bias: Tensor 
     return sat(result).reshape(x.shape)
 
 
-def _normalise(x: Tensor, epsilon: int) -> Tensor:
-    """`x / sqrt(mean(x^2) + epsilon)` over the last dimension, with 20 fraction bits."""
+def _normalise(x: Tensor, count: int, epsilon: int) -> Tensor:
+    """`x / sqrt(mean(x^2) + epsilon)` of `count` elements of the last dimension, with 20 fraction bits."""
     h = (bitlen(x.abs().amax(dim=2, keepdim=True)) - 23).clamp(min=0)
     y = x >> h
-    v = (y * y).sum(dim=2, keepdim=True) // x.shape[2] + (torch.full_like(h, epsilon) >> (2 * h))
+    v = (y * y).sum(dim=2, keepdim=True) // count + (torch.full_like(h, epsilon) >> (2 * h))
     v = v.clamp(min=1)
     z = (62 - bitlen(v)) & ~1
     root = isqrt(v << z)

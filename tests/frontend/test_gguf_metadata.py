@@ -140,5 +140,5 @@ def test_the_base_is_read_from_the_table(base: float, interleaved: bool) -> None
         table="t",
         interleaved=interleaved,
     )
-    found, factor = rotation(table_of(base, interleaved=interleaved, factor=8.0), turn)
+    found, factor = rotation(table_of(base, interleaved=interleaved, factor=8.0), turn, HEAD)
     assert found == pytest.approx(base, rel=1e-4) and factor == 8.0

@@ -25,6 +25,10 @@ NORMS = {
             (Norm(name="n", x="x", width=WIDTH, segment=48, eps=1e-6, frac=12), 12),
             (Norm(name="n", x="x", width=WIDTH, segment=96, eps=3.0, center=True), 12),
             (Norm(name="n", x="x", width=WIDTH, segment=16, eps=1e-12), 16),
+            (Norm(name="n", x="x", width=WIDTH, segment=96, eps=1e-5, center=True, frac=12, count=75), 16),
+            (Norm(name="n", x="x", width=WIDTH, segment=16, eps=1e-6, center=True, count=5), 12),
+            (Norm(name="n", x="x", width=WIDTH, segment=48, eps=1e-5, center=True, count=16), 16),
+            (Norm(name="n", x="x", width=WIDTH, segment=32, eps=1e-5, count=20), 16),
         ]
     )
 }
@@ -37,6 +41,10 @@ NORM_PARAMS = {
     "norm_3": "b",
     "norm_4": "",
     "norm_5": "wb",
+    "norm_6": "wb",
+    "norm_7": "",
+    "norm_8": "",
+    "norm_9": "w",
 }
 """Which parameters each norm has."""
 
@@ -64,8 +72,9 @@ def norm_operator(name: str) -> Operator:
     has = NORM_PARAMS[name]
     params = len(has) * norm.segment // 16
     flags = [str(flag).lower() for flag in (norm.center, "w" in has, "b" in has)]
+    counted = f", {norm.count}" if norm.count else ""
     sizes = f"{RUNS}, 0, {WIDTH}, {norm.segment}, {flags[0]}, {frac_in}, {norm.frac}"
-    call = f"stb::norm<{sizes}, {flags[1]}, {flags[2]}, {norm_epsilon(norm.eps, frac_in)}LL>"
+    call = f"stb::norm<{sizes}, {flags[1]}, {flags[2]}, {norm_epsilon(norm.eps, frac_in)}LL{counted}>"
     words = (6, params, 6) if has else (6, 6)
     return Operator(name=name, call=call, ports="ipo" if has else "io", words=words)
 

@@ -5,6 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stbuild.ops.map import Map
+from stbuild.ops.norm import Norm
 from tests.hls_lib.card import CHUNK
 from tests.hls_lib.numbers import SEEDS, Vector, bytes_of, numbers, vectors, words
 from tests.hls_lib.operators import AFFINES, BASES, NORM_PARAMS, NORMS, ROTARIES, RUNS, SLOPES, WIDTH
@@ -39,14 +40,19 @@ def normalised(name: str, x: Vector, params: dict[str, Vector]) -> Vector:
     return [y for part in segments for y in pure.norm(norm, part, frac_in, params.get("w"), params.get("b"))]
 
 
+def with_zeros(norm: Norm, values: list[Vector]) -> list[Vector]:
+    """`values` with zeros where the segments of `norm` have no elements."""
+    return [[v if i % norm.segment < norm.elements else 0 for i, v in enumerate(row)] for row in values]
+
+
 @pytest.mark.parametrize("name", NORMS)
 @EACH
 @given(seed=SEEDS, tokens=TOKENS)
 def test_norm(image: Image, name: str, seed: int, tokens: int) -> None:
     norm, _ = NORMS[name]
-    x = vectors(seed, RUNS * tokens, WIDTH)
+    x = with_zeros(norm, vectors(seed, RUNS * tokens, WIDTH))
     kinds = NORM_PARAMS[name]
-    params = vectors(seed + 1000, RUNS * len(kinds), norm.segment)
+    params = with_zeros(norm, vectors(seed + 1000, RUNS * len(kinds), norm.segment))
     per_run = [dict(zip(kinds, params[r * len(kinds) :], strict=False)) for r in range(RUNS)]
     expected = [normalised(name, v, per_run[i // tokens]) for i, v in enumerate(x)]
     given_inputs = (x, params) if kinds else (x,)

@@ -6,8 +6,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from stbuild.frontend.synthetic_weights import SyntheticWeights
-from stbuild.frontend.weights import index_of, uses_of
+from stbuild.frontend.checkpoint import open_weights
+from stbuild.frontend.padding import padded_graph
+from stbuild.frontend.weights import Checkpoint, index_of
 from stbuild.ir.design import Design
 from stbuild.ir.graph import Graph
 from stbuild.passes.numerics import FixNumerics
@@ -18,13 +19,13 @@ from tests.accelerator import DEFAULT, Accelerator, accelerate_graph, platform, 
 
 def planned(graph: Graph, card: str = "u55c", overrides: SizeOverrides = DEFAULT) -> Design:
     """The design of a graph, of sizes that fit; no number is drawn."""
-    fixed = FixNumerics()(graph)
+    fixed = FixNumerics()(padded_graph(graph))
     return plan(fixed, index_of(fixed, _weights(fixed)), platform(card), overrides)
 
 
 def on_largest_engine(graph: Graph, card: str = "u55c", overrides: SizeOverrides = DEFAULT) -> Design:
     """The design that `emulated` runs: on the largest engine, without a search for what fits."""
-    fixed, on = FixNumerics()(graph), platform(card)
+    fixed, on = FixNumerics()(padded_graph(graph)), platform(card)
     engine = largest_engine(on, overrides, fixed.context)
     return plan_engines(fixed, index_of(fixed, _weights(fixed)), on, (engine,))
 
@@ -33,6 +34,7 @@ def emulated(
     graph: Graph, folder: Path, *, strict: bool = False, overrides: SizeOverrides = DEFAULT
 ) -> Accelerator:
     """The graph on an emulated card that keeps traces, perhaps in the strict mode."""
+    graph = padded_graph(graph)
     fixed = FixNumerics()(graph)
     compiler = partial(traced_image, strict=strict)
     return accelerate_graph(
@@ -40,8 +42,8 @@ def emulated(
     )
 
 
-def _weights(fixed: Graph) -> SyntheticWeights:
-    return SyntheticWeights.of(uses_of(fixed, 32))
+def _weights(fixed: Graph) -> Checkpoint:
+    return open_weights(None, fixed, group=32)
 
 
 def _tables(graph: Graph) -> dict[str, NDArray[np.float32]]:

@@ -45,8 +45,14 @@ class Sizes:
     heads: tuple[int, ...]
     runs: tuple[int, ...] = (1, 2, 3, 5)
 
+    @property
+    def even(self) -> bool:
+        """Whether heads may only be drawn that together are a multiple of 32."""
+        return all(n % 32 == 0 for n in self.inner)
+
 
 TINY = Sizes(widths=(32, 64, 96), inner=(32, 96), head_dims=(16, 32), heads=(1, 2, 4), runs=(1, 2, 3))
+ODD = Sizes(widths=(36, 50, 100), inner=(30, 45, 172), head_dims=(8, 20, 24), heads=(1, 3, 4), runs=(1, 2, 3))
 WIDE = Sizes(widths=(256,), inner=(512,), head_dims=(32, 64), heads=(4, 8), runs=(2,))
 ANY = Sizes(
     widths=(32, 64, 128, 256, 384, 768, 1024, 2048),
@@ -66,7 +72,7 @@ def random_graph(seed: int, sizes: Sizes = ANY) -> Graph:
     parts = range(random.choice((1, 1, 2, 3)))
     blocks += [_layers(random, f"part_{number}", width, carried, sizes) for number in parts]
     blocks.append(_head(random, width, carried))
-    rotary, rows = random.choice((8, 16)), random.choice((1, 2))
+    rotary, rows = min(random.choice((8, 16)), *sizes.head_dims), random.choice((1, 2))
     rotates = any(isinstance(op, Rotary) for block in blocks for op in block.ops)
     tables = (PositionTable(name="rotary", width=2 * rotary * rows),) if rotates else ()
     shared = tuple(_sharing_a_table(block, random, rotary, rows) for block in blocks)
@@ -128,18 +134,20 @@ class _Builder:
             return self.add(AddParam(name=name, width=width, x=x, param=self.param(name, width)))
         return self.add(MulParam(name=name, width=width, x=x, param=self.param(name, width)))
 
-    def norm(self, x: str, segment: int = 0) -> str:
+    def norm(self, x: str, segment: int = 0, root_mean_square: bool = False) -> str:
         name, width = self.fresh("norm"), self.widths[x]
         size = segment or width
         weight = self.param(f"{name}.w", size) if self.sometimes(0.7) else None
         bias = self.param(f"{name}.b", size) if self.sometimes(0.3) else None
-        center = self.sometimes(0.5)
+        center = self.sometimes(0.5) and not root_mean_square
         return self.add(
             Norm(name=name, width=width, x=x, segment=size, eps=1e-5, center=center, weight=weight, bias=bias)
         )
 
-    def maybe_norm(self, x: str, chance: float = 0.6, segment: int = 0) -> str:
-        return self.norm(x, segment) if self.sometimes(chance) else x
+    def maybe_norm(
+        self, x: str, chance: float = 0.6, segment: int = 0, root_mean_square: bool = False
+    ) -> str:
+        return self.norm(x, segment, root_mean_square) if self.sometimes(chance) else x
 
     def map(self, x: str) -> str:
         function = self.random.choice(tuple(FUNCTIONS))
@@ -186,7 +194,7 @@ class _Builder:
         """Attention over `x` and its output projection."""
         dim = self.random.choice(sizes.head_dims)
         heads = self.random.choice(sizes.heads)
-        while heads * dim % 32:
+        while sizes.even and heads * dim % 32:
             heads *= 2
         kv = self.random.choice([n for n in range(1, heads + 1) if heads % n == 0])
         gated = self.sometimes(0.2)
@@ -210,7 +218,7 @@ class _Builder:
             )
         )  # fmt: skip
         y = self.product(y, self.map(gate[0])) if gate else y
-        return self.linear(self.maybe_norm(y, 0.2), self.widths[x])
+        return self.linear(self.maybe_norm(y, 0.2, root_mean_square=not sizes.even), self.widths[x])
 
     def windows(self) -> tuple[int, ...]:
         """How many positions each run sees: all runs the same, or each its own."""
@@ -239,7 +247,8 @@ class _Builder:
             case _:
                 left, right = self.projections(x, (inner, inner))
                 y = self.concat(self.map(left), right)
-        return self.linear(self.maybe_norm(y, 0.2), self.widths[x])
+        joined = y.startswith("concat") and inner % 16 != 0  # a layer norm would have zeros in its middle
+        return self.linear(self.maybe_norm(y, 0.2, root_mean_square=joined), self.widths[x])
 
 
 def _prologue(random: Random, width: int, carried: int) -> Block:

@@ -11,18 +11,18 @@ from stbuild.ir.program import Event
 from stbuild.passes.sizes import SizeOverrides
 from tests.network.drawn import emulated
 from tests.network.emulated import programmed, traces_of
-from tests.network.random_graphs import TINY, WIDE, Sizes, random_graph
+from tests.network.random_graphs import ODD, TINY, WIDE, Sizes, random_graph
 
 TOKENS = tuple(range(1, 76))
 CHUNKS = (4, 1, 6, *(6,) * 3, 1, *(6,) * 6, 3, 6)
 """Over two blocks of the KV cache, whose ends lie within a launch, and a part of the third."""
-TRIALS = [(seed, TINY) for seed in range(11)] + [(11, WIDE)]
+TRIALS = [(seed, TINY) for seed in range(11)] + [(11, WIDE)] + [(20, ODD)]
 MORE = int(os.environ.get("STBUILD_DRAWN_DESIGNS", "0"))
 """How many more designs are emulated, on demand."""
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("seed", "sizes"), TRIALS + [(100 + i, TINY) for i in range(MORE)])
+@pytest.mark.parametrize(("seed", "sizes"), TRIALS + [(100 + i, ODD if i % 2 else TINY) for i in range(MORE)])
 def test_programs_are_those_of_the_cxx_and_the_card_equals_its_reference(
     seed: int, sizes: Sizes, tmp_path: Path
 ) -> None:

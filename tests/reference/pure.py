@@ -101,19 +101,21 @@ def linear(x: list[Group], w: PackedMatrix, frac_in: int, frac_out: int) -> Vect
 def norm(op: Norm, x: Vector, frac_in: int, weight: Vector | None, bias: Vector | None) -> Vector:
     result = []
     for start in range(0, len(x), op.segment):
-        part = x[start : start + op.segment]
+        size = op.count or op.segment
+        part = x[start : start + size]
         if op.center:
-            mu = (sum(part) + op.segment // 2) // op.segment
+            mu = (sum(part) + size // 2) // size
             part = [sat(v - mu) for v in part]
         h = max(0, max(map(abs, part)).bit_length() - 23)
         squares = sum((v >> h) ** 2 for v in part)
-        v = squares // op.segment + (round(op.eps * 2.0 ** (2 * frac_in)) >> (2 * h)) or 1
+        v = squares // size + (round(op.eps * 2.0 ** (2 * frac_in)) >> (2 * h)) or 1
         z = (62 - v.bit_length()) & ~1
         rs = (2**61 // math.isqrt(v << z)) >> 7
         for i, value in enumerate(part):
             n = rsr(value * rs, 34 + h - z // 2)
             y = rsr(n * (weight[i] if weight else 65536), 36 - op.frac)
             result.append(sat(y + (sat(rsr(bias[i], 16 - op.frac)) if bias else 0)))
+        result += [0] * (op.segment - size)
     return result
 
 

@@ -159,10 +159,16 @@ def test_exponent_of_zeros() -> None:
 
 
 @settings(deadline=None)
-@given(SEEDS, st.booleans(), st.booleans(), FRACS, FRACS, st.sampled_from((1e-5, 1e-6, 0.0)))
-def test_norm(seed: int, center: bool, weighted: bool, frac_in: int, frac_out: int, eps: float) -> None:
-    op = Norm(name="n", width=96, x="x", segment=32, eps=eps, center=center, frac=frac_out)
+@given(
+    SEEDS, st.booleans(), st.booleans(), FRACS, FRACS, st.sampled_from((1e-5, 1e-6, 0.0)), st.integers(1, 32)
+)
+def test_norm(
+    seed: int, center: bool, weighted: bool, frac_in: int, frac_out: int, eps: float, count: int
+) -> None:
+    op = Norm(name="n", width=96, x="x", segment=32, eps=eps, center=center, frac=frac_out, count=count)
     x, weight, bias = drawn(seed, 2, 96), drawn(seed + 1, 1, 32)[0] >> 8, drawn(seed + 2, 1, 32)[0]
+    x.reshape(2, 3, 32)[:, :, count:] = 0
+    weight[count:], bias[count:] = 0, 0
     tensors = [torch.from_numpy(v) if weighted else None for v in (weight, bias)]
     lists = [v.tolist() if weighted else None for v in (weight, bias)]
     got = norm(op, torch.from_numpy(x), frac_in, *tensors)

@@ -69,10 +69,11 @@ bias_words:
   }
 }
 
-template <int WIDTH, int SEGMENT, int FIN, int FOUT, int64_t EPS>
+template <int WIDTH, int SEGMENT, int FIN, int FOUT, int64_t EPS, int COUNT>
 inline void check_norm() {
   static_assert(SEGMENT % kLanes == 0, "the segment of a norm is a multiple of 16");
   static_assert(WIDTH % SEGMENT == 0, "the width of a norm is a multiple of its segment");
+  static_assert(COUNT > 0 && COUNT <= SEGMENT, "a segment has elements, and zeros behind them");
   static_assert(SEGMENT <= 65536, "the segment of a norm is at most 65,536: n stays within 32 bits");
   static_assert(FIN >= 0 && FOUT >= 0 && FOUT <= 30, "fraction bits lie between 0 and 30");
   static_assert(EPS >= 0 && EPS < (int64_t(1) << 60), "EPS leaves the mean square within 62 bits");
@@ -80,12 +81,14 @@ inline void check_norm() {
 
 // x: WIDTH/16 words of FIN fraction bits; y: as many of FOUT. Each SEGMENT elements are normalised
 // on their own; CENTER makes it a layer norm; EPS has 2 * FIN fraction bits. Per run, also when the run
-// has no token, SEGMENT/16 words of weights, then of biases, come from `params`. Lag: one vector.
+// has no token, SEGMENT/16 words of weights, then of biases, come from `params`. Of a padded segment COUNT
+// places have elements, of a layer norm the first; x has zeros in the others, and so has y where the weights
+// and biases have zeros. Lag: one vector.
 template <int RUNS, int ROLE, int WIDTH, int SEGMENT, bool CENTER, int FIN, int FOUT, bool HAS_WEIGHT,
-          bool HAS_BIAS, int64_t EPS>
+          bool HAS_BIAS, int64_t EPS, int COUNT = SEGMENT>
 void norm(Port<Cmd>& cmd, Port<Word>& x, Port<Word>& params, Port<Word>& y) {
-  check_norm<WIDTH, SEGMENT, FIN, FOUT, EPS>();
-  using Shape = NormShape<WIDTH, SEGMENT, CENTER>;
+  check_norm<WIDTH, SEGMENT, FIN, FOUT, EPS, COUNT>();
+  using Shape = NormShape<WIDTH, SEGMENT, CENTER, COUNT>;
   const int tokens = role_tokens<ROLE>(cmd.read());
   Word weight[Shape::kSegmentWords];
   Word bias[Shape::kSegmentWords];
@@ -104,11 +107,11 @@ norm_turns:
 
 // The same without parameters.
 template <int RUNS, int ROLE, int WIDTH, int SEGMENT, bool CENTER, int FIN, int FOUT, bool HAS_WEIGHT,
-          bool HAS_BIAS, int64_t EPS>
+          bool HAS_BIAS, int64_t EPS, int COUNT = SEGMENT>
 void norm(Port<Cmd>& cmd, Port<Word>& x, Port<Word>& y) {
   static_assert(!HAS_WEIGHT && !HAS_BIAS, "a norm with parameters has a port for them");
-  check_norm<WIDTH, SEGMENT, FIN, FOUT, EPS>();
-  using Shape = NormShape<WIDTH, SEGMENT, CENTER>;
+  check_norm<WIDTH, SEGMENT, FIN, FOUT, EPS, COUNT>();
+  using Shape = NormShape<WIDTH, SEGMENT, CENTER, COUNT>;
   const int count = RUNS * role_tokens<ROLE>(cmd.read());
   Word weight[Shape::kSegmentWords];
   Word bias[Shape::kSegmentWords];

@@ -9,10 +9,11 @@
 
 namespace stb {
 
-template <int WIDTH, int SEGMENT, bool CENTER>
+template <int WIDTH, int SEGMENT, bool CENTER, int COUNT>
 struct NormShape {
   enum : int {
-    kSegment = SEGMENT,
+    kCount = COUNT,  // elements of a segment; zeros stand behind those of a layer norm
+    kPadded = COUNT < SEGMENT,
     kWords = WIDTH / kLanes,
     kSegments = WIDTH / SEGMENT,
     kSegmentWords = SEGMENT / kLanes,
@@ -42,6 +43,26 @@ template <int WORDS>
 inline SegmentStep step_after(const SegmentStep& step) {
   if (step.word + 1 < WORDS) return SegmentStep{step.segment, step.word + 1};
   return SegmentStep{step.segment + 1, 0};
+}
+
+// Whether lane `l` of a segment's word has no element.
+template <typename SHAPE>
+inline bool is_empty(int word, int l) {
+  return SHAPE::kPadded &&
+         (word > SHAPE::kCount / kLanes || (word == SHAPE::kCount / kLanes && l >= SHAPE::kCount % kLanes));
+}
+
+// A layer norm's word with `filler` in the lanes that have no element.
+template <typename SHAPE>
+inline Word filled(const Word& x, int word, int32_t filler) {
+  if (!SHAPE::kPadded) return x;
+  Word y;
+filled_lanes:
+  for (int l = 0; l < kLanes; ++l) {
+    STB_UNROLL
+    set_lane(y, l, is_empty<SHAPE>(word, l) ? filler : lane(x, l));
+  }
+  return y;
 }
 
 inline int64_t sum_of_lanes(const Word& x) {
@@ -80,6 +101,7 @@ inline void take_vector(NormVector<SHAPE>& vector, Port<Word>& x) {
   STB_PARTITION(extremes.greatest, 1)
   STB_PARTITION(extremes.negated, 1)
   int64_t sum = 0;
+  int32_t first = 0;  // element of a segment, which changes no extreme
   SegmentStep step = {0, 0};
   STB_ENTER(kNormTakeDepth)
 take_words:
@@ -90,7 +112,8 @@ take_words:
     vector.words[i] = w;
     if (SHAPE::kCenter) {
       sum = sum_of_lanes(w) + (step.word == 0 ? 0 : sum);
-      raise_extremes(extremes, w, step.word == 0);
+      first = step.word == 0 ? lane(w, 0) : first;
+      raise_extremes(extremes, filled<SHAPE>(w, step.word, first), step.word == 0);
       vector.sum[step.segment] = sum;
       vector.greatest[step.segment] = largest_of(extremes.greatest);
       vector.least[step.segment] = ~largest_of(extremes.negated);
@@ -108,7 +131,7 @@ inline int32_t difference(int32_t x, int64_t mean) { return sat(x - mean); }
 // greatest or the least element.
 template <typename SHAPE>
 inline void find_means(NormVector<SHAPE>& vector) {
-  using Of = OddPart<SHAPE::kSegment>;
+  using Of = OddPart<SHAPE::kCount>;
   const int64_t above = int64_t(1) << 32;  // makes every dividend positive
   uint64_t quotients[SHAPE::kSegments];
   STB_ENTER(kAddDepth)
@@ -116,10 +139,10 @@ mean_dividends:
   for (int s = 0; s < SHAPE::kSegments; ++s) {
     STB_PIPELINE(1)
     STB_TICK(1)
-    const int64_t dividend = vector.sum[s] + SHAPE::kSegment / 2 + SHAPE::kSegment * above;
+    const int64_t dividend = vector.sum[s] + SHAPE::kCount / 2 + SHAPE::kCount * above;
     quotients[s] = static_cast<uint64_t>(dividend) >> Of::kTwos;
   }
-  if (Of::kOdd > 1) divide_each<SHAPE::kSegment>(quotients);
+  if (Of::kOdd > 1) divide_each<SHAPE::kCount>(quotients);
   STB_ENTER(2 * kAddDepth)
 mean_quotients:
   for (int s = 0; s < SHAPE::kSegments; ++s) {
@@ -166,7 +189,7 @@ square_lanes:
 template <typename SHAPE>
 inline void find_squares(NormVector<SHAPE>& vector, uint64_t (&means)[SHAPE::kSegments]) {
   STB_INDEPENDENT(vector.words)
-  using Of = OddPart<SHAPE::kSegment>;
+  using Of = OddPart<SHAPE::kCount>;
   int64_t sum = 0;
   SegmentStep step = {0, 0};
   STB_ENTER(kNormSquareDepth + (SHAPE::kCenter ? kAddDepth : 0))
@@ -175,14 +198,14 @@ square_words:
     STB_PIPELINE(1)
     STB_TICK(1)
     const Word x = vector.words[i];
-    const Word w = SHAPE::kCenter ? centered(x, vector.mean[step.segment]) : x;
+    const Word w = SHAPE::kCenter ? filled<SHAPE>(centered(x, vector.mean[step.segment]), step.word, 0) : x;
     if (SHAPE::kCenter) vector.words[i] = w;
     const int64_t squares = sum_of_squares(w, excess_bits(vector.top[step.segment]));
     sum = squares + (step.word == 0 ? 0 : sum);
     means[step.segment] = static_cast<uint64_t>(sum) >> Of::kTwos;
     step = step_after<SHAPE::kSegmentWords>(step);
   }
-  if (Of::kOdd > 1) divide_each<SHAPE::kSegment>(means);
+  if (Of::kOdd > 1) divide_each<SHAPE::kCount>(means);
 }
 
 // One over the root of each segment's mean of squares plus EPS.
