@@ -182,8 +182,7 @@ def _waiting_words(stream: Stream, sink: Process, design: Design, starts: _Poten
         return full
     if start.batches > flow.batches:
         batch = max(engine.batch for engine in design.engines)
-        whole = isinstance(sink.op, Streaming) and sink.op.waits_for_chunk
-        return full if whole else min(full, batch * stream.words + MARGIN)
+        return min(full, batch * stream.words + MARGIN)
     wait = start.words + starts.skip(stream.sink, stream.name) - flow.words
     return min(full, wait + MARGIN) if wait > 0 else 0
 
