@@ -6,7 +6,7 @@ from functools import cache
 from typing import ClassVar
 
 from stbuild.ir.design import Design, Process, Stream, StreamKind
-from stbuild.ir.plumbing import ComputeUnit
+from stbuild.ir.plumbing import Collect, ComputeUnit
 from stbuild.ir.schedule import KvMatmul, MatmulOp
 from stbuild.ir.streaming import Streaming
 from stbuild.ops.fork import Fork
@@ -19,6 +19,8 @@ DESCRIPTORS = 16
 BURST = 64
 """Words of a memory reader's FIFO: covers the 36 cycles at 250 MHz until HBM answers (128 memory clocks
 at 900 MHz, AMD PG276 as quoted in public material)."""
+AROUND_LANES = 1024
+"""Words at most of a FIFO in front of a unit's lanes or behind them: what 16 BRAMs hold."""
 MARGIN = 4
 ROUTING = 2
 """Words until the router hands on what it has read."""
@@ -41,6 +43,8 @@ class SizeFifos:
     input comes; a stream whose words wait for an engine pass holds the whole chunk, one whose words wait
     for another op on the same vectors a batch, one whose words wait for `k` words of another way `k` and a
     margin. Results that meet a norm, which takes longer for a token than the lanes, have room for a launch.
+    In front of a unit's lanes lies a batch's vectors, and behind them its tiles: so the lanes go on while the
+    router, which takes two cycles a word, gives out what it has taken in.
     """
 
     name: ClassVar[str] = "size-fifos"
@@ -154,7 +158,7 @@ def _depth(stream: Stream, design: Design, starts: _Potentials) -> int:
         case StreamKind.DESCRIPTOR:
             return SMALL if isinstance(sink.op, ComputeUnit) else DESCRIPTORS
         case StreamKind.TILES:
-            return DESCRIPTORS
+            return max(DESCRIPTORS, _around_lanes(sink, stream, design))
         case StreamKind.ROWS:
             return max(DESCRIPTORS, stream.words + MARGIN)
         case StreamKind.VECTOR | StreamKind.LOOP:
@@ -165,10 +169,24 @@ def _depth(stream: Stream, design: Design, starts: _Potentials) -> int:
             return max(SMALL, stream.words)
         case StreamKind.HEADS:
             return max(SMALL, stream.words + MARGIN)
-        case StreamKind.ACTIVATIONS | StreamKind.KV_WRITE | StreamKind.OUTPUT:
+        case StreamKind.ACTIVATIONS:
+            return max(SMALL, _around_lanes(sink, stream, design))
+        case StreamKind.KV_WRITE | StreamKind.OUTPUT:
             return SMALL
         case StreamKind.RESULT | StreamKind.DATA:
             return max(SMALL, _waiting_words(stream, sink, design, starts))
+
+
+def _around_lanes(sink: Process, stream: Stream, design: Design) -> int:
+    """Words of a batch: its vectors, or a unit's tiles of the widest op, as far as there is room."""
+    match sink.op:
+        case ComputeUnit(engine=number):
+            words = stream.words
+        case Collect(engine=number, max_tiles=tiles):
+            words = -(-tiles // len(design.engines[number].lanes))
+        case _:
+            raise AssertionError(f"{stream.name} ends in no unit and no collector")
+    return min(AROUND_LANES, design.engines[number].batch * words)
 
 
 def _waiting_words(stream: Stream, sink: Process, design: Design, starts: _Potentials) -> int:
