@@ -16,6 +16,8 @@ SMALL = 32
 """Words that a shift-register FIFO holds in one LUT a bit: no reason to take fewer."""
 COMMANDS = 2
 DESCRIPTORS = 16
+COLLECTED = 64
+"""Descriptors in front of the collector: attention sends short ops, of which many are in the lanes at once."""
 BURST = 64
 """Words of a memory reader's FIFO: covers the 36 cycles at 250 MHz until HBM answers (128 memory clocks
 at 900 MHz, AMD PG276 as quoted in public material)."""
@@ -156,7 +158,7 @@ def _depth(stream: Stream, design: Design, starts: _Potentials) -> int:
         case StreamKind.COMMAND:
             return COMMANDS
         case StreamKind.DESCRIPTOR:
-            return SMALL if isinstance(sink.op, ComputeUnit) else DESCRIPTORS
+            return _descriptors(sink)
         case StreamKind.TILES:
             return max(DESCRIPTORS, _around_lanes(sink, stream, design))
         case StreamKind.ROWS:
@@ -175,6 +177,16 @@ def _depth(stream: Stream, design: Design, starts: _Potentials) -> int:
             return SMALL
         case StreamKind.RESULT | StreamKind.DATA:
             return max(SMALL, _waiting_words(stream, sink, design, starts))
+
+
+def _descriptors(sink: Process) -> int:
+    match sink.op:
+        case ComputeUnit():
+            return SMALL
+        case Collect():
+            return COLLECTED
+        case _:
+            return DESCRIPTORS
 
 
 def _around_lanes(sink: Process, stream: Stream, design: Design) -> int:

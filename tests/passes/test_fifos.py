@@ -10,7 +10,7 @@ from stbuild.ops.add import Add
 from stbuild.ops.fork import Fork
 from stbuild.ops.map import Map
 from stbuild.ops.mul import Mul
-from stbuild.passes.fifos import AROUND_LANES, BURST, COMMANDS, DESCRIPTORS, MARGIN, SMALL, SizeFifos
+from stbuild.passes.fifos import AROUND_LANES, BURST, COLLECTED, COMMANDS, DESCRIPTORS, MARGIN, SMALL, SizeFifos
 from stbuild.passes.numerics import FixNumerics
 from stbuild.passes.sizes import SizeOverrides
 from tests.network.random_graphs import TINY, random_graph
@@ -42,7 +42,7 @@ def test_streams_of_the_frame_have_the_depths_of_their_kinds() -> None:
     assert {s.depth for s in of_kind(design, StreamKind.WEIGHTS, StreamKind.KV_READ)} == {BURST}
     assert {s.depth for s in of_kind(design, StreamKind.KV_WRITE, StreamKind.OUTPUT)} == {SMALL}
     for stream in of_kind(design, StreamKind.DESCRIPTOR):
-        assert stream.depth == (SMALL if isinstance(op[stream.sink], ComputeUnit) else DESCRIPTORS)
+        assert stream.depth == {ComputeUnit: SMALL, Collect: COLLECTED}.get(type(op[stream.sink]), DESCRIPTORS)
 
 
 def with_batch(batch: int, wider: int = 1) -> Design:
