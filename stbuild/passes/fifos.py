@@ -17,12 +17,12 @@ SMALL = 32
 COMMANDS = 2
 DESCRIPTORS = 16
 COLLECTED = 64
-"""Descriptors in front of the collector: attention sends short ops, of which many are in the lanes at once."""
+"""Descriptors in front of the collector: many of attention's short ops are in the lanes at once."""
 BURST = 64
 """Words of a memory reader's FIFO: covers the 36 cycles at 250 MHz until HBM answers (128 memory clocks
 at 900 MHz, AMD PG276 as quoted in public material)."""
-AROUND_LANES = 1024
-"""Words at most of a FIFO in front of a unit's lanes or behind them: what 16 BRAMs hold."""
+AROUND_LANES = 512
+"""Words at most of a FIFO in front of a unit's lanes or behind them: what eight BRAMs hold."""
 MARGIN = 4
 ROUTING = 2
 """Words until the router hands on what it has read."""

@@ -10,7 +10,16 @@ from stbuild.ops.add import Add
 from stbuild.ops.fork import Fork
 from stbuild.ops.map import Map
 from stbuild.ops.mul import Mul
-from stbuild.passes.fifos import AROUND_LANES, BURST, COLLECTED, COMMANDS, DESCRIPTORS, MARGIN, SMALL, SizeFifos
+from stbuild.passes.fifos import (
+    AROUND_LANES,
+    BURST,
+    COLLECTED,
+    COMMANDS,
+    DESCRIPTORS,
+    MARGIN,
+    SMALL,
+    SizeFifos,
+)
 from stbuild.passes.numerics import FixNumerics
 from stbuild.passes.sizes import SizeOverrides
 from tests.network.random_graphs import TINY, random_graph
@@ -41,8 +50,9 @@ def test_streams_of_the_frame_have_the_depths_of_their_kinds() -> None:
     assert {s.depth for s in of_kind(design, StreamKind.COMMAND)} == {COMMANDS}
     assert {s.depth for s in of_kind(design, StreamKind.WEIGHTS, StreamKind.KV_READ)} == {BURST}
     assert {s.depth for s in of_kind(design, StreamKind.KV_WRITE, StreamKind.OUTPUT)} == {SMALL}
+    depths = {ComputeUnit: SMALL, Collect: COLLECTED}
     for stream in of_kind(design, StreamKind.DESCRIPTOR):
-        assert stream.depth == {ComputeUnit: SMALL, Collect: COLLECTED}.get(type(op[stream.sink]), DESCRIPTORS)
+        assert stream.depth == depths.get(type(op[stream.sink]), DESCRIPTORS)
 
 
 def with_batch(batch: int, wider: int = 1) -> Design:
@@ -64,7 +74,7 @@ def test_a_batch_has_room_around_the_lanes(batch: int) -> None:
     assert {s.depth for s in results} == {max(DESCRIPTORS, batch * -(-tiles // 2))}
 
 
-def test_what_lies_in_front_of_the_lanes_is_no_deeper_than_16_brams() -> None:
+def test_what_lies_in_front_of_the_lanes_is_no_deeper_than_eight_brams() -> None:
     design = with_batch(28, wider=8)
     assert {s.depth for s in of_kind(design, StreamKind.ACTIVATIONS)} == {AROUND_LANES}
 
