@@ -18,6 +18,7 @@ class AttentionHeads(AttentionPart):
     """Takes q, k and v; gives records and full blocks to memory, then head by head queries to the engine,
     scales and products of the recent positions to the scores, their values to the values."""
 
+    in_turn: ClassVar[bool] = True
     waits_for_chunk: ClassVar[bool] = True
 
     def program(self, here: LaunchContext) -> Program:
@@ -35,11 +36,14 @@ class AttentionHeads(AttentionPart):
             writes(dots, rows * words),
             writes(values, (before + launch.tokens) * kv.record_words),
         )
+        token = (
+            reads(q, op.heads * kv.value_tiles),
+            reads(k, op.kv_heads * kv.value_tiles),
+            reads(v, op.kv_heads * kv.value_tiles),
+        )
         return (
             reads(kv_in, before * kv.position_words),
-            reads(q, launch.tokens * op.heads * kv.value_tiles),
-            reads(k, launch.tokens * op.kv_heads * kv.value_tiles),
-            reads(v, launch.tokens * op.kv_heads * kv.value_tiles),
+            Repeat(launch.tokens, token),
             Repeat(op.kv_heads, head),
             writes(kv_out, launch.tokens * kv.position_words),
             writes(kv_out, completed_blocks(launch) * op.kv_heads * kv.block_words),

@@ -29,6 +29,9 @@ from stbuild.passes.wiring import ToOp
 HEADS, SCORES, WEIGHTS, VALUES = "", "scores", "weights", "values"
 """Parts of an attention op: the first takes its operands, the last gives its result."""
 
+WEIGHED = 3
+"""Neighbouring heads' values lie in other lanes, so that those of three keep more lanes at work."""
+
 
 def add_attention(net: Net, block: int, op: Attention) -> None:
     """The processes of `op`, the streams of whose operands and result are there."""
@@ -54,8 +57,8 @@ class _Made:
         scores = self._between("scores", SCORES, WEIGHTS, self._heads_ahead * rows * self._row_words)
         tops = self._between("tops", SCORES, WEIGHTS, self._heads_ahead * rows)
         folded = self._between("value_scales", SCORES, WEIGHTS, self._heads_ahead * self._row_words)
-        weighed = self._between("recent", WEIGHTS, VALUES, rows * recent)
-        totals = self._between("totals", WEIGHTS, VALUES, rows)
+        weighed = self._between("recent", WEIGHTS, VALUES, self._heads_weighed * rows * recent)
+        totals = self._between("totals", WEIGHTS, VALUES, self._heads_weighed * rows)
         heads, scored = AttentionHeads(attention=op), AttentionScores(attention=op)
         weighted, valued = AttentionWeights(attention=op), AttentionValues(attention=op)
         given = engine.written, engine.queries, scales, dots, values
@@ -78,6 +81,11 @@ class _Made:
     def _heads_ahead(self) -> int:
         """Heads whose scores may wait for their values, the current one among them."""
         return min(LOOK_AHEAD + 1, self.op.kv_heads)
+
+    @property
+    def _heads_weighed(self) -> int:
+        """Heads whose weights may be with the engine while the sums of one are added up."""
+        return min(WEIGHED, self.op.kv_heads)
 
     @property
     def _recent(self) -> int:

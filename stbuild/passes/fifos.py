@@ -6,7 +6,7 @@ from functools import cache
 from typing import ClassVar
 
 from stbuild.ir.design import Design, Process, Stream, StreamKind
-from stbuild.ir.plumbing import ComputeUnit
+from stbuild.ir.plumbing import Collect, ComputeUnit
 from stbuild.ir.schedule import KvMatmul, MatmulOp
 from stbuild.ir.streaming import Streaming
 from stbuild.ops.fork import Fork
@@ -16,9 +16,13 @@ SMALL = 32
 """Words that a shift-register FIFO holds in one LUT a bit: no reason to take fewer."""
 COMMANDS = 2
 DESCRIPTORS = 16
+COLLECTED = 64
+"""Descriptors in front of the collector: many of attention's short ops are in the lanes at once."""
 BURST = 64
 """Words of a memory reader's FIFO: covers the 36 cycles at 250 MHz until HBM answers (128 memory clocks
 at 900 MHz, AMD PG276 as quoted in public material)."""
+AROUND_LANES = 512
+"""Words at most of a FIFO in front of a unit's lanes or behind them: what eight BRAMs hold."""
 MARGIN = 4
 ROUTING = 2
 """Words until the router hands on what it has read."""
@@ -41,6 +45,8 @@ class SizeFifos:
     input comes; a stream whose words wait for an engine pass holds the whole chunk, one whose words wait
     for another op on the same vectors a batch, one whose words wait for `k` words of another way `k` and a
     margin. Results that meet a norm, which takes longer for a token than the lanes, have room for a launch.
+    In front of a unit's lanes lies a batch's vectors, and behind them its tiles: so the lanes go on while the
+    router, which takes two cycles a word, gives out what it has taken in.
     """
 
     name: ClassVar[str] = "size-fifos"
@@ -152,9 +158,9 @@ def _depth(stream: Stream, design: Design, starts: _Potentials) -> int:
         case StreamKind.COMMAND:
             return COMMANDS
         case StreamKind.DESCRIPTOR:
-            return SMALL if isinstance(sink.op, ComputeUnit) else DESCRIPTORS
+            return _descriptors(sink)
         case StreamKind.TILES:
-            return DESCRIPTORS
+            return max(DESCRIPTORS, _around_lanes(sink, stream, design))
         case StreamKind.ROWS:
             return max(DESCRIPTORS, stream.words + MARGIN)
         case StreamKind.VECTOR | StreamKind.LOOP:
@@ -165,10 +171,34 @@ def _depth(stream: Stream, design: Design, starts: _Potentials) -> int:
             return max(SMALL, stream.words)
         case StreamKind.HEADS:
             return max(SMALL, stream.words + MARGIN)
-        case StreamKind.ACTIVATIONS | StreamKind.KV_WRITE | StreamKind.OUTPUT:
+        case StreamKind.ACTIVATIONS:
+            return max(SMALL, _around_lanes(sink, stream, design))
+        case StreamKind.KV_WRITE | StreamKind.OUTPUT:
             return SMALL
         case StreamKind.RESULT | StreamKind.DATA:
             return max(SMALL, _waiting_words(stream, sink, design, starts))
+
+
+def _descriptors(sink: Process) -> int:
+    match sink.op:
+        case ComputeUnit():
+            return SMALL
+        case Collect():
+            return COLLECTED
+        case _:
+            return DESCRIPTORS
+
+
+def _around_lanes(sink: Process, stream: Stream, design: Design) -> int:
+    """Words of a batch: its vectors, or a unit's tiles of the widest op, as far as there is room."""
+    match sink.op:
+        case ComputeUnit(engine=number):
+            words = stream.words
+        case Collect(engine=number, max_tiles=tiles):
+            words = -(-tiles // len(design.engines[number].lanes))
+        case _:
+            raise AssertionError(f"{stream.name} ends in no unit and no collector")
+    return min(AROUND_LANES, design.engines[number].batch * words)
 
 
 def _waiting_words(stream: Stream, sink: Process, design: Design, starts: _Potentials) -> int:
@@ -182,8 +212,7 @@ def _waiting_words(stream: Stream, sink: Process, design: Design, starts: _Poten
         return full
     if start.batches > flow.batches:
         batch = max(engine.batch for engine in design.engines)
-        whole = isinstance(sink.op, Streaming) and sink.op.waits_for_chunk
-        return full if whole else min(full, batch * stream.words + MARGIN)
+        return min(full, batch * stream.words + MARGIN)
     wait = start.words + starts.skip(stream.sink, stream.name) - flow.words
     return min(full, wait + MARGIN) if wait > 0 else 0
 

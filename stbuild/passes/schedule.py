@@ -47,8 +47,7 @@ def make_schedule(
     """All linear ops and attention in order; those that read one vector follow each other and load it once.
 
     `bound` is the engine of each block; source and destination numbers count through its ops. Tiles go on
-    round its channels where the op before with the same vector stopped, so that no channel waits longer than
-    one tile.
+    round its channels where the op before stopped, so that no channel has more than its share of them.
     """
     made = [_Made(engine=number, channels=engine.channels) for number, engine in enumerate(engines)]
     ops: list[MatmulOp | KvMatmul] = []
@@ -81,17 +80,17 @@ class _Made:
     channels: int
     sources: int = 0
     destinations: int = 0
+    base: int = 0
 
     def linear(
         self, readers: tuple[Linear, ...], block: Block, index: WeightIndex, number: int
     ) -> Iterator[MatmulOp]:
         """The ops that read one vector."""
-        base = 0
         for op in readers:
-            matmul = _matmul(op, block, index, number, self.sources, self.destinations, base)
+            matmul = _matmul(op, block, index, number, self.sources, self.destinations, self.base)
             yield replace(matmul, engine=self.engine)
             self.destinations += 1
-            base = (base + matmul.tiles) % self.channels
+            self.base = (self.base + matmul.tiles) % self.channels
         self.sources += 1
 
     def attention(self, op: Attention, number: int) -> KvMatmul:

@@ -5,12 +5,21 @@ from dataclasses import replace
 import pytest
 
 from stbuild.ir.design import Design, Stream, StreamKind
-from stbuild.ir.plumbing import ComputeUnit, Sequence
+from stbuild.ir.plumbing import Collect, ComputeUnit, Sequence
 from stbuild.ops.add import Add
 from stbuild.ops.fork import Fork
 from stbuild.ops.map import Map
 from stbuild.ops.mul import Mul
-from stbuild.passes.fifos import BURST, COMMANDS, DESCRIPTORS, MARGIN, SMALL, SizeFifos
+from stbuild.passes.fifos import (
+    AROUND_LANES,
+    BURST,
+    COLLECTED,
+    COMMANDS,
+    DESCRIPTORS,
+    MARGIN,
+    SMALL,
+    SizeFifos,
+)
 from stbuild.passes.numerics import FixNumerics
 from stbuild.passes.sizes import SizeOverrides
 from tests.network.random_graphs import TINY, random_graph
@@ -40,10 +49,34 @@ def test_streams_of_the_frame_have_the_depths_of_their_kinds() -> None:
     op = {p.name: p.op for p in design.processes}
     assert {s.depth for s in of_kind(design, StreamKind.COMMAND)} == {COMMANDS}
     assert {s.depth for s in of_kind(design, StreamKind.WEIGHTS, StreamKind.KV_READ)} == {BURST}
-    assert {s.depth for s in of_kind(design, StreamKind.TILES)} == {DESCRIPTORS}
     assert {s.depth for s in of_kind(design, StreamKind.KV_WRITE, StreamKind.OUTPUT)} == {SMALL}
+    depths = {ComputeUnit: SMALL, Collect: COLLECTED}
     for stream in of_kind(design, StreamKind.DESCRIPTOR):
-        assert stream.depth == (SMALL if isinstance(op[stream.sink], ComputeUnit) else DESCRIPTORS)
+        assert stream.depth == depths.get(type(op[stream.sink]), DESCRIPTORS)
+
+
+def with_batch(batch: int, wider: int = 1) -> Design:
+    """Of an engine of two units; its vectors are so many times wider than the model's."""
+    sizes = SizeOverrides(channels=4, lanes=2, chunk=28, batch=batch, token_lanes=1)
+    design = network_of(graph_of(FULL), overrides=sizes)
+    acts = of_kind(design, StreamKind.ACTIVATIONS)
+    streams = (replace(s, words=wider * s.words) if s in acts else s for s in design.streams)
+    return SizeFifos()(replace(design, streams=tuple(streams)))
+
+
+@pytest.mark.parametrize("batch", [1, 14, 28])
+def test_a_batch_has_room_around_the_lanes(batch: int) -> None:
+    design = with_batch(batch)
+    (tiles,) = {p.op.max_tiles for p in design.processes if isinstance(p.op, Collect)}
+    vectors, results = of_kind(design, StreamKind.ACTIVATIONS), of_kind(design, StreamKind.TILES)
+    assert len(vectors) == len(results) == 2
+    assert {s.depth for s in vectors} == {max(SMALL, batch * vectors[0].words)}
+    assert {s.depth for s in results} == {max(DESCRIPTORS, batch * -(-tiles // 2))}
+
+
+def test_what_lies_in_front_of_the_lanes_is_no_deeper_than_eight_brams() -> None:
+    design = with_batch(28, wider=8)
+    assert {s.depth for s in of_kind(design, StreamKind.ACTIVATIONS)} == {AROUND_LANES}
 
 
 def test_a_launch_s_parameters_and_rows_fit() -> None:

@@ -125,7 +125,7 @@ head_steps:
 
 // q: HEADS * HEAD_DIM elements a token, k and v: KV_HEADS * HEAD_DIM, all with 16 fraction bits. Per run, in
 // this order: the records of the positions between the last full block and the launch come from kv_in, while
-// the engine still works; q, k and v come in, all of the launch each. Then, head of k and v by head:
+// the engine still works; q, k and v of each token come in. Then, head of k and v by head:
 // `queries` (if there are full blocks; of each row, a token's query head, ceil(HEAD_DIM / 32) words of 32
 // int8), `scales` (16 rows' m, e, 0, 0 in a word, then 16 recent positions' m_k, e_k, m_v, e_v), `dots` (of
 // each row the dot products with the recent keys, 16 a word), `values` (the recent ones, int8). Last, since

@@ -16,7 +16,7 @@ struct BankedHeads {
 
 // What one run keeps on chip: the launch's q, k and v, and keys and values of recent positions. A row of q is
 // a token's head of k and v; values have a row for each head of each recent position. The scales are those of
-// a key record; those of the launch's keys wait for the values in `key_m` and `key_e`.
+// a key record; those of a token's keys wait for its values in `key_m` and `key_e`.
 template <typename SHAPE, int CHUNK>
 struct RecentHeads {
   enum : int { kRecents = kOldRecents + CHUNK };
@@ -25,8 +25,8 @@ struct RecentHeads {
   uint8_t q_m[CHUNK * SHAPE::kKvHeads][SHAPE::kShared];
   uint8_t q_e[CHUNK * SHAPE::kKvHeads][SHAPE::kShared];
   BankedHeads<SHAPE, kRecents> key;
-  uint8_t key_m[CHUNK * SHAPE::kKvHeads];
-  uint8_t key_e[CHUNK * SHAPE::kKvHeads];
+  uint8_t key_m[SHAPE::kKvHeads];
+  uint8_t key_e[SHAPE::kKvHeads];
   Word value[kRecents * SHAPE::kKvHeads][SHAPE::kWords];
   Word scales[kRecents][SHAPE::kScaleWords];
 };
@@ -44,7 +44,7 @@ inline void lay_out(RecentHeads<SHAPE, CHUNK>& heads) {
   STB_BIND(heads.scales, bram)
 }
 
-// A step through the words of the launch's heads: token by token its heads of q, then those of k, then of v.
+// A step through the words of the launch's heads: of each token its heads of q, then those of k, then of v.
 struct HeadIn {
   enum Part { kQuery, kKey, kValue, kEnd };
   Part part;
@@ -68,9 +68,11 @@ inline HeadIn step_after(const HeadIn& step, int tokens) {
   next.kv = step.kv + 1;
   if (next.kv < SHAPE::kKvHeads) return next;
   next.kv = 0;
+  next.part = static_cast<HeadIn::Part>(step.part + 1);
+  if (next.part != HeadIn::kEnd) return next;
   next.token = step.token + 1;
-  if (next.token < tokens) return next;
-  return HeadIn{static_cast<HeadIn::Part>(step.part + 1), 0, 0, 0, 0, next.slot};
+  if (next.token < tokens) next.part = HeadIn::kQuery;
+  return next;
 }
 
 // A word of a quantised head, complete or as far as it has come, joins the launch's.
@@ -86,19 +88,19 @@ inline void keep_word(RecentHeads<SHAPE, CHUNK>& heads, const HeadIn& step, int 
     heads.q_e[row][step.shared] = static_cast<uint8_t>(scale.e);
   } else if (step.part == HeadIn::kKey) {
     heads.key.words[position % kBanks][heads.key.row(position, step.kv)][word] = packed;
-    heads.key_m[row] = static_cast<uint8_t>(scale.m);
-    heads.key_e[row] = static_cast<uint8_t>(scale.e);
+    heads.key_m[step.kv] = static_cast<uint8_t>(scale.m);
+    heads.key_e[step.kv] = static_cast<uint8_t>(scale.e);
   } else {
     heads.value[position * SHAPE::kKvHeads + step.kv][word] = packed;
     if (step.kv % kScales == 0 && step.word == 0) scales = zero_word();
     const int of_value = (static_cast<int>(scale.e) << 24) | (static_cast<int>(scale.m) << 16);
-    set_lane(scales, step.kv % kScales, of_value | (heads.key_e[row] << 8) | heads.key_m[row]);
+    set_lane(scales, step.kv % kScales, of_value | (heads.key_e[step.kv] << 8) | heads.key_m[step.kv]);
     heads.scales[position][step.kv / kScales] = scales;
   }
 }
 
-// The launch's q, then its k, then its v, keys and values behind those of `recent_old` positions: while a
-// head comes in, the one before, whose greatest magnitude is known, is quantised.
+// Token by token q, k and v of the launch, keys and values behind those of `recent_old` positions: while a head
+// comes in, the one before, whose greatest magnitude is known, is quantised.
 template <typename SHAPE, int CHUNK>
 inline void take_launch(RecentHeads<SHAPE, CHUNK>& heads, int tokens, int recent_old, Port<Word>& q,
                         Port<Word>& k, Port<Word>& v) {
