@@ -99,8 +99,8 @@ inline void keep_word(RecentHeads<SHAPE, CHUNK>& heads, const HeadIn& step, int 
   }
 }
 
-// Token by token q, k and v of the launch, keys and values behind those of `recent_old` positions: while a head
-// comes in, the one before, whose greatest magnitude is known, is quantised.
+// Token by token q, k and v of the launch, keys and values behind those of `recent_old` positions: while a
+// head comes in, the one before, whose greatest magnitude is known, is quantised.
 template <typename SHAPE, int CHUNK>
 inline void take_launch(RecentHeads<SHAPE, CHUNK>& heads, int tokens, int recent_old, Port<Word>& q,
                         Port<Word>& k, Port<Word>& v) {
