@@ -91,7 +91,7 @@ module lane_token #(
     logic signed [17:0] dot;
     logic [47:0] p;
     logic [43:0] before_sum;
-    assign raw_x[32*i+:32] = p[31:0] - {sa[24:0], 7'd0};
+    assign raw_x[32*i+:32] = {p[31:7] - sa[24:0], p[6:0]};
     always_ff @(posedge clk) if (enable) begin
       dot <= i % 2 == 0 ? {~two[36*(i/2)+17], two[36*(i/2)+:17]} : two[36*(i/2)+18+:18];
     end
