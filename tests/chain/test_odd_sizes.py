@@ -22,12 +22,6 @@ TOKENS = LONG[:60]
 CHUNKS = (4, 3, 4, 1, *(4,) * 12)
 SMALL = SizeOverrides(channels=6, lanes=3, chunk=4)
 SIZES: dict[str, dict[str, Any]] = {
-    "stories260k": {"ffn": 172, "heads": 8, "kv_heads": 4, "head_dim": 8, "rotary_dim": 8},
-    "layer_norm_240_with_biases": {
-        "width": 240, "ffn": 273, "heads": 5, "kv_heads": 5, "head_dim": 48, "norm": "layer", "bias": True,
-        "rotary_dim": 0, "gated": False, "activation": "gelu",
-    },
-    "head_100": {"width": 200, "heads": 2, "kv_heads": 1, "head_dim": 100, "rotary_dim": 100},
     "head_20_of_neighbours_layer_normed": {
         "width": 100, "ffn": 70, "heads": 5, "kv_heads": 1, "head_dim": 20, "rotary_dim": 20,
         "rotary_form": "rotate_every_two", "norm": "layer", "qk_norm": True, "vocab_size": 61,
@@ -39,7 +33,7 @@ SIZES: dict[str, dict[str, Any]] = {
     },
 }  # fmt: skip
 FAMILIES: dict[str, tuple[str, dict[str, Any]]] = {
-    "tied_gpt2_of_heads_of_25": ("GPT2LMHead", {"n_embd": 100, "vocab_size": 50257, "n_layer": 1}),
+    "tied_gpt2_of_heads_of_25": ("GPT2LMHead", {"n_embd": 100, "vocab_size": 1009, "n_layer": 1}),
     "bloom_of_heads_of_25": ("Bloom", {"hidden_size": 100, "n_head": 4, "vocab_size": 61}),
     "grouped_heads_of_20": (
         "Llama", {"hidden_size": 80, "intermediate_size": 90, "vocab_size": 61, "tie_word_embeddings": True}

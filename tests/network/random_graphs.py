@@ -134,20 +134,17 @@ class _Builder:
             return self.add(AddParam(name=name, width=width, x=x, param=self.param(name, width)))
         return self.add(MulParam(name=name, width=width, x=x, param=self.param(name, width)))
 
-    def norm(self, x: str, segment: int = 0, root_mean_square: bool = False) -> str:
+    def norm(self, x: str, segment: int = 0, rms: bool = False) -> str:
         name, width = self.fresh("norm"), self.widths[x]
         size = segment or width
         weight = self.param(f"{name}.w", size) if self.sometimes(0.7) else None
         bias = self.param(f"{name}.b", size) if self.sometimes(0.3) else None
-        center = self.sometimes(0.5) and not root_mean_square
-        return self.add(
-            Norm(name=name, width=width, x=x, segment=size, eps=1e-5, center=center, weight=weight, bias=bias)
-        )
+        center = self.sometimes(0.5) and not rms
+        made = Norm(name=name, width=width, x=x, segment=size, eps=1e-5, center=center, weight=weight, bias=bias)
+        return self.add(made)
 
-    def maybe_norm(
-        self, x: str, chance: float = 0.6, segment: int = 0, root_mean_square: bool = False
-    ) -> str:
-        return self.norm(x, segment, root_mean_square) if self.sometimes(chance) else x
+    def maybe_norm(self, x: str, chance: float = 0.6, segment: int = 0, rms: bool = False) -> str:
+        return self.norm(x, segment, rms) if self.sometimes(chance) else x
 
     def map(self, x: str) -> str:
         function = self.random.choice(tuple(FUNCTIONS))
@@ -218,7 +215,7 @@ class _Builder:
             )
         )  # fmt: skip
         y = self.product(y, self.map(gate[0])) if gate else y
-        return self.linear(self.maybe_norm(y, 0.2, root_mean_square=not sizes.even), self.widths[x])
+        return self.linear(self.maybe_norm(y, 0.2, rms=not sizes.even), self.widths[x])
 
     def windows(self) -> tuple[int, ...]:
         """How many positions each run sees: all runs the same, or each its own."""
@@ -247,8 +244,8 @@ class _Builder:
             case _:
                 left, right = self.projections(x, (inner, inner))
                 y = self.concat(self.map(left), right)
-        joined = y.startswith("concat") and inner % 16 != 0  # a layer norm would have zeros in its middle
-        return self.linear(self.maybe_norm(y, 0.2, root_mean_square=joined), self.widths[x])
+        rms = y.startswith("concat") and inner % 16 != 0  # a layer norm would have zeros within
+        return self.linear(self.maybe_norm(y, 0.2, rms=rms), self.widths[x])
 
 
 def _prologue(random: Random, width: int, carried: int) -> Block:
