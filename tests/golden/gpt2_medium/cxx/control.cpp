@@ -30,7 +30,7 @@ static void sequence(
     stb::send(prologue_wte_mem, stb::token_at(tokens_mem, t) * 64, 64, prologue_wte);
     stb::send(prologue_wpe_mem, (pos + t) * 64, 64, prologue_wpe);
   }
-  stb::sequence<12, 29>(program_mem, 0, 962, n, pos, head, desc);
+  stb::sequence<12, 29>(program_mem, 0, 1058, n, pos, head, desc);
 }
 
 static void read_weights_0(
@@ -40,10 +40,10 @@ static void read_weights_0(
     int pos,
     int head,
     stb::Port<stb::Word>& weights_0) {
-  STB_COUNT((stb::batches_of<12>(n) * 101184 + (head != 0 ? 31392 : 0) + stb::kv_tile_words<16, 1, 64, 1024, 29, 12, stb::WholeContext>(0, 24, n, pos)), weights_0)
+  STB_COUNT((stb::batches_of<12>(n) * 84864 + (head != 0 ? 31392 : 0) + stb::kv_tile_words<16, 1, 64, 1024, 29, 12, stb::WholeContext>(0, 24, n, pos)), weights_0)
   std::int64_t at = 0;
-  stb::send_runs<24, 0, 1024, 29, 12, 8, stb::WeightSets<408, 1224, 1632>, stb::KvOp<stb::KvHeads<16, 1, 64>, 0, stb::WeightSets<952>, stb::WholeContext>>(weights_0_mem, at, kv_0_in_mem, n, pos, weights_0);
-  at += 101184;
+  stb::send_runs<24, 0, 1024, 29, 12, 8, stb::WeightSets<272, 1224, 1088>, stb::KvOp<stb::KvHeads<16, 1, 64>, 0, stb::WeightSets<952>, stb::WholeContext>>(weights_0_mem, at, kv_0_in_mem, n, pos, weights_0);
+  at += 84864;
   stb::send(weights_0_mem, at, head != 0 ? 31392 : 0, weights_0);
   at += 31392;
 }
@@ -55,10 +55,10 @@ static void read_weights_1(
     int pos,
     int head,
     stb::Port<stb::Word>& weights_1) {
-  STB_COUNT((stb::batches_of<12>(n) * 101184 + (head != 0 ? 31392 : 0) + stb::kv_tile_words<16, 1, 64, 1024, 29, 12, stb::WholeContext>(1, 24, n, pos)), weights_1)
+  STB_COUNT((stb::batches_of<12>(n) * 84864 + (head != 0 ? 31392 : 0) + stb::kv_tile_words<16, 1, 64, 1024, 29, 12, stb::WholeContext>(1, 24, n, pos)), weights_1)
   std::int64_t at = 0;
-  stb::send_runs<24, 1, 1024, 29, 12, 8, stb::WeightSets<408, 1224, 1632>, stb::KvOp<stb::KvHeads<16, 1, 64>, 0, stb::WeightSets<952>, stb::WholeContext>>(weights_1_mem, at, kv_1_in_mem, n, pos, weights_1);
-  at += 101184;
+  stb::send_runs<24, 1, 1024, 29, 12, 8, stb::WeightSets<272, 1224, 1088>, stb::KvOp<stb::KvHeads<16, 1, 64>, 0, stb::WeightSets<952>, stb::WholeContext>>(weights_1_mem, at, kv_1_in_mem, n, pos, weights_1);
+  at += 84864;
   stb::send(weights_1_mem, at, head != 0 ? 31392 : 0, weights_1);
   at += 31392;
 }
@@ -70,10 +70,10 @@ static void read_weights_2(
     int pos,
     int head,
     stb::Port<stb::Word>& weights_2) {
-  STB_COUNT((stb::batches_of<12>(n) * 101184 + (head != 0 ? 31392 : 0) + stb::kv_tile_words<16, 1, 64, 1024, 29, 12, stb::WholeContext>(2, 24, n, pos)), weights_2)
+  STB_COUNT((stb::batches_of<12>(n) * 84864 + (head != 0 ? 31392 : 0) + stb::kv_tile_words<16, 1, 64, 1024, 29, 12, stb::WholeContext>(2, 24, n, pos)), weights_2)
   std::int64_t at = 0;
-  stb::send_runs<24, 2, 1024, 29, 12, 8, stb::WeightSets<408, 1224, 1632>, stb::KvOp<stb::KvHeads<16, 1, 64>, 0, stb::WeightSets<952>, stb::WholeContext>>(weights_2_mem, at, kv_2_in_mem, n, pos, weights_2);
-  at += 101184;
+  stb::send_runs<24, 2, 1024, 29, 12, 8, stb::WeightSets<272, 1224, 1088>, stb::KvOp<stb::KvHeads<16, 1, 64>, 0, stb::WeightSets<952>, stb::WholeContext>>(weights_2_mem, at, kv_2_in_mem, n, pos, weights_2);
+  at += 84864;
   stb::send(weights_2_mem, at, head != 0 ? 31392 : 0, weights_2);
   at += 31392;
 }
@@ -85,10 +85,10 @@ static void read_weights_3(
     int pos,
     int head,
     stb::Port<stb::Word>& weights_3) {
-  STB_COUNT((stb::batches_of<12>(n) * 101184 + (head != 0 ? 31392 : 0) + stb::kv_tile_words<16, 1, 64, 1024, 29, 12, stb::WholeContext>(3, 24, n, pos)), weights_3)
+  STB_COUNT((stb::batches_of<12>(n) * 84864 + (head != 0 ? 31392 : 0) + stb::kv_tile_words<16, 1, 64, 1024, 29, 12, stb::WholeContext>(3, 24, n, pos)), weights_3)
   std::int64_t at = 0;
-  stb::send_runs<24, 3, 1024, 29, 12, 8, stb::WeightSets<408, 1224, 1632>, stb::KvOp<stb::KvHeads<16, 1, 64>, 0, stb::WeightSets<952>, stb::WholeContext>>(weights_3_mem, at, kv_3_in_mem, n, pos, weights_3);
-  at += 101184;
+  stb::send_runs<24, 3, 1024, 29, 12, 8, stb::WeightSets<272, 1224, 1088>, stb::KvOp<stb::KvHeads<16, 1, 64>, 0, stb::WeightSets<952>, stb::WholeContext>>(weights_3_mem, at, kv_3_in_mem, n, pos, weights_3);
+  at += 84864;
   stb::send(weights_3_mem, at, head != 0 ? 31392 : 0, weights_3);
   at += 31392;
 }
@@ -100,10 +100,10 @@ static void read_weights_4(
     int pos,
     int head,
     stb::Port<stb::Word>& weights_4) {
-  STB_COUNT((stb::batches_of<12>(n) * 101184 + (head != 0 ? 31392 : 0) + stb::kv_tile_words<16, 1, 64, 1024, 29, 12, stb::WholeContext>(4, 24, n, pos)), weights_4)
+  STB_COUNT((stb::batches_of<12>(n) * 84864 + (head != 0 ? 31392 : 0) + stb::kv_tile_words<16, 1, 64, 1024, 29, 12, stb::WholeContext>(4, 24, n, pos)), weights_4)
   std::int64_t at = 0;
-  stb::send_runs<24, 4, 1024, 29, 12, 8, stb::WeightSets<408, 1224, 1632>, stb::KvOp<stb::KvHeads<16, 1, 64>, 0, stb::WeightSets<952>, stb::WholeContext>>(weights_4_mem, at, kv_4_in_mem, n, pos, weights_4);
-  at += 101184;
+  stb::send_runs<24, 4, 1024, 29, 12, 8, stb::WeightSets<272, 1224, 1088>, stb::KvOp<stb::KvHeads<16, 1, 64>, 0, stb::WeightSets<952>, stb::WholeContext>>(weights_4_mem, at, kv_4_in_mem, n, pos, weights_4);
+  at += 84864;
   stb::send(weights_4_mem, at, head != 0 ? 31392 : 0, weights_4);
   at += 31392;
 }
@@ -115,10 +115,10 @@ static void read_weights_5(
     int pos,
     int head,
     stb::Port<stb::Word>& weights_5) {
-  STB_COUNT((stb::batches_of<12>(n) * 101184 + (head != 0 ? 31392 : 0) + stb::kv_tile_words<16, 1, 64, 1024, 29, 12, stb::WholeContext>(5, 24, n, pos)), weights_5)
+  STB_COUNT((stb::batches_of<12>(n) * 84864 + (head != 0 ? 31392 : 0) + stb::kv_tile_words<16, 1, 64, 1024, 29, 12, stb::WholeContext>(5, 24, n, pos)), weights_5)
   std::int64_t at = 0;
-  stb::send_runs<24, 5, 1024, 29, 12, 8, stb::WeightSets<408, 1224, 1632>, stb::KvOp<stb::KvHeads<16, 1, 64>, 0, stb::WeightSets<952>, stb::WholeContext>>(weights_5_mem, at, kv_5_in_mem, n, pos, weights_5);
-  at += 101184;
+  stb::send_runs<24, 5, 1024, 29, 12, 8, stb::WeightSets<272, 1224, 1088>, stb::KvOp<stb::KvHeads<16, 1, 64>, 0, stb::WeightSets<952>, stb::WholeContext>>(weights_5_mem, at, kv_5_in_mem, n, pos, weights_5);
+  at += 84864;
   stb::send(weights_5_mem, at, head != 0 ? 31392 : 0, weights_5);
   at += 31392;
 }
@@ -130,12 +130,12 @@ static void read_weights_6(
     int pos,
     int head,
     stb::Port<stb::Word>& weights_6) {
-  STB_COUNT((stb::batches_of<12>(n) * 84864 + (head != 0 ? 31392 : 0) + stb::kv_tile_words<16, 1, 64, 1024, 29, 12, stb::WholeContext>(6, 24, n, pos)), weights_6)
+  STB_COUNT((stb::batches_of<12>(n) * 84864 + (head != 0 ? 31104 : 0) + stb::kv_tile_words<16, 1, 64, 1024, 29, 12, stb::WholeContext>(6, 24, n, pos)), weights_6)
   std::int64_t at = 0;
   stb::send_runs<24, 6, 1024, 29, 12, 8, stb::WeightSets<272, 1224, 1088>, stb::KvOp<stb::KvHeads<16, 1, 64>, 0, stb::WeightSets<952>, stb::WholeContext>>(weights_6_mem, at, kv_6_in_mem, n, pos, weights_6);
   at += 84864;
-  stb::send(weights_6_mem, at, head != 0 ? 31392 : 0, weights_6);
-  at += 31392;
+  stb::send(weights_6_mem, at, head != 0 ? 31104 : 0, weights_6);
+  at += 31104;
 }
 
 static void read_weights_7(
@@ -145,12 +145,12 @@ static void read_weights_7(
     int pos,
     int head,
     stb::Port<stb::Word>& weights_7) {
-  STB_COUNT((stb::batches_of<12>(n) * 84864 + (head != 0 ? 31392 : 0) + stb::kv_tile_words<16, 1, 64, 1024, 29, 12, stb::WholeContext>(7, 24, n, pos)), weights_7)
+  STB_COUNT((stb::batches_of<12>(n) * 84864 + (head != 0 ? 31104 : 0) + stb::kv_tile_words<16, 1, 64, 1024, 29, 12, stb::WholeContext>(7, 24, n, pos)), weights_7)
   std::int64_t at = 0;
   stb::send_runs<24, 7, 1024, 29, 12, 8, stb::WeightSets<272, 1224, 1088>, stb::KvOp<stb::KvHeads<16, 1, 64>, 0, stb::WeightSets<952>, stb::WholeContext>>(weights_7_mem, at, kv_7_in_mem, n, pos, weights_7);
   at += 84864;
-  stb::send(weights_7_mem, at, head != 0 ? 31392 : 0, weights_7);
-  at += 31392;
+  stb::send(weights_7_mem, at, head != 0 ? 31104 : 0, weights_7);
+  at += 31104;
 }
 
 static void read_weights_8(
@@ -160,12 +160,12 @@ static void read_weights_8(
     int pos,
     int head,
     stb::Port<stb::Word>& weights_8) {
-  STB_COUNT((stb::batches_of<12>(n) * 84864 + (head != 0 ? 31392 : 0) + stb::kv_tile_words<16, 1, 64, 1024, 29, 12, stb::WholeContext>(8, 24, n, pos)), weights_8)
+  STB_COUNT((stb::batches_of<12>(n) * 84864 + (head != 0 ? 31104 : 0) + stb::kv_tile_words<16, 1, 64, 1024, 29, 12, stb::WholeContext>(8, 24, n, pos)), weights_8)
   std::int64_t at = 0;
   stb::send_runs<24, 8, 1024, 29, 12, 8, stb::WeightSets<272, 1224, 1088>, stb::KvOp<stb::KvHeads<16, 1, 64>, 0, stb::WeightSets<952>, stb::WholeContext>>(weights_8_mem, at, kv_8_in_mem, n, pos, weights_8);
   at += 84864;
-  stb::send(weights_8_mem, at, head != 0 ? 31392 : 0, weights_8);
-  at += 31392;
+  stb::send(weights_8_mem, at, head != 0 ? 31104 : 0, weights_8);
+  at += 31104;
 }
 
 static void read_weights_9(
@@ -175,12 +175,12 @@ static void read_weights_9(
     int pos,
     int head,
     stb::Port<stb::Word>& weights_9) {
-  STB_COUNT((stb::batches_of<12>(n) * 84864 + (head != 0 ? 31392 : 0) + stb::kv_tile_words<16, 1, 64, 1024, 29, 12, stb::WholeContext>(9, 24, n, pos)), weights_9)
+  STB_COUNT((stb::batches_of<12>(n) * 84864 + (head != 0 ? 31104 : 0) + stb::kv_tile_words<16, 1, 64, 1024, 29, 12, stb::WholeContext>(9, 24, n, pos)), weights_9)
   std::int64_t at = 0;
   stb::send_runs<24, 9, 1024, 29, 12, 8, stb::WeightSets<272, 1224, 1088>, stb::KvOp<stb::KvHeads<16, 1, 64>, 0, stb::WeightSets<952>, stb::WholeContext>>(weights_9_mem, at, kv_9_in_mem, n, pos, weights_9);
   at += 84864;
-  stb::send(weights_9_mem, at, head != 0 ? 31392 : 0, weights_9);
-  at += 31392;
+  stb::send(weights_9_mem, at, head != 0 ? 31104 : 0, weights_9);
+  at += 31104;
 }
 
 static void read_weights_10(
@@ -310,10 +310,10 @@ static void read_weights_18(
     int pos,
     int head,
     stb::Port<stb::Word>& weights_18) {
-  STB_COUNT((stb::batches_of<12>(n) * 81600 + (head != 0 ? 31104 : 0) + stb::kv_tile_words<16, 1, 64, 1024, 29, 12, stb::WholeContext>(18, 24, n, pos)), weights_18)
+  STB_COUNT((stb::batches_of<12>(n) * 84864 + (head != 0 ? 31104 : 0) + stb::kv_tile_words<16, 1, 64, 1024, 29, 12, stb::WholeContext>(18, 24, n, pos)), weights_18)
   std::int64_t at = 0;
-  stb::send_runs<24, 18, 1024, 29, 12, 8, stb::WeightSets<272, 1224, 1088>, stb::KvOp<stb::KvHeads<16, 1, 64>, 0, stb::WeightSets<816>, stb::WholeContext>>(weights_18_mem, at, kv_18_in_mem, n, pos, weights_18);
-  at += 81600;
+  stb::send_runs<24, 18, 1024, 29, 12, 8, stb::WeightSets<408, 1224, 1088>, stb::KvOp<stb::KvHeads<16, 1, 64>, 0, stb::WeightSets<816>, stb::WholeContext>>(weights_18_mem, at, kv_18_in_mem, n, pos, weights_18);
+  at += 84864;
   stb::send(weights_18_mem, at, head != 0 ? 31104 : 0, weights_18);
   at += 31104;
 }
@@ -325,10 +325,10 @@ static void read_weights_19(
     int pos,
     int head,
     stb::Port<stb::Word>& weights_19) {
-  STB_COUNT((stb::batches_of<12>(n) * 81600 + (head != 0 ? 31104 : 0) + stb::kv_tile_words<16, 1, 64, 1024, 29, 12, stb::WholeContext>(19, 24, n, pos)), weights_19)
+  STB_COUNT((stb::batches_of<12>(n) * 94656 + (head != 0 ? 31104 : 0) + stb::kv_tile_words<16, 1, 64, 1024, 29, 12, stb::WholeContext>(19, 24, n, pos)), weights_19)
   std::int64_t at = 0;
-  stb::send_runs<24, 19, 1024, 29, 12, 8, stb::WeightSets<272, 1224, 1088>, stb::KvOp<stb::KvHeads<16, 1, 64>, 0, stb::WeightSets<816>, stb::WholeContext>>(weights_19_mem, at, kv_19_in_mem, n, pos, weights_19);
-  at += 81600;
+  stb::send_runs<24, 19, 1024, 29, 12, 8, stb::WeightSets<408, 1088, 1632>, stb::KvOp<stb::KvHeads<16, 1, 64>, 0, stb::WeightSets<816>, stb::WholeContext>>(weights_19_mem, at, kv_19_in_mem, n, pos, weights_19);
+  at += 94656;
   stb::send(weights_19_mem, at, head != 0 ? 31104 : 0, weights_19);
   at += 31104;
 }
@@ -340,10 +340,10 @@ static void read_weights_20(
     int pos,
     int head,
     stb::Port<stb::Word>& weights_20) {
-  STB_COUNT((stb::batches_of<12>(n) * 81600 + (head != 0 ? 31104 : 0) + stb::kv_tile_words<16, 1, 64, 1024, 29, 12, stb::WholeContext>(20, 24, n, pos)), weights_20)
+  STB_COUNT((stb::batches_of<12>(n) * 94656 + (head != 0 ? 31104 : 0) + stb::kv_tile_words<16, 1, 64, 1024, 29, 12, stb::WholeContext>(20, 24, n, pos)), weights_20)
   std::int64_t at = 0;
-  stb::send_runs<24, 20, 1024, 29, 12, 8, stb::WeightSets<272, 1224, 1088>, stb::KvOp<stb::KvHeads<16, 1, 64>, 0, stb::WeightSets<816>, stb::WholeContext>>(weights_20_mem, at, kv_20_in_mem, n, pos, weights_20);
-  at += 81600;
+  stb::send_runs<24, 20, 1024, 29, 12, 8, stb::WeightSets<408, 1088, 1632>, stb::KvOp<stb::KvHeads<16, 1, 64>, 0, stb::WeightSets<816>, stb::WholeContext>>(weights_20_mem, at, kv_20_in_mem, n, pos, weights_20);
+  at += 94656;
   stb::send(weights_20_mem, at, head != 0 ? 31104 : 0, weights_20);
   at += 31104;
 }
@@ -355,10 +355,10 @@ static void read_weights_21(
     int pos,
     int head,
     stb::Port<stb::Word>& weights_21) {
-  STB_COUNT((stb::batches_of<12>(n) * 81600 + (head != 0 ? 31104 : 0) + stb::kv_tile_words<16, 1, 64, 1024, 29, 12, stb::WholeContext>(21, 24, n, pos)), weights_21)
+  STB_COUNT((stb::batches_of<12>(n) * 94656 + (head != 0 ? 31104 : 0) + stb::kv_tile_words<16, 1, 64, 1024, 29, 12, stb::WholeContext>(21, 24, n, pos)), weights_21)
   std::int64_t at = 0;
-  stb::send_runs<24, 21, 1024, 29, 12, 8, stb::WeightSets<272, 1224, 1088>, stb::KvOp<stb::KvHeads<16, 1, 64>, 0, stb::WeightSets<816>, stb::WholeContext>>(weights_21_mem, at, kv_21_in_mem, n, pos, weights_21);
-  at += 81600;
+  stb::send_runs<24, 21, 1024, 29, 12, 8, stb::WeightSets<408, 1088, 1632>, stb::KvOp<stb::KvHeads<16, 1, 64>, 0, stb::WeightSets<816>, stb::WholeContext>>(weights_21_mem, at, kv_21_in_mem, n, pos, weights_21);
+  at += 94656;
   stb::send(weights_21_mem, at, head != 0 ? 31104 : 0, weights_21);
   at += 31104;
 }
@@ -370,10 +370,10 @@ static void read_weights_22(
     int pos,
     int head,
     stb::Port<stb::Word>& weights_22) {
-  STB_COUNT((stb::batches_of<12>(n) * 81600 + (head != 0 ? 31104 : 0) + stb::kv_tile_words<16, 1, 64, 1024, 29, 12, stb::WholeContext>(22, 24, n, pos)), weights_22)
+  STB_COUNT((stb::batches_of<12>(n) * 94656 + (head != 0 ? 31104 : 0) + stb::kv_tile_words<16, 1, 64, 1024, 29, 12, stb::WholeContext>(22, 24, n, pos)), weights_22)
   std::int64_t at = 0;
-  stb::send_runs<24, 22, 1024, 29, 12, 8, stb::WeightSets<272, 1224, 1088>, stb::KvOp<stb::KvHeads<16, 1, 64>, 0, stb::WeightSets<816>, stb::WholeContext>>(weights_22_mem, at, kv_22_in_mem, n, pos, weights_22);
-  at += 81600;
+  stb::send_runs<24, 22, 1024, 29, 12, 8, stb::WeightSets<408, 1088, 1632>, stb::KvOp<stb::KvHeads<16, 1, 64>, 0, stb::WeightSets<816>, stb::WholeContext>>(weights_22_mem, at, kv_22_in_mem, n, pos, weights_22);
+  at += 94656;
   stb::send(weights_22_mem, at, head != 0 ? 31104 : 0, weights_22);
   at += 31104;
 }
@@ -385,10 +385,10 @@ static void read_weights_23(
     int pos,
     int head,
     stb::Port<stb::Word>& weights_23) {
-  STB_COUNT((stb::batches_of<12>(n) * 81600 + (head != 0 ? 31104 : 0) + stb::kv_tile_words<16, 1, 64, 1024, 29, 12, stb::WholeContext>(23, 24, n, pos)), weights_23)
+  STB_COUNT((stb::batches_of<12>(n) * 94656 + (head != 0 ? 31104 : 0) + stb::kv_tile_words<16, 1, 64, 1024, 29, 12, stb::WholeContext>(23, 24, n, pos)), weights_23)
   std::int64_t at = 0;
-  stb::send_runs<24, 23, 1024, 29, 12, 8, stb::WeightSets<272, 1224, 1088>, stb::KvOp<stb::KvHeads<16, 1, 64>, 0, stb::WeightSets<816>, stb::WholeContext>>(weights_23_mem, at, kv_23_in_mem, n, pos, weights_23);
-  at += 81600;
+  stb::send_runs<24, 23, 1024, 29, 12, 8, stb::WeightSets<408, 1088, 1632>, stb::KvOp<stb::KvHeads<16, 1, 64>, 0, stb::WeightSets<816>, stb::WholeContext>>(weights_23_mem, at, kv_23_in_mem, n, pos, weights_23);
+  at += 94656;
   stb::send(weights_23_mem, at, head != 0 ? 31104 : 0, weights_23);
   at += 31104;
 }
@@ -400,10 +400,10 @@ static void read_weights_24(
     int pos,
     int head,
     stb::Port<stb::Word>& weights_24) {
-  STB_COUNT((stb::batches_of<12>(n) * 78336 + (head != 0 ? 31104 : 0) + stb::kv_tile_words<16, 1, 64, 1024, 29, 12, stb::WholeContext>(24, 24, n, pos)), weights_24)
+  STB_COUNT((stb::batches_of<12>(n) * 94656 + (head != 0 ? 31104 : 0) + stb::kv_tile_words<16, 1, 64, 1024, 29, 12, stb::WholeContext>(24, 24, n, pos)), weights_24)
   std::int64_t at = 0;
-  stb::send_runs<24, 24, 1024, 29, 12, 8, stb::WeightSets<272, 1088, 1088>, stb::KvOp<stb::KvHeads<16, 1, 64>, 0, stb::WeightSets<816>, stb::WholeContext>>(weights_24_mem, at, kv_24_in_mem, n, pos, weights_24);
-  at += 78336;
+  stb::send_runs<24, 24, 1024, 29, 12, 8, stb::WeightSets<272, 1224, 1632>, stb::KvOp<stb::KvHeads<16, 1, 64>, 0, stb::WeightSets<816>, stb::WholeContext>>(weights_24_mem, at, kv_24_in_mem, n, pos, weights_24);
+  at += 94656;
   stb::send(weights_24_mem, at, head != 0 ? 31104 : 0, weights_24);
   at += 31104;
 }
@@ -415,12 +415,12 @@ static void read_weights_25(
     int pos,
     int head,
     stb::Port<stb::Word>& weights_25) {
-  STB_COUNT((stb::batches_of<12>(n) * 78336 + (head != 0 ? 31104 : 0) + stb::kv_tile_words<16, 1, 64, 1024, 29, 12, stb::WholeContext>(25, 24, n, pos)), weights_25)
+  STB_COUNT((stb::batches_of<12>(n) * 81600 + (head != 0 ? 31392 : 0) + stb::kv_tile_words<16, 1, 64, 1024, 29, 12, stb::WholeContext>(25, 24, n, pos)), weights_25)
   std::int64_t at = 0;
-  stb::send_runs<24, 25, 1024, 29, 12, 8, stb::WeightSets<272, 1088, 1088>, stb::KvOp<stb::KvHeads<16, 1, 64>, 0, stb::WeightSets<816>, stb::WholeContext>>(weights_25_mem, at, kv_25_in_mem, n, pos, weights_25);
-  at += 78336;
-  stb::send(weights_25_mem, at, head != 0 ? 31104 : 0, weights_25);
-  at += 31104;
+  stb::send_runs<24, 25, 1024, 29, 12, 8, stb::WeightSets<272, 1224, 1088>, stb::KvOp<stb::KvHeads<16, 1, 64>, 0, stb::WeightSets<816>, stb::WholeContext>>(weights_25_mem, at, kv_25_in_mem, n, pos, weights_25);
+  at += 81600;
+  stb::send(weights_25_mem, at, head != 0 ? 31392 : 0, weights_25);
+  at += 31392;
 }
 
 static void read_weights_26(
@@ -430,12 +430,12 @@ static void read_weights_26(
     int pos,
     int head,
     stb::Port<stb::Word>& weights_26) {
-  STB_COUNT((stb::batches_of<12>(n) * 78336 + (head != 0 ? 31104 : 0) + stb::kv_tile_words<16, 1, 64, 1024, 29, 12, stb::WholeContext>(26, 24, n, pos)), weights_26)
+  STB_COUNT((stb::batches_of<12>(n) * 81600 + (head != 0 ? 31392 : 0) + stb::kv_tile_words<16, 1, 64, 1024, 29, 12, stb::WholeContext>(26, 24, n, pos)), weights_26)
   std::int64_t at = 0;
-  stb::send_runs<24, 26, 1024, 29, 12, 8, stb::WeightSets<272, 1088, 1088>, stb::KvOp<stb::KvHeads<16, 1, 64>, 0, stb::WeightSets<816>, stb::WholeContext>>(weights_26_mem, at, kv_26_in_mem, n, pos, weights_26);
-  at += 78336;
-  stb::send(weights_26_mem, at, head != 0 ? 31104 : 0, weights_26);
-  at += 31104;
+  stb::send_runs<24, 26, 1024, 29, 12, 8, stb::WeightSets<272, 1224, 1088>, stb::KvOp<stb::KvHeads<16, 1, 64>, 0, stb::WeightSets<816>, stb::WholeContext>>(weights_26_mem, at, kv_26_in_mem, n, pos, weights_26);
+  at += 81600;
+  stb::send(weights_26_mem, at, head != 0 ? 31392 : 0, weights_26);
+  at += 31392;
 }
 
 static void read_weights_27(
@@ -445,12 +445,12 @@ static void read_weights_27(
     int pos,
     int head,
     stb::Port<stb::Word>& weights_27) {
-  STB_COUNT((stb::batches_of<12>(n) * 78336 + (head != 0 ? 31104 : 0) + stb::kv_tile_words<16, 1, 64, 1024, 29, 12, stb::WholeContext>(27, 24, n, pos)), weights_27)
+  STB_COUNT((stb::batches_of<12>(n) * 81600 + (head != 0 ? 31392 : 0) + stb::kv_tile_words<16, 1, 64, 1024, 29, 12, stb::WholeContext>(27, 24, n, pos)), weights_27)
   std::int64_t at = 0;
-  stb::send_runs<24, 27, 1024, 29, 12, 8, stb::WeightSets<272, 1088, 1088>, stb::KvOp<stb::KvHeads<16, 1, 64>, 0, stb::WeightSets<816>, stb::WholeContext>>(weights_27_mem, at, kv_27_in_mem, n, pos, weights_27);
-  at += 78336;
-  stb::send(weights_27_mem, at, head != 0 ? 31104 : 0, weights_27);
-  at += 31104;
+  stb::send_runs<24, 27, 1024, 29, 12, 8, stb::WeightSets<272, 1224, 1088>, stb::KvOp<stb::KvHeads<16, 1, 64>, 0, stb::WeightSets<816>, stb::WholeContext>>(weights_27_mem, at, kv_27_in_mem, n, pos, weights_27);
+  at += 81600;
+  stb::send(weights_27_mem, at, head != 0 ? 31392 : 0, weights_27);
+  at += 31392;
 }
 
 static void read_weights_28(
@@ -460,12 +460,12 @@ static void read_weights_28(
     int pos,
     int head,
     stb::Port<stb::Word>& weights_28) {
-  STB_COUNT((stb::batches_of<12>(n) * 78336 + (head != 0 ? 31104 : 0) + stb::kv_tile_words<16, 1, 64, 1024, 29, 12, stb::WholeContext>(28, 24, n, pos)), weights_28)
+  STB_COUNT((stb::batches_of<12>(n) * 81600 + (head != 0 ? 31392 : 0) + stb::kv_tile_words<16, 1, 64, 1024, 29, 12, stb::WholeContext>(28, 24, n, pos)), weights_28)
   std::int64_t at = 0;
-  stb::send_runs<24, 28, 1024, 29, 12, 8, stb::WeightSets<272, 1088, 1088>, stb::KvOp<stb::KvHeads<16, 1, 64>, 0, stb::WeightSets<816>, stb::WholeContext>>(weights_28_mem, at, kv_28_in_mem, n, pos, weights_28);
-  at += 78336;
-  stb::send(weights_28_mem, at, head != 0 ? 31104 : 0, weights_28);
-  at += 31104;
+  stb::send_runs<24, 28, 1024, 29, 12, 8, stb::WeightSets<272, 1224, 1088>, stb::KvOp<stb::KvHeads<16, 1, 64>, 0, stb::WeightSets<816>, stb::WholeContext>>(weights_28_mem, at, kv_28_in_mem, n, pos, weights_28);
+  at += 81600;
+  stb::send(weights_28_mem, at, head != 0 ? 31392 : 0, weights_28);
+  at += 31392;
 }
 
 static void read_params(

@@ -45,30 +45,30 @@ extern "C" void layers_attention(
 #pragma HLS BIND_STORAGE variable = layers_c_attn_bias_to_1 type = fifo impl = lutram
   STB_FIFO(stb::Word, layers_c_attn_bias_to_2, 32)
 #pragma HLS BIND_STORAGE variable = layers_c_attn_bias_to_2 type = fifo impl = lutram
-  STB_FIFO(stb::Word, layers_slice, 1472)
-#pragma HLS BIND_STORAGE variable = layers_slice type = fifo impl = uram
-  STB_FIFO(stb::Word, layers_slice_1, 1472)
-#pragma HLS BIND_STORAGE variable = layers_slice_1 type = fifo impl = uram
+  STB_FIFO(stb::Word, layers_slice, 68)
+#pragma HLS BIND_STORAGE variable = layers_slice type = fifo impl = srl
+  STB_FIFO(stb::Word, layers_slice_1, 132)
+#pragma HLS BIND_STORAGE variable = layers_slice_1 type = fifo impl = bram
   STB_FIFO(stb::Word, layers_slice_2, 32)
 #pragma HLS BIND_STORAGE variable = layers_slice_2 type = fifo impl = lutram
   STB_FIFO(stb::Word, layers_attention, 32)
 #pragma HLS BIND_STORAGE variable = layers_attention type = fifo impl = lutram
   STB_FIFO(stb::Word, layers_attention_scales, 32)
 #pragma HLS BIND_STORAGE variable = layers_attention_scales type = fifo impl = lutram
-  STB_FIFO(stb::Word, layers_attention_dots, 100)
+  STB_FIFO(stb::Word, layers_attention_dots, 124)
 #pragma HLS BIND_STORAGE variable = layers_attention_dots type = fifo impl = lutram
-  STB_FIFO(stb::Word, layers_attention_values, 499)
+  STB_FIFO(stb::Word, layers_attention_values, 553)
 #pragma HLS BIND_STORAGE variable = layers_attention_values type = fifo impl = bram
-  STB_FIFO(stb::Word, layers_attention_scores, 14692)
+  STB_FIFO(stb::Word, layers_attention_scores, 18364)
 #pragma HLS BIND_STORAGE variable = layers_attention_scores type = fifo impl = uram
-  STB_FIFO(stb::Word, layers_attention_tops, 220)
+  STB_FIFO(stb::Word, layers_attention_tops, 274)
 #pragma HLS BIND_STORAGE variable = layers_attention_tops type = fifo impl = bram
   STB_FIFO(stb::Word, layers_attention_value_scales, 616)
 #pragma HLS BIND_STORAGE variable = layers_attention_value_scales type = fifo impl = bram
-  STB_FIFO(stb::Word, layers_attention_recent, 100)
-#pragma HLS BIND_STORAGE variable = layers_attention_recent type = fifo impl = lutram
-  STB_FIFO(stb::Word, layers_attention_totals, 32)
-#pragma HLS BIND_STORAGE variable = layers_attention_totals type = fifo impl = lutram
+  STB_FIFO(stb::Word, layers_attention_recent, 364)
+#pragma HLS BIND_STORAGE variable = layers_attention_recent type = fifo impl = bram
+  STB_FIFO(stb::Word, layers_attention_totals, 94)
+#pragma HLS BIND_STORAGE variable = layers_attention_totals type = fifo impl = srl
   STB_FIFO(stb::Cmd, layers_c_attn_bias_fork_cmd, 2)
 #pragma HLS BIND_STORAGE variable = layers_c_attn_bias_fork_cmd type = fifo impl = lutram
   STB_FIFO(stb::Cmd, layers_c_attn_bias_cmd, 2)
@@ -105,19 +105,19 @@ extern "C" void layers_attention(
   STB_CALL(layers_slice_2, (stb::slice</*RUNS=*/24, /*ROLE=*/0, /*WIDTH_IN=*/3072, /*START=*/0,
       /*WIDTH_OUT=*/1024>(layers_slice_2_cmd, layers_c_attn_bias_to_2, layers_slice_2)))
   STB_CALL(layers_attention, (stb::attention_heads</*RUNS=*/24, /*HEADS=*/16, /*KV_HEADS=*/16,
-      /*HEAD_DIM=*/64, /*CHUNK=*/24>(layers_attention_cmd, layers_slice_2, layers_slice, layers_slice_1,
+      /*HEAD_DIM=*/64, /*CHUNK=*/30>(layers_attention_cmd, layers_slice_2, layers_slice, layers_slice_1,
       layers_attention_kv_in, layers_attention_kv_out, layers_attention_queries, layers_attention_scales,
       layers_attention_dots, layers_attention_values)))
   STB_CALL(scores_layers_attention, (stb::attention_scores</*RUNS=*/24, /*HEADS=*/16, /*KV_HEADS=*/16,
-      /*CHUNK=*/24, /*CONTEXT=*/1024, /*C=*/189097>(scores_layers_attention_cmd, layers_attention_products,
+      /*CHUNK=*/30, /*CONTEXT=*/1024, /*C=*/189097>(scores_layers_attention_cmd, layers_attention_products,
       layers_attention_dots, layers_attention_scales, layers_attention_kv_scales, layers_attention_scores,
       layers_attention_tops, layers_attention_value_scales)))
   STB_CALL(weights_layers_attention, (stb::attention_weights</*RUNS=*/24, /*HEADS=*/16, /*KV_HEADS=*/16,
-      /*CHUNK=*/24, /*CONTEXT=*/1024>(weights_layers_attention_cmd, layers_attention_scores,
+      /*CHUNK=*/30, /*CONTEXT=*/1024>(weights_layers_attention_cmd, layers_attention_scores,
       layers_attention_tops, layers_attention_value_scales, layers_attention_weights, layers_attention_recent,
       layers_attention_totals)))
   STB_CALL(values_layers_attention, (stb::attention_values</*RUNS=*/24, /*HEADS=*/16, /*KV_HEADS=*/16,
-      /*HEAD_DIM=*/64, /*CHUNK=*/24>(values_layers_attention_cmd, layers_attention_sums,
+      /*HEAD_DIM=*/64, /*CHUNK=*/30>(values_layers_attention_cmd, layers_attention_sums,
       layers_attention_recent, layers_attention_totals, layers_attention_values, layers_attention)))
   STB_CALL(layers_attention_q, (stb::quantize</*RUNS=*/24, /*ROLE=*/0, /*WIDTH=*/1024>(layers_attention_q_cmd,
       layers_attention, layers_attention_q)))

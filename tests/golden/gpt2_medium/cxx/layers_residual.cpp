@@ -41,7 +41,7 @@ extern "C" void layers_residual(
 #pragma HLS BIND_STORAGE variable = layers_hidden type = fifo impl = lutram
   STB_FIFO(stb::Word, layers_hidden_to_0, 32)
 #pragma HLS BIND_STORAGE variable = layers_hidden_to_0 type = fifo impl = lutram
-  STB_FIFO(stb::Word, layers_hidden_to_1, 1540)
+  STB_FIFO(stb::Word, layers_hidden_to_1, 1924)
 #pragma HLS BIND_STORAGE variable = layers_hidden_to_1 type = fifo impl = uram
   STB_FIFO(stb::Word, layers_ln_1, 32)
 #pragma HLS BIND_STORAGE variable = layers_ln_1 type = fifo impl = lutram
@@ -51,7 +51,7 @@ extern "C" void layers_residual(
 #pragma HLS BIND_STORAGE variable = layers_add type = fifo impl = lutram
   STB_FIFO(stb::Word, layers_add_to_0, 32)
 #pragma HLS BIND_STORAGE variable = layers_add_to_0 type = fifo impl = lutram
-  STB_FIFO(stb::Word, layers_add_to_1, 1540)
+  STB_FIFO(stb::Word, layers_add_to_1, 1924)
 #pragma HLS BIND_STORAGE variable = layers_add_to_1 type = fifo impl = uram
   STB_FIFO(stb::Word, layers_ln_2, 32)
 #pragma HLS BIND_STORAGE variable = layers_ln_2 type = fifo impl = lutram
@@ -59,7 +59,7 @@ extern "C" void layers_residual(
 #pragma HLS BIND_STORAGE variable = layers_c_proj_bias_1 type = fifo impl = lutram
   STB_FIFO(stb::Word, layers_add_1, 32)
 #pragma HLS BIND_STORAGE variable = layers_add_1 type = fifo impl = lutram
-  STB_FIFO(stb::Word, layers_back_0, 1540)
+  STB_FIFO(stb::Word, layers_back_0, 1924)
 #pragma HLS BIND_STORAGE variable = layers_back_0 type = fifo impl = uram
   STB_FIFO(stb::Word, layers_exit_0, 32)
 #pragma HLS BIND_STORAGE variable = layers_exit_0 type = fifo impl = lutram

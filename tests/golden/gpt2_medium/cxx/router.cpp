@@ -55,7 +55,7 @@ extern "C" void router(
 #pragma HLS INTERFACE mode = axis port = layers_attention_sums
 #pragma HLS INTERFACE mode = ap_ctrl_none port = return
 #pragma HLS DATAFLOW
-  STB_FIFO(stb::Word, desc_collect, 16)
+  STB_FIFO(stb::Word, desc_collect, 64)
 #pragma HLS BIND_STORAGE variable = desc_collect type = fifo impl = lutram
   STB_CALL(dispatch, (stb::dispatch<7, stb::UnitLanes<10, 10, 9>, 4096>(desc, layers_ln_1_q,
       layers_attention_queries, layers_attention_weights, layers_attention_q, layers_ln_2_q,

@@ -40,10 +40,10 @@ static void read_weights_0(
     int pos,
     int head,
     stb::Port<stb::Word>& weights_0) {
-  STB_COUNT((stb::batches_of<12>(n) * 1883328 + (head != 0 ? 79488 : 0) + stb::kv_tile_words<32, 1, 128, 2048, 29, 12, stb::WholeContext>(0, 32, n, pos)), weights_0)
+  STB_COUNT((stb::batches_of<12>(n) * 1865920 + (head != 0 ? 79488 : 0) + stb::kv_tile_words<32, 1, 128, 2048, 29, 12, stb::WholeContext>(0, 32, n, pos)), weights_0)
   std::int64_t at = 0;
-  stb::send_runs<32, 0, 2048, 29, 12, 8, stb::WeightSets<4896, 26112, 13158>, stb::KvOp<stb::KvHeads<32, 1, 128>, 0, stb::WeightSets<14688>, stb::WholeContext>>(weights_0_mem, at, kv_0_in_mem, n, pos, weights_0);
-  at += 1883328;
+  stb::send_runs<32, 0, 2048, 29, 12, 8, stb::WeightSets<4896, 25568, 13158>, stb::KvOp<stb::KvHeads<32, 1, 128>, 0, stb::WeightSets<14688>, stb::WholeContext>>(weights_0_mem, at, kv_0_in_mem, n, pos, weights_0);
+  at += 1865920;
   stb::send(weights_0_mem, at, head != 0 ? 79488 : 0, weights_0);
   at += 79488;
 }
@@ -55,10 +55,10 @@ static void read_weights_1(
     int pos,
     int head,
     stb::Port<stb::Word>& weights_1) {
-  STB_COUNT((stb::batches_of<12>(n) * 1883328 + (head != 0 ? 79488 : 0) + stb::kv_tile_words<32, 1, 128, 2048, 29, 12, stb::WholeContext>(1, 32, n, pos)), weights_1)
+  STB_COUNT((stb::batches_of<12>(n) * 1865920 + (head != 0 ? 79488 : 0) + stb::kv_tile_words<32, 1, 128, 2048, 29, 12, stb::WholeContext>(1, 32, n, pos)), weights_1)
   std::int64_t at = 0;
-  stb::send_runs<32, 1, 2048, 29, 12, 8, stb::WeightSets<4896, 26112, 13158>, stb::KvOp<stb::KvHeads<32, 1, 128>, 0, stb::WeightSets<14688>, stb::WholeContext>>(weights_1_mem, at, kv_1_in_mem, n, pos, weights_1);
-  at += 1883328;
+  stb::send_runs<32, 1, 2048, 29, 12, 8, stb::WeightSets<4896, 25568, 13158>, stb::KvOp<stb::KvHeads<32, 1, 128>, 0, stb::WeightSets<14688>, stb::WholeContext>>(weights_1_mem, at, kv_1_in_mem, n, pos, weights_1);
+  at += 1865920;
   stb::send(weights_1_mem, at, head != 0 ? 79488 : 0, weights_1);
   at += 79488;
 }
@@ -70,10 +70,10 @@ static void read_weights_2(
     int pos,
     int head,
     stb::Port<stb::Word>& weights_2) {
-  STB_COUNT((stb::batches_of<12>(n) * 1883328 + (head != 0 ? 79488 : 0) + stb::kv_tile_words<32, 1, 128, 2048, 29, 12, stb::WholeContext>(2, 32, n, pos)), weights_2)
+  STB_COUNT((stb::batches_of<12>(n) * 1865920 + (head != 0 ? 79488 : 0) + stb::kv_tile_words<32, 1, 128, 2048, 29, 12, stb::WholeContext>(2, 32, n, pos)), weights_2)
   std::int64_t at = 0;
-  stb::send_runs<32, 2, 2048, 29, 12, 8, stb::WeightSets<4896, 26112, 13158>, stb::KvOp<stb::KvHeads<32, 1, 128>, 0, stb::WeightSets<14688>, stb::WholeContext>>(weights_2_mem, at, kv_2_in_mem, n, pos, weights_2);
-  at += 1883328;
+  stb::send_runs<32, 2, 2048, 29, 12, 8, stb::WeightSets<4896, 25568, 13158>, stb::KvOp<stb::KvHeads<32, 1, 128>, 0, stb::WeightSets<14688>, stb::WholeContext>>(weights_2_mem, at, kv_2_in_mem, n, pos, weights_2);
+  at += 1865920;
   stb::send(weights_2_mem, at, head != 0 ? 79488 : 0, weights_2);
   at += 79488;
 }
@@ -85,10 +85,10 @@ static void read_weights_3(
     int pos,
     int head,
     stb::Port<stb::Word>& weights_3) {
-  STB_COUNT((stb::batches_of<12>(n) * 1883328 + (head != 0 ? 79488 : 0) + stb::kv_tile_words<32, 1, 128, 2048, 29, 12, stb::WholeContext>(3, 32, n, pos)), weights_3)
+  STB_COUNT((stb::batches_of<12>(n) * 1865920 + (head != 0 ? 79488 : 0) + stb::kv_tile_words<32, 1, 128, 2048, 29, 12, stb::WholeContext>(3, 32, n, pos)), weights_3)
   std::int64_t at = 0;
-  stb::send_runs<32, 3, 2048, 29, 12, 8, stb::WeightSets<4896, 26112, 13158>, stb::KvOp<stb::KvHeads<32, 1, 128>, 0, stb::WeightSets<14688>, stb::WholeContext>>(weights_3_mem, at, kv_3_in_mem, n, pos, weights_3);
-  at += 1883328;
+  stb::send_runs<32, 3, 2048, 29, 12, 8, stb::WeightSets<4896, 25568, 13158>, stb::KvOp<stb::KvHeads<32, 1, 128>, 0, stb::WeightSets<14688>, stb::WholeContext>>(weights_3_mem, at, kv_3_in_mem, n, pos, weights_3);
+  at += 1865920;
   stb::send(weights_3_mem, at, head != 0 ? 79488 : 0, weights_3);
   at += 79488;
 }
@@ -100,10 +100,10 @@ static void read_weights_4(
     int pos,
     int head,
     stb::Port<stb::Word>& weights_4) {
-  STB_COUNT((stb::batches_of<12>(n) * 1883328 + (head != 0 ? 79488 : 0) + stb::kv_tile_words<32, 1, 128, 2048, 29, 12, stb::WholeContext>(4, 32, n, pos)), weights_4)
+  STB_COUNT((stb::batches_of<12>(n) * 1865920 + (head != 0 ? 79488 : 0) + stb::kv_tile_words<32, 1, 128, 2048, 29, 12, stb::WholeContext>(4, 32, n, pos)), weights_4)
   std::int64_t at = 0;
-  stb::send_runs<32, 4, 2048, 29, 12, 8, stb::WeightSets<4896, 26112, 13158>, stb::KvOp<stb::KvHeads<32, 1, 128>, 0, stb::WeightSets<14688>, stb::WholeContext>>(weights_4_mem, at, kv_4_in_mem, n, pos, weights_4);
-  at += 1883328;
+  stb::send_runs<32, 4, 2048, 29, 12, 8, stb::WeightSets<4896, 25568, 13158>, stb::KvOp<stb::KvHeads<32, 1, 128>, 0, stb::WeightSets<14688>, stb::WholeContext>>(weights_4_mem, at, kv_4_in_mem, n, pos, weights_4);
+  at += 1865920;
   stb::send(weights_4_mem, at, head != 0 ? 79488 : 0, weights_4);
   at += 79488;
 }
@@ -115,10 +115,10 @@ static void read_weights_5(
     int pos,
     int head,
     stb::Port<stb::Word>& weights_5) {
-  STB_COUNT((stb::batches_of<12>(n) * 1883328 + (head != 0 ? 79488 : 0) + stb::kv_tile_words<32, 1, 128, 2048, 29, 12, stb::WholeContext>(5, 32, n, pos)), weights_5)
+  STB_COUNT((stb::batches_of<12>(n) * 1865920 + (head != 0 ? 79488 : 0) + stb::kv_tile_words<32, 1, 128, 2048, 29, 12, stb::WholeContext>(5, 32, n, pos)), weights_5)
   std::int64_t at = 0;
-  stb::send_runs<32, 5, 2048, 29, 12, 8, stb::WeightSets<4896, 26112, 13158>, stb::KvOp<stb::KvHeads<32, 1, 128>, 0, stb::WeightSets<14688>, stb::WholeContext>>(weights_5_mem, at, kv_5_in_mem, n, pos, weights_5);
-  at += 1883328;
+  stb::send_runs<32, 5, 2048, 29, 12, 8, stb::WeightSets<4896, 25568, 13158>, stb::KvOp<stb::KvHeads<32, 1, 128>, 0, stb::WeightSets<14688>, stb::WholeContext>>(weights_5_mem, at, kv_5_in_mem, n, pos, weights_5);
+  at += 1865920;
   stb::send(weights_5_mem, at, head != 0 ? 79488 : 0, weights_5);
   at += 79488;
 }
@@ -130,10 +130,10 @@ static void read_weights_6(
     int pos,
     int head,
     stb::Port<stb::Word>& weights_6) {
-  STB_COUNT((stb::batches_of<12>(n) * 1883328 + (head != 0 ? 79488 : 0) + stb::kv_tile_words<32, 1, 128, 2048, 29, 12, stb::WholeContext>(6, 32, n, pos)), weights_6)
+  STB_COUNT((stb::batches_of<12>(n) * 1865920 + (head != 0 ? 79488 : 0) + stb::kv_tile_words<32, 1, 128, 2048, 29, 12, stb::WholeContext>(6, 32, n, pos)), weights_6)
   std::int64_t at = 0;
-  stb::send_runs<32, 6, 2048, 29, 12, 8, stb::WeightSets<4896, 26112, 13158>, stb::KvOp<stb::KvHeads<32, 1, 128>, 0, stb::WeightSets<14688>, stb::WholeContext>>(weights_6_mem, at, kv_6_in_mem, n, pos, weights_6);
-  at += 1883328;
+  stb::send_runs<32, 6, 2048, 29, 12, 8, stb::WeightSets<4896, 25568, 13158>, stb::KvOp<stb::KvHeads<32, 1, 128>, 0, stb::WeightSets<14688>, stb::WholeContext>>(weights_6_mem, at, kv_6_in_mem, n, pos, weights_6);
+  at += 1865920;
   stb::send(weights_6_mem, at, head != 0 ? 79488 : 0, weights_6);
   at += 79488;
 }
@@ -145,10 +145,10 @@ static void read_weights_7(
     int pos,
     int head,
     stb::Port<stb::Word>& weights_7) {
-  STB_COUNT((stb::batches_of<12>(n) * 1883328 + (head != 0 ? 79488 : 0) + stb::kv_tile_words<32, 1, 128, 2048, 29, 12, stb::WholeContext>(7, 32, n, pos)), weights_7)
+  STB_COUNT((stb::batches_of<12>(n) * 1865920 + (head != 0 ? 79488 : 0) + stb::kv_tile_words<32, 1, 128, 2048, 29, 12, stb::WholeContext>(7, 32, n, pos)), weights_7)
   std::int64_t at = 0;
-  stb::send_runs<32, 7, 2048, 29, 12, 8, stb::WeightSets<4896, 26112, 13158>, stb::KvOp<stb::KvHeads<32, 1, 128>, 0, stb::WeightSets<14688>, stb::WholeContext>>(weights_7_mem, at, kv_7_in_mem, n, pos, weights_7);
-  at += 1883328;
+  stb::send_runs<32, 7, 2048, 29, 12, 8, stb::WeightSets<4896, 25568, 13158>, stb::KvOp<stb::KvHeads<32, 1, 128>, 0, stb::WeightSets<14688>, stb::WholeContext>>(weights_7_mem, at, kv_7_in_mem, n, pos, weights_7);
+  at += 1865920;
   stb::send(weights_7_mem, at, head != 0 ? 79488 : 0, weights_7);
   at += 79488;
 }
@@ -160,10 +160,10 @@ static void read_weights_8(
     int pos,
     int head,
     stb::Port<stb::Word>& weights_8) {
-  STB_COUNT((stb::batches_of<12>(n) * 1883328 + (head != 0 ? 79488 : 0) + stb::kv_tile_words<32, 1, 128, 2048, 29, 12, stb::WholeContext>(8, 32, n, pos)), weights_8)
+  STB_COUNT((stb::batches_of<12>(n) * 1865920 + (head != 0 ? 79488 : 0) + stb::kv_tile_words<32, 1, 128, 2048, 29, 12, stb::WholeContext>(8, 32, n, pos)), weights_8)
   std::int64_t at = 0;
-  stb::send_runs<32, 8, 2048, 29, 12, 8, stb::WeightSets<4896, 26112, 13158>, stb::KvOp<stb::KvHeads<32, 1, 128>, 0, stb::WeightSets<14688>, stb::WholeContext>>(weights_8_mem, at, kv_8_in_mem, n, pos, weights_8);
-  at += 1883328;
+  stb::send_runs<32, 8, 2048, 29, 12, 8, stb::WeightSets<4896, 25568, 13158>, stb::KvOp<stb::KvHeads<32, 1, 128>, 0, stb::WeightSets<14688>, stb::WholeContext>>(weights_8_mem, at, kv_8_in_mem, n, pos, weights_8);
+  at += 1865920;
   stb::send(weights_8_mem, at, head != 0 ? 79488 : 0, weights_8);
   at += 79488;
 }
@@ -175,10 +175,10 @@ static void read_weights_9(
     int pos,
     int head,
     stb::Port<stb::Word>& weights_9) {
-  STB_COUNT((stb::batches_of<12>(n) * 1883328 + (head != 0 ? 79488 : 0) + stb::kv_tile_words<32, 1, 128, 2048, 29, 12, stb::WholeContext>(9, 32, n, pos)), weights_9)
+  STB_COUNT((stb::batches_of<12>(n) * 1865920 + (head != 0 ? 79488 : 0) + stb::kv_tile_words<32, 1, 128, 2048, 29, 12, stb::WholeContext>(9, 32, n, pos)), weights_9)
   std::int64_t at = 0;
-  stb::send_runs<32, 9, 2048, 29, 12, 8, stb::WeightSets<4896, 26112, 13158>, stb::KvOp<stb::KvHeads<32, 1, 128>, 0, stb::WeightSets<14688>, stb::WholeContext>>(weights_9_mem, at, kv_9_in_mem, n, pos, weights_9);
-  at += 1883328;
+  stb::send_runs<32, 9, 2048, 29, 12, 8, stb::WeightSets<4352, 26112, 13158>, stb::KvOp<stb::KvHeads<32, 1, 128>, 0, stb::WeightSets<14688>, stb::WholeContext>>(weights_9_mem, at, kv_9_in_mem, n, pos, weights_9);
+  at += 1865920;
   stb::send(weights_9_mem, at, head != 0 ? 79488 : 0, weights_9);
   at += 79488;
 }
@@ -190,10 +190,10 @@ static void read_weights_10(
     int pos,
     int head,
     stb::Port<stb::Word>& weights_10) {
-  STB_COUNT((stb::batches_of<12>(n) * 1883328 + (head != 0 ? 79488 : 0) + stb::kv_tile_words<32, 1, 128, 2048, 29, 12, stb::WholeContext>(10, 32, n, pos)), weights_10)
+  STB_COUNT((stb::batches_of<12>(n) * 1865920 + (head != 0 ? 79488 : 0) + stb::kv_tile_words<32, 1, 128, 2048, 29, 12, stb::WholeContext>(10, 32, n, pos)), weights_10)
   std::int64_t at = 0;
-  stb::send_runs<32, 10, 2048, 29, 12, 8, stb::WeightSets<4896, 26112, 13158>, stb::KvOp<stb::KvHeads<32, 1, 128>, 0, stb::WeightSets<14688>, stb::WholeContext>>(weights_10_mem, at, kv_10_in_mem, n, pos, weights_10);
-  at += 1883328;
+  stb::send_runs<32, 10, 2048, 29, 12, 8, stb::WeightSets<4352, 26112, 13158>, stb::KvOp<stb::KvHeads<32, 1, 128>, 0, stb::WeightSets<14688>, stb::WholeContext>>(weights_10_mem, at, kv_10_in_mem, n, pos, weights_10);
+  at += 1865920;
   stb::send(weights_10_mem, at, head != 0 ? 79488 : 0, weights_10);
   at += 79488;
 }
@@ -205,10 +205,10 @@ static void read_weights_11(
     int pos,
     int head,
     stb::Port<stb::Word>& weights_11) {
-  STB_COUNT((stb::batches_of<12>(n) * 1883328 + (head != 0 ? 79488 : 0) + stb::kv_tile_words<32, 1, 128, 2048, 29, 12, stb::WholeContext>(11, 32, n, pos)), weights_11)
+  STB_COUNT((stb::batches_of<12>(n) * 1865920 + (head != 0 ? 79488 : 0) + stb::kv_tile_words<32, 1, 128, 2048, 29, 12, stb::WholeContext>(11, 32, n, pos)), weights_11)
   std::int64_t at = 0;
-  stb::send_runs<32, 11, 2048, 29, 12, 8, stb::WeightSets<4896, 26112, 13158>, stb::KvOp<stb::KvHeads<32, 1, 128>, 0, stb::WeightSets<14688>, stb::WholeContext>>(weights_11_mem, at, kv_11_in_mem, n, pos, weights_11);
-  at += 1883328;
+  stb::send_runs<32, 11, 2048, 29, 12, 8, stb::WeightSets<4352, 26112, 13158>, stb::KvOp<stb::KvHeads<32, 1, 128>, 0, stb::WeightSets<14688>, stb::WholeContext>>(weights_11_mem, at, kv_11_in_mem, n, pos, weights_11);
+  at += 1865920;
   stb::send(weights_11_mem, at, head != 0 ? 79488 : 0, weights_11);
   at += 79488;
 }
@@ -220,10 +220,10 @@ static void read_weights_12(
     int pos,
     int head,
     stb::Port<stb::Word>& weights_12) {
-  STB_COUNT((stb::batches_of<12>(n) * 1883328 + (head != 0 ? 79488 : 0) + stb::kv_tile_words<32, 1, 128, 2048, 29, 12, stb::WholeContext>(12, 32, n, pos)), weights_12)
+  STB_COUNT((stb::batches_of<12>(n) * 1865920 + (head != 0 ? 79488 : 0) + stb::kv_tile_words<32, 1, 128, 2048, 29, 12, stb::WholeContext>(12, 32, n, pos)), weights_12)
   std::int64_t at = 0;
-  stb::send_runs<32, 12, 2048, 29, 12, 8, stb::WeightSets<4896, 26112, 13158>, stb::KvOp<stb::KvHeads<32, 1, 128>, 0, stb::WeightSets<14688>, stb::WholeContext>>(weights_12_mem, at, kv_12_in_mem, n, pos, weights_12);
-  at += 1883328;
+  stb::send_runs<32, 12, 2048, 29, 12, 8, stb::WeightSets<4352, 26112, 13158>, stb::KvOp<stb::KvHeads<32, 1, 128>, 0, stb::WeightSets<14688>, stb::WholeContext>>(weights_12_mem, at, kv_12_in_mem, n, pos, weights_12);
+  at += 1865920;
   stb::send(weights_12_mem, at, head != 0 ? 79488 : 0, weights_12);
   at += 79488;
 }
@@ -237,7 +237,7 @@ static void read_weights_13(
     stb::Port<stb::Word>& weights_13) {
   STB_COUNT((stb::batches_of<12>(n) * 1865920 + (head != 0 ? 79488 : 0) + stb::kv_tile_words<32, 1, 128, 2048, 29, 12, stb::WholeContext>(13, 32, n, pos)), weights_13)
   std::int64_t at = 0;
-  stb::send_runs<32, 13, 2048, 29, 12, 8, stb::WeightSets<4896, 25568, 13158>, stb::KvOp<stb::KvHeads<32, 1, 128>, 0, stb::WeightSets<14688>, stb::WholeContext>>(weights_13_mem, at, kv_13_in_mem, n, pos, weights_13);
+  stb::send_runs<32, 13, 2048, 29, 12, 8, stb::WeightSets<4352, 26112, 13158>, stb::KvOp<stb::KvHeads<32, 1, 128>, 0, stb::WeightSets<14688>, stb::WholeContext>>(weights_13_mem, at, kv_13_in_mem, n, pos, weights_13);
   at += 1865920;
   stb::send(weights_13_mem, at, head != 0 ? 79488 : 0, weights_13);
   at += 79488;
@@ -250,10 +250,10 @@ static void read_weights_14(
     int pos,
     int head,
     stb::Port<stb::Word>& weights_14) {
-  STB_COUNT((stb::batches_of<12>(n) * 1848512 + (head != 0 ? 79488 : 0) + stb::kv_tile_words<32, 1, 128, 2048, 29, 12, stb::WholeContext>(14, 32, n, pos)), weights_14)
+  STB_COUNT((stb::batches_of<12>(n) * 1865920 + (head != 0 ? 79488 : 0) + stb::kv_tile_words<32, 1, 128, 2048, 29, 12, stb::WholeContext>(14, 32, n, pos)), weights_14)
   std::int64_t at = 0;
-  stb::send_runs<32, 14, 2048, 29, 12, 8, stb::WeightSets<4896, 25568, 13158>, stb::KvOp<stb::KvHeads<32, 1, 128>, 0, stb::WeightSets<14144>, stb::WholeContext>>(weights_14_mem, at, kv_14_in_mem, n, pos, weights_14);
-  at += 1848512;
+  stb::send_runs<32, 14, 2048, 29, 12, 8, stb::WeightSets<4896, 26112, 13158>, stb::KvOp<stb::KvHeads<32, 1, 128>, 0, stb::WeightSets<14144>, stb::WholeContext>>(weights_14_mem, at, kv_14_in_mem, n, pos, weights_14);
+  at += 1865920;
   stb::send(weights_14_mem, at, head != 0 ? 79488 : 0, weights_14);
   at += 79488;
 }
@@ -265,10 +265,10 @@ static void read_weights_15(
     int pos,
     int head,
     stb::Port<stb::Word>& weights_15) {
-  STB_COUNT((stb::batches_of<12>(n) * 1848512 + (head != 0 ? 79488 : 0) + stb::kv_tile_words<32, 1, 128, 2048, 29, 12, stb::WholeContext>(15, 32, n, pos)), weights_15)
+  STB_COUNT((stb::batches_of<12>(n) * 1865920 + (head != 0 ? 79488 : 0) + stb::kv_tile_words<32, 1, 128, 2048, 29, 12, stb::WholeContext>(15, 32, n, pos)), weights_15)
   std::int64_t at = 0;
-  stb::send_runs<32, 15, 2048, 29, 12, 8, stb::WeightSets<4896, 25568, 13158>, stb::KvOp<stb::KvHeads<32, 1, 128>, 0, stb::WeightSets<14144>, stb::WholeContext>>(weights_15_mem, at, kv_15_in_mem, n, pos, weights_15);
-  at += 1848512;
+  stb::send_runs<32, 15, 2048, 29, 12, 8, stb::WeightSets<4896, 26112, 13158>, stb::KvOp<stb::KvHeads<32, 1, 128>, 0, stb::WeightSets<14144>, stb::WholeContext>>(weights_15_mem, at, kv_15_in_mem, n, pos, weights_15);
+  at += 1865920;
   stb::send(weights_15_mem, at, head != 0 ? 79488 : 0, weights_15);
   at += 79488;
 }
@@ -280,12 +280,12 @@ static void read_weights_16(
     int pos,
     int head,
     stb::Port<stb::Word>& weights_16) {
-  STB_COUNT((stb::batches_of<12>(n) * 1848512 + (head != 0 ? 79488 : 0) + stb::kv_tile_words<32, 1, 128, 2048, 29, 12, stb::WholeContext>(16, 32, n, pos)), weights_16)
+  STB_COUNT((stb::batches_of<12>(n) * 1865920 + (head != 0 ? 78336 : 0) + stb::kv_tile_words<32, 1, 128, 2048, 29, 12, stb::WholeContext>(16, 32, n, pos)), weights_16)
   std::int64_t at = 0;
-  stb::send_runs<32, 16, 2048, 29, 12, 8, stb::WeightSets<4896, 25568, 13158>, stb::KvOp<stb::KvHeads<32, 1, 128>, 0, stb::WeightSets<14144>, stb::WholeContext>>(weights_16_mem, at, kv_16_in_mem, n, pos, weights_16);
-  at += 1848512;
-  stb::send(weights_16_mem, at, head != 0 ? 79488 : 0, weights_16);
-  at += 79488;
+  stb::send_runs<32, 16, 2048, 29, 12, 8, stb::WeightSets<4896, 26112, 13158>, stb::KvOp<stb::KvHeads<32, 1, 128>, 0, stb::WeightSets<14144>, stb::WholeContext>>(weights_16_mem, at, kv_16_in_mem, n, pos, weights_16);
+  at += 1865920;
+  stb::send(weights_16_mem, at, head != 0 ? 78336 : 0, weights_16);
+  at += 78336;
 }
 
 static void read_weights_17(
@@ -295,10 +295,10 @@ static void read_weights_17(
     int pos,
     int head,
     stb::Port<stb::Word>& weights_17) {
-  STB_COUNT((stb::batches_of<12>(n) * 1848512 + (head != 0 ? 79488 : 0) + stb::kv_tile_words<32, 1, 128, 2048, 29, 12, stb::WholeContext>(17, 32, n, pos)), weights_17)
+  STB_COUNT((stb::batches_of<12>(n) * 1819136 + (head != 0 ? 79488 : 0) + stb::kv_tile_words<32, 1, 128, 2048, 29, 12, stb::WholeContext>(17, 32, n, pos)), weights_17)
   std::int64_t at = 0;
-  stb::send_runs<32, 17, 2048, 29, 12, 8, stb::WeightSets<4896, 25568, 13158>, stb::KvOp<stb::KvHeads<32, 1, 128>, 0, stb::WeightSets<14144>, stb::WholeContext>>(weights_17_mem, at, kv_17_in_mem, n, pos, weights_17);
-  at += 1848512;
+  stb::send_runs<32, 17, 2048, 29, 12, 8, stb::WeightSets<4896, 26112, 11696>, stb::KvOp<stb::KvHeads<32, 1, 128>, 0, stb::WeightSets<14144>, stb::WholeContext>>(weights_17_mem, at, kv_17_in_mem, n, pos, weights_17);
+  at += 1819136;
   stb::send(weights_17_mem, at, head != 0 ? 79488 : 0, weights_17);
   at += 79488;
 }
@@ -310,10 +310,10 @@ static void read_weights_18(
     int pos,
     int head,
     stb::Port<stb::Word>& weights_18) {
-  STB_COUNT((stb::batches_of<12>(n) * 1848512 + (head != 0 ? 79488 : 0) + stb::kv_tile_words<32, 1, 128, 2048, 29, 12, stb::WholeContext>(18, 32, n, pos)), weights_18)
+  STB_COUNT((stb::batches_of<12>(n) * 1819136 + (head != 0 ? 79488 : 0) + stb::kv_tile_words<32, 1, 128, 2048, 29, 12, stb::WholeContext>(18, 32, n, pos)), weights_18)
   std::int64_t at = 0;
-  stb::send_runs<32, 18, 2048, 29, 12, 8, stb::WeightSets<4896, 25568, 13158>, stb::KvOp<stb::KvHeads<32, 1, 128>, 0, stb::WeightSets<14144>, stb::WholeContext>>(weights_18_mem, at, kv_18_in_mem, n, pos, weights_18);
-  at += 1848512;
+  stb::send_runs<32, 18, 2048, 29, 12, 8, stb::WeightSets<4896, 26112, 11696>, stb::KvOp<stb::KvHeads<32, 1, 128>, 0, stb::WeightSets<14144>, stb::WholeContext>>(weights_18_mem, at, kv_18_in_mem, n, pos, weights_18);
+  at += 1819136;
   stb::send(weights_18_mem, at, head != 0 ? 79488 : 0, weights_18);
   at += 79488;
 }
@@ -325,10 +325,10 @@ static void read_weights_19(
     int pos,
     int head,
     stb::Port<stb::Word>& weights_19) {
-  STB_COUNT((stb::batches_of<12>(n) * 1848512 + (head != 0 ? 79488 : 0) + stb::kv_tile_words<32, 1, 128, 2048, 29, 12, stb::WholeContext>(19, 32, n, pos)), weights_19)
+  STB_COUNT((stb::batches_of<12>(n) * 1819136 + (head != 0 ? 79488 : 0) + stb::kv_tile_words<32, 1, 128, 2048, 29, 12, stb::WholeContext>(19, 32, n, pos)), weights_19)
   std::int64_t at = 0;
-  stb::send_runs<32, 19, 2048, 29, 12, 8, stb::WeightSets<4896, 25568, 13158>, stb::KvOp<stb::KvHeads<32, 1, 128>, 0, stb::WeightSets<14144>, stb::WholeContext>>(weights_19_mem, at, kv_19_in_mem, n, pos, weights_19);
-  at += 1848512;
+  stb::send_runs<32, 19, 2048, 29, 12, 8, stb::WeightSets<4896, 26112, 11696>, stb::KvOp<stb::KvHeads<32, 1, 128>, 0, stb::WeightSets<14144>, stb::WholeContext>>(weights_19_mem, at, kv_19_in_mem, n, pos, weights_19);
+  at += 1819136;
   stb::send(weights_19_mem, at, head != 0 ? 79488 : 0, weights_19);
   at += 79488;
 }
@@ -340,10 +340,10 @@ static void read_weights_20(
     int pos,
     int head,
     stb::Port<stb::Word>& weights_20) {
-  STB_COUNT((stb::batches_of<12>(n) * 1848512 + (head != 0 ? 79488 : 0) + stb::kv_tile_words<32, 1, 128, 2048, 29, 12, stb::WholeContext>(20, 32, n, pos)), weights_20)
+  STB_COUNT((stb::batches_of<12>(n) * 1819136 + (head != 0 ? 79488 : 0) + stb::kv_tile_words<32, 1, 128, 2048, 29, 12, stb::WholeContext>(20, 32, n, pos)), weights_20)
   std::int64_t at = 0;
-  stb::send_runs<32, 20, 2048, 29, 12, 8, stb::WeightSets<4896, 25568, 13158>, stb::KvOp<stb::KvHeads<32, 1, 128>, 0, stb::WeightSets<14144>, stb::WholeContext>>(weights_20_mem, at, kv_20_in_mem, n, pos, weights_20);
-  at += 1848512;
+  stb::send_runs<32, 20, 2048, 29, 12, 8, stb::WeightSets<4896, 26112, 11696>, stb::KvOp<stb::KvHeads<32, 1, 128>, 0, stb::WeightSets<14144>, stb::WholeContext>>(weights_20_mem, at, kv_20_in_mem, n, pos, weights_20);
+  at += 1819136;
   stb::send(weights_20_mem, at, head != 0 ? 79488 : 0, weights_20);
   at += 79488;
 }
@@ -355,10 +355,10 @@ static void read_weights_21(
     int pos,
     int head,
     stb::Port<stb::Word>& weights_21) {
-  STB_COUNT((stb::batches_of<12>(n) * 1848512 + (head != 0 ? 79488 : 0) + stb::kv_tile_words<32, 1, 128, 2048, 29, 12, stb::WholeContext>(21, 32, n, pos)), weights_21)
+  STB_COUNT((stb::batches_of<12>(n) * 1819136 + (head != 0 ? 79488 : 0) + stb::kv_tile_words<32, 1, 128, 2048, 29, 12, stb::WholeContext>(21, 32, n, pos)), weights_21)
   std::int64_t at = 0;
-  stb::send_runs<32, 21, 2048, 29, 12, 8, stb::WeightSets<4896, 25568, 13158>, stb::KvOp<stb::KvHeads<32, 1, 128>, 0, stb::WeightSets<14144>, stb::WholeContext>>(weights_21_mem, at, kv_21_in_mem, n, pos, weights_21);
-  at += 1848512;
+  stb::send_runs<32, 21, 2048, 29, 12, 8, stb::WeightSets<4896, 26112, 11696>, stb::KvOp<stb::KvHeads<32, 1, 128>, 0, stb::WeightSets<14144>, stb::WholeContext>>(weights_21_mem, at, kv_21_in_mem, n, pos, weights_21);
+  at += 1819136;
   stb::send(weights_21_mem, at, head != 0 ? 79488 : 0, weights_21);
   at += 79488;
 }
@@ -400,10 +400,10 @@ static void read_weights_24(
     int pos,
     int head,
     stb::Port<stb::Word>& weights_24) {
-  STB_COUNT((stb::batches_of<12>(n) * 1784320 + (head != 0 ? 79488 : 0) + stb::kv_tile_words<32, 1, 128, 2048, 29, 12, stb::WholeContext>(24, 32, n, pos)), weights_24)
+  STB_COUNT((stb::batches_of<12>(n) * 1848512 + (head != 0 ? 79488 : 0) + stb::kv_tile_words<32, 1, 128, 2048, 29, 12, stb::WholeContext>(24, 32, n, pos)), weights_24)
   std::int64_t at = 0;
-  stb::send_runs<32, 24, 2048, 29, 12, 8, stb::WeightSets<4352, 25568, 11696>, stb::KvOp<stb::KvHeads<32, 1, 128>, 0, stb::WeightSets<14144>, stb::WholeContext>>(weights_24_mem, at, kv_24_in_mem, n, pos, weights_24);
-  at += 1784320;
+  stb::send_runs<32, 24, 2048, 29, 12, 8, stb::WeightSets<4896, 25568, 13158>, stb::KvOp<stb::KvHeads<32, 1, 128>, 0, stb::WeightSets<14144>, stb::WholeContext>>(weights_24_mem, at, kv_24_in_mem, n, pos, weights_24);
+  at += 1848512;
   stb::send(weights_24_mem, at, head != 0 ? 79488 : 0, weights_24);
   at += 79488;
 }
@@ -415,10 +415,10 @@ static void read_weights_25(
     int pos,
     int head,
     stb::Port<stb::Word>& weights_25) {
-  STB_COUNT((stb::batches_of<12>(n) * 1784320 + (head != 0 ? 79488 : 0) + stb::kv_tile_words<32, 1, 128, 2048, 29, 12, stb::WholeContext>(25, 32, n, pos)), weights_25)
+  STB_COUNT((stb::batches_of<12>(n) * 1848512 + (head != 0 ? 79488 : 0) + stb::kv_tile_words<32, 1, 128, 2048, 29, 12, stb::WholeContext>(25, 32, n, pos)), weights_25)
   std::int64_t at = 0;
-  stb::send_runs<32, 25, 2048, 29, 12, 8, stb::WeightSets<4352, 25568, 11696>, stb::KvOp<stb::KvHeads<32, 1, 128>, 0, stb::WeightSets<14144>, stb::WholeContext>>(weights_25_mem, at, kv_25_in_mem, n, pos, weights_25);
-  at += 1784320;
+  stb::send_runs<32, 25, 2048, 29, 12, 8, stb::WeightSets<4896, 25568, 13158>, stb::KvOp<stb::KvHeads<32, 1, 128>, 0, stb::WeightSets<14144>, stb::WholeContext>>(weights_25_mem, at, kv_25_in_mem, n, pos, weights_25);
+  at += 1848512;
   stb::send(weights_25_mem, at, head != 0 ? 79488 : 0, weights_25);
   at += 79488;
 }
@@ -430,10 +430,10 @@ static void read_weights_26(
     int pos,
     int head,
     stb::Port<stb::Word>& weights_26) {
-  STB_COUNT((stb::batches_of<12>(n) * 1784320 + (head != 0 ? 79488 : 0) + stb::kv_tile_words<32, 1, 128, 2048, 29, 12, stb::WholeContext>(26, 32, n, pos)), weights_26)
+  STB_COUNT((stb::batches_of<12>(n) * 1848512 + (head != 0 ? 79488 : 0) + stb::kv_tile_words<32, 1, 128, 2048, 29, 12, stb::WholeContext>(26, 32, n, pos)), weights_26)
   std::int64_t at = 0;
-  stb::send_runs<32, 26, 2048, 29, 12, 8, stb::WeightSets<4352, 25568, 11696>, stb::KvOp<stb::KvHeads<32, 1, 128>, 0, stb::WeightSets<14144>, stb::WholeContext>>(weights_26_mem, at, kv_26_in_mem, n, pos, weights_26);
-  at += 1784320;
+  stb::send_runs<32, 26, 2048, 29, 12, 8, stb::WeightSets<4896, 25568, 13158>, stb::KvOp<stb::KvHeads<32, 1, 128>, 0, stb::WeightSets<14144>, stb::WholeContext>>(weights_26_mem, at, kv_26_in_mem, n, pos, weights_26);
+  at += 1848512;
   stb::send(weights_26_mem, at, head != 0 ? 79488 : 0, weights_26);
   at += 79488;
 }
@@ -445,10 +445,10 @@ static void read_weights_27(
     int pos,
     int head,
     stb::Port<stb::Word>& weights_27) {
-  STB_COUNT((stb::batches_of<12>(n) * 1784320 + (head != 0 ? 79488 : 0) + stb::kv_tile_words<32, 1, 128, 2048, 29, 12, stb::WholeContext>(27, 32, n, pos)), weights_27)
+  STB_COUNT((stb::batches_of<12>(n) * 1848512 + (head != 0 ? 79488 : 0) + stb::kv_tile_words<32, 1, 128, 2048, 29, 12, stb::WholeContext>(27, 32, n, pos)), weights_27)
   std::int64_t at = 0;
-  stb::send_runs<32, 27, 2048, 29, 12, 8, stb::WeightSets<4352, 25568, 11696>, stb::KvOp<stb::KvHeads<32, 1, 128>, 0, stb::WeightSets<14144>, stb::WholeContext>>(weights_27_mem, at, kv_27_in_mem, n, pos, weights_27);
-  at += 1784320;
+  stb::send_runs<32, 27, 2048, 29, 12, 8, stb::WeightSets<4896, 25568, 13158>, stb::KvOp<stb::KvHeads<32, 1, 128>, 0, stb::WeightSets<14144>, stb::WholeContext>>(weights_27_mem, at, kv_27_in_mem, n, pos, weights_27);
+  at += 1848512;
   stb::send(weights_27_mem, at, head != 0 ? 79488 : 0, weights_27);
   at += 79488;
 }
@@ -460,12 +460,12 @@ static void read_weights_28(
     int pos,
     int head,
     stb::Port<stb::Word>& weights_28) {
-  STB_COUNT((stb::batches_of<12>(n) * 1784320 + (head != 0 ? 78336 : 0) + stb::kv_tile_words<32, 1, 128, 2048, 29, 12, stb::WholeContext>(28, 32, n, pos)), weights_28)
+  STB_COUNT((stb::batches_of<12>(n) * 1848512 + (head != 0 ? 79488 : 0) + stb::kv_tile_words<32, 1, 128, 2048, 29, 12, stb::WholeContext>(28, 32, n, pos)), weights_28)
   std::int64_t at = 0;
-  stb::send_runs<32, 28, 2048, 29, 12, 8, stb::WeightSets<4352, 25568, 11696>, stb::KvOp<stb::KvHeads<32, 1, 128>, 0, stb::WeightSets<14144>, stb::WholeContext>>(weights_28_mem, at, kv_28_in_mem, n, pos, weights_28);
-  at += 1784320;
-  stb::send(weights_28_mem, at, head != 0 ? 78336 : 0, weights_28);
-  at += 78336;
+  stb::send_runs<32, 28, 2048, 29, 12, 8, stb::WeightSets<4896, 25568, 13158>, stb::KvOp<stb::KvHeads<32, 1, 128>, 0, stb::WeightSets<14144>, stb::WholeContext>>(weights_28_mem, at, kv_28_in_mem, n, pos, weights_28);
+  at += 1848512;
+  stb::send(weights_28_mem, at, head != 0 ? 79488 : 0, weights_28);
+  at += 79488;
 }
 
 static void read_params(

@@ -40,9 +40,9 @@ extern "C" void layers_attention(
 #pragma HLS INTERFACE mode = axis port = layers_attention_kv_out
 #pragma HLS INTERFACE mode = ap_ctrl_none port = return
 #pragma HLS DATAFLOW
-  STB_FIFO(stb::Word, layers_rotary, 3844)
+  STB_FIFO(stb::Word, layers_rotary, 3076)
 #pragma HLS BIND_STORAGE variable = layers_rotary type = fifo impl = uram
-  STB_FIFO(stb::Word, layers_rotary_1, 3844)
+  STB_FIFO(stb::Word, layers_rotary_1, 3076)
 #pragma HLS BIND_STORAGE variable = layers_rotary_1 type = fifo impl = uram
   STB_FIFO(stb::Word, layers_attention, 32)
 #pragma HLS BIND_STORAGE variable = layers_attention type = fifo impl = lutram
@@ -62,9 +62,9 @@ extern "C" void layers_attention(
 #pragma HLS BIND_STORAGE variable = layers_attention_tops type = fifo impl = bram
   STB_FIFO(stb::Word, layers_attention_value_scales, 1183)
 #pragma HLS BIND_STORAGE variable = layers_attention_value_scales type = fifo impl = uram
-  STB_FIFO(stb::Word, layers_attention_recent, 49)
-#pragma HLS BIND_STORAGE variable = layers_attention_recent type = fifo impl = lutram
-  STB_FIFO(stb::Word, layers_attention_totals, 32)
+  STB_FIFO(stb::Word, layers_attention_recent, 139)
+#pragma HLS BIND_STORAGE variable = layers_attention_recent type = fifo impl = bram
+  STB_FIFO(stb::Word, layers_attention_totals, 49)
 #pragma HLS BIND_STORAGE variable = layers_attention_totals type = fifo impl = lutram
   STB_FIFO(stb::Cmd, rotary_fork_cmd, 2)
 #pragma HLS BIND_STORAGE variable = rotary_fork_cmd type = fifo impl = lutram

@@ -40,10 +40,10 @@ static void read_weights_0(
     int pos,
     int head,
     stb::Port<stb::Word>& weights_0) {
-  STB_COUNT((stb::batches_of<12>(n) * 46800 + (head != 0 ? 17172 : 0) + stb::kv_tile_words<3, 3, 64, 2048, 29, 12, stb::WholeContext>(0, 30, n, pos)), weights_0)
+  STB_COUNT((stb::batches_of<12>(n) * 41400 + (head != 0 ? 17172 : 0) + stb::kv_tile_words<3, 3, 64, 2048, 29, 12, stb::WholeContext>(0, 30, n, pos)), weights_0)
   std::int64_t at = 0;
-  stb::send_runs<30, 0, 2048, 29, 12, 8, stb::WeightSets<180, 630, 480>, stb::KvOp<stb::KvHeads<3, 3, 64>, 0, stb::WeightSets<270>, stb::WholeContext>>(weights_0_mem, at, kv_0_in_mem, n, pos, weights_0);
-  at += 46800;
+  stb::send_runs<30, 0, 2048, 29, 12, 8, stb::WeightSets<90, 540, 480>, stb::KvOp<stb::KvHeads<3, 3, 64>, 0, stb::WeightSets<270>, stb::WholeContext>>(weights_0_mem, at, kv_0_in_mem, n, pos, weights_0);
+  at += 41400;
   stb::send(weights_0_mem, at, head != 0 ? 17172 : 0, weights_0);
   at += 17172;
 }
@@ -55,10 +55,10 @@ static void read_weights_1(
     int pos,
     int head,
     stb::Port<stb::Word>& weights_1) {
-  STB_COUNT((stb::batches_of<12>(n) * 46800 + (head != 0 ? 17172 : 0) + stb::kv_tile_words<3, 3, 64, 2048, 29, 12, stb::WholeContext>(1, 30, n, pos)), weights_1)
+  STB_COUNT((stb::batches_of<12>(n) * 41400 + (head != 0 ? 17172 : 0) + stb::kv_tile_words<3, 3, 64, 2048, 29, 12, stb::WholeContext>(1, 30, n, pos)), weights_1)
   std::int64_t at = 0;
-  stb::send_runs<30, 1, 2048, 29, 12, 8, stb::WeightSets<180, 630, 480>, stb::KvOp<stb::KvHeads<3, 3, 64>, 0, stb::WeightSets<270>, stb::WholeContext>>(weights_1_mem, at, kv_1_in_mem, n, pos, weights_1);
-  at += 46800;
+  stb::send_runs<30, 1, 2048, 29, 12, 8, stb::WeightSets<90, 540, 480>, stb::KvOp<stb::KvHeads<3, 3, 64>, 0, stb::WeightSets<270>, stb::WholeContext>>(weights_1_mem, at, kv_1_in_mem, n, pos, weights_1);
+  at += 41400;
   stb::send(weights_1_mem, at, head != 0 ? 17172 : 0, weights_1);
   at += 17172;
 }
@@ -70,10 +70,10 @@ static void read_weights_2(
     int pos,
     int head,
     stb::Port<stb::Word>& weights_2) {
-  STB_COUNT((stb::batches_of<12>(n) * 44100 + (head != 0 ? 17172 : 0) + stb::kv_tile_words<3, 3, 64, 2048, 29, 12, stb::WholeContext>(2, 30, n, pos)), weights_2)
+  STB_COUNT((stb::batches_of<12>(n) * 41400 + (head != 0 ? 17172 : 0) + stb::kv_tile_words<3, 3, 64, 2048, 29, 12, stb::WholeContext>(2, 30, n, pos)), weights_2)
   std::int64_t at = 0;
-  stb::send_runs<30, 2, 2048, 29, 12, 8, stb::WeightSets<180, 630, 480>, stb::KvOp<stb::KvHeads<3, 3, 64>, 0, stb::WeightSets<180>, stb::WholeContext>>(weights_2_mem, at, kv_2_in_mem, n, pos, weights_2);
-  at += 44100;
+  stb::send_runs<30, 2, 2048, 29, 12, 8, stb::WeightSets<180, 540, 480>, stb::KvOp<stb::KvHeads<3, 3, 64>, 0, stb::WeightSets<180>, stb::WholeContext>>(weights_2_mem, at, kv_2_in_mem, n, pos, weights_2);
+  at += 41400;
   stb::send(weights_2_mem, at, head != 0 ? 17172 : 0, weights_2);
   at += 17172;
 }
@@ -85,12 +85,12 @@ static void read_weights_3(
     int pos,
     int head,
     stb::Port<stb::Word>& weights_3) {
-  STB_COUNT((stb::batches_of<12>(n) * 44100 + (head != 0 ? 17172 : 0) + stb::kv_tile_words<3, 3, 64, 2048, 29, 12, stb::WholeContext>(3, 30, n, pos)), weights_3)
+  STB_COUNT((stb::batches_of<12>(n) * 41400 + (head != 0 ? 17010 : 0) + stb::kv_tile_words<3, 3, 64, 2048, 29, 12, stb::WholeContext>(3, 30, n, pos)), weights_3)
   std::int64_t at = 0;
-  stb::send_runs<30, 3, 2048, 29, 12, 8, stb::WeightSets<180, 630, 480>, stb::KvOp<stb::KvHeads<3, 3, 64>, 0, stb::WeightSets<180>, stb::WholeContext>>(weights_3_mem, at, kv_3_in_mem, n, pos, weights_3);
-  at += 44100;
-  stb::send(weights_3_mem, at, head != 0 ? 17172 : 0, weights_3);
-  at += 17172;
+  stb::send_runs<30, 3, 2048, 29, 12, 8, stb::WeightSets<180, 540, 480>, stb::KvOp<stb::KvHeads<3, 3, 64>, 0, stb::WeightSets<180>, stb::WholeContext>>(weights_3_mem, at, kv_3_in_mem, n, pos, weights_3);
+  at += 41400;
+  stb::send(weights_3_mem, at, head != 0 ? 17010 : 0, weights_3);
+  at += 17010;
 }
 
 static void read_weights_4(
@@ -100,12 +100,12 @@ static void read_weights_4(
     int pos,
     int head,
     stb::Port<stb::Word>& weights_4) {
-  STB_COUNT((stb::batches_of<12>(n) * 44100 + (head != 0 ? 17172 : 0) + stb::kv_tile_words<3, 3, 64, 2048, 29, 12, stb::WholeContext>(4, 30, n, pos)), weights_4)
+  STB_COUNT((stb::batches_of<12>(n) * 41400 + (head != 0 ? 17010 : 0) + stb::kv_tile_words<3, 3, 64, 2048, 29, 12, stb::WholeContext>(4, 30, n, pos)), weights_4)
   std::int64_t at = 0;
-  stb::send_runs<30, 4, 2048, 29, 12, 8, stb::WeightSets<180, 630, 480>, stb::KvOp<stb::KvHeads<3, 3, 64>, 0, stb::WeightSets<180>, stb::WholeContext>>(weights_4_mem, at, kv_4_in_mem, n, pos, weights_4);
-  at += 44100;
-  stb::send(weights_4_mem, at, head != 0 ? 17172 : 0, weights_4);
-  at += 17172;
+  stb::send_runs<30, 4, 2048, 29, 12, 8, stb::WeightSets<180, 540, 480>, stb::KvOp<stb::KvHeads<3, 3, 64>, 0, stb::WeightSets<180>, stb::WholeContext>>(weights_4_mem, at, kv_4_in_mem, n, pos, weights_4);
+  at += 41400;
+  stb::send(weights_4_mem, at, head != 0 ? 17010 : 0, weights_4);
+  at += 17010;
 }
 
 static void read_weights_5(
@@ -115,10 +115,10 @@ static void read_weights_5(
     int pos,
     int head,
     stb::Port<stb::Word>& weights_5) {
-  STB_COUNT((stb::batches_of<12>(n) * 44100 + (head != 0 ? 17172 : 0) + stb::kv_tile_words<3, 3, 64, 2048, 29, 12, stb::WholeContext>(5, 30, n, pos)), weights_5)
+  STB_COUNT((stb::batches_of<12>(n) * 34200 + (head != 0 ? 17172 : 0) + stb::kv_tile_words<3, 3, 64, 2048, 29, 12, stb::WholeContext>(5, 30, n, pos)), weights_5)
   std::int64_t at = 0;
-  stb::send_runs<30, 5, 2048, 29, 12, 8, stb::WeightSets<180, 630, 480>, stb::KvOp<stb::KvHeads<3, 3, 64>, 0, stb::WeightSets<180>, stb::WholeContext>>(weights_5_mem, at, kv_5_in_mem, n, pos, weights_5);
-  at += 44100;
+  stb::send_runs<30, 5, 2048, 29, 12, 8, stb::WeightSets<180, 540, 240>, stb::KvOp<stb::KvHeads<3, 3, 64>, 0, stb::WeightSets<180>, stb::WholeContext>>(weights_5_mem, at, kv_5_in_mem, n, pos, weights_5);
+  at += 34200;
   stb::send(weights_5_mem, at, head != 0 ? 17172 : 0, weights_5);
   at += 17172;
 }
@@ -130,10 +130,10 @@ static void read_weights_6(
     int pos,
     int head,
     stb::Port<stb::Word>& weights_6) {
-  STB_COUNT((stb::batches_of<12>(n) * 44100 + (head != 0 ? 17172 : 0) + stb::kv_tile_words<3, 3, 64, 2048, 29, 12, stb::WholeContext>(6, 30, n, pos)), weights_6)
+  STB_COUNT((stb::batches_of<12>(n) * 34200 + (head != 0 ? 17172 : 0) + stb::kv_tile_words<3, 3, 64, 2048, 29, 12, stb::WholeContext>(6, 30, n, pos)), weights_6)
   std::int64_t at = 0;
-  stb::send_runs<30, 6, 2048, 29, 12, 8, stb::WeightSets<180, 630, 480>, stb::KvOp<stb::KvHeads<3, 3, 64>, 0, stb::WeightSets<180>, stb::WholeContext>>(weights_6_mem, at, kv_6_in_mem, n, pos, weights_6);
-  at += 44100;
+  stb::send_runs<30, 6, 2048, 29, 12, 8, stb::WeightSets<180, 540, 240>, stb::KvOp<stb::KvHeads<3, 3, 64>, 0, stb::WeightSets<180>, stb::WholeContext>>(weights_6_mem, at, kv_6_in_mem, n, pos, weights_6);
+  at += 34200;
   stb::send(weights_6_mem, at, head != 0 ? 17172 : 0, weights_6);
   at += 17172;
 }
@@ -147,7 +147,7 @@ static void read_weights_7(
     stb::Port<stb::Word>& weights_7) {
   STB_COUNT((stb::batches_of<12>(n) * 34200 + (head != 0 ? 17172 : 0) + stb::kv_tile_words<3, 3, 64, 2048, 29, 12, stb::WholeContext>(7, 30, n, pos)), weights_7)
   std::int64_t at = 0;
-  stb::send_runs<30, 7, 2048, 29, 12, 8, stb::WeightSets<90, 630, 240>, stb::KvOp<stb::KvHeads<3, 3, 64>, 0, stb::WeightSets<180>, stb::WholeContext>>(weights_7_mem, at, kv_7_in_mem, n, pos, weights_7);
+  stb::send_runs<30, 7, 2048, 29, 12, 8, stb::WeightSets<180, 540, 240>, stb::KvOp<stb::KvHeads<3, 3, 64>, 0, stb::WeightSets<180>, stb::WholeContext>>(weights_7_mem, at, kv_7_in_mem, n, pos, weights_7);
   at += 34200;
   stb::send(weights_7_mem, at, head != 0 ? 17172 : 0, weights_7);
   at += 17172;
@@ -162,7 +162,7 @@ static void read_weights_8(
     stb::Port<stb::Word>& weights_8) {
   STB_COUNT((stb::batches_of<12>(n) * 34200 + (head != 0 ? 17172 : 0) + stb::kv_tile_words<3, 3, 64, 2048, 29, 12, stb::WholeContext>(8, 30, n, pos)), weights_8)
   std::int64_t at = 0;
-  stb::send_runs<30, 8, 2048, 29, 12, 8, stb::WeightSets<90, 630, 240>, stb::KvOp<stb::KvHeads<3, 3, 64>, 0, stb::WeightSets<180>, stb::WholeContext>>(weights_8_mem, at, kv_8_in_mem, n, pos, weights_8);
+  stb::send_runs<30, 8, 2048, 29, 12, 8, stb::WeightSets<180, 540, 240>, stb::KvOp<stb::KvHeads<3, 3, 64>, 0, stb::WeightSets<180>, stb::WholeContext>>(weights_8_mem, at, kv_8_in_mem, n, pos, weights_8);
   at += 34200;
   stb::send(weights_8_mem, at, head != 0 ? 17172 : 0, weights_8);
   at += 17172;
@@ -310,10 +310,10 @@ static void read_weights_18(
     int pos,
     int head,
     stb::Port<stb::Word>& weights_18) {
-  STB_COUNT((stb::batches_of<12>(n) * 31500 + (head != 0 ? 17172 : 0) + stb::kv_tile_words<3, 3, 64, 2048, 29, 12, stb::WholeContext>(18, 30, n, pos)), weights_18)
+  STB_COUNT((stb::batches_of<12>(n) * 34200 + (head != 0 ? 17172 : 0) + stb::kv_tile_words<3, 3, 64, 2048, 29, 12, stb::WholeContext>(18, 30, n, pos)), weights_18)
   std::int64_t at = 0;
-  stb::send_runs<30, 18, 2048, 29, 12, 8, stb::WeightSets<90, 540, 240>, stb::KvOp<stb::KvHeads<3, 3, 64>, 0, stb::WeightSets<180>, stb::WholeContext>>(weights_18_mem, at, kv_18_in_mem, n, pos, weights_18);
-  at += 31500;
+  stb::send_runs<30, 18, 2048, 29, 12, 8, stb::WeightSets<90, 630, 240>, stb::KvOp<stb::KvHeads<3, 3, 64>, 0, stb::WeightSets<180>, stb::WholeContext>>(weights_18_mem, at, kv_18_in_mem, n, pos, weights_18);
+  at += 34200;
   stb::send(weights_18_mem, at, head != 0 ? 17172 : 0, weights_18);
   at += 17172;
 }
@@ -325,10 +325,10 @@ static void read_weights_19(
     int pos,
     int head,
     stb::Port<stb::Word>& weights_19) {
-  STB_COUNT((stb::batches_of<12>(n) * 31500 + (head != 0 ? 17172 : 0) + stb::kv_tile_words<3, 3, 64, 2048, 29, 12, stb::WholeContext>(19, 30, n, pos)), weights_19)
+  STB_COUNT((stb::batches_of<12>(n) * 34200 + (head != 0 ? 17172 : 0) + stb::kv_tile_words<3, 3, 64, 2048, 29, 12, stb::WholeContext>(19, 30, n, pos)), weights_19)
   std::int64_t at = 0;
-  stb::send_runs<30, 19, 2048, 29, 12, 8, stb::WeightSets<90, 540, 240>, stb::KvOp<stb::KvHeads<3, 3, 64>, 0, stb::WeightSets<180>, stb::WholeContext>>(weights_19_mem, at, kv_19_in_mem, n, pos, weights_19);
-  at += 31500;
+  stb::send_runs<30, 19, 2048, 29, 12, 8, stb::WeightSets<90, 630, 240>, stb::KvOp<stb::KvHeads<3, 3, 64>, 0, stb::WeightSets<180>, stb::WholeContext>>(weights_19_mem, at, kv_19_in_mem, n, pos, weights_19);
+  at += 34200;
   stb::send(weights_19_mem, at, head != 0 ? 17172 : 0, weights_19);
   at += 17172;
 }
@@ -340,10 +340,10 @@ static void read_weights_20(
     int pos,
     int head,
     stb::Port<stb::Word>& weights_20) {
-  STB_COUNT((stb::batches_of<12>(n) * 31500 + (head != 0 ? 17172 : 0) + stb::kv_tile_words<3, 3, 64, 2048, 29, 12, stb::WholeContext>(20, 30, n, pos)), weights_20)
+  STB_COUNT((stb::batches_of<12>(n) * 34200 + (head != 0 ? 17172 : 0) + stb::kv_tile_words<3, 3, 64, 2048, 29, 12, stb::WholeContext>(20, 30, n, pos)), weights_20)
   std::int64_t at = 0;
-  stb::send_runs<30, 20, 2048, 29, 12, 8, stb::WeightSets<90, 540, 240>, stb::KvOp<stb::KvHeads<3, 3, 64>, 0, stb::WeightSets<180>, stb::WholeContext>>(weights_20_mem, at, kv_20_in_mem, n, pos, weights_20);
-  at += 31500;
+  stb::send_runs<30, 20, 2048, 29, 12, 8, stb::WeightSets<90, 630, 240>, stb::KvOp<stb::KvHeads<3, 3, 64>, 0, stb::WeightSets<180>, stb::WholeContext>>(weights_20_mem, at, kv_20_in_mem, n, pos, weights_20);
+  at += 34200;
   stb::send(weights_20_mem, at, head != 0 ? 17172 : 0, weights_20);
   at += 17172;
 }
@@ -355,10 +355,10 @@ static void read_weights_21(
     int pos,
     int head,
     stb::Port<stb::Word>& weights_21) {
-  STB_COUNT((stb::batches_of<12>(n) * 31500 + (head != 0 ? 17172 : 0) + stb::kv_tile_words<3, 3, 64, 2048, 29, 12, stb::WholeContext>(21, 30, n, pos)), weights_21)
+  STB_COUNT((stb::batches_of<12>(n) * 34200 + (head != 0 ? 17172 : 0) + stb::kv_tile_words<3, 3, 64, 2048, 29, 12, stb::WholeContext>(21, 30, n, pos)), weights_21)
   std::int64_t at = 0;
-  stb::send_runs<30, 21, 2048, 29, 12, 8, stb::WeightSets<90, 540, 240>, stb::KvOp<stb::KvHeads<3, 3, 64>, 0, stb::WeightSets<180>, stb::WholeContext>>(weights_21_mem, at, kv_21_in_mem, n, pos, weights_21);
-  at += 31500;
+  stb::send_runs<30, 21, 2048, 29, 12, 8, stb::WeightSets<90, 630, 240>, stb::KvOp<stb::KvHeads<3, 3, 64>, 0, stb::WeightSets<180>, stb::WholeContext>>(weights_21_mem, at, kv_21_in_mem, n, pos, weights_21);
+  at += 34200;
   stb::send(weights_21_mem, at, head != 0 ? 17172 : 0, weights_21);
   at += 17172;
 }
@@ -370,10 +370,10 @@ static void read_weights_22(
     int pos,
     int head,
     stb::Port<stb::Word>& weights_22) {
-  STB_COUNT((stb::batches_of<12>(n) * 31500 + (head != 0 ? 17172 : 0) + stb::kv_tile_words<3, 3, 64, 2048, 29, 12, stb::WholeContext>(22, 30, n, pos)), weights_22)
+  STB_COUNT((stb::batches_of<12>(n) * 34200 + (head != 0 ? 17172 : 0) + stb::kv_tile_words<3, 3, 64, 2048, 29, 12, stb::WholeContext>(22, 30, n, pos)), weights_22)
   std::int64_t at = 0;
-  stb::send_runs<30, 22, 2048, 29, 12, 8, stb::WeightSets<90, 540, 240>, stb::KvOp<stb::KvHeads<3, 3, 64>, 0, stb::WeightSets<180>, stb::WholeContext>>(weights_22_mem, at, kv_22_in_mem, n, pos, weights_22);
-  at += 31500;
+  stb::send_runs<30, 22, 2048, 29, 12, 8, stb::WeightSets<90, 630, 240>, stb::KvOp<stb::KvHeads<3, 3, 64>, 0, stb::WeightSets<180>, stb::WholeContext>>(weights_22_mem, at, kv_22_in_mem, n, pos, weights_22);
+  at += 34200;
   stb::send(weights_22_mem, at, head != 0 ? 17172 : 0, weights_22);
   at += 17172;
 }
@@ -385,10 +385,10 @@ static void read_weights_23(
     int pos,
     int head,
     stb::Port<stb::Word>& weights_23) {
-  STB_COUNT((stb::batches_of<12>(n) * 31500 + (head != 0 ? 17172 : 0) + stb::kv_tile_words<3, 3, 64, 2048, 29, 12, stb::WholeContext>(23, 30, n, pos)), weights_23)
+  STB_COUNT((stb::batches_of<12>(n) * 34200 + (head != 0 ? 17172 : 0) + stb::kv_tile_words<3, 3, 64, 2048, 29, 12, stb::WholeContext>(23, 30, n, pos)), weights_23)
   std::int64_t at = 0;
-  stb::send_runs<30, 23, 2048, 29, 12, 8, stb::WeightSets<90, 540, 240>, stb::KvOp<stb::KvHeads<3, 3, 64>, 0, stb::WeightSets<180>, stb::WholeContext>>(weights_23_mem, at, kv_23_in_mem, n, pos, weights_23);
-  at += 31500;
+  stb::send_runs<30, 23, 2048, 29, 12, 8, stb::WeightSets<90, 630, 240>, stb::KvOp<stb::KvHeads<3, 3, 64>, 0, stb::WeightSets<180>, stb::WholeContext>>(weights_23_mem, at, kv_23_in_mem, n, pos, weights_23);
+  at += 34200;
   stb::send(weights_23_mem, at, head != 0 ? 17172 : 0, weights_23);
   at += 17172;
 }
@@ -400,10 +400,10 @@ static void read_weights_24(
     int pos,
     int head,
     stb::Port<stb::Word>& weights_24) {
-  STB_COUNT((stb::batches_of<12>(n) * 31500 + (head != 0 ? 17172 : 0) + stb::kv_tile_words<3, 3, 64, 2048, 29, 12, stb::WholeContext>(24, 30, n, pos)), weights_24)
+  STB_COUNT((stb::batches_of<12>(n) * 34200 + (head != 0 ? 17172 : 0) + stb::kv_tile_words<3, 3, 64, 2048, 29, 12, stb::WholeContext>(24, 30, n, pos)), weights_24)
   std::int64_t at = 0;
-  stb::send_runs<30, 24, 2048, 29, 12, 8, stb::WeightSets<90, 540, 240>, stb::KvOp<stb::KvHeads<3, 3, 64>, 0, stb::WeightSets<180>, stb::WholeContext>>(weights_24_mem, at, kv_24_in_mem, n, pos, weights_24);
-  at += 31500;
+  stb::send_runs<30, 24, 2048, 29, 12, 8, stb::WeightSets<90, 630, 240>, stb::KvOp<stb::KvHeads<3, 3, 64>, 0, stb::WeightSets<180>, stb::WholeContext>>(weights_24_mem, at, kv_24_in_mem, n, pos, weights_24);
+  at += 34200;
   stb::send(weights_24_mem, at, head != 0 ? 17172 : 0, weights_24);
   at += 17172;
 }
@@ -415,10 +415,10 @@ static void read_weights_25(
     int pos,
     int head,
     stb::Port<stb::Word>& weights_25) {
-  STB_COUNT((stb::batches_of<12>(n) * 31500 + (head != 0 ? 17172 : 0) + stb::kv_tile_words<3, 3, 64, 2048, 29, 12, stb::WholeContext>(25, 30, n, pos)), weights_25)
+  STB_COUNT((stb::batches_of<12>(n) * 34200 + (head != 0 ? 17172 : 0) + stb::kv_tile_words<3, 3, 64, 2048, 29, 12, stb::WholeContext>(25, 30, n, pos)), weights_25)
   std::int64_t at = 0;
-  stb::send_runs<30, 25, 2048, 29, 12, 8, stb::WeightSets<90, 540, 240>, stb::KvOp<stb::KvHeads<3, 3, 64>, 0, stb::WeightSets<180>, stb::WholeContext>>(weights_25_mem, at, kv_25_in_mem, n, pos, weights_25);
-  at += 31500;
+  stb::send_runs<30, 25, 2048, 29, 12, 8, stb::WeightSets<90, 630, 240>, stb::KvOp<stb::KvHeads<3, 3, 64>, 0, stb::WeightSets<180>, stb::WholeContext>>(weights_25_mem, at, kv_25_in_mem, n, pos, weights_25);
+  at += 34200;
   stb::send(weights_25_mem, at, head != 0 ? 17172 : 0, weights_25);
   at += 17172;
 }
@@ -430,10 +430,10 @@ static void read_weights_26(
     int pos,
     int head,
     stb::Port<stb::Word>& weights_26) {
-  STB_COUNT((stb::batches_of<12>(n) * 31500 + (head != 0 ? 17172 : 0) + stb::kv_tile_words<3, 3, 64, 2048, 29, 12, stb::WholeContext>(26, 30, n, pos)), weights_26)
+  STB_COUNT((stb::batches_of<12>(n) * 34200 + (head != 0 ? 17172 : 0) + stb::kv_tile_words<3, 3, 64, 2048, 29, 12, stb::WholeContext>(26, 30, n, pos)), weights_26)
   std::int64_t at = 0;
-  stb::send_runs<30, 26, 2048, 29, 12, 8, stb::WeightSets<90, 540, 240>, stb::KvOp<stb::KvHeads<3, 3, 64>, 0, stb::WeightSets<180>, stb::WholeContext>>(weights_26_mem, at, kv_26_in_mem, n, pos, weights_26);
-  at += 31500;
+  stb::send_runs<30, 26, 2048, 29, 12, 8, stb::WeightSets<90, 630, 240>, stb::KvOp<stb::KvHeads<3, 3, 64>, 0, stb::WeightSets<180>, stb::WholeContext>>(weights_26_mem, at, kv_26_in_mem, n, pos, weights_26);
+  at += 34200;
   stb::send(weights_26_mem, at, head != 0 ? 17172 : 0, weights_26);
   at += 17172;
 }
@@ -445,12 +445,12 @@ static void read_weights_27(
     int pos,
     int head,
     stb::Port<stb::Word>& weights_27) {
-  STB_COUNT((stb::batches_of<12>(n) * 31500 + (head != 0 ? 17010 : 0) + stb::kv_tile_words<3, 3, 64, 2048, 29, 12, stb::WholeContext>(27, 30, n, pos)), weights_27)
+  STB_COUNT((stb::batches_of<12>(n) * 38700 + (head != 0 ? 17172 : 0) + stb::kv_tile_words<3, 3, 64, 2048, 29, 12, stb::WholeContext>(27, 30, n, pos)), weights_27)
   std::int64_t at = 0;
-  stb::send_runs<30, 27, 2048, 29, 12, 8, stb::WeightSets<90, 540, 240>, stb::KvOp<stb::KvHeads<3, 3, 64>, 0, stb::WeightSets<180>, stb::WholeContext>>(weights_27_mem, at, kv_27_in_mem, n, pos, weights_27);
-  at += 31500;
-  stb::send(weights_27_mem, at, head != 0 ? 17010 : 0, weights_27);
-  at += 17010;
+  stb::send_runs<30, 27, 2048, 29, 12, 8, stb::WeightSets<90, 540, 480>, stb::KvOp<stb::KvHeads<3, 3, 64>, 0, stb::WeightSets<180>, stb::WholeContext>>(weights_27_mem, at, kv_27_in_mem, n, pos, weights_27);
+  at += 38700;
+  stb::send(weights_27_mem, at, head != 0 ? 17172 : 0, weights_27);
+  at += 17172;
 }
 
 static void read_weights_28(
@@ -460,12 +460,12 @@ static void read_weights_28(
     int pos,
     int head,
     stb::Port<stb::Word>& weights_28) {
-  STB_COUNT((stb::batches_of<12>(n) * 31500 + (head != 0 ? 17010 : 0) + stb::kv_tile_words<3, 3, 64, 2048, 29, 12, stb::WholeContext>(28, 30, n, pos)), weights_28)
+  STB_COUNT((stb::batches_of<12>(n) * 38700 + (head != 0 ? 17172 : 0) + stb::kv_tile_words<3, 3, 64, 2048, 29, 12, stb::WholeContext>(28, 30, n, pos)), weights_28)
   std::int64_t at = 0;
-  stb::send_runs<30, 28, 2048, 29, 12, 8, stb::WeightSets<90, 540, 240>, stb::KvOp<stb::KvHeads<3, 3, 64>, 0, stb::WeightSets<180>, stb::WholeContext>>(weights_28_mem, at, kv_28_in_mem, n, pos, weights_28);
-  at += 31500;
-  stb::send(weights_28_mem, at, head != 0 ? 17010 : 0, weights_28);
-  at += 17010;
+  stb::send_runs<30, 28, 2048, 29, 12, 8, stb::WeightSets<90, 540, 480>, stb::KvOp<stb::KvHeads<3, 3, 64>, 0, stb::WeightSets<180>, stb::WholeContext>>(weights_28_mem, at, kv_28_in_mem, n, pos, weights_28);
+  at += 38700;
+  stb::send(weights_28_mem, at, head != 0 ? 17172 : 0, weights_28);
+  at += 17172;
 }
 
 static void read_params(

@@ -40,10 +40,10 @@ extern "C" void layers_attention(
 #pragma HLS INTERFACE mode = axis port = layers_attention_kv_out
 #pragma HLS INTERFACE mode = ap_ctrl_none port = return
 #pragma HLS DATAFLOW
-  STB_FIFO(stb::Word, layers_rotary, 388)
+  STB_FIFO(stb::Word, layers_rotary, 148)
 #pragma HLS BIND_STORAGE variable = layers_rotary type = fifo impl = bram
-  STB_FIFO(stb::Word, layers_rotary_1, 1156)
-#pragma HLS BIND_STORAGE variable = layers_rotary_1 type = fifo impl = uram
+  STB_FIFO(stb::Word, layers_rotary_1, 436)
+#pragma HLS BIND_STORAGE variable = layers_rotary_1 type = fifo impl = bram
   STB_FIFO(stb::Word, layers_attention, 32)
 #pragma HLS BIND_STORAGE variable = layers_attention type = fifo impl = lutram
   STB_FIFO(stb::Word, rotary_to_0, 260)
@@ -62,10 +62,10 @@ extern "C" void layers_attention(
 #pragma HLS BIND_STORAGE variable = layers_attention_tops type = fifo impl = bram
   STB_FIFO(stb::Word, layers_attention_value_scales, 400)
 #pragma HLS BIND_STORAGE variable = layers_attention_value_scales type = fifo impl = bram
-  STB_FIFO(stb::Word, layers_attention_recent, 388)
-#pragma HLS BIND_STORAGE variable = layers_attention_recent type = fifo impl = bram
-  STB_FIFO(stb::Word, layers_attention_totals, 100)
-#pragma HLS BIND_STORAGE variable = layers_attention_totals type = fifo impl = lutram
+  STB_FIFO(stb::Word, layers_attention_recent, 1156)
+#pragma HLS BIND_STORAGE variable = layers_attention_recent type = fifo impl = uram
+  STB_FIFO(stb::Word, layers_attention_totals, 292)
+#pragma HLS BIND_STORAGE variable = layers_attention_totals type = fifo impl = bram
   STB_FIFO(stb::Cmd, rotary_fork_cmd, 2)
 #pragma HLS BIND_STORAGE variable = rotary_fork_cmd type = fifo impl = lutram
   STB_FIFO(stb::Cmd, layers_rotary_cmd, 2)

@@ -62,7 +62,7 @@ extern "C" void layers_attention(
 #pragma HLS BIND_STORAGE variable = layers_attention_tops type = fifo impl = lutram
   STB_FIFO(stb::Word, layers_attention_value_scales, 32)
 #pragma HLS BIND_STORAGE variable = layers_attention_value_scales type = fifo impl = lutram
-  STB_FIFO(stb::Word, layers_attention_recent, 32)
+  STB_FIFO(stb::Word, layers_attention_recent, 52)
 #pragma HLS BIND_STORAGE variable = layers_attention_recent type = fifo impl = lutram
   STB_FIFO(stb::Word, layers_attention_totals, 32)
 #pragma HLS BIND_STORAGE variable = layers_attention_totals type = fifo impl = lutram
