@@ -140,10 +140,8 @@ class _Builder:
         weight = self.param(f"{name}.w", size) if self.sometimes(0.7) else None
         bias = self.param(f"{name}.b", size) if self.sometimes(0.3) else None
         center = self.sometimes(0.5) and not rms
-        made = Norm(
-            name=name, width=width, x=x, segment=size, eps=1e-5, center=center, weight=weight, bias=bias
-        )
-        return self.add(made)
+        made = Norm(name=name, width=width, x=x, segment=size, eps=1e-5, center=center)
+        return self.add(replace(made, weight=weight, bias=bias))
 
     def maybe_norm(self, x: str, chance: float = 0.6, segment: int = 0, rms: bool = False) -> str:
         return self.norm(x, segment, rms) if self.sometimes(chance) else x
