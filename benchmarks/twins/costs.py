@@ -2,12 +2,12 @@
 
 import json
 import shutil
-import subprocess
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.part_costs import YOSYS, Counts, Parameters, counts_of, with_parameters
+from benchmarks import yosys
+from benchmarks.part_costs import Counts, Parameters, counts_of, with_parameters
 from benchmarks.twins.comparison import Case
 from benchmarks.twins.levels import Path as LevelPath
 from benchmarks.twins.levels import longest_path
@@ -41,11 +41,7 @@ def synthesize(module: str, parameters: Parameters) -> Synthesis:
             f"synth_xilinx -family xcup -flatten -noiopad -noclkbuf -top {module}; "
             f"tee -o {folder.name}/stat.json stat -json; write_json {folder.name}/netlist.json"
         )
-        done = subprocess.run((YOSYS, "-q", "-p", script), capture_output=True, text=True, check=False)
-        if done.returncode:
-            raise RuntimeError(
-                f"Yosys fails on {module} with {dict(parameters)}:\n{done.stderr or done.stdout}"
-            )
+        yosys.run(script, f"{module} with {dict(parameters)}")
         netlist = json.loads((folder / "netlist.json").read_text())
         return Synthesis(
             counts=counts_of(json.loads((folder / "stat.json").read_text())),
