@@ -50,7 +50,7 @@ def test_streams_of_the_frame_have_the_depths_of_their_kinds() -> None:
     assert {s.depth for s in of_kind(design, StreamKind.COMMAND)} == {COMMANDS}
     assert {s.depth for s in of_kind(design, StreamKind.WEIGHTS, StreamKind.KV_READ)} == {BURST}
     assert {s.depth for s in of_kind(design, StreamKind.KV_WRITE, StreamKind.OUTPUT)} == {SMALL}
-    depths = {ComputeUnit: SMALL, Collect: COLLECTED}
+    depths: dict[type, int] = {ComputeUnit: SMALL, Collect: COLLECTED}
     for stream in of_kind(design, StreamKind.DESCRIPTOR):
         assert stream.depth == depths.get(type(op[stream.sink]), DESCRIPTORS)
 
