@@ -7,8 +7,8 @@
 module lane_twin #(
     parameter int LANE = 0,
     parameter int TOKEN_LANES = 3,
-    parameter int AT_ONCE = 2,
-    parameter int FABRIC = 1,
+    parameter int AT_ONCE = 1,
+    parameter int FABRIC = 0,
     parameter int PASSES = 4,
     parameter int ACTS = 512
 ) (
