@@ -2,7 +2,8 @@
 //
 // D, M, x and sa come together, `address` and `first` a cycle later, with a bit of `write` for the bank of the row.
 // A sum can be read at `result_address` while no rows are added, and is whole 8 cycles behind x. With several
-// banks the rows of a quarter of a raw op join their sums, of 32 bits, at once: `raw_x` comes with the quarter's address.
+// banks the rows of a quarter of a raw op join their sums, of 32 bits, at once: `raw_x`, what up to four words of a row
+// give, has 24 bits and comes with the quarter's address.
 module lane_rows #(parameter int WORDS = 16, parameter int BANKS = 4) (
     input logic clk,
     input logic enable,
@@ -17,7 +18,7 @@ module lane_rows #(parameter int WORDS = 16, parameter int BANKS = 4) (
     input logic raw_valid,
     input logic raw_first,
     input logic [$clog2(WORDS)-1:0] raw_address,
-    input logic [32*BANKS-1:0] raw_x,
+    input logic [24*BANKS-1:0] raw_x,
     input logic read_result,
     input logic [$clog2(WORDS)-1:0] result_address,
     output logic [64*BANKS-1:0] results
@@ -81,11 +82,12 @@ module lane_rows #(parameter int WORDS = 16, parameter int BANKS = 4) (
     logic [31:0] sum;
     logic whole;  // the write of a raw op's sum
     if (BANKS != 1) begin : g_raw
-      logic [31:0] x1, x2, so_far;
+      logic signed [23:0] x1, x2;
+      logic [31:0] so_far;
       assign whole = raw2;
-      assign sum = x2 + so_far;
+      assign sum = 32'(x2) + so_far;
       always_ff @(posedge clk) if (enable) begin
-        x1 <= raw_x[32*i+:32];
+        x1 <= raw_x[24*i+:24];
         x2 <= x1;
         so_far <= first1 ? '0 : {middle[i][14:0], low[i]};
       end

@@ -86,12 +86,12 @@ module lane_token #(
   end
   assign two = held[72*phase+:72];
   logic [43:0] group_x[4];
-  logic [127:0] raw_x;  // four rows of an ended group of a raw op, in cycle 19
+  logic [95:0] raw_x;  // four rows of an ended group of a raw op, in cycle 19
   for (genvar i = 0; i < 4; i++) begin : g_x
     logic signed [17:0] dot;
     logic [47:0] p;
     logic [43:0] before_sum;
-    assign raw_x[32*i+:32] = p[31:0] - {sa[24:0], 7'd0};
+    assign raw_x[24*i+:24] = {p[23:7] - sa[16:0], p[6:0]};
     always_ff @(posedge clk) if (enable) begin
       dot <= i % 2 == 0 ? {~two[36*(i/2)+17], two[36*(i/2)+:17]} : two[36*(i/2)+18+:18];
     end
@@ -117,9 +117,9 @@ module lane_token #(
       x22 <= x21 - (two_planes ? 44'(sa21) <<< 7 : 44'sd0);
     end
     logic [kBanks-1:0] mine;
-    logic [32*kBanks-1:0] raw_mine;
+    logic [24*kBanks-1:0] raw_mine;
     for (genvar b = 0; b < kBanks; b++) begin : g_banks
-      assign raw_mine[32*b+:32] = raw_x[32*(AT_ONCE*b+u)+:32];
+      assign raw_mine[24*b+:24] = raw_x[24*(AT_ONCE*b+u)+:24];
       assign mine[b] = rows_write[AT_ONCE*b+u];
       assign results[64*(AT_ONCE*b+u)+:64] = sums[64*b+:64];
     end

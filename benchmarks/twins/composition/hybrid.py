@@ -56,8 +56,8 @@ def compile_hybrid(design: Design, folder: Path, memory: Memory) -> Path:
     with ThreadPoolExecutor(2) as pool:
         objects = list(pool.map(lambda job: _object(job[0], folder, *job[1]), _jobs(folder)))
     image = folder / "kernels.so"
-    argv = ["g++", "-shared", *objects, *runtime_objects((TIMED,)), "-o", image, "-pthread"]
-    subprocess.run(argv, check=True)
+    linked = (*objects, *runtime_objects((TIMED,)))
+    subprocess.run(["g++", "-shared", *linked, "-o", image, "-pthread"], check=True)
     return image
 
 
