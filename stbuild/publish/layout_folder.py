@@ -81,6 +81,9 @@ class LayoutFolder:
         entries = sorted([*others, entry], key=lambda each: str(each.get("annotations", {}).get(_NAME)))
         _write(self.root / _INDEX, {"schemaVersion": 2, "mediaType": INDEX_TYPE, "manifests": entries})
 
+    def check_writable(self) -> None:
+        """Nothing: opening it to be written has made it."""
+
     def has(self, content: Descriptor) -> bool:
         """Whether a blob is there and of the right size."""
         try:

@@ -37,9 +37,13 @@ def publish(asked: Build, publication: Publication, listener: Listener) -> Publi
     if reference.digest:
         message = "a digest comes of publishing and cannot be chosen"
         raise StbuildError(message, where=str(reference), hint=f"give a tag: {reference.place}:v1")
+    weights = publication.weights_from
+    if weights and weights.folder is not None and reference.folder is None:
+        message = "weights in a folder of this machine are at hand for nobody who fetches from a registry"
+        raise StbuildError(message, where=str(weights), hint="publish them to a registry first")
     label = project_label(asked)
     with open_storage(reference, write=True) as storage:
-        storage.manifest(reference.tag)  # A place that cannot be reached is told before hours of building.
+        storage.check_writable()  # A place that takes nothing is told before hours of building.
     pattern = Pattern(package=label.package, name=label.name)
     request = replace(asked.request, patterns=(pattern,))
     with session(asked.workspace, request, asked.events, asked.cache_dir) as opened:

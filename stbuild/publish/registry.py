@@ -89,6 +89,10 @@ class Registry:
         index = {"schemaVersion": 2, "mediaType": INDEX_TYPE, "manifests": [*others, entry]}
         self._put_manifest(canonical(index), tag, INDEX_TYPE)
 
+    def check_writable(self) -> None:
+        """Open an upload, which the registry forgets in time: cancelling it needs the right to delete."""
+        self._opened_upload()
+
     def has(self, content: Descriptor) -> bool:
         """Whether a blob is there."""
         answer = self._http.ask("HEAD", f"{self._base}/blobs/{content.digest}")
@@ -157,16 +161,20 @@ class Registry:
         """Send a content whole; where its connection is cut, it is begun again."""
         _again(lambda: self._upload(content, body()))
 
-    def _upload(self, content: Descriptor, body: Any) -> None:
-        """Open an upload and close it with the bytes and the digest, which the registry checks."""
+    def _opened_upload(self) -> str:
+        """Where the bytes of a new upload go."""
         answer = self._http.ask("POST", f"{self._base}/blobs/uploads/", headers={"Content-Length": "0"})
         if answer.status_code != 202:
             raise unexpected(answer, self._place)
         try:
-            location = urljoin(answer.url, answer.headers["Location"])
+            return urljoin(answer.url, answer.headers["Location"])
         except (KeyError, ValueError):
             message = "the registry opens an upload without saying where"
             raise StbuildError(message, where=self._place, exit_code=1) from None
+
+    def _upload(self, content: Descriptor, body: Any) -> None:
+        """Open an upload and close it with the bytes and the digest, which the registry checks."""
+        location = self._opened_upload()
         mark = "&" if "?" in location else "?"
         url = f"{location}{mark}digest={content.digest.replace(':', '%3A')}"
         headers = {"Content-Type": "application/octet-stream", "Content-Length": str(content.size)}

@@ -23,6 +23,9 @@ class Storage(Protocol):
     def put_manifest(self, manifest: Manifest, name: str) -> None:
         """Store a manifest whose contents are there, under a tag or its digest."""
 
+    def check_writable(self) -> None:
+        """Refuse a place that would take nothing; a StbuildError says why."""
+
     def has(self, content: Descriptor) -> bool:
         """Whether a content is there."""
 

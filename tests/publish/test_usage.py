@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import CHECKOUT, WorkspaceFolder
+from tests.publish.registry import registry
 from tests.publish.sample import KeyPair
 
 
@@ -54,3 +55,18 @@ def test_a_machine_for_running_alone_is_told_which_package_it_lacks(
     tiny.env["PYTHONPATH"] = f"{lacks}:{CHECKOUT}"
     told = tiny.fails(*words, code=1)
     assert f"the package '{package}' is not installed here (pip install stbuild, without --no-deps" in told
+
+
+def test_a_registry_that_takes_nothing_is_told_before_anything_is_built(
+    tiny: WorkspaceFolder, tmp_path: Path
+) -> None:
+    tiny.build_file("mine", "llm_accelerator: {model: no_such_model.py}")
+    with registry(tmp_path, read_only=True) as server:
+        told = tiny.fails("publish", "mine", f"oci://{server.host}/lab/mine", "--key", "mine.key", code=1)
+    assert "the registry takes nothing: it is read-only (publish to another registry)" in told
+    assert not tiny.output("").exists()
+
+
+def test_weights_in_a_folder_are_no_weights_for_a_registry(tiny: WorkspaceFolder) -> None:
+    words = ("publish", "tiny", "oci://localhost:1/lab/mine", "--key", "mine.key", "--weights-from", "here")
+    assert "weights in a folder of this machine are at hand for nobody" in tiny.fails(*words)
