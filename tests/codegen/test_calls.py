@@ -12,12 +12,17 @@ _CALL = re.compile(r"stb::(\w+)<([^>]*/\*[^>]*)>\(")
 
 
 def parameters() -> dict[str, set[tuple[str, ...]]]:
-    """From each process of hls_lib to the names of its template parameters; types are none of them."""
+    """From each process of hls_lib to the names of its template parameters; types are none of them.
+
+    Those with a default may be left out.
+    """
     found: dict[str, set[tuple[str, ...]]] = {}
     for header in (ROOT / "hls_lib/include/stb").glob("*.hpp"):
         for listed, name in _TEMPLATE.findall(header.read_text()):
             values = [each for each in listed.split(",") if "typename" not in each or "BLOCKS" in each]
-            found.setdefault(name, set()).add(tuple(each.split("=")[0].split()[-1] for each in values))
+            names = tuple(each.split("=")[0].split()[-1] for each in values)
+            given = sum("=" not in each for each in values)
+            found.setdefault(name, set()).update(names[:count] for count in range(given, len(names) + 1))
     return found
 
 

@@ -1,10 +1,9 @@
 """The commands as a user gives them: a real project, two clones of it, and a machine that cannot build."""
 
 import hashlib
+import json
 import subprocess
-import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,69 +17,59 @@ from stbuild.publish.provenance import PREDICATE
 from stbuild.publish.reference import parse_reference
 from stbuild.publish.signing import verify
 from stbuild.publish.storage import open_storage
-from tests.chain.test_same_bytes import project
-from tests.conftest import CHECKOUT, Done, WorkspaceFolder
+from tests.conftest import CHECKOUT, WorkspaceFolder
+from tests.publish.clones import LONG_S, Clones, published_clones
 from tests.publish.registry import registry
-from tests.publish.sample import contents, key_pair
+from tests.publish.sample import contents
 
-LONG_S = 900
-UMASK = 'umask 077; exec "$@"'
-
-
-@dataclass(frozen=True, kw_only=True)
-class Clones:
-    """Two clones of a project that have published to folders, and the keys."""
-
-    one: WorkspaceFolder
-    two: WorkspaceFolder
-    private: Path
-    public: Path
+CPU = "x86-64-v3"
+"""What is published is built for it."""
+MEASURED = "mine/smoke/measured.json"
 
 
 @pytest.fixture(scope="module")
 def clones(tmp_path_factory: pytest.TempPathFactory) -> Clones:
-    """The clones differ in folder, cache, HOME, locale, time zone, umask, jobs and time."""
-    folder = tmp_path_factory.mktemp("clones")
-    key = key_pair(folder / "mine.pub")
-    (folder / "mine.key").write_bytes(key.private_pem)
-    one = project(folder / "one")
-    git(one.root, "init", "-q")
-    (one.root / ".gitignore").write_text("stbuild-out\n")
-    git(one.root, "add", ".")
-    git(one.root, "-c", "user.name=a", "-c", "user.email=a@b", "commit", "-qm", "a project")
-    second = folder / "a second place"
-    git(folder, "clone", "-q", str(one.root), str(second))
-    two = WorkspaceFolder(root=second, cache=folder / "another cache")
-    one.env |= {"LC_ALL": "C.UTF-8", "TZ": "UTC", "XDG_STATE_HOME": str(folder / "state1")}
-    two.env |= {"LC_ALL": "C", "TZ": "Asia/Kathmandu", "HOME": str(folder / "home"), "USER": "somebody"}
-    two.env |= {"XDG_STATE_HOME": str(folder / "state2")}
-    found = Clones(one=one, two=two, private=folder / "mine.key", public=folder / "mine.pub")
-    one.ok("publish", "mine", "published", "--key", str(found.private), timeout_s=LONG_S)
-    argv = [
-        sys.executable,
-        "-P",
-        "-m",
-        "stbuild",
-        "publish",
-        "mine",
-        "published",
-        "--key",
-        str(found.private),
-    ]
-    argv = ["sh", "-c", UMASK, "sh", *argv, "--jobs", "1", "--plain"]
-    done = subprocess.run(argv, cwd=two.root, env=two.environment(), capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
+    """The clones, and the keys."""
+    return published_clones(tmp_path_factory.mktemp("clones"))
+
+
+def files_of(space: WorkspaceFolder) -> dict[str, bytes]:
+    """Every file of the build but the measured one, which must be there."""
+    root = space.root / "stbuild-out" / configuration_dir("u55c", "sw_emu", CPU)
+    found = {str(path.relative_to(root)): path.read_bytes() for path in root.rglob("*") if path.is_file()}
+    assert json.loads(found.pop(MEASURED))["speed"]
     return found
 
 
-def git(folder: Path, *args: str) -> None:
-    subprocess.run(["git", "-C", str(folder), *args], check=True, stdout=subprocess.DEVNULL)
+def ran(space: WorkspaceFolder) -> set[str]:
+    """What kinds of action the last build ran."""
+    return {event["mnemonic"].split()[0] for event in space.events() if event["event"] == "action_finished"}
 
 
 def test_two_clones_publish_the_same_bytes(clones: Clones) -> None:
     one, two = (contents(space.root / "published") for space in (clones.one, clones.two))
     assert sorted(one) == sorted(two)
     assert [name for name in one if one[name] != two[name]] == []
+
+
+def test_two_builds_give_the_same_bytes(clones: Clones) -> None:
+    one, two = map(files_of, (clones.one, clones.two))
+    assert sorted(one) == sorted(two)
+    assert [name for name in one if one[name] != two[name]] == []
+
+
+def test_no_action_reads_what_was_measured(clones: Clones) -> None:
+    rows = json.loads(clones.one.ok("aquery", "//...", "--deps", "--json", "--cpu", CPU).out)
+    assert [row["id"] for row in rows if "out/measured.json" in row["outputs"]] == ["//mine:smoke#Smoke"]
+    assert [row["id"] for row in rows if any(MEASURED in each for each in row["inputs"])] == []
+
+
+def test_another_image_with_the_same_tokens_asks_no_reference(clones: Clones) -> None:
+    change = ("--set", "//mine:partition.chunk=2", "--cpu", CPU)
+    told = clones.two.ok("mine", *change, timeout_s=LONG_S).out
+    assert "check: bit-exact" in told and " tok/s decode" in told
+    assert {"Smoke", "Package"} <= ran(clones.two)
+    assert ran(clones.two).isdisjoint({"Reference", "Deploy"})
 
 
 def test_nothing_published_names_a_place_of_this_machine(clones: Clones) -> None:
@@ -169,27 +158,6 @@ def test_the_image_is_for_the_baseline(clones: Clones) -> None:
     assert "-march=x86-64-v3" in told
     assert "-march=native" not in told
     assert "-march=native" in clones.one.ok("aquery", "mine:kernels").out
-
-
-def test_verify_rebuilds_and_compares(clones: Clones) -> None:
-    done = clones.two.ok("verify", "published", "--rebuild", timeout_s=LONG_S)
-    assert done.out.splitlines()[-1].startswith("rebuilt: ")
-    assert done.out.splitlines()[-1].endswith(" files, each equal to the byte")
-
-
-def test_a_rebuild_of_other_sources_names_the_first_action_that_differs(
-    clones: Clones, tmp_path: Path
-) -> None:
-    git(tmp_path, "clone", "-q", str(clones.one.root), str(tmp_path / "edited"))
-    edited = WorkspaceFolder(root=tmp_path / "edited", cache=tmp_path / "cache", env=clones.one.env)
-    model = edited.root / "mine/model.py"
-    model.write_text(model.read_text().replace("range(2)", "range(3)"))
-    published = str(clones.one.root / "published")
-    done: Done = edited.run("verify", published, "--rebuild", timeout_s=LONG_S)
-    assert done.code == 1, done.err
-    assert "first action that differs: //mine:trace#Trace\n" in done.out
-    assert "(another key: its inputs differ)" in done.out
-    assert "bundle/manifest.json" in done.out
 
 
 @pytest.mark.parametrize(
