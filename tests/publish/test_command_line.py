@@ -58,8 +58,10 @@ def test_two_builds_give_the_same_bytes(clones: Clones) -> None:
     assert [name for name in one if one[name] != two[name]] == []
 
 
-def test_no_action_reads_what_was_measured(clones: Clones) -> None:
-    rows = json.loads(clones.one.ok("aquery", "//...", "--deps", "--json", "--cpu", CPU).out)
+@pytest.mark.parametrize("cpu", [CPU, "native"])
+def test_no_action_reads_what_was_measured(clones: Clones, cpu: str) -> None:
+    """For `native` nothing was built; the cache has what does not depend on the processor."""
+    rows = json.loads(clones.one.ok("aquery", "//...", "--deps", "--json", "--cpu", cpu).out)
     assert [row["id"] for row in rows if "out/measured.json" in row["outputs"]] == ["//mine:smoke#Smoke"]
     assert [row["id"] for row in rows if any(MEASURED in each for each in row["inputs"])] == []
 

@@ -76,7 +76,7 @@ class Evaluator:
         search = search_path(root, (store.root, layout.default_cache_dir()))
         self.tools = ToolBox(state.note, state.set_note, read_lock(lock_file), search)
         closures = ClosureFinder(self.sign, state.note, state.set_note)
-        self._scanner = IncludeScanner(self.real, self._digest_of_real, tracker.saw)
+        self._scanner = IncludeScanner(self.real, self._digest_of_real, store.path, tracker.saw)
         self.closures = closures
         self.keys = KeyMaker(closures, self._scanner, self.tools, self.digest)
 

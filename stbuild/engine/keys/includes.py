@@ -23,10 +23,15 @@ class IncludeScanner:
     """Scans text, runs no preprocessor: an `#include` in a false `#if` counts, which is on the safe side."""
 
     def __init__(
-        self, real_of: Callable[[File], str], digest_of: Callable[[str], str], saw: Callable[[str], None]
+        self,
+        real_of: Callable[[File], str],
+        digest_of: Callable[[str], str],
+        blob_of: Callable[[str], str],
+        saw: Callable[[str], None],
     ):
         self._real_of = real_of
         self._digest_of = digest_of
+        self._blob_of = blob_of
         self._saw = saw
         self._texts: dict[str, tuple[list[tuple[str, bool]], bool]] = {}
         self._exists: dict[str, bool] = {}
@@ -61,13 +66,21 @@ class IncludeScanner:
     def _includes(self, real: str) -> tuple[list[tuple[str, bool]], bool]:
         digest = self._digest_of(real)
         if digest not in self._texts:
-            with open(real, "rb") as stream:
-                hits = _INCLUDE.findall(stream.read())
+            hits = _INCLUDE.findall(self._text(real, digest))
             names = [
                 ((quoted or angled).decode(), bool(quoted)) for quoted, angled, _ in hits if quoted or angled
             ]
             self._texts[digest] = (names, any(macro for _, _, macro in hits))
         return self._texts[digest]
+
+    def _text(self, real: str, digest: str) -> bytes:
+        """A file's bytes; a result that was only found in the cache, as `aquery` does, is read there."""
+        try:
+            with open(real, "rb") as stream:
+                return stream.read()
+        except FileNotFoundError:
+            with open(self._blob_of(digest), "rb") as stream:
+                return stream.read()
 
     def _find(
         self, name: str, quoted: bool, source: Source, places: list[tuple[str, str, Folder | Tree]]
