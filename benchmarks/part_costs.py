@@ -79,7 +79,7 @@ class Counts:
 
 def measure(part: str, parameters: Parameters) -> Counts:
     """Yosys's counts of a part with these parameters."""
-    with tempfile.TemporaryDirectory(dir=Path.cwd()) as scratch:
+    with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
         files = [*sorted(PARTS.glob("*.sv")), *(PARTS.parent / f"twins/{name}.sv" for name in BLOCKS)]
         for source in files:
@@ -87,13 +87,13 @@ def measure(part: str, parameters: Parameters) -> Counts:
             (folder / source.name).write_text(
                 with_parameters(text, parameters) if source.stem == part else text
             )
-        sources = " ".join(f"{folder.name}/{source.name}" for source in files)
+        sources = " ".join(source.name for source in files)
         script = (
             f"read_verilog -sv {sources}; hierarchy -top {part}; "
             f"synth_xilinx -family xcup -flatten -noiopad -noclkbuf -top {part}; "
-            f"tee -o {folder.name}/stat.json stat -json"
+            "tee -o stat.json stat -json"
         )
-        yosys.run(script, f"{part} with {dict(parameters)}")
+        yosys.run(script, folder, f"{part} with {dict(parameters)}")
         return counts_of(json.loads((folder / "stat.json").read_text()))
 
 

@@ -22,10 +22,14 @@ def version() -> str:
         return subprocess.run((PROGRAM, "--version"), capture_output=True, text=True, check=True).stdout
 
 
-def run(script: str, what: str) -> None:
-    """Run a script in this folder; a RuntimeError that names `what` has what Yosys says where it fails."""
+def run(script: str, folder: Path, what: str) -> None:
+    """Run a script in a folder, whose files it names without one: Yosys has a /tmp of its own.
+
+    A RuntimeError that names `what` has what Yosys says where it fails.
+    """
     version()
-    done = subprocess.run((PROGRAM, "-q", "-p", script), capture_output=True, text=True, check=False)
+    argv = (PROGRAM, "-q", "-p", script)
+    done = subprocess.run(argv, cwd=folder, capture_output=True, text=True, check=False)
     if done.returncode:
         said = done.stderr or done.stdout
         raise RuntimeError(f"Yosys fails on {what}, with {done.returncode}:\n{said}")

@@ -31,7 +31,7 @@ class Synthesis:
 
 def synthesize(module: str, parameters: Parameters) -> Synthesis:
     """A twin with these parameters, flat, for an UltraScale+ part."""
-    with tempfile.TemporaryDirectory(dir=Path.cwd()) as scratch:
+    with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
         sources = [_copied(source, module, parameters, folder) for source in SOURCES]
         for table in TWINS.glob("*.hex"):
@@ -39,9 +39,9 @@ def synthesize(module: str, parameters: Parameters) -> Synthesis:
         script = (
             f"read_verilog -sv {' '.join(sources)}; hierarchy -top {module}; "
             f"synth_xilinx -family xcup -flatten -noiopad -noclkbuf -top {module}; "
-            f"tee -o {folder.name}/stat.json stat -json; write_json {folder.name}/netlist.json"
+            "tee -o stat.json stat -json; write_json netlist.json"
         )
-        yosys.run(script, f"{module} with {dict(parameters)}")
+        yosys.run(script, folder, f"{module} with {dict(parameters)}")
         netlist = json.loads((folder / "netlist.json").read_text())
         return Synthesis(
             counts=counts_of(json.loads((folder / "stat.json").read_text())),
@@ -57,8 +57,8 @@ def modelled(case: Case) -> Fabric:
 
 
 def _copied(source: Path, module: str, parameters: Parameters, folder: Path) -> str:
-    """The source's copy in `folder`, from here, with the parameters if it is the module's own."""
+    """The name of the source's copy in `folder`, with the parameters if it is the module's own."""
     text = source.read_text()
     copy = folder / source.name
     copy.write_text(with_parameters(text, parameters) if source.stem == module else text)
-    return f"{folder.name}/{source.name}"
+    return source.name
