@@ -104,5 +104,5 @@ def collect_hardware(units: int, words: int) -> tuple[Part, ...]:
         *_choice(units),
         Hold(bits=2 * WORD),
         Choose(ways=2, bits=WORD),
-        Add(bits=16, count=18),
+        Add(bits=16, count=16),
     )
