@@ -3,7 +3,7 @@
 import numpy as np
 
 from benchmarks.twins.comparison import Case, Generator, Traffic
-from benchmarks.twins.lane_case import Op
+from benchmarks.twins.lane_case import VALUES, Op
 from benchmarks.twins.verilated import Bytes, Port
 from stbuild.resources.plumbing import collect_hardware, merge_hardware
 
@@ -28,17 +28,41 @@ OPS = tuple(
         (1, 1, 0, 0),
     )
 )
+VALUE_TILES, VALUE_BASE = 4, 3
+
+
+def parts(rows: int, where: int) -> tuple[Op, ...]:
+    """The ops of a head's values that meet so many rows."""
+    return tuple(
+        Op(
+            groups=2,
+            weight_group=1,
+            planes=2,
+            tiles=VALUE_TILES,
+            tokens=min(CHUNK, rows - first),
+            base=VALUE_BASE,
+            channels=CHANNELS,
+            source=where,
+            kind=VALUES,
+            part_follows=first + CHUNK < rows,
+        )
+        for first in range(0, rows, CHUNK)
+    )
+
+
+COLLECTED = (*OPS, *parts(27, 0), *OPS[:1], *parts(9, 1), *parts(16, 0), *parts(5, 1))
+"""Also ops in parts, the last of which has few rows, one, or as many as the others."""
 
 
 def collected(rng: Generator) -> Traffic:
     """Random results, in the order in which the channels of each unit give them."""
     counts, given = [0, 0], [0, 0]
-    for op in OPS:
+    for op in COLLECTED:
         for tile in range(op.tiles):
             counts[(op.base + tile) % CHANNELS // LANES] += op.tokens
         given[op.source] += op.tiles * op.tokens
     results = [rng.integers(0, 256, (count, 64)).astype(np.uint8) for count in counts]
-    descriptors: list[Bytes] = [*(op.descriptor() for op in OPS), np.zeros((1, 64), np.uint8)]
+    descriptors: list[Bytes] = [*(op.descriptor() for op in COLLECTED), np.zeros((1, 64), np.uint8)]
     return Traffic(inputs=(np.concatenate(descriptors), *results), outputs=(given[0], given[1]))
 
 

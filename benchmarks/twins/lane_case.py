@@ -32,6 +32,7 @@ class Op:
     source: int = 0
     kind: int = 0
     """1 for keys, 2 for values, whose tiles have no headers."""
+    part_follows: bool = False
 
     @property
     def in_lane(self) -> int:
@@ -48,7 +49,7 @@ class Op:
         lanes = np.zeros(16, np.int32)
         lanes[:7] = 1, self.groups, self.weight_group, self.planes, self.tiles, self.base, self.load
         lanes[7:9] = self.source
-        lanes[9:15] = self.shift, self.tokens, 0, self.channels, EXPONENT, self.kind
+        lanes[9:15] = self.shift, self.tokens, self.part_follows, self.channels, EXPONENT, self.kind
         lanes[15] = self.tiles // self.channels | self.tiles % self.channels << 16
         return lanes.view(np.uint8).reshape(1, 64)
 

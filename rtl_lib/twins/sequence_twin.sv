@@ -2,7 +2,7 @@
 //
 // A command has tokens, head and position. An op takes eight cycles: its word is read in 0, what it sees of the cache
 // is known in 3, the rows that it is sent for in 4, the channel of its first tile in 7, and its word goes out in 8. One
-// that has more rows than BATCH comes again for the others.
+// that has more rows than BATCH comes again for the others; values say so to the collector.
 module sequence_twin #(
     parameter int BATCH = 12,
     parameter int CHANNELS = 27,
@@ -69,10 +69,11 @@ module sequence_twin #(
   always_comb begin
     next = word;
     next[320+:32] = 32'(now);
+    next[352+:32] = 32'(is_value && rows_after != '0);
     if (is_raw) begin
       next[288+:32] = '0;
       next[480+:32] = '0;
-    end else if (is_linear) next[352+:32] = '0;
+    end
     if (is_raw && is_value) next[32+:32] = 32'(blocks);
     if (is_raw && !is_value) begin
       next[128+:32] = 32'({blocks, 1'b0});

@@ -1,5 +1,6 @@
 // `stb::attention_values` over the whole context: of each head its recent values, then row by row their products
-// with the weights, four positions a cycle, the engine's sums for each byte of the weights, and the results.
+// with the weights, four positions a cycle up to the row's own, and the engine's sums for each byte of the weights. The
+// last of these give the results, which follow the products where there are no full blocks.
 //
 // One token's results pass straight through; those of several lie in a memory until all heads are there.
 module values_twin #(
@@ -40,8 +41,10 @@ module values_twin #(
   phase_t phase;
   logic [15:0] tokens, rows, row, runs;
   logic [7:0] head;
-  logic [5:0] recents, gap;
-  logic [6:0] j;
+  logic [5:0] last_recent, gap;
+  logic [6:0] j, own, next_j;
+  logic [6:0] first_own;
+  logic [7:0] shared;
   logic [kWord-1:0] word;
   logic [1:0] slice;
   logic [kRecent-1:0] address;
@@ -50,6 +53,7 @@ module values_twin #(
   logic [kDepth:1] results;
   logic [kSend:1] sends;
   logic blocks, several, advance, moving, step, there, new_weights, last_j, last_word, last_row, ends, head_ends, all_ends, run_ends;
+  logic gives, last_shared, skips;
   logic goes_out;
   assign goes_out = (results[kDepth] && !several) || sends[kSend];
   assign y_valid = goes_out;
@@ -57,11 +61,15 @@ module values_twin #(
   assign cmd_ready = phase == IDLE && gap == '0;
   assign moving = phase != IDLE && gap == '0 && advance;
   assign new_weights = phase == RECENT && word == '0 && j[3:0] == '0;
-  assign last_j = j + (phase == VALUES ? 7'd1 : 7'd4) >= 7'(recents);
+  assign skips = j[6:2] >= own[6:2];
+  assign next_j = phase == VALUES ? j + 7'd1 : skips ? {j[6:4] + 3'd1, 4'd0} : {j[6:2] + 5'd1, 2'd0};
+  assign last_j = phase == VALUES ? j == 7'(last_recent) : skips && j[6:4] == {1'b0, last_recent[5:4]};
   assign last_word = word == (phase == RECENT || phase == VALUES ? kWord'(kWords - 1) : kWord'(kInWords - 1));
   assign ends = phase == RECENT && last_j && last_word;
   assign last_row = row == rows;
-  assign head_ends = phase == RESULT && last_word && last_row;
+  assign last_shared = shared == 8'(SHARED - 1);
+  assign gives = phase == RESULT || (phase == SUMS && slice == 2'd2);
+  assign head_ends = gives && last_word && last_row;
   assign all_ends = head == 8'(KV_HEADS - 1);
   assign run_ends = head_ends && all_ends;
   always_comb begin
@@ -86,9 +94,8 @@ module values_twin #(
         IDLE: if (cmd_valid && cmd_ready) phase <= VALUES;
         VALUES: if (step && last_j && last_word) phase <= RECENT;
         RECENT: if (step && ends) phase <= blocks ? SUMS : RESULT;
-        SUMS: if (step && last_word && slice == 2'd2) phase <= RESULT;
-        RESULT:
-          if (step && last_word) begin
+        SUMS, RESULT:
+          if (step && last_word && gives) begin
             phase <= !last_row ? RECENT : !all_ends ? VALUES : several ? SEND : runs == 16'd1 ? IDLE : VALUES;
           end
         default: if (step && to == last_send) phase <= runs == 16'd1 ? IDLE : VALUES;
@@ -97,7 +104,7 @@ module values_twin #(
       else if (step && phase == SEND && to == last_send) gap <= 6'(kSend);
       else if (gap != '0 && advance) gap <= gap - 1'b1;
       if (advance) begin
-        results <= {results[kDepth-1:1], step && phase == RESULT};
+        results <= {results[kDepth-1:1], step && gives};
         sends <= {sends[kSend-1:1], step && phase == SEND};
       end
     end
@@ -105,25 +112,29 @@ module values_twin #(
       tokens <= cmd[15:0];
       several <= cmd[15:0] != 16'd1;
       blocks <= cmd[63:37] != '0;
-      recents <= 6'(cmd[36:32]) + 6'(cmd[5:0]);
+      last_recent <= 6'(cmd[36:32]) + 6'(cmd[5:0]) - 1'b1;
+      {first_own, own} <= {2{7'(cmd[36:32])}};
       rows <= cmd[15:0] * 16'(SHARED);
       last_send <= kResult'(cmd[15:0] * 16'(kTokenWords) - 1'b1);
       runs <= 16'(RUNS);
       row <= 16'd1;
-      {j, word, slice, head, address, at, to, first_to} <= '0;
+      {j, word, slice, head, shared, address, at, to, first_to} <= '0;
     end else if (step) begin
       word <= last_word ? '0 : word + 1'b1;
       if (phase == VALUES || phase == RECENT) begin
-        if (last_j && last_word) address <= '0;
-        else if (phase == RECENT || (last_word && j[1:0] == 2'd3)) address <= address + 1'b1;
-        else address <= last_word ? address - kRecent'(kWords - 1) : address + 1'b1;
-        if (last_word) j <= last_j ? '0 : j + (phase == VALUES ? 7'd1 : 7'd4);
+        if (last_word) address <= last_j ? '0 : kRecent'(next_j[6:2]) * kRecent'(kWords);
+        else address <= address + 1'b1;
+        if (last_word) j <= last_j ? '0 : next_j;
       end
       if (phase == SUMS && last_word) slice <= slice == 2'd2 ? '0 : slice + 1'b1;
-      if (phase == RESULT) begin
+      if (gives) begin
         at <= at == ($clog2(kHeadWords))'(kHeadWords - 1) ? '0 : at + 1'b1;
         to <= at == ($clog2(kHeadWords))'(kHeadWords - 1) ? to + kResult'(kTokenWords - kHeadWords + 1) : to + 1'b1;
-        if (last_word) row <= last_row ? 16'd1 : row + 1'b1;
+        if (last_word) begin
+          row <= last_row ? 16'd1 : row + 1'b1;
+          shared <= last_shared ? '0 : shared + 1'b1;
+          own <= last_row ? first_own : last_shared ? own + 1'b1 : own;
+        end
         if (head_ends) begin
           head <= all_ends ? '0 : head + 1'b1;
           first_to <= all_ends ? '0 : first_to + kResult'(kHeadWords);

@@ -135,6 +135,8 @@ class Dispatch:
 class Collect:
     """Result tiles from the compute units to the segments, token-major; rows of at most `max_tiles`.
 
+    Parts of values lie in halves of a row, which take turns.
+
     Reads the descriptors and then the tiles of each unit; writes the results, by the destinations of the
     schedule.
     """

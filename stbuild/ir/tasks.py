@@ -16,7 +16,8 @@ class Task:
     """`tiles` tiles of 16 rows times `tokens` vectors of `groups` words, as one descriptor says.
 
     `load`: the vectors come before it, else they are those of the task before. Of a tile's `tile_words`,
-    `headers` are scales. `raw` vectors have no scales of their own (attention), and go on word by word.
+    `headers` are scales. `raw` vectors have no scales of their own (attention), and go on word by word. The
+    vectors of values come in parts of a batch: `part_before` and `part_follows` say whether there are others.
     """
 
     source: int
@@ -29,6 +30,8 @@ class Task:
     tokens: int
     load: bool
     raw: bool
+    part_before: bool = False
+    part_follows: bool = False
 
     def tiles_in(self, channel: int, channels: int) -> int:
         """How many of its tiles lie in `channel`."""
@@ -129,4 +132,6 @@ def _head_tasks(
             tokens=min(engine.batch, rows - first),
             load=True,
             raw=True,
+            part_before=not keys and first > 0,
+            part_follows=not keys and first + engine.batch < rows,
         )

@@ -42,20 +42,26 @@ def dispatch_program(process: Process, engine: int, design: Design, launch: Laun
 
 
 def collect_program(process: Process, engine: int, design: Design, launch: Launch) -> Program:
-    """The units' tiles in the order of the matrix; those of several tokens by way of a buffer."""
+    """The units' tiles in the order of the matrix; those of several tokens by way of a buffer.
+
+    Of an op in parts, the results of one go out while those of the next come in.
+    """
     desc, *rest = process.reads
     sizes = design.engines[engine]
 
     def body(task: Task) -> Program:
         result, tokens = process.writes[task.destination], task.tokens
+        stored = sizes.batch > 1 and (tokens > 1 or task.part_before)
+        gives = not stored or task.part_before
 
         def tiles(span: Span) -> Repeat:
-            if tokens == 1:
-                return moves(rest[span.owner], result, span.tiles)
-            return reads(rest[span.owner], span.tiles * tokens)
+            words = span.tiles * tokens
+            return moves(rest[span.owner], result, words) if gives else reads(rest[span.owner], words)
 
         passed = _in_order(task, sizes.channels, sizes.owners.__getitem__, tiles)
-        return Read(desc), *passed, *([] if tokens == 1 else [writes(result, task.tiles * tokens)])
+        left = task.tiles * (sizes.batch - tokens) if task.part_before else 0
+        own = task.tiles * tokens if stored and not task.part_follows else 0
+        return Read(desc), *passed, writes(result, left), writes(result, own)
 
     return *_by_task(design, engine, launch, body), Read(desc)
 

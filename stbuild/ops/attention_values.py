@@ -6,7 +6,7 @@ from typing import ClassVar
 from stbuild.ir.call import Call
 from stbuild.ir.kv import SLICES, Blocks, recent_before, recent_words
 from stbuild.ir.parts import Part
-from stbuild.ir.program import Program, Repeat, reads, writes
+from stbuild.ir.program import Program, Read, Repeat, Write, reads, writes
 from stbuild.ir.streaming import CallSite, LaunchContext
 from stbuild.ops import attention_hardware
 from stbuild.ops.attention_part import AttentionPart
@@ -27,12 +27,13 @@ class AttentionValues(AttentionPart):
         sums, recent, totals, values = here.reads
         (y,) = here.writes
         positions = recent_before(launch) + launch.tokens
-        row = (
-            reads(recent, recent_words(launch)),
-            reads(totals, 1),
-            reads(sums, SLICES * kv.value_tiles if blocks.count else 0),
-            writes(y, kv.value_tiles if launch.tokens == 1 else 0),
+        earlier = reads(sums, (SLICES - 1) * kv.value_tiles if blocks.count else 0)
+        last: Program = (
+            *([Read(sums)] if blocks.count else []),
+            *([Write((y,))] if launch.tokens == 1 else []),
         )
+        results = (Repeat(kv.value_tiles, last),) if last else ()
+        row = reads(recent, recent_words(launch)), reads(totals, 1), earlier, *results
         head = reads(values, positions * kv.record_words), Repeat(launch.tokens * kv.shared, row)
         later = launch.tokens * op.heads * kv.value_tiles if launch.tokens > 1 else 0
         return Repeat(op.kv_heads, head), writes(y, later)

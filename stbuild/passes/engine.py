@@ -144,10 +144,13 @@ class EngineFrame:
         return found
 
     def _reorder_tiles(self) -> int:
-        """Tiles of the widest op that runs for several tokens, if any does: the reorder buffer's rows."""
+        """Tiles of the widest op that runs for several tokens, if any does: the reorder buffer's rows.
+
+        Half a row holds those of a part of values.
+        """
         several = [op.tiles for op in self.matmuls if not self.blocks[op.block].head]
         positions = -(-self.net.graph.context // BLOCK) * BLOCK
-        cached = [max(positions // LANES, op.heads.value_tiles) for op in self.attentions]
+        cached = [max(positions // LANES, 2 * op.heads.value_tiles) for op in self.attentions]
         return max((*several, *cached), default=1)
 
     def _source_stream(self, op: MatmulOp) -> str:

@@ -46,7 +46,7 @@ class SizeFifos:
     for another op on the same vectors a batch, one whose words wait for `k` words of another way `k` and a
     margin. Results that meet a norm, which takes longer for a token than the lanes, have room for a launch.
     In front of a unit's lanes lies a batch's vectors, and behind them its tiles: so the lanes go on while the
-    router, which takes two cycles a word, gives out what it has taken in.
+    router, which takes two cycles for a word of a linear op, gives out what it has taken in.
     """
 
     name: ClassVar[str] = "size-fifos"

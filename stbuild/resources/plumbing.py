@@ -97,11 +97,12 @@ def _collect(op: Collect, design: Design) -> tuple[Part, ...]:
 
 
 def collect_hardware(units: int, words: int) -> tuple[Part, ...]:
-    """A choice among the units, and a memory of results of which a word is on its way in, one out."""
+    """A choice among the units, and a memory of results of which a word is on its way in, one out; where each
+    is, and of which token and tile."""
     return (
         Store(name="buffer", words=words, bits=WORD, storage=Storage.URAM),
         *_choice(units),
         Hold(bits=2 * WORD),
         Choose(ways=2, bits=WORD),
-        Add(bits=16, count=12),
+        Add(bits=16, count=16),
     )

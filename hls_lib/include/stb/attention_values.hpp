@@ -8,24 +8,43 @@
 
 namespace stb {
 
-// A step through the heads of a run: the recent values come in; then, row by row, products of recent values,
-// words of the engine's sums, words of the result.
+// A step through the heads of a run: the recent values come in; then, row by row, products of recent values
+// and words of the engine's sums, the last of which gives the result; without sums, words of the result.
 struct ValueStep {
   enum Part { kTake, kRecent, kSums, kResult };
   Part part;
   int head;
-  int row;
-  int j;      // recent position
-  int slice;  // of the sums
-  int word;   // of the head: 64 values of a recent position, 16 of a sum or result
+  int token;
+  int shared;  // the row's place among those of its token
+  int j;       // recent position
+  int slice;   // of the sums
+  int word;    // of the head: 64 values of a recent position, 16 of a sum or result
 };
 
+// The next row, or the next head behind the last one.
+template <typename SHAPE>
+inline ValueStep next_row(const ValueStep& step, int tokens) {
+  const ValueStep::Part part = ValueStep::kRecent;
+  if (step.shared < SHAPE::kShared - 1)
+    return ValueStep{part, step.head, step.token, step.shared + 1, 0, 0, 0};
+  if (step.token < tokens - 1) return ValueStep{part, step.head, step.token + 1, 0, 0, 0, 0};
+  return ValueStep{ValueStep::kTake, step.head + 1, 0, 0, 0, 0, 0};
+}
+
+// The position behind those of a step of kRecent: the rest of a word of weights, which are 0 behind the row's
+// own position, is passed over.
+inline int next_recent(const ValueStep& step, const KvBlocks& kv) {
+  const int next = step.j + kBanks;
+  return next <= kv.recent_old + step.token ? next : (step.j / kLanes + 1) * kLanes;
+}
+
 // Behind the last word of a recent position, a slice of the sums or a result.
-inline ValueStep step_on(const ValueStep& step, const KvBlocks& kv, int rows) {
+template <typename SHAPE>
+inline ValueStep step_on(const ValueStep& step, const KvBlocks& kv, int tokens) {
   ValueStep next = step;
   next.word = 0;
   if (step.part == ValueStep::kTake || step.part == ValueStep::kRecent) {
-    next.j = step.j + (step.part == ValueStep::kTake ? 1 : int(kBanks));
+    next.j = step.part == ValueStep::kTake ? step.j + 1 : next_recent(step, kv);
     if (next.j < kv.recents) return next;
     next.j = 0;
     next.part = step.part == ValueStep::kTake ? ValueStep::kRecent
@@ -33,19 +52,16 @@ inline ValueStep step_on(const ValueStep& step, const KvBlocks& kv, int rows) {
                                               : ValueStep::kResult;
     return next;
   }
-  if (step.part == ValueStep::kSums) {
-    next.slice = step.slice + 1;
-    if (next.slice < kSlices) return next;
-    return ValueStep{ValueStep::kResult, step.head, step.row, 0, 0, 0};
-  }
-  if (step.row < rows - 1) return ValueStep{ValueStep::kRecent, step.head, step.row + 1, 0, 0, 0};
-  return ValueStep{ValueStep::kTake, step.head + 1, 0, 0, 0, 0};
+  next.slice = step.slice + 1;
+  if (step.part == ValueStep::kSums && next.slice < kSlices) return next;
+  return next_row<SHAPE>(step, tokens);
 }
 
 template <typename SHAPE>
-inline ValueStep step_after(const ValueStep& step, const KvBlocks& kv, int rows) {
+inline ValueStep step_after(const ValueStep& step, const KvBlocks& kv, int tokens) {
   const bool whole = step.part == ValueStep::kTake || step.part == ValueStep::kRecent;
-  if (step.word == (whole ? int(SHAPE::kWords) : int(SHAPE::kInWords)) - 1) return step_on(step, kv, rows);
+  if (step.word == (whole ? int(SHAPE::kWords) : int(SHAPE::kInWords)) - 1)
+    return step_on<SHAPE>(step, kv, tokens);
   ValueStep next = step;
   ++next.word;
   return next;
@@ -53,6 +69,10 @@ inline ValueStep step_after(const ValueStep& step, const KvBlocks& kv, int rows)
 
 constexpr int kValueSumBits = 48;  // weights below 2^24, int8, at most 32,768 positions, a sign
 constexpr int kFactorBits = 19;    // of a reciprocal, at most 2^17, and a sign
+// The step gives a word of a row's result.
+inline bool gives_result(const ValueStep& step) {
+  return step.part == ValueStep::kResult || (step.part == ValueStep::kSums && step.slice == kSlices - 1);
+}
 
 // The weighted values of a row so far.
 template <int WORDS>
@@ -145,38 +165,33 @@ inline void add_heads(RecentValues<kOldRecents + CHUNK, SHAPE::kWords>& values, 
   STB_PARTITION(all.of, 2)
   Word weights = zero_word();
   Reciprocal by = {0, 1};
-  int token = 0;
-  int at = 0;  // of the result in its token
-  const int rows = tokens * SHAPE::kShared;
   STB_ENTER(kValueDepth)
 value_steps:
-  for (ValueStep step = {ValueStep::kTake, 0, 0, 0, 0, 0}; step.head < SHAPE::kKvHeads;
-       step = step_after<SHAPE>(step, kv, rows)) {
+  for (ValueStep step = {ValueStep::kTake, 0, 0, 0, 0, 0, 0}; step.head < SHAPE::kKvHeads;
+       step = step_after<SHAPE>(step, kv, tokens)) {
     STB_FLUSHABLE(1)
     STB_TICK(1)
     if (step.part == ValueStep::kTake) {
       values.words[step.j % kBanks][step.j / kBanks][step.word] = own.read();
-      token = at = 0;
     } else if (step.part == ValueStep::kRecent) {
       if (step.word == 0 && step.j % kLanes == 0) weights = recent.read();
       Word words[kBanks];
       STB_PARTITION(words, 1)
       read_banks(values, step.j, step.word, words);
       add_recent(all, words, step.word, weights, step.j % kLanes, step.j > 0);
-      const bool ends = step.word == SHAPE::kWords - 1 && step.j + kBanks >= kv.recents;
+      const bool ends = step.word == SHAPE::kWords - 1 && next_recent(step, kv) >= kv.recents;
       if (ends) by = reciprocal_of(totals.read());
     } else if (step.part == ValueStep::kSums) {
       add_slice(all, sums.read(), step.word, step.slice);
-    } else {
+    }
+    if (gives_result(step)) {
       const Word result = result_of(all, step.word, by);
+      const int row = step.head * SHAPE::kShared + step.shared;
       if (tokens == 1) {
         y.write(result);
       } else {
-        results.buffer[token][step.head * (SHAPE::kShared * SHAPE::kInWords) + at] = result;
+        results.buffer[step.token][row * SHAPE::kInWords + step.word] = result;
       }
-      const bool last = at == SHAPE::kShared * SHAPE::kInWords - 1;
-      at = last ? 0 : at + 1;
-      token = last ? token + 1 : token;
     }
   }
 }

@@ -9,6 +9,7 @@ constexpr int kOpcodeLinear = 1;
 constexpr int kHeadOnlyLane = 10;  // in memory: head tokens only; on the way: the number of tokens
 constexpr int kFirstChannelLane = 11;
 constexpr int kFirstTokenLane = 11;  // in memory, of a linear op: the first token of its batch
+constexpr int kPartLane = 11;        // on the way to the collector, of values: 1 if another part follows
 constexpr int kChannelsLane = 12;
 constexpr int kKindLane = 14;
 constexpr int kWindowLane = 15;  // in memory, of a raw op: the window of its run, 0 without one
@@ -38,6 +39,7 @@ struct LinearOp {
   int exponent;       // B of the weights' scales
   bool zero_points;   // in the headers: M = -D z
   bool raw;           // keys or values
+  bool part_follows;  // to the collector: the next op has more rows of these values
   bool unsigned_act;  // the activations are bytes 0..255: slices of the weights of values
 };
 
@@ -62,6 +64,7 @@ inline LinearOp linear_op(const Word& word) {
   op.exponent = lane(word, 13);
   op.zero_points = lane(word, kKindLane) == kZeroPointKind;
   op.raw = is_raw(lane(word, kKindLane));
+  op.part_follows = lane(word, kKindLane) == kValueKind && lane(word, kPartLane) == 1;
   op.unsigned_act = lane(word, kKindLane) == kValueKind;
   return op;
 }

@@ -71,8 +71,9 @@ program_parts:
       const int rows = rows_left > 0 ? rows_left : op.rows;
       const int now = min_of(rows, BATCH);
       set_lane(op.word, kHeadOnlyLane, now);
-      if (now > 0) desc.write(op.word);
       rows_left = rows - now;
+      set_lane(op.word, kPartLane, lane(op.word, kKindLane) == kValueKind && rows_left > 0 ? 1 : 0);
+      if (now > 0) desc.write(op.word);
       i = rows_left > 0 ? i : i + 1;
     }
   }

@@ -22,7 +22,6 @@ inline SentOp sent_op(const Word& word, int n, int pos, bool head) {
   if (!is_linear(word)) return SentOp{word, 1};
   if (!is_raw(kind)) {
     op.rows = !head_only ? min_of(n - lane(word, kFirstTokenLane), BATCH) : head ? 1 : 0;
-    set_lane(op.word, kFirstTokenLane, 0);
     return op;
   }
   const int window = lane(word, kWindowLane);

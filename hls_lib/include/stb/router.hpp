@@ -158,49 +158,129 @@ pass_tiles:
   }
 }
 
-// Tile-major results of several tokens through `buffer`, out token by token.
-template <typename LANES, int DESTINATIONS, int BATCH, int MAX_TILES, typename... Ports>
-void collect_batch(const LinearOp& op, Word (&buffer)[BATCH * MAX_TILES], Ports&... ports) {
-  const int words = op.tiles * op.tokens;
+// The collector's store: a row of MAX_TILES words for each token, in which the halves take turns where one
+// op's results go out while those of the next one come in.
+template <int BATCH, int MAX_TILES>
+struct TileStore {
+  Word words[BATCH * MAX_TILES];
+};
+
+// Where the next word of an op comes in, tile by tile, or goes out, token by token.
+struct StorePlace {
+  int tile;
+  int first;  // of the token's row, or of the half of it
+  int at;
+};
+
+template <int MAX_TILES>
+inline StorePlace first_place(int half) {
+  const int first = half * (MAX_TILES / 2);
+  return StorePlace{0, first, first};
+}
+
+template <int MAX_TILES>
+inline StorePlace place_in(const StorePlace& place, bool last_token) {
+  if (!last_token) return StorePlace{place.tile, place.first, place.at + MAX_TILES};
+  return StorePlace{place.tile + 1, place.first, place.first + place.tile + 1};
+}
+
+template <int MAX_TILES>
+inline StorePlace place_out(const StorePlace& place, int tiles) {
+  if (place.tile + 1 < tiles) return StorePlace{place.tile + 1, place.first, place.at + 1};
+  return StorePlace{0, place.first + MAX_TILES, place.first + MAX_TILES};
+}
+
+// Tile-major results of several tokens into `store`.
+template <typename LANES, int BATCH, int MAX_TILES, typename... Ports>
+void store_op(const LinearOp& op, TileStore<BATCH, MAX_TILES>& store, Ports&... ports) {
   TileStep step = first_tile<LANES>(op);
-  int at = 0;
+  StorePlace place = first_place<MAX_TILES>(0);
   STB_ENTER(kMoveDepth)
 store_tiles:
-  for (int i = 0; i < words; ++i) {
+  for (int i = 0; i < op.tiles * op.tokens; ++i) {
     STB_PIPELINE(1)
     STB_TICK(1)
-    buffer[at] = PortRange<0, LANES::kUnits>::read(step.unit, ports...);
-    at = step.token + 1 < op.tokens ? at + MAX_TILES : step.tile + 1;
+    store.words[place.at] = PortRange<0, LANES::kUnits>::read(step.unit, ports...);
+    place = place_in<MAX_TILES>(place, step.token + 1 == op.tokens);
     step = step_after<LANES>(step, op);
-  }
-  int tile = 0;
-  int first = 0;
-  STB_ENTER(kStoreDepth)
-send_tiles:
-  for (int i = 0; i < words; ++i) {
-    STB_PIPELINE(1)
-    STB_TICK(1)
-    PortRange<LANES::kUnits, DESTINATIONS>::write(op.destination, buffer[first + tile], ports...);
-    const bool last = tile + 1 == op.tiles;
-    tile = last ? 0 : tile + 1;
-    first = last ? first + MAX_TILES : first;
   }
 }
 
+// The results in half `half`, token by token.
+template <int UNITS, int DESTINATIONS, int BATCH, int MAX_TILES, typename... Ports>
+void send_op(const LinearOp& op, int half, const TileStore<BATCH, MAX_TILES>& store, Ports&... ports) {
+  StorePlace place = first_place<MAX_TILES>(half);
+  STB_ENTER(kStoreDepth)
+send_tiles:
+  for (int i = 0; i < op.tiles * op.tokens; ++i) {
+    STB_PIPELINE(1)
+    STB_TICK(1)
+    PortRange<UNITS, DESTINATIONS>::write(op.destination, store.words[place.at], ports...);
+    place = place_out<MAX_TILES>(place, op.tiles);
+  }
+}
+
+// The results of `before` out of half `half`, those of `op`, as many at most, into the other one.
+template <typename LANES, int DESTINATIONS, int BATCH, int MAX_TILES, typename... Ports>
+void exchange_ops(const LinearOp& before, const LinearOp& op, int half, TileStore<BATCH, MAX_TILES>& store,
+                  Ports&... ports) {
+  const int words = op.tiles * op.tokens;
+  TileStep step = first_tile<LANES>(op);
+  StorePlace in = first_place<MAX_TILES>(1 - half);
+  StorePlace out = first_place<MAX_TILES>(half);
+  STB_INDEPENDENT(store.words)
+  STB_ENTER(kStoreDepth)
+exchange_tiles:
+  for (int i = 0; i < before.tiles * before.tokens; ++i) {
+    STB_FLUSHABLE(1)
+    STB_TICK(1)
+    if (i < words) {
+      store.words[in.at] = PortRange<0, LANES::kUnits>::read(step.unit, ports...);
+      in = place_in<MAX_TILES>(in, step.token + 1 == op.tokens);
+      step = step_after<LANES>(step, op);
+    }
+    PortRange<LANES::kUnits, DESTINATIONS>::write(before.destination, store.words[out.at], ports...);
+    out = place_out<MAX_TILES>(out, before.tiles);
+  }
+}
+
+// The op before, and the half of the store where its results are if the next one is another part.
+struct StoredOp {
+  LinearOp op;
+  int half;
+};
+
+// Results of several tokens, those of a part behind another one while that goes out.
+template <typename LANES, int DESTINATIONS, int BATCH, int MAX_TILES, typename... Ports>
+void collect_batch(const LinearOp& op, StoredOp& before, TileStore<BATCH, MAX_TILES>& store,
+                   Ports&... ports) {
+  int half = 0;
+  if (before.op.part_follows) {
+    half = 1 - before.half;
+    exchange_ops<LANES, DESTINATIONS>(before.op, op, before.half, store, ports...);
+  } else {
+    store_op<LANES>(op, store, ports...);
+  }
+  if (!op.part_follows) send_op<LANES::kUnits, DESTINATIONS>(op, half, store, ports...);
+  before = StoredOp{op, half};
+}
+
 // Brings the units' tiles into token-major order and sends each op's result to its destination.
-// Ports: a result per unit, then the destinations. Ops of several tokens have at most MAX_TILES tiles.
+// Ports: a result per unit, then the destinations. Ops of several tokens have at most MAX_TILES tiles, those
+// that come in parts half of it.
 template <typename LANES, int DESTINATIONS, int BATCH, int MAX_TILES, typename... Ports>
 void collect(Port<Word>& desc, Ports&... ports) {
   static_assert(sizeof...(Ports) == LANES::kUnits + DESTINATIONS, "one port per unit, one per destination");
-  Word buffer[BATCH * MAX_TILES];
-  STB_BIND(buffer, uram)
+  TileStore<BATCH, MAX_TILES> store;
+  STB_BIND(store.words, uram)
+  StoredOp before = {};
 ops:
   for (Word word = desc.read(); is_linear(word); word = desc.read()) {
     const LinearOp op = linear_op(word);
-    if (op.tokens == 1) {
+    if (op.tokens == 1 && !before.op.part_follows) {
       collect_one<LANES, DESTINATIONS>(op, ports...);
     } else {
-      collect_batch<LANES, DESTINATIONS, BATCH, MAX_TILES>(op, buffer, ports...);
+      collect_batch<LANES, DESTINATIONS>(op, before, store, ports...);
     }
   }
 }

@@ -118,7 +118,7 @@ def _engine(s: Sizes) -> list[str]:
     """The router, and compute units of `lanes` lanes."""
     units = range(s.channels // s.lanes)
     sized = f"UnitLanes<{', '.join([str(s.lanes)] * len(units))}>"
-    max_tiles = max(2 * s.blocks, s.head_dim // 16)
+    max_tiles = max(2 * s.blocks, 2 * (s.head_dim // 16))
     fifos = ["desc_collect", *(f"{n}_{u}" for u in units for n in ("merge_desc", "tiles", "desc", "act"))]
     fifos += [f"lane_{n}_{c}" for c in range(s.channels) for n in ("desc", "act", "tiles")]
     to_units = ", ".join(f"desc_{u}, act_{u}" for u in units)
