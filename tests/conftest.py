@@ -103,6 +103,13 @@ class WorkspaceFolder:
         return self.root / "stbuild-out" / configuration / path
 
 
+@pytest.fixture(scope="session")
+def shared_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A cache of stbuild for all workers of pytest: for tests that need a build but do not test building."""
+    base = tmp_path_factory.getbasetemp()
+    return (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "shared-cache"
+
+
 @pytest.fixture
 def make_workspace(tmp_path: Path) -> Callable[[str], WorkspaceFolder]:
     """Makes workspaces that share one cache."""

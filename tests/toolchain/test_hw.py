@@ -36,12 +36,14 @@ def vitis(tmp_path_factory: pytest.TempPathFactory) -> Installation:
 
 
 @pytest.fixture(scope="module")
-def mine(tmp_path_factory: pytest.TempPathFactory, vitis: Installation) -> WorkspaceFolder:
+def mine(
+    tmp_path_factory: pytest.TempPathFactory, vitis: Installation, shared_cache: Path
+) -> WorkspaceFolder:
     """A small Llama, built for a card and run through XRT."""
     need_xrt()
     folder = tmp_path_factory.mktemp("hw")
     (folder / "ws").mkdir()
-    workspace = WorkspaceFolder(root=folder / "ws", cache=folder / "cache", env=vitis.env)
+    workspace = WorkspaceFolder(root=folder / "ws", cache=shared_cache, env=vitis.env)
     workspace.write("pyproject.toml", SETTINGS)
     workspace.write("mine/model.py", MODEL)
     workspace.build_file("mine", f"llm_accelerator: {{model: model.py, {SIZES}}}")
