@@ -10,7 +10,7 @@ check: lint types cxx hls-lint
 
 # Two workers on two cores: with more threads torch's operations would wait for each other's.
 test: .venv/dev
-	OMP_NUM_THREADS=1 $(PYTHON) -m pytest -n 2 --dist loadfile -q
+	OMP_NUM_THREADS=1 $(PYTHON) -m pytest -n 2 --dist loadfile --no-loadscope-reorder -q
 
 lint: .venv/dev
 	$(PYTHON) -m ruff check $(PYTHON_FOLDERS)

@@ -19,6 +19,12 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # As in a background job 
     signal.signal(signal.SIGINT, signal.default_int_handler)  # where builds would ignore it too.
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files with a slow test come first: of several workers none ends long before the others."""
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Done:
     """How a command ended."""

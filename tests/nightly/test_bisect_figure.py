@@ -38,6 +38,7 @@ def _remove(built: WorkspaceFolder, path: str) -> None:
     shutil.rmtree(place) if place.is_dir() else place.unlink()
 
 
+@pytest.mark.slow
 def test_the_commit_that_changed_a_figure_is_found(built: WorkspaceFolder, commits: list[str]) -> None:
     ends = ("--good", commits[0], "--bad", commits[-1])
     done = built.ok("bisect", "tiny", "--figure", "cycles@decode", *ends, timeout_s=600)

@@ -155,6 +155,7 @@ def start(built: WorkspaceFolder, name: str, results: str) -> "subprocess.Popen[
     return built.start("nightly", name)
 
 
+@pytest.mark.slow
 def test_a_killed_night_goes_on_where_it_was(night: RunNight, built: WorkspaceFolder) -> None:
     night(plan=THREE)
     process = start(built, "killed.yaml", "results-killed")

@@ -61,6 +61,7 @@ def ran(workspace: WorkspaceFolder) -> list[str]:
     return [event["mnemonic"] for event in workspace.events() if event["event"] == "action_finished"]
 
 
+@pytest.mark.slow
 def test_a_model_becomes_tokens_through_the_whole_flow(mine: WorkspaceFolder) -> None:
     """The image was joined by the link configuration alone, and gives the reference's bits."""
     done = mine.ok("mine", "--target", "hw")
