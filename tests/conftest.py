@@ -1,5 +1,6 @@
 """What tests of the build tool share: a workspace of their own, and the command run as a real process."""
 
+import gc
 import json
 import os
 import signal
@@ -17,6 +18,16 @@ pytest_plugins = ["pytester", "tests.golden_fixture", "tests.skips"]
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # As in a background job of a script,
     signal.signal(signal.SIGINT, signal.default_int_handler)  # where builds would ignore it too.
+
+
+gc.set_threshold(50_000, 10, 10)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def frozen() -> None:
+    """Going through torch again and again would take half of the time of tests that make many objects."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
