@@ -8,8 +8,9 @@ PYTHON_FOLDERS := stbuild rules platforms targets projects tests benchmarks hls_
 
 check: lint types cxx hls-lint
 
+# Two workers on two cores: with more threads torch's operations would wait for each other's.
 test: .venv/dev
-	$(PYTHON) -m pytest -n 2 --dist loadfile -q
+	OMP_NUM_THREADS=1 $(PYTHON) -m pytest -n 2 --dist loadfile --no-loadscope-reorder -q
 
 lint: .venv/dev
 	$(PYTHON) -m ruff check $(PYTHON_FOLDERS)
@@ -17,7 +18,7 @@ lint: .venv/dev
 	.venv/bin/clang-format --dry-run --Werror $(CXX_FILES)
 
 types: .venv/dev
-	$(PYTHON) -m mypy stbuild rules platforms projects tests benchmarks hls_lint
+	$(PYTHON) -m mypy --num-workers 2 stbuild rules platforms projects tests benchmarks hls_lint
 
 cxx:
 	@for f in $$(git ls-files 'hls_lib/include/*.hpp' 'hls_lib/sim/*.cpp' 'hls_lib/xrt_model/*.cpp'); do \

@@ -1,5 +1,6 @@
 """What tests of the build tool share: a workspace of their own, and the command run as a real process."""
 
+import gc
 import json
 import os
 import signal
@@ -17,6 +18,22 @@ pytest_plugins = ["pytester", "tests.golden_fixture", "tests.skips"]
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # As in a background job of a script,
     signal.signal(signal.SIGINT, signal.default_int_handler)  # where builds would ignore it too.
+
+
+gc.set_threshold(50_000, 10, 10)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def frozen() -> None:
+    """Going through torch again and again would take half of the time of tests that make many objects."""
+    gc.collect()
+    gc.freeze()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files with a slow test come first: of several workers none ends long before the others."""
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,6 +118,13 @@ class WorkspaceFolder:
     def output(self, path: str, configuration: str = "u55c-sw_emu") -> Path:
         """An output by its path below the configuration's folder."""
         return self.root / "stbuild-out" / configuration / path
+
+
+@pytest.fixture(scope="session")
+def shared_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A cache of stbuild for all workers of pytest: for tests that need a build but do not test building."""
+    base = tmp_path_factory.getbasetemp()
+    return (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "shared-cache"
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ from dataclasses import replace
 from multiprocessing.connection import Connection
 
 import torch
+import torch.export._trace  # torch.export would import it in both processes, for a second of each
 from torch import nn
 
 from stbuild.errors import StbuildError

@@ -6,12 +6,10 @@ from pathlib import Path
 
 from stbuild.errors import StbuildError
 from stbuild.frontend.derived_weights import source_uses, with_derived
-from stbuild.frontend.float_weights import SafetensorsWeights
 from stbuild.frontend.gguf_file import GgufFile
 from stbuild.frontend.gguf_metadata import check_metadata
 from stbuild.frontend.gguf_weights import GgufWeights
 from stbuild.frontend.quantisation import folder_quantisation
-from stbuild.frontend.quantised_weights import QuantisedWeights
 from stbuild.frontend.renamed import RenamedWeights, renamed_uses
 from stbuild.frontend.synthetic_weights import SyntheticWeights
 from stbuild.frontend.tables import Table
@@ -86,6 +84,9 @@ def _opened(path: Path, file: GgufFile | None, uses: Uses) -> Checkpoint:
     if file is not None:
         return GgufWeights.of(file, uses)
     if path.is_dir() or path.suffix == ".safetensors":
+        from stbuild.frontend.float_weights import SafetensorsWeights  # these bring torch, which takes
+        from stbuild.frontend.quantised_weights import QuantisedWeights  # more than a second
+
         quantisation = folder_quantisation(path)
         weights = SafetensorsWeights.open(path, uses)
         if quantisation is not None:

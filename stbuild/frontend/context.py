@@ -1,14 +1,14 @@
 """Checks that a model supports as many positions as the KV cache has."""
 
 from torch import nn
-from transformers import PreTrainedModel
 
 from stbuild.errors import StbuildError
+from stbuild.frontend.pretrained import is_pretrained
 
 
 def check_context(model: nn.Module, context: int) -> None:
     """Refuse a `context` above the positions that the configuration of a Hugging Face model names."""
-    if not isinstance(model, PreTrainedModel):
+    if not is_pretrained(model):
         return
     config = model.config.get_text_config()
     most = getattr(config, "max_position_embeddings", None)

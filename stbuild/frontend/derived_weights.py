@@ -4,11 +4,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from stbuild.errors import StbuildError
-from stbuild.frontend.formula import value_of
 from stbuild.frontend.padded_matrices import (
     padded_and_rounded,
     padded_as_stored,
@@ -141,8 +139,9 @@ class DerivedWeights(Checkpoint):
         stored = [self._source(made, n).reshape(s) for n, s in zip(made.sources, made.shapes, strict=True)]
         values = stored[0]
         if made.formula:
-            tensors = {n: torch.from_numpy(v).double() for n, v in zip(made.sources, stored, strict=True)}
-            values = finite(value_of(made.formula, tensors).float().contiguous().numpy(), name)
+            from stbuild.frontend.formula import computed  # brings torch, which takes more than a second
+
+            values = finite(computed(made.formula, dict(zip(made.sources, stored, strict=True))), name)
         return values if made.rows is None else _rows(values.reshape(-1), made.rows)
 
     def rows(self, name: str, start: int, stop: int) -> NDArray[np.float32]:

@@ -3,12 +3,12 @@
 import threading
 
 from torch import nn
-from transformers import PreTrainedModel
 
 from stbuild.errors import StbuildError
 from stbuild.frontend.export_check import check_export
 from stbuild.frontend.exported import ExportedModel
 from stbuild.frontend.prepared_module import prepared_for_export
+from stbuild.frontend.pretrained import is_pretrained
 from stbuild.frontend.runnable import PREFILL_TOKENS
 from stbuild.frontend.trace import trace
 
@@ -44,7 +44,7 @@ def unwrapped(module: object) -> nn.Module:
 
 def _positions(module: nn.Module, context: int | None) -> int:
     most = 0
-    if isinstance(module, PreTrainedModel):
+    if is_pretrained(module):
         most = getattr(module.config.get_text_config(), "max_position_embeddings", None) or 0
     if context is None:
         return min(most or CONTEXT, CONTEXT)

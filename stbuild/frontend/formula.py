@@ -5,7 +5,9 @@ import math
 from collections.abc import Mapping
 from functools import partial
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from stbuild.errors import StbuildError
 from stbuild.frontend.expression import as_declared
@@ -36,6 +38,13 @@ def call_text(target: FxTarget, arguments: FxValue, kwargs: Mapping[str, FxValue
     """A call of `target` on `arguments`, which are text, and on numbers by keyword."""
     named = (f"{name}={text_of(value)}" for name, value in sorted(kwargs.items()) if value is not None)
     return f"{target}({', '.join((*arguments, *named))})"
+
+
+def computed(formula: str, arrays: Mapping[str, NDArray[np.float32]]) -> NDArray[np.float32]:
+    """A formula of `arrays`, which it calls by their quoted names, in float64 until it is rounded."""
+    tensors = {name: torch.from_numpy(array).double() for name, array in arrays.items()}
+    values: NDArray[np.float32] = value_of(formula, tensors).float().contiguous().numpy()
+    return values
 
 
 def value_of(formula: str, tensors: Mapping[str, torch.Tensor]) -> torch.Tensor:

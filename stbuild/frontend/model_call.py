@@ -1,18 +1,22 @@
 """Calls a model with token ids, positions and a cache: a Hugging Face one, or one of the small protocol."""
 
 import inspect
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
-from transformers import PreTrainedModel
 from transformers.cache_utils import Cache
 
 from stbuild.errors import StbuildError
+from stbuild.frontend.pretrained import is_pretrained
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
 
 
 def call(model: nn.Module, input_ids: Tensor, position_ids: Tensor, cache: Cache, context: int) -> Tensor:
     """The logits of one call, for a Hugging Face model as for a module of the protocol above."""
-    if isinstance(model, PreTrainedModel):
+    if is_pretrained(model):
         # Falcon adds ALiBi to a mask as long as the tokens so far, unless it is given one of the whole cache.
         every = torch.ones(1, context) if getattr(model.config, "alibi", False) else None
         out = model(
@@ -36,7 +40,7 @@ def call(model: nn.Module, input_ids: Tensor, position_ids: Tensor, cache: Cache
     return tensor(model(**arguments))
 
 
-def use_sdpa(model: PreTrainedModel) -> None:
+def use_sdpa(model: "PreTrainedModel") -> None:
     """SDPA, else attention written out."""
     try:
         model.set_attn_implementation("sdpa")

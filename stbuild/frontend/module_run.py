@@ -7,7 +7,6 @@ from typing import Self
 
 import torch
 from torch import Tensor, nn
-from transformers import PreTrainedModel
 from transformers.cache_utils import CacheLayerMixin
 
 from stbuild.frontend.kvcache import cache_of
@@ -15,6 +14,7 @@ from stbuild.frontend.meta_parameters import without_parameter_memory
 from stbuild.frontend.model_call import call, use_sdpa
 from stbuild.frontend.model_code import model_code
 from stbuild.frontend.parameter_fetching import ParameterFetching, Parameters, Seen
+from stbuild.frontend.pretrained import is_pretrained
 from stbuild.frontend.rope import fix_frequencies
 from stbuild.frontend.untyped import CacheItem
 
@@ -40,7 +40,7 @@ class ModuleRun:
         """The logits [T, vocabulary] of one call with `tokens`."""
         model, context = self.module, self.context
         fix_frequencies(model, context)
-        if isinstance(model, PreTrainedModel):
+        if is_pretrained(model):
             use_sdpa(model)
         ids = torch.tensor([list(tokens)])
         positions = torch.arange(start, start + len(tokens))[None]

@@ -7,7 +7,6 @@ from numpy.typing import NDArray
 
 from stbuild.errors import StbuildError
 from stbuild.frontend.untyped import AnyArray
-from stbuild.frontend.values import Index
 from stbuild.frontend.weights import group_for, rounded
 from stbuild.ir.derived import Derived
 from stbuild.ir.gaps import elements, spread
@@ -66,7 +65,7 @@ def without_columns(values: NDArray[np.float32], made: Derived) -> NDArray[np.fl
     return np.ascontiguousarray(values[:, kept])
 
 
-def _taken(part: AnyArray, rows: Index, columns: Index) -> AnyArray:
+def _taken(part: AnyArray, rows: NDArray[np.int64], columns: NDArray[np.int64]) -> AnyArray:
     """Rows and columns by their numbers, zeros for -1."""
     found = part[rows][:, columns]
     found[rows < 0] = 0
@@ -74,7 +73,7 @@ def _taken(part: AnyArray, rows: Index, columns: Index) -> AnyArray:
     return np.ascontiguousarray(found)
 
 
-def _keeps(columns: Index, group: int, form: MatrixForm) -> bool:
+def _keeps(columns: NDArray[np.int64], group: int, form: MatrixForm) -> bool:
     """Whether the elements of each group of the card lie in one stored group."""
     stored = np.where(columns < 0, -1, columns // form.group).reshape(-1, group)
     most = stored.max(axis=1)

@@ -8,10 +8,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from stbuild.frontend.padded_layout import Key, Layouts, layouts_of
 from stbuild.frontend.tables import Table
-from stbuild.frontend.values import Index
 from stbuild.ir.derived import Derived
 from stbuild.ir.gaps import Gaps, PaddedValue, elements, zeros_in
 from stbuild.ir.graph import Block, Graph
@@ -52,13 +52,13 @@ def padded_tables(tables: Mapping[str, Table], graph: Graph) -> dict[str, Table]
             for name, table in tables.items()}  # fmt: skip
 
 
-def rotated_places(graph: Graph, block: Block, op: Rotary) -> Index:
+def rotated_places(graph: Graph, block: Block, op: Rotary) -> NDArray[np.int64]:
     """For each place of a head's rotated part the element that stands there; -1 is a zero."""
     padded = graph.padded_value(block.name, op.name)
     return elements(padded.size, padded.gaps)[: op.rotary_dim] if padded else np.arange(op.rotary_dim)
 
 
-def _spread_rows(table: Table, places: Index) -> Table:
+def _spread_rows(table: Table, places: NDArray[np.int64]) -> Table:
     """Each row's cosines and sines with zeros between them."""
     size = int((places >= 0).sum())
     if size == places.size:

@@ -16,7 +16,6 @@ from torch import Tensor, nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.export import ExportedProgram, default_decompositions, export
 from torch.export.decomp_utils import CustomDecompTable
-from transformers import PreTrainedModel
 from transformers.cache_utils import CacheLayerMixin
 
 from stbuild.errors import StbuildError
@@ -25,6 +24,7 @@ from stbuild.frontend.kvcache import GrowingProbes, Probe, TracedLayer, cache_of
 from stbuild.frontend.meta_parameters import without_parameter_memory
 from stbuild.frontend.model_call import call, tensor, use_sdpa
 from stbuild.frontend.model_code import model_code
+from stbuild.frontend.pretrained import is_pretrained
 from stbuild.frontend.rope import fix_frequencies
 from stbuild.frontend.unsupported import refuse_model
 from stbuild.limits import MAX_CONTEXT
@@ -63,7 +63,7 @@ def trace(model: nn.Module, *, context: int, tokens: int = 1) -> TracedModel:
     refuse_model(model)
     fix_frequencies(model, context)
     model.eval()
-    if isinstance(model, PreTrainedModel):
+    if is_pretrained(model):
         use_sdpa(model)
     with without_parameter_memory(model) as names, torch.no_grad(), warnings.catch_warnings():
         warnings.simplefilter("ignore")

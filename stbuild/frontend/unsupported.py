@@ -2,11 +2,13 @@
 
 import re
 from collections.abc import Iterable
-
-from torch import nn
+from typing import TYPE_CHECKING
 
 from stbuild.errors import StbuildError
 from stbuild.frontend.quantisation import read_quantisation
+
+if TYPE_CHECKING:
+    from torch import nn  # importing it takes more than a second, and checkpoints are read without it
 
 _EXPERTS = re.compile(r"(Experts|Moe|MoE|SparseMoeBlock|MoeBlock|MoeLayer|SparseMLP|MixtureOfExperts)$")
 _RECURRENT = re.compile(
@@ -19,7 +21,7 @@ _DENSE = "stbuild takes decoder-only models whose layers are dense"
 _ATTENTION = "stbuild takes decoder-only models whose layers mix tokens by attention"
 
 
-def refuse_model(model: nn.Module) -> None:
+def refuse_model(model: "nn.Module") -> None:
     """Raise StbuildError for a mixture of experts, a recurrent model or one with an encoder."""
     name = type(model).__name__
     config = getattr(model, "config", None)
@@ -62,7 +64,7 @@ def refuse_tensors(names: Iterable[str], where: str) -> None:
             )
 
 
-def _first(model: nn.Module, pattern: re.Pattern[str]) -> str:
+def _first(model: "nn.Module", pattern: re.Pattern[str]) -> str:
     """`MixtralExperts in model.layers.0.mlp`: the first module whose class is called so; "" without one."""
     for path, module in model.named_modules():
         if pattern.search(type(module).__name__) and path:

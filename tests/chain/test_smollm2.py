@@ -6,6 +6,7 @@ from contextlib import closing
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from stbuild.package.bundle import Bundle, load_bundle
 from stbuild.runtime import smoke
@@ -26,6 +27,7 @@ def stbuildw(cache: Path, *args: str) -> str:
     return done.stdout
 
 
+@pytest.mark.slow
 def test_the_readme_holds(tmp_path: Path) -> None:
     built = stbuildw(tmp_path, "projects/smollm2_135m")
     assert "bit-exact with the PyTorch reference: 8 prompts, 512 new tokens" in built

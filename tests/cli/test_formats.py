@@ -2,6 +2,8 @@
 
 import json
 
+import pytest
+
 from tests.cli.model_texts import model_text
 from tests.conftest import WorkspaceFolder
 
@@ -21,6 +23,7 @@ class Mixer(nn.Module):
 ''')  # fmt: skip
 
 
+@pytest.mark.slow
 def test_formats_are_proposed_named_and_checked(workspace: WorkspaceFolder) -> None:
     workspace.write("p/model.py", GROWING)
     workspace.build_file("p", "llm_accelerator: {model: model.py, context: 16, group: 32, new_tokens: 2}")

@@ -55,6 +55,7 @@ def mine(workspace: WorkspaceFolder, saved: Path) -> WorkspaceFolder:
     return workspace
 
 
+@pytest.mark.slow
 def test_a_saved_model_is_built_checked_and_run(mine: WorkspaceFolder) -> None:
     """Without prompts of the project's own the check still compares something."""
     done = mine.ok("mine", timeout_s=LONG_S)

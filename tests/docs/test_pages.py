@@ -12,6 +12,7 @@ PAGES += sorted((CHECKOUT / "projects").rglob("*.md")) + sorted((CHECKOUT / "ben
 _LINK = re.compile(r"\]\(([^)#\s]+)(?:#[^)]*)?\)")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("page", ["tutorial", "build-tool", "publishing"])
 def test_the_commands_do_what_the_page_shows(page: str, tmp_path: Path) -> None:
     workspace = tmp_path / "workspace"

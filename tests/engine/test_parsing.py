@@ -21,7 +21,10 @@ class Garbage:
 
 
 def test_another_thread_parses_when_garbage_is_collected() -> None:
+    usual = gc.get_threshold()
+    gc.set_threshold(700)  # Python's own, at which the text is parsed amid a collection
     for _ in range(3):
         Garbage()
         assert imports_of(TEXT, "", "a.py") == {"a.b"}
+    gc.set_threshold(*usual)
     gc.collect()

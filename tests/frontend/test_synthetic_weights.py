@@ -1,5 +1,8 @@
 """Synthetic weights: the same everywhere for a seed, and never neutral."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
@@ -10,6 +13,7 @@ from stbuild.frontend.weights import index_of, parameters, uses_of
 from stbuild.ir.graph import Graph
 from stbuild.ops.add_param import AddParam
 from stbuild.ops.norm import Norm
+from tests.conftest import CHECKOUT
 from tests.models import decoder, tiny_llama
 
 
@@ -48,3 +52,9 @@ def test_no_synthetic_gain_is_1_and_no_bias_0() -> None:
             assert np.abs(used - gain).min() >= 0.049 and np.abs(used - gain).max() < 0.25
             seen.add((type(op).__name__, field))
     assert seen == {("Norm", "weight"), ("Norm", "bias"), ("AddParam", "param")}
+
+
+def test_reading_weights_needs_no_torch() -> None:
+    """It takes longer to import than the weights of a small model take."""
+    code = "import sys, stbuild.frontend.checkpoint, stbuild.pack.images; assert 'torch' not in sys.modules"
+    subprocess.run([sys.executable, "-P", "-c", code], env={"PYTHONPATH": str(CHECKOUT)}, check=True)

@@ -62,6 +62,7 @@ def compiled(module: torch.nn.Module, **options: Any) -> Accelerator:
     )
 
 
+@pytest.mark.slow
 def test_the_notebook_prints_what_the_documentation_shows(notebook: NotebookNode) -> None:
     """`python -m tests.docs.notebook` writes it anew."""
     for shown, cell in zip(nbformat.read(NOTEBOOK, as_version=4).cells, notebook.cells, strict=True):

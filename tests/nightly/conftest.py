@@ -29,12 +29,12 @@ RunNight = Callable[..., Ended]
 
 
 @pytest.fixture(scope="package")
-def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WorkspaceFolder]:
+def built(tmp_path_factory: pytest.TempPathFactory, shared_cache: Path) -> Iterator[WorkspaceFolder]:
     """A workspace with the project `tiny`, whose results are in the cache after the first night."""
     place = tmp_path_factory.mktemp("nightly")
     (place / "ws").mkdir()
     (place / "ws/pyproject.toml").write_text("[tool.stbuild]\n")
-    space = WorkspaceFolder(root=place / "ws", cache=place / "cache")
+    space = WorkspaceFolder(root=place / "ws", cache=shared_cache)
     space.env["STBUILD_DEVICE_LOCKS"] = str(place / "locks")
     space.write("tiny/model.py", MODEL)
     space.build_file("tiny", f"llm_accelerator: {{model: model.py, {SIZES}}}")

@@ -7,7 +7,7 @@ import pytest
 
 from stbuild.nightly.commit_run import measure_of
 from tests.conftest import WorkspaceFolder
-from tests.nightly.conftest import MODEL, SIZES
+from tests.nightly.conftest import SIZES
 from tests.nightly.test_bisect import git
 
 FIRST_BAD = 2
@@ -16,20 +16,19 @@ COMMITS = 4
 
 @pytest.fixture
 def commits(built: WorkspaceFolder) -> Iterator[list[str]]:
-    """Commits of the project `tiny`, one of which halves its layers."""
+    """Commits of the project `tiny`, one of which halves the channels of its weights."""
     git(built.root, "init", "-q", "-b", "main")
     built.write(".gitignore", "*\n!tiny\n!tiny/*\n!pyproject.toml\n!.gitignore\n")
     ids = []
     for number in range(COMMITS):
-        layers = 1 if number >= FIRST_BAD else 2
-        built.write("tiny/model.py", MODEL.replace("num_hidden_layers=2", f"num_hidden_layers={layers}"))
-        built.build_file("tiny", f"llm_accelerator: {{model: model.py, {SIZES}}}")
+        sizes = SIZES.replace("channels: 2", "channels: 1") if number >= FIRST_BAD else SIZES
+        built.build_file("tiny", f"llm_accelerator: {{model: model.py, {sizes}}}")
         built.write("tiny/notes.txt", f"{number}")
         git(built.root, "add", "-A")
         git(built.root, "commit", "-q", "-m", f"change {number}")
         ids.append(git(built.root, "rev-parse", "HEAD"))
     yield ids
-    built.write("tiny/model.py", MODEL)
+    built.build_file("tiny", f"llm_accelerator: {{model: model.py, {SIZES}}}")
     for path in (".git", ".gitignore", "tiny/notes.txt"):
         _remove(built, path)
 
@@ -39,6 +38,7 @@ def _remove(built: WorkspaceFolder, path: str) -> None:
     shutil.rmtree(place) if place.is_dir() else place.unlink()
 
 
+@pytest.mark.slow
 def test_the_commit_that_changed_a_figure_is_found(built: WorkspaceFolder, commits: list[str]) -> None:
     ends = ("--good", commits[0], "--bad", commits[-1])
     done = built.ok("bisect", "tiny", "--figure", "cycles@decode", *ends, timeout_s=600)

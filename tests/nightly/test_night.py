@@ -8,6 +8,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -84,31 +85,33 @@ def test_a_build_that_fails_stops_no_other(night: RunNight, built: WorkspaceFold
     assert suites.get("errors") == "1"
 
 
-def test_a_missed_gate_of_accuracy_is_a_wrong_result(night: RunNight, built: WorkspaceFolder) -> None:
-    built.write("judged/model.py", (built.root / "tiny/model.py").read_text())
-    built.build_file(
-        "judged",
-        f"llm_accelerator: {{model: model.py, {SIZES}}}",
-        "genrule: {name: accuracy, outs: [x], cmd: 'echo the integer results differ; exit 1'}",
-    )
-    ended = night(plan=PLAN.replace("project: tiny", "project: judged"))
+@pytest.fixture
+def gate(built: WorkspaceFolder) -> Iterator[Callable[[str], None]]:
+    """Gives the project a target `accuracy`, by the attributes of a genrule."""
+    before = (built.root / "tiny/BUILD.yaml").read_text()
+
+    def add(attributes: str) -> None:
+        built.write("tiny/BUILD.yaml", f"{before}  - genrule: {{name: accuracy, {attributes}}}\n")
+
+    yield add
+    built.write("tiny/BUILD.yaml", before)
+
+
+def test_a_missed_gate_of_accuracy_is_a_wrong_result(night: RunNight, gate: Callable[[str], None]) -> None:
+    gate("outs: [x], cmd: 'echo the integer results differ; exit 1'")
+    ended = night()
     assert (ended.results[0].outcome, ended.exit_code) == (Outcome.WRONG_RESULT, 3)
     assert "the integer results differ" in ended.results[0].message
 
 
 def test_accuracy_is_a_figure_of_a_night_and_a_wrong_result_when_it_gets_worse(
-    night: RunNight, built: WorkspaceFolder
+    night: RunNight, built: WorkspaceFolder, gate: Callable[[str], None]
 ) -> None:
-    built.write("scored/model.py", (built.root / "tiny/model.py").read_text())
-    built.build_file(
-        "scored",
-        f"llm_accelerator: {{model: model.py, {SIZES}}}",
-        "genrule: {name: accuracy, srcs: [given.json], outs: [accuracy.json], cmd: 'cp $< $@'}",
-    )
+    gate("srcs: [given.json], outs: [accuracy.json], cmd: 'cp $< $@'")
     given = {"kl": 0.01, "top1": 0.95, "perplexity": 10.5, "float_perplexity": 10.0}
     for kl, outcome in ((0.01, Outcome.GOOD), (0.01 + 1e-9, Outcome.WRONG_RESULT), (0.001, Outcome.GOOD)):
-        built.write("scored/given.json", json.dumps({**given, "kl": kl}))
-        ended = night(plan=PLAN.replace("project: tiny", "project: scored"))
+        built.write("tiny/given.json", json.dumps({**given, "kl": kl}))
+        ended = night()
         figures = {figure.name: figure.value for figure in ended.results[0].figures}
         assert (figures["kl"], figures["top1"]) == (kl, 0.95)
         assert figures["perplexity_change"] == pytest.approx(0.05)
@@ -152,6 +155,7 @@ def start(built: WorkspaceFolder, name: str, results: str) -> "subprocess.Popen[
     return built.start("nightly", name)
 
 
+@pytest.mark.slow
 def test_a_killed_night_goes_on_where_it_was(night: RunNight, built: WorkspaceFolder) -> None:
     night(plan=THREE)
     process = start(built, "killed.yaml", "results-killed")

@@ -46,6 +46,7 @@ def ran(space: WorkspaceFolder) -> set[str]:
     return {event["mnemonic"].split()[0] for event in space.events() if event["event"] == "action_finished"}
 
 
+@pytest.mark.slow
 def test_two_clones_publish_the_same_bytes(clones: Clones) -> None:
     one, two = (contents(space.root / "published") for space in (clones.one, clones.two))
     assert sorted(one) == sorted(two)

@@ -29,6 +29,20 @@ def test_chunks_of_a_prompt_do_not_matter(variant: Variant, tokens: list[int], d
         assert torch.equal(torch.cat([p.kept[place] for p in parts]), value), place
 
 
+def test_threads_do_not_matter() -> None:
+    """Parts of an op go to as many threads as torch has, which is one in `make test`."""
+    exact, _ = references(Variant())
+    tokens = [7 * i % VOCAB for i in range(CONTEXT)]
+    usual, outcomes = torch.get_num_threads(), []
+    for threads in (1, 2, 5):
+        torch.set_num_threads(threads)
+        outcomes.append(exact.run(tokens, keep=("*",), all_logits=True))
+    torch.set_num_threads(usual)
+    for other in outcomes[1:]:
+        assert torch.equal(other.logits, outcomes[0].logits)
+        assert all(torch.equal(value, outcomes[0].kept[place]) for place, value in other.kept.items())
+
+
 @settings(max_examples=25, deadline=None)
 @given(variants(), PROMPTS)
 def test_integers_are_near_floats(variant: Variant, tokens: list[int]) -> None:

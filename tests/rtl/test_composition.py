@@ -42,6 +42,7 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> Machine:
     return Machine(accelerator=accelerator, image=hybrid(accelerator, tmp_path_factory.mktemp("hybrid")))
 
 
+@pytest.mark.slow
 def test_a_layer_of_twins_is_the_reference_in_the_cycles_of_the_network(machine: Machine) -> None:
     check(machine, slow=False)
 

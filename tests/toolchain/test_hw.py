@@ -36,12 +36,14 @@ def vitis(tmp_path_factory: pytest.TempPathFactory) -> Installation:
 
 
 @pytest.fixture(scope="module")
-def mine(tmp_path_factory: pytest.TempPathFactory, vitis: Installation) -> WorkspaceFolder:
+def mine(
+    tmp_path_factory: pytest.TempPathFactory, vitis: Installation, shared_cache: Path
+) -> WorkspaceFolder:
     """A small Llama, built for a card and run through XRT."""
     need_xrt()
     folder = tmp_path_factory.mktemp("hw")
     (folder / "ws").mkdir()
-    workspace = WorkspaceFolder(root=folder / "ws", cache=folder / "cache", env=vitis.env)
+    workspace = WorkspaceFolder(root=folder / "ws", cache=shared_cache, env=vitis.env)
     workspace.write("pyproject.toml", SETTINGS)
     workspace.write("mine/model.py", MODEL)
     workspace.build_file("mine", f"llm_accelerator: {{model: model.py, {SIZES}}}")
@@ -59,6 +61,7 @@ def ran(workspace: WorkspaceFolder) -> list[str]:
     return [event["mnemonic"] for event in workspace.events() if event["event"] == "action_finished"]
 
 
+@pytest.mark.slow
 def test_a_model_becomes_tokens_through_the_whole_flow(mine: WorkspaceFolder) -> None:
     """The image was joined by the link configuration alone, and gives the reference's bits."""
     done = mine.ok("mine", "--target", "hw")

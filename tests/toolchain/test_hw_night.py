@@ -19,11 +19,11 @@ measure: {prompt_tokens: [3], new_tokens: 4, repeats: 1}
 
 
 @pytest.mark.slow
-def test_a_night_for_hardware_tells_a_card_from_a_build(tmp_path: Path) -> None:
+def test_a_night_for_hardware_tells_a_card_from_a_build(tmp_path: Path, shared_cache: Path) -> None:
     vitis = install(tmp_path / "xilinx", objects=runtime_objects(()))
     env = {**vitis.env, "STBUILD_DEVICE_LOCKS": str(tmp_path), "XILINX_XRT": str(tmp_path / "nowhere")}
     (tmp_path / "ws").mkdir()
-    workspace = WorkspaceFolder(root=tmp_path / "ws", cache=tmp_path / "cache", env=env)
+    workspace = WorkspaceFolder(root=tmp_path / "ws", cache=shared_cache, env=env)
     workspace.write("pyproject.toml", SETTINGS)
     workspace.write("mine/model.py", MODEL)
     workspace.build_file("mine", f"llm_accelerator: {{model: model.py, {SIZES}}}")
