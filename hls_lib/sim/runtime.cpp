@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "port.hpp"
 #include "scheduler.hpp"
 
 namespace stb {
@@ -84,12 +85,10 @@ bool lend(Channel& channel, const void* values, std::uint64_t count) {
   if (fifo.tap != nullptr) return false;
   const auto* at = static_cast<const unsigned char*>(values);
   while (count > 0) {
-    if (channel.tail - channel.head >= channel.depth) wait_space(channel, 1);
-    const std::uint64_t part = std::min(count, channel.depth - (channel.tail - channel.head));
+    if (fill(channel) >= channel.depth) wait_space(channel, 1);
+    const std::uint64_t part = std::min(count, channel.depth - fill(channel));
     add_run(fifo, at, part);
-    channel.tail += part;
-    channel.high = std::max(channel.high, channel.tail - channel.head);
-    if (channel.tail >= channel.wake_tail) announce_data(channel, channel.tail - part, part);
+    advance_tail(channel, part);
     at += part * static_cast<std::uint64_t>(fifo.item_bytes);
     count -= part;
   }
