@@ -31,6 +31,13 @@ class Launch:
         self.rows = self.tokens * SHARED
 
     @property
+    def seen(self) -> NDArray[np.bool_]:
+        """Of the recent words of all rows: whether a lane is of a position that its row sees."""
+        own = self.recents - self.tokens + np.repeat(np.arange(self.tokens), SHARED)
+        lanes = np.arange(16 * self.recent_words) <= own[:, None]
+        return np.tile(lanes.reshape(-1, 16), (RUNS * KV_HEADS, 1))
+
+    @property
     def command(self) -> Bytes:
         """The word of its stream."""
         return np.array([[self.tokens | self.pos << 32]], np.uint64).view(np.uint8)
@@ -72,12 +79,13 @@ def scored(rng: Generator) -> Traffic:
 
 
 def valued(rng: Generator) -> Traffic:
-    """Weights, totals of all sizes, and the sums that the engine gives for each byte of the weights."""
+    """Weights up to the row's own position, totals of all sizes, and the sums that the engine gives for each byte of the weights."""
     launch = Launch(rng)
     heads, words = RUNS * KV_HEADS, HEAD_DIM // 16
     rows = heads * launch.rows
     weights = rng.integers(0, 2**24, (rows * launch.recent_words, 16)) >> rng.integers(0, 24, (1, 16))
     weights[rng.random(len(weights)) < 0.1] = 65536 * 255
+    weights[~launch.seen] = 0
     totals = np.zeros((rows, 16), np.int64)
     sizes = rng.integers(16, 32, rows)
     totals[:, 0] = np.minimum((1 << sizes) + rng.integers(0, 1 << 31, rows) % (1 << sizes), 2**32 - 1)
