@@ -39,7 +39,7 @@ class ProveFifos:
             if not any(runner.same_but_for_depths(other) for other in run):
                 design = without_hang(design, launch, runner, self.given)
                 run.append(runner)
-        _check_room(design, self.platform)
+        _check_room(design, self.platform, self.given)
         return design
 
 
@@ -89,19 +89,22 @@ def _refused(design: Design, launch: Launch, hang: Hang, given: frozenset[str]) 
         return StbuildError(f"{when}, and deeper FIFOs do not help: {waits}", exit_code=1)
     stream, depth = by_hand[0].stream, by_hand[0].depth
     return StbuildError(
-        f"depths: with {'1 word' if depth == 1 else f'{depth} words'} in {stream} {when}: {waits}",
-        hint=f"give {stream} more words, or leave it to the compiler",
+        f"depths: with {'1 word' if depth == 1 else f'{depth} words'} in {stream} {when}; "
+        f"give it more words, or leave it to the compiler: {waits}"
     )
 
 
-def _check_room(design: Design, platform: Platform) -> None:
+def _check_room(design: Design, platform: Platform, given: frozenset[str] = frozenset()) -> None:
     need = sum(stream.depth for stream in design.streams) * WORD_BYTES
     room = platform.available.uram * URAM_BYTES + platform.available.bram36 * BRAM36_BYTES
     if need <= room:
         return
     deepest = max(design.streams, key=lambda s: s.depth)
+    by_hand = deepest.name in given
     raise StbuildError(
-        f"the FIFOs of {design.name} hold {need / 2**20:.1f} MiB, {platform.name} has {room / 2**20:.1f} MiB "
-        f"on chip; the deepest is {deepest.name} with {deepest.depth} words of {WORD_BYTES} bytes",
-        hint="a smaller chunk needs less",
-    )
+        f"{'depths: ' if by_hand else ''}the FIFOs of {design.name} hold {need / 2**20:,.1f} MiB, "
+        f"{platform.name} has {room / 2**20:.1f} MiB on chip; the deepest is {deepest.name} with "
+        f"{deepest.depth} words of {WORD_BYTES} bytes",
+        hint=f"give {deepest.name} fewer words, or leave it to the compiler" if by_hand
+        else "a smaller chunk needs less",
+    )  # fmt: skip

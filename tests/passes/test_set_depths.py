@@ -42,10 +42,17 @@ def test_a_depth_that_hangs_is_named_with_the_cycle() -> None:
         planned({residual(): 1})
     assert refused.value.exit_code == 2
     assert refused.value.message.startswith(
-        f"depths: with 1 word in {residual()} small hangs in a launch of 4 "
+        f"depths: with 1 word in {residual()} small hangs in a launch of 4 tokens from position 0; "
+        "give it more words, or leave it to the compiler: "
     )
     assert f"waits to write {residual()} (depth 1, fill 1, full)" in refused.value.message
-    assert refused.value.hint == f"give {residual()} more words, or leave it to the compiler"
+
+
+@pytest.mark.parametrize("words", [10**6, 10**12])
+def test_a_fifo_that_no_card_holds_is_told_with_its_stream(words: int) -> None:
+    with pytest.raises(StbuildError, match=r"^depths: the FIFOs of small hold .* MiB, u55c has") as refused:
+        planned({residual(): words})
+    assert refused.value.hint == f"give {residual()} fewer words, or leave it to the compiler"
 
 
 def test_a_depth_of_zero_is_refused_with_what_the_compiler_takes() -> None:
