@@ -25,16 +25,19 @@ Pass = Callable[[Design], Design]
 
 
 def design_passes(platform: Platform, depths: Mapping[str, int] | None = None) -> tuple[Pass, ...]:
-    """Every pass on a design, in order; `depths` are those that a project sets by hand."""
+    """Every pass on a design, in order; `depths` are those that a project sets by hand.
+
+    Memory comes first: a model that is too large for it is told so, and not that some FIFO is too deep.
+    """
     given = depths or {}
     return (
         FormKernels(),
         JoinParams(),
+        PlaceMemory(platform=platform),
         SizeFifos(),
         SetDepths(depths=given),
         ProveFifos(platform=platform, given=frozenset(given)),
         BindFifos(platform=platform),
-        PlaceMemory(platform=platform),
         PlaceKernels(platform=platform),
     )
 

@@ -6,6 +6,7 @@ from stbuild.errors import StbuildError
 from stbuild.ir.design import Design
 from stbuild.ops.add import Add
 from stbuild.ops.fork import Fork
+from stbuild.passes.judge_fit import judge_fit
 from stbuild.passes.pipeline import plan
 from stbuild.passes.sizes import SizeOverrides
 from tests.accelerator import platform
@@ -50,9 +51,17 @@ def test_a_depth_that_hangs_is_named_with_the_cycle() -> None:
 
 @pytest.mark.parametrize("words", [10**6, 10**12])
 def test_a_fifo_that_no_card_holds_is_told_with_its_stream(words: int) -> None:
-    with pytest.raises(StbuildError, match=r"^depths: the FIFOs of small hold .* MiB, u55c has") as refused:
+    with pytest.raises(StbuildError, match=rf"^depths: {residual()} with {words} words holds ") as refused:
         planned({residual(): words})
-    assert refused.value.hint == f"give {residual()} fewer words, or leave it to the compiler"
+    assert refused.value.hint == "give it fewer words, or leave it to the compiler"
+
+
+def test_a_fifo_that_is_too_deep_for_its_slr_is_what_the_refusal_names() -> None:
+    depths = {residual(): 300_000}
+    with pytest.raises(StbuildError, match=r"small would not fit the card: ") as refused:
+        judge_fit(GRAPH, index_of(GRAPH), platform("u55c"), planned(depths), depths)
+    told = f"depths: {residual()} has 300000 words by hand; without depths these sizes fit"
+    assert refused.value.hint == told
 
 
 def test_a_depth_of_zero_is_refused_with_what_the_compiler_takes() -> None:

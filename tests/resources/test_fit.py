@@ -11,7 +11,7 @@ from stbuild.passes.judge_fit import judge_fit
 from stbuild.passes.numerics import FixNumerics
 from stbuild.passes.pipeline import plan
 from stbuild.passes.sizes import SizeOverrides
-from stbuild.platform import Limits, Platform, Source
+from stbuild.platform import Limits, Platform, Slr, Source
 from stbuild.resources.fit import Fit, Use, fit_of, limit_of, slr_usage
 from stbuild.resources.report import resource_data, resource_report
 from stbuild.resources.usage import RowKind, memory_ports, usage_of
@@ -64,6 +64,22 @@ def test_a_llama_that_does_not_fit_is_refused_with_what_would(llama: Graph) -> N
     words = hint.removeprefix("these sizes would fit: ").split(", ")
     sizes = {name: int(value) for name, value in (word.split(": ") for word in words)}
     assert judged(plan(llama, index, U55C, SizeOverrides(**sizes))).fits
+
+
+def test_fifos_beyond_all_memory_are_refused_with_what_would_fit() -> None:
+    """They are not proved, which would take minutes, but refused as any other size."""
+    graph = graph_of(FULL)
+    sizes = SizeOverrides(channels=4, lanes=2, chunk=32, token_lanes=1)
+    few = replace(U55C, slrs=tuple(_without_uram(slr) for slr in U55C.slrs))
+    design = plan(graph, index_of(graph), few, sizes)
+    assert "KiB of FIFOs" in {use.resource for use in judged(design, few).passed}
+    with pytest.raises(StbuildError, match=r"small would not fit the card: ") as refused:
+        judge_fit(graph, index_of(graph), few, design)
+    assert str(refused.value.hint).startswith(("these sizes would fit: channels: ", "no choice of channels"))
+
+
+def _without_uram(slr: Slr) -> Slr:
+    return replace(slr, available=replace(slr.available, uram=0, bram36=20))
 
 
 def test_sizes_that_a_project_sets_stay(llama: Graph) -> None:
