@@ -39,11 +39,10 @@ def judge_fit(
     if fit.fits:
         return Judged(rows=rows, fit=fit)
     trial = _Trial(graph=graph, index=index, platform=platform, clock_mhz=design.sizes.clock_mhz)
-    hint = _too_deep(trial, design, depths)
-    if not hint and len(design.engines) == 1:
-        nearest = trial.nearest(design.engines[0], depths)
-        hint = replace(fit, nearest=_sizes(nearest) if nearest else None).hint
-    raise StbuildError(f"{design.name} {fit.sentence}", hint=hint or fit.hint, exit_code=1)
+    hint = fit.hint
+    if len(design.engines) == 1:
+        hint = _what_would_fit(trial, fit, design.engines[0], depths or {})
+    raise StbuildError(f"{design.name} {fit.sentence}", hint=hint, exit_code=1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,12 +54,12 @@ class _Trial:
     platform: Platform
     clock_mhz: int
 
-    def nearest(self, engine: Engine, depths: Mapping[str, int] | None) -> Engine | None:
+    def nearest(self, engine: Engine, depths: Mapping[str, int]) -> Engine | None:
         """The first engine that fits once its FIFOs are as deep as the proof makes them."""
-        choice = EngineChoice(graph=self.graph, index=self.index, platform=self.platform)
+        choice = EngineChoice(graph=self.graph, index=self.index, platform=self.platform, depths=depths)
         return next((each for each in choice.fitting(engine) if self.fits(each, depths)), None)
 
-    def fits(self, engine: Engine, depths: Mapping[str, int] | None) -> bool:
+    def fits(self, engine: Engine, depths: Mapping[str, int]) -> bool:
         """Whether a design with one engine fits."""
         try:
             design = plan_engines(
@@ -71,12 +70,15 @@ class _Trial:
         return fit_of(design, self.platform, usage_of(design, self.platform)).fits
 
 
-def _too_deep(trial: _Trial, design: Design, depths: Mapping[str, int] | None) -> str:
-    """What to do where nothing but the depths set by hand is too much."""
-    if not depths or len(design.engines) != 1 or not trial.fits(design.engines[0], None):
-        return ""
+def _what_would_fit(trial: _Trial, fit: Fit, engine: Engine, depths: Mapping[str, int]) -> str:
+    """The nearest sizes, or the depth set by hand without which there are some."""
+    nearest = trial.nearest(engine, depths)
+    without = trial.nearest(engine, {}) if depths and nearest is None else None
+    if without is None:
+        return replace(fit, nearest=_sizes(nearest) if nearest else None).hint
     deepest = max(depths, key=lambda name: depths[name])
-    return f"depths: {deepest} has {depths[deepest]} words by hand; without depths these sizes fit"
+    words = f"depths: {deepest} has {depths[deepest]} words by hand"
+    return f"{words}; without depths, {_sizes(without)} would fit"
 
 
 def _sizes(engine: Engine) -> Sizes:

@@ -54,7 +54,9 @@ def plan(
     `depths` are words of FIFOs by the names of their streams. Raises StbuildError when a weight is missing,
     or the model does not fit the card's memory. Where no engine fits the fabric, it is the largest.
     """
-    choice = EngineChoice(graph=graph, index=index, platform=platform, overrides=overrides)
+    choice = EngineChoice(
+        graph=graph, index=index, platform=platform, overrides=overrides, depths=depths or {}
+    )  # fmt: skip
     largest = choice.largest()
     for engine in choice.fitting(largest):
         design = plan_engines(graph, index, platform, (engine,), clock_mhz=overrides.clock_mhz, depths=depths)

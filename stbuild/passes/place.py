@@ -52,8 +52,8 @@ class PlaceMemory:
                 hint=f"{size}; the card has {size_text(total)}" if lacking.weights > total else size,
             )
         return StbuildError(
-            f"{design.name} with a context of {design.sizes.context} does not fit {self.platform.name}: {lack} "
-            f"(KV cache {size_text(lacking.cached)})",
+            f"{design.name} with a context of {design.sizes.context} does not fit {self.platform.name}: "
+            f"{lack} (KV cache {size_text(lacking.cached)})",
             hint="no context would fit" if fits is None else f"a context of {fits} would fit",
         )
 
