@@ -30,15 +30,17 @@ constexpr std::uint64_t kNever = ~std::uint64_t{0};
 
 struct Process;
 
-// head and tail count tokens since the network was built; token k lies in slot k & mask.
+// head and tail count tokens since the launch began. Token k is written to slot k & own_mask of the storage,
+// unless the memory in which it lies was lent (runtime.hpp); it is read from slot k & mask of `ring`.
 struct Channel {
-  const unsigned char* ring = nullptr;  // the slots; while memory is lent, where slot 0 would lie in it
-  std::uint64_t head = 0;               // tokens read
-  std::uint64_t tail = 0;               // tokens written
+  const unsigned char* ring = nullptr;  // the storage, or where slot 0 would lie in lent memory
   std::uint64_t mask = 0;
+  std::uint64_t run_end = kNever;  // the first token that does not lie in `ring`
+  std::uint64_t head = 0;          // tokens read
+  std::uint64_t tail = 0;          // tokens written
   std::uint64_t depth = 0;
   std::uint64_t wake_tail = kNever;  // a write that reaches it has somebody to tell
-  std::uint64_t wake_head = kNever;  // a read that reaches it has somebody to tell
+  std::uint64_t wake_head = kNever;  // a read that reaches it has somebody to tell, or ends the run
   std::uint64_t high = 0;            // highest fill seen
   Process* reader = nullptr;         // waits for data
   Process* writer = nullptr;         // waits for space

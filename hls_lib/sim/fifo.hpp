@@ -13,6 +13,12 @@
 namespace stb {
 namespace sim {
 
+// Tokens from `first` on that lie in lent memory, or in the storage if `lent` is null.
+struct TokenRun {
+  const unsigned char* lent;  // where slot 0 would lie
+  std::uint64_t first;
+};
+
 using TapFunction = void (*)(void* user, const void* data, long bytes);
 
 struct Fifo : Channel {
@@ -23,6 +29,7 @@ struct Fifo : Channel {
 
   std::string name;
   long item_bytes = 0;
+  std::deque<TokenRun> runs;   // fast: behind the one that is read now
   std::vector<Process*> ends;  // the processes whose call names this stream
   TapFunction tap = nullptr;
   void* tap_user = nullptr;

@@ -42,23 +42,13 @@ inline void on_write(const void* address, std::int64_t words) {
   pay_for_memory(64 * words);
 }
 
-// A long read into an empty stream needs no copies; false: the caller sends it burst by burst.
-template <typename T>
-bool try_lend(const Port<T>& out, const T* values, std::int64_t count) {
-  const Channel& channel = out.channel();
-  if (kSingle || channel.head != channel.tail || count < 4 * static_cast<std::int64_t>(channel.depth))
-    return false;
-  check_alignment(values);
-  lend(out, values, count);
-  return true;
-}
-
 constexpr std::int64_t kBurst = 64;  // words of the longest AXI burst of 4 KB
 
 // Words from memory to a stream, paid for burst by burst.
 template <typename T>
 void send_words(const T* address, std::int64_t count, const Port<T>& out) {
-  if (try_lend(out, address, count)) return;
+  if (count > 0) check_alignment(address);
+  if (!kSingle && lend(out.channel(), address, static_cast<std::uint64_t>(count))) return;
   for (std::int64_t at = 0; at < count; at += kBurst) {
     const std::int64_t part = count - at < kBurst ? count - at : kBurst;
     on_read(address + at, part);

@@ -89,7 +89,7 @@ class Port {
 
   // Stores a token for which there is room.
   void put(const T& value) const {
-    slots()[channel_->tail & channel_->mask] = value;
+    slots()[channel_->tail & channel_->own_mask] = value;
     if (sim::kTimed) sim::stamp_write_of(*channel_, channel_->tail, sim::clock());
     sim::advance_tail(*channel_, 1);
   }
@@ -129,14 +129,19 @@ inline void stamp_writes(Channel& channel, std::uint64_t count) {
   }
 }
 
+// The tokens at the head of a stream that lie one behind the other.
+inline std::uint64_t straight(const Channel& channel) {
+  const std::uint64_t here = least(channel.tail, channel.run_end) - channel.head;
+  return least(here, channel.mask + 1 - (channel.head & channel.mask));
+}
+
 // Copies up to `count` tokens that are there; waits only if there is none.
 template <typename T>
 std::uint64_t take_some(const Port<T>& in, T* values, std::uint64_t count) {
   Channel& channel = in.channel();
   if (channel.tail == channel.head) wait_data(channel, 1);
-  const std::uint64_t slot = channel.head & channel.mask;
-  const std::uint64_t part = least(count, least(fill(channel), channel.mask + 1 - slot));
-  std::memcpy(static_cast<void*>(values), in.items() + slot, part * sizeof(T));
+  const std::uint64_t part = least(count, straight(channel));
+  std::memcpy(static_cast<void*>(values), in.items() + (channel.head & channel.mask), part * sizeof(T));
   if (kTimed) stamp_reads(channel, part);
   advance_head(channel, part);
   return part;
@@ -147,38 +152,13 @@ template <typename T>
 std::uint64_t put_some(const Port<T>& out, const T* values, std::uint64_t count) {
   Channel& channel = out.channel();
   if (fill(channel) >= channel.depth) wait_space(channel, 1);
-  const std::uint64_t slot = channel.tail & channel.mask;
-  const std::uint64_t part = least(count, least(channel.depth - fill(channel), channel.mask + 1 - slot));
+  const std::uint64_t slot = channel.tail & channel.own_mask;
+  const std::uint64_t room = least(channel.depth - fill(channel), channel.own_mask + 1 - slot);
+  const std::uint64_t part = least(count, room);
   std::memcpy(static_cast<void*>(out.slots() + slot), values, part * sizeof(T));
   if (kTimed) stamp_writes(channel, part);
   advance_tail(channel, part);
   return part;
-}
-
-// The tokens that are left in lent memory move to the ring.
-template <typename T>
-void end_loan(const Port<T>& out) {
-  Channel& channel = out.channel();
-  for (std::uint64_t k = channel.head; k < channel.tail; ++k)
-    out.slots()[k & channel.own_mask] = out.items()[k];
-  channel.ring = channel.storage;
-  channel.mask = channel.own_mask;
-}
-
-// Writes `count` tokens that lie in memory without copying them: the stream's slots lie there meanwhile,
-// bounded by its depth as ever. The stream must be empty.
-template <typename T>
-void lend(const Port<T>& out, const T* values, std::int64_t count) {
-  Channel& channel = out.channel();
-  channel.ring = reinterpret_cast<const unsigned char*>(values - channel.tail);
-  channel.mask = kNever >> 1;
-  for (std::uint64_t left = static_cast<std::uint64_t>(count); left > 0;) {
-    if (fill(channel) >= channel.depth) wait_space(channel, 1);
-    const std::uint64_t part = least(left, channel.depth - fill(channel));
-    advance_tail(channel, part);
-    left -= part;
-  }
-  end_loan(out);
 }
 
 // A run of whole groups of tokens at the head of a stream.
@@ -196,19 +176,18 @@ Run<T> copy_group(const Port<T>& port, T* copy, int group) {
 }
 
 // At least one and at most `limit` groups of `group` tokens: in place if they lie straight in the ring,
-// else one of them, copied. The tokens count as read, and hold until the port is used again.
+// else one of them, copied. The tokens count as read, and hold until the process waits.
 template <typename T>
 Run<T> take_groups(const Port<T>& port, T* copy, int group, int limit) {
   Channel& channel = port.channel();
   const auto size = static_cast<std::uint64_t>(group);
   if (size > channel.depth) return copy_group(port, copy, group);
   if (fill(channel) < size) wait_data(channel, size);
-  const std::uint64_t slot = channel.head & channel.mask;
-  const std::uint64_t straight = least(fill(channel), channel.mask + 1 - slot);
-  if (straight < size) return copy_group(port, copy, group);
-  const std::uint64_t groups = least(straight / size, static_cast<std::uint64_t>(limit));
+  const std::uint64_t groups = least(straight(channel) / size, static_cast<std::uint64_t>(limit));
+  if (groups == 0) return copy_group(port, copy, group);
+  const T* tokens = port.items() + (channel.head & channel.mask);
   advance_head(channel, groups * size);
-  return {port.items() + slot, static_cast<int>(groups)};
+  return {tokens, static_cast<int>(groups)};
 }
 
 inline bool all_have_room() { return true; }

@@ -28,6 +28,10 @@ inline Clock& clock() { return *running_clock; }
 void wait_data(Channel& channel, std::uint64_t count);
 void wait_space(Channel& channel, std::uint64_t count);
 
+// Writes `count` tokens that lie in memory, and stay as they are until they are read, without copying them.
+// false: somebody taps the stream, so they must be written.
+bool lend(Channel& channel, const void* values, std::uint64_t count);
+
 // Called by the writer (reader) of a token that reaches wake_tail (wake_head).
 void announce_data(Channel& channel, std::uint64_t first, std::uint64_t count);
 void announce_space(Channel& channel);

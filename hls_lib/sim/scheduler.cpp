@@ -36,10 +36,14 @@ void shape(Fifo& channel, std::uint64_t depth) {
 }
 
 // An empty channel counts from 0 again; whoever waits for data goes on waiting.
-void rewind(Channel& channel) {
+void rewind(Fifo& channel) {
   channel.data_wait = channel.space_wait = 0;
   if (channel.reader != nullptr && channel.wake_tail != 0) channel.wake_tail -= channel.head;
   channel.head = channel.tail = 0;
+  channel.ring = channel.storage;
+  channel.mask = channel.own_mask;
+  channel.run_end = kNever;
+  channel.runs.clear();
 }
 
 }  // namespace

@@ -30,7 +30,7 @@ void commit_front(Pipeline& mine) {
   mine.held.pop_front();
   if (fill(channel) >= channel.depth) wait_space(channel, 1);
   const std::vector<unsigned char>& token = channel.held.front();
-  std::memcpy(channel.storage + (channel.tail & channel.mask) * token.size(), token.data(), token.size());
+  std::memcpy(channel.storage + (channel.tail & channel.own_mask) * token.size(), token.data(), token.size());
   channel.held.pop_front();
   if (kTimed) stamp_write_of(channel, channel.tail, clock());
   advance_tail(channel, 1);
