@@ -1,6 +1,6 @@
 """Judges whether a design fits its card, and finds what would fit if it does not."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from stbuild.errors import StbuildError
@@ -11,8 +11,11 @@ from stbuild.ir.weights import WeightIndex
 from stbuild.passes.choose_engine import EngineChoice
 from stbuild.passes.pipeline import plan_engines
 from stbuild.platform import Platform
-from stbuild.resources.fit import Fit, Sizes, fit_of
+from stbuild.resources.fit import RESOURCES, Fit, Sizes, fit_of
 from stbuild.resources.usage import Row, usage_of
+
+SHOWN = 4
+"""Processes that are named where no sizes fit."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,6 +45,8 @@ def judge_fit(
     hint = fit.hint
     if len(design.engines) == 1:
         hint = _what_would_fit(trial, fit, design.engines[0], depths or {})
+    if hint == fit.hint:
+        hint += _largest(rows, fit.passed[0].resource)
     raise StbuildError(f"{design.name} {fit.sentence}", hint=hint, exit_code=1)
 
 
@@ -79,6 +84,15 @@ def _what_would_fit(trial: _Trial, fit: Fit, engine: Engine, depths: Mapping[str
     deepest = max(depths, key=lambda name: depths[name])
     words = f"depths: {deepest} has {depths[deepest]} words by hand"
     return f"{words}; without depths, {_sizes(without)} would fit"
+
+
+def _largest(rows: Sequence[Row], resource: str) -> str:
+    """The processes that take most of a resource, for a reader who has to make the model smaller."""
+    field = next((field for field, name in RESOURCES.items() if name == resource), None)
+    if field is None:
+        return ""
+    most = sorted(rows, key=lambda row: -getattr(row.cost, field))[:SHOWN]
+    return f"; most {resource}: " + ", ".join(f"{r.name} {getattr(r.cost, field):,.0f}" for r in most)
 
 
 def _sizes(engine: Engine) -> Sizes:

@@ -187,7 +187,10 @@ def test_a_design_of_which_nothing_fits_says_so() -> None:
     design = design_of(FULL)
     with pytest.raises(Exception, match=r"would not fit the card: LUT of SLR0") as refused:
         judge_fit(graph, index_of(graph), with_limits(0.001, 0.88), design)
-    assert str(getattr(refused.value, "hint", "")).startswith("no choice of channels, lanes")
+    hint = str(getattr(refused.value, "hint", ""))
+    assert hint.startswith("no choice of channels, lanes")
+    largest = max(usage_of(design, with_limits(0.001, 0.88)), key=lambda row: row.cost.lut)
+    assert f"; most LUT: {largest.name} {largest.cost.lut:,.0f}, " in hint
 
 
 def test_the_figures_of_a_u280_are_said_to_be_those_of_an_older_shell() -> None:
