@@ -176,10 +176,19 @@ def test_the_report_says_what_and_how_sure() -> None:
     assert U55C.slrs[0].source_of("available").text in text
     assert "would not fit the card: URAM of SLR1: 300 of 200 (modelled)" in text
     assert "50 % too much" in text
+    assert _adds_up(resource_report(design.name, U55C, fit, rows), fit)
     data = resource_data(over, rows)
     assert data["fits"] is False
     assert len(data["rows"]) == len(rows)
     assert {row["kind"] for row in data["rows"]} == {kind.value for kind in RowKind}
+
+
+def _adds_up(text: str, fit: Fit) -> bool:
+    """The LUTs of the units, the shell's with them, are those of the SLRs."""
+    _, _, table = text.partition("by compute unit")
+    rows = table.partition("by kind")[0].splitlines()[1:]
+    luts = sum(int(row[32:].split()[0].replace(",", "")) for row in rows if row)
+    return luts == sum(round(use.used) for use in fit.uses if use.resource == "LUT")
 
 
 def test_a_design_of_which_nothing_fits_says_so() -> None:
