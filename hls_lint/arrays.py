@@ -58,6 +58,14 @@ def is_partitioned(process: Process, array: Array, dimension: int) -> bool:
     return 0 in marks or dimension in marks
 
 
+def holds_memory(process: Process, array: Array) -> bool:
+    """Whether an array keeps a dimension that no pragma so far has taken apart."""
+    lengths = dimensions(array)
+    if prod(lengths) <= FEW:
+        return False
+    return not all(is_partitioned(process, array, d + 1) for d in range(len(lengths)))
+
+
 def is_registers(process: Process, array: Array, accesses: Sequence[Access]) -> bool:
     """Whether no memory remains: few elements, all dimensions partitioned, or indices that are constants."""
     lengths = dimensions(array)

@@ -57,6 +57,12 @@ class Evaluator:
             return b.times(a.known)
         return _derived(node.operator, a, b)
 
+    def enter_range(self, element: Node, elements: Node, scope: Scope, loop: int) -> None:
+        """The variable of a `for` over an array is an element of it."""
+        place = self.place(elements, scope)
+        if place is not None:
+            scope[element.declared] = place.element(Value.of_loop(loop))
+
     def place(self, node: Node, scope: Scope) -> Place | None:
         """What an lvalue denotes; None for a scalar and for what is no lvalue."""
         match node.kind:

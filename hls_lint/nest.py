@@ -8,7 +8,8 @@ from hls_lint.record import Loop, LoopKind
 from hls_lint.tree import Node
 from hls_lint.values import Value
 
-LOOPS = (Kind.FOR_STMT, Kind.WHILE_STMT, Kind.DO_STMT)
+FORS = (Kind.FOR_STMT, Kind.CXX_FOR_RANGE_STMT)
+LOOPS = (*FORS, Kind.WHILE_STMT, Kind.DO_STMT)
 _MARKERS = "stb_lint"
 """The namespace of the markers; see shadow/stb/pipeline.hpp."""
 

@@ -21,7 +21,10 @@ class LoopKind(Enum):
 
 @dataclass(eq=False, kw_only=True)
 class Loop:
-    """A loop; `trip` is None for a bound of run time, `entered` says whether STB_ENTER is in front of it."""
+    """A loop; `trip` is None for a bound of run time, `entered` says whether STB_ENTER is in front of it.
+
+    `charged` are the cycles of an iteration that STB_TICK states; None where it states no constant.
+    """
 
     number: int
     label: str
@@ -31,6 +34,7 @@ class Loop:
     trip: int | None = None
     flattens: bool = False
     entered: bool = False
+    charged: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,10 +81,17 @@ class Division(Use):
 
 @dataclass(frozen=True, kw_only=True)
 class Chain(Use):
-    """Selections that wait for each other: `length` of them in one iteration."""
+    """Values that wait for each other: `length` of them in one iteration."""
 
     name: str
     length: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recurrence(Use):
+    """A scalar whose next value takes more than a cycle from the one before."""
+
+    name: str
 
 
 @dataclass(kw_only=True)
@@ -90,10 +101,12 @@ class Process:
     name: str
     pipelines: list[tuple[Loop, tuple[Loop, ...]]] = field(default_factory=list)
     unbounded: list[Loop] = field(default_factory=list)
+    unmarked: list[Loop] = field(default_factory=list)
     accesses: list[Access] = field(default_factory=list)
     transfers: list[Transfer] = field(default_factory=list)
     divisions: list[Division] = field(default_factory=list)
     chains: list[Chain] = field(default_factory=list)
+    recurrences: list[Recurrence] = field(default_factory=list)
     variables: list[Variable] = field(default_factory=list)
     partitions: dict[Array, set[int]] = field(default_factory=lambda: defaultdict(set))
     bound: set[Array] = field(default_factory=set)

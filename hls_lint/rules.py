@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from math import prod
 
-from hls_lint.arrays import dimensions, element_bits, is_partitioned, is_registers
+from hls_lint.arrays import FEW, dimensions, element_bits, is_partitioned, is_registers
 from hls_lint.record import Access, Branch, Loop, LoopKind, Process
 from hls_lint.values import Value
 
@@ -28,7 +28,20 @@ class Finding:
 
 def findings(process: Process) -> list[Finding]:
     """All of one process."""
-    rules = (nests, entries, unbounded, ports, transfers, divisions, chains, dependences, storage)
+    rules = (
+        nests,
+        entries,
+        ticks,
+        unbounded,
+        ports,
+        transfers,
+        divisions,
+        chains,
+        recurrences,
+        dependences,
+        storage,
+        plain,
+    )
     return sorted({found for rule in rules for found in rule(process)})
 
 
@@ -69,6 +82,15 @@ def entries(process: Process) -> Iterator[Finding]:
         if not outermost.entered:
             text = f"{outermost.label} is entered without STB_ENTER: the timed network would not charge it"
             yield Finding(at=outermost.at, rule="entry", text=text)
+
+
+def ticks(process: Process) -> Iterator[Finding]:
+    """A pipeline whose iterations take more cycles than the timed network charges."""
+    for loop, _ in process.pipelines:
+        says = "no STB_TICK says so" if loop.charged is None else f"STB_TICK says {loop.charged}"
+        if (1 if loop.charged is None else loop.charged) < loop.ii:
+            text = f"{loop.label} begins an iteration every {loop.ii} cycles, and {says}"
+            yield Finding(at=loop.at, rule="tick", text=text)
 
 
 def unbounded(process: Process) -> Iterator[Finding]:
@@ -169,10 +191,18 @@ def divisions(process: Process) -> Iterator[Finding]:
 
 
 def chains(process: Process) -> Iterator[Finding]:
-    """Selections that wait for each other."""
+    """Selections, products or sums of floats that wait for each other."""
     for x in process.chains:
         text = f"{x.name}: {x.length} selections in a row; make a tree"
         yield Finding(at=x.at, rule="chain", text=text)
+
+
+def recurrences(process: Process) -> Iterator[Finding]:
+    """A scalar that an iteration needs before the last one has it."""
+    for x in process.recurrences:
+        assert x.pipeline is not None
+        text = f"{x.name} needs its last value in {x.pipeline.label}, II {x.pipeline.ii}, behind a product, "
+        yield Finding(at=x.at, rule="recurrence", text=f"{text}a table or a sum of floats: that takes longer")
 
 
 def dependences(process: Process) -> Iterator[Finding]:
@@ -221,3 +251,15 @@ def storage(process: Process) -> Iterator[Finding]:
         name = ".".join((variable.name, *members))
         text = f"{name}: {bits // 8192} KiB without STB_BIND: the tool would choose block RAM"
         yield Finding(at=variable.at, rule="storage", text=text)
+
+
+def plain(process: Process) -> Iterator[Finding]:
+    """A `for` of which nobody has said what becomes of it, of more than a few steps or of who knows how many.
+
+    A `while` is left out: it may be a search of a few steps.
+    """
+    for loop in process.unmarked:
+        if loop.trip is not None and loop.trip <= FEW:
+            continue
+        text = f"{loop.label} is neither pipelined nor unrolled, and no loop in it is"
+        yield Finding(at=loop.at, rule="plain", text=text)

@@ -146,3 +146,11 @@ def _functions(cursor: Any) -> Iterator[Any]:
 def kind_of(type_: Any) -> str:
     """clang's word for a type."""
     return str(type_.get_canonical().kind.name)
+
+
+def is_port(node: Node) -> bool:
+    """Whether a call reads or writes a stream."""
+    if node.name not in ("read", "write") or node.declaration is None:
+        return False
+    parent = node.declaration.semantic_parent
+    return parent is not None and parent.spelling == "Port"

@@ -5,12 +5,27 @@ from math import ceil
 
 from clang.cindex import CursorKind as Kind
 
-from hls_lint.tree import Node
+from hls_lint.tree import Node, kind_of
 from hls_lint.values import Value
 
+RANGE = Kind.CXX_FOR_RANGE_STMT
 _COMPARISONS = ("<", "<=", ">", ">=", "!=")
 _MOST = 64
 """Steps of a loop whose variable is halved or doubled."""
+
+
+def range_of(loop: Node) -> tuple[Node, Node]:
+    """The variable of a `for` over an array, and the array."""
+    variable = next(c for c in loop.children if c.kind == Kind.VAR_DECL)
+    return variable, next(c for c in loop.children if c.kind.is_expression())
+
+
+def length_of_range(loop: Node) -> int | None:
+    """The elements of an array that a `for` goes over; None for any other loop."""
+    if loop.kind != RANGE:
+        return None
+    type_ = range_of(loop)[1].cursor.type.get_canonical()
+    return int(type_.element_count) if kind_of(type_) == "CONSTANTARRAY" else None
 
 
 def header(loop: Node) -> tuple[Node | None, Node | None, Node | None]:

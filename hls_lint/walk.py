@@ -1,16 +1,15 @@
 """Walks a process as HLS builds it: every call inlined, every loop in the place where it runs."""
 
-from itertools import count
 from typing import Any
 
 from clang.cindex import CursorKind as Kind
 
-from hls_lint.chains import chain_of
 from hls_lint.evaluate import THIS, Evaluator, Scope
-from hls_lint.nest import LOOPS, can_unroll, is_perfect, kind_of_loop, marker, marks_of
-from hls_lint.record import Access, Branch, Chain, Division, Loop, LoopKind, Process, Transfer
-from hls_lint.tree import Node, kind_of
-from hls_lint.trips import bounds, header, trip_count
+from hls_lint.nest import FORS, LOOPS, can_unroll, is_perfect, kind_of_loop, marker, marks_of
+from hls_lint.record import Access, Branch, Division, Loop, LoopKind, Process, Transfer
+from hls_lint.scalars import Scalars
+from hls_lint.tree import Node, is_port, kind_of
+from hls_lint.trips import RANGE, bounds, header, length_of_range, range_of, trip_count
 from hls_lint.values import Place, Value, Variable
 
 _REFERENCES = ("LVALUEREFERENCE", "RVALUEREFERENCE", "POINTER", "INCOMPLETEARRAY", "CONSTANTARRAY")
@@ -25,7 +24,7 @@ def processes_of(kernel: Node) -> list[Process]:
 
 
 class _Walker:
-    """One process; `_loops` and `_branch` are where it is, `_depth_of` the loops around each variable."""
+    """One process; `_loops` and `_branch` are where it is."""
 
     def __init__(self, name: str) -> None:
         self._found = Process(name=name)
@@ -33,9 +32,9 @@ class _Walker:
         self._loops: list[Loop] = []
         self._branch: list[tuple[int, int]] = []
         self._conditions: list[Node] = []
-        self._depth_of: dict[int, int] = {}
+        self._scalars = Scalars(self._found, self._evaluate, self._loops, self._conditions)
         self._calls = 0
-        self._numbers = count()
+        self._last = -1
 
     def run(self, call: Node) -> Process:
         self._call(call, {})
@@ -85,7 +84,7 @@ class _Walker:
         self._conditions.pop()
 
     def _declare(self, node: Node, scope: Scope) -> None:
-        self._depth_of[node.declared] = len(self._loops)
+        self._scalars.declare(node)
         kind = kind_of(node.cursor.type)
         start = node.children[-1] if node.children and node.children[-1].kind.is_expression() else None
         if kind in ("LVALUEREFERENCE", "POINTER") and start is not None:
@@ -101,6 +100,7 @@ class _Walker:
             return
         if start is not None:
             self._read(start, scope)
+            self._scalars.make(node, start, scope)
             value = self._evaluate.value(start, scope)
             constant = node.cursor.type.is_const_qualified()
             scope[node.declared] = value if constant else Value.unknown(f"{node.name} {node.declared}", value)
@@ -115,27 +115,34 @@ class _Walker:
 
     def _loop(self, node: Node, scope: Scope, label: str, entered: bool) -> None:
         marks = marks_of(node)
+        self._last += 1
         loop = Loop(
-            number=next(self._numbers), label=label, at=node.at, entered=entered,
+            number=self._last, label=label, at=node.at, entered=entered,
             kind=kind_of_loop(marks, self._loops),
-            trip=trip_count(node, lambda n: self._evaluate.value(n, scope)),
+            trip=length_of_range(node) or trip_count(node, lambda n: self._evaluate.value(n, scope)),
         )  # fmt: skip
         if loop.kind is LoopKind.PIPELINED:
             loop.ii = self._evaluate.value(marks["pipeline"].arguments[0], scope).known or 1
+            if "tick" in marks:
+                loop.charged = self._evaluate.value(marks["tick"].arguments[0], scope).known
             self._found.pipelines.append((loop, tuple(self._loops)))
         found = bounds(node, lambda n: self._evaluate.value(n, scope))
         if loop.kind is LoopKind.UNROLLED and loop.trip is None and not can_unroll(found, self._loops):
             self._found.unbounded.append(loop)
         loop.flattens = is_perfect(node)
         self._enter(node, scope, loop)
+        if loop.kind is LoopKind.PLAIN and loop.number == self._last and node.kind in FORS:
+            self._found.unmarked.append(loop)
 
     def _enter(self, node: Node, scope: Scope, loop: Loop) -> None:
         variable, condition, step = header(node) if node.kind == Kind.FOR_STMT else (None, None, None)
+        if node.kind == RANGE:
+            self._evaluate.enter_range(*range_of(node), scope, loop.number)
         if variable is not None:
             if variable.children:
                 self._read(variable.children[-1], scope)
             linear = condition is not None and step is not None
-            self._depth_of[variable.declared] = len(self._loops)
+            self._scalars.declare(variable)
             here = Value.of_loop(loop.number)
             scope[variable.declared] = here if linear else Value.unknown(f"{variable.name} {loop.number}")
         self._loops.append(loop)
@@ -183,10 +190,7 @@ class _Walker:
             self._access(to, scope, write=False)
             self._divides(node, scope)
         self._access(to, scope, write=True)
-        found = chain_of(node, to, source, self._loops, self._depth_of, self._conditions)
-        if found is not None:
-            name, length = found
-            self._found.chains.append(Chain(**self._here(node), name=name, length=length))
+        self._scalars.assign(node, to, source, scope, self._here(node))
 
     def _access(self, node: Node, scope: Scope, *, write: bool) -> None:
         place = self._evaluate.place(node, scope)
@@ -225,7 +229,7 @@ class _Walker:
             self._mark(mark, node, scope)
         elif node.name == "operator=" and len(node.arguments) == 2:
             self._assign(node, node.arguments[0], node.arguments[1], scope)
-        elif _is_port(node):
+        elif is_port(node):
             self._transfer(node, scope)
         elif node.declaration is None:
             for argument in node.arguments:
@@ -263,6 +267,7 @@ class _Walker:
         inside: Scope = {}
         for parameter, argument in zip(parameters, node.arguments, strict=False):
             inside[int(parameter.hash)] = self._pass(parameter, argument, scope, opaque=body is None)
+            self._scalars.bind(parameter, argument, scope)
         if node.children and node.children[0].kind == Kind.MEMBER_REF_EXPR:
             below = node.children[0].children
             target = self._evaluate.place(below[0], scope) if below else scope.get(THIS)
@@ -291,10 +296,3 @@ class _Walker:
     def _here(self, node: Node) -> dict[str, Any]:
         branch: Branch = tuple(self._branch)
         return {"at": node.at, "loops": tuple(self._loops), "branch": branch}
-
-
-def _is_port(node: Node) -> bool:
-    if node.name not in ("read", "write") or node.declaration is None:
-        return False
-    parent = node.declaration.semantic_parent
-    return parent is not None and parent.spelling == "Port"

@@ -13,6 +13,15 @@ PASSES = 4
 TOKEN_LANES = 8
 """Vectors that share a cycle, at most, where a project does not say."""
 
+LOOPS_MHZ = 250
+"""The clock that the stages of loops (stb/depths.hpp) and the paths of the twins are made for."""
+
+
+def clock_text(clock_mhz: int) -> str:
+    """A clock with what a figure at it rests on: no twin holds one that is faster than `LOOPS_MHZ`."""
+    beyond = f"; loops are made for {LOOPS_MHZ} MHz, and nothing shows that they reach it"
+    return f"{clock_mhz} MHz (target{beyond if clock_mhz > LOOPS_MHZ else ''})"
+
 
 def most_channels(*, banks: int, ports: int) -> int:
     """Weight channels that the memory and the ports allow."""

@@ -4,9 +4,6 @@ from dataclasses import dataclass, fields
 from enum import Enum
 from functools import cached_property
 from pathlib import PurePosixPath
-from typing import Any
-
-from stbuild.errors import StbuildError
 
 PLATFORMS_DIR = PurePosixPath("/opt/xilinx/platforms")
 GIGA = 1e9
@@ -277,20 +274,6 @@ class Platform(Sourced):
     def has_slrs(self) -> bool:
         """Whether v++ takes `slr=` lines: only a card of several dies has SLRs to name."""
         return len(self.slrs) > 1
-
-
-def check_platform(value: Any, name: str) -> Platform:
-    """`value`, which the file `name`.py of a platforms folder defines, or a sentence on what it should be."""
-    if not isinstance(value, Platform):
-        raise StbuildError(
-            f"platform {name!r} is a {type(value).__name__}, not a Platform",
-            hint=f"platforms/{name}.py defines {name.upper()} = Platform(...)",
-        )
-    if value.name != name:
-        raise StbuildError(
-            f"platforms/{name}.py defines a platform named {value.name!r}", hint="use the file's name"
-        )
-    return value
 
 
 def _is_figure(value: object) -> bool:

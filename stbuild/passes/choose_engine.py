@@ -1,6 +1,6 @@
 """The engine that fits its card and loses least against the largest that memory and ports allow."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache
 from math import log2
@@ -50,6 +50,8 @@ class EngineChoice:
     index: WeightIndex
     platform: Platform
     overrides: SizeOverrides = field(default_factory=SizeOverrides)
+    depths: Mapping[str, int] = field(default_factory=dict)
+    """Words of FIFOs that a project sets by hand, by their streams."""
 
     def largest(self) -> Engine:
         """What memory and ports allow."""
@@ -162,7 +164,9 @@ class EngineChoice:
         """The network of an engine, of any token lanes: they change no process and no stream."""
         sizes = choose_sizes(self.graph, self.platform, (tried,))
         design = build_network(self.graph, self.index, sizes, (tried,), self.platform.name)
-        return SizeFifos()(JoinParams()(FormKernels()(design)))
+        sized = SizeFifos()(JoinParams()(FormKernels()(design)))
+        streams = tuple(replace(s, depth=self.depths.get(s.name, s.depth)) for s in sized.streams)
+        return replace(sized, streams=streams)
 
     def _placed(self, design: Design) -> Design | None:
         """The design with its memory placed; None where the memory is too small."""

@@ -12,9 +12,7 @@ from stbuild.network.hang import Hang, Wait
 from stbuild.network.network import network_of
 from stbuild.network.runner import Runner
 from stbuild.platform import Platform
-
-URAM_BYTES, BRAM36_BYTES = 36 * 1024, 4608
-"""On-chip memory blocks: 288 and 36 Kibit."""
+from stbuild.resources.fit import fifo_bytes, on_chip_bytes
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,7 +22,8 @@ class ProveFifos:
     Every kind of launch is run: one token and a whole chunk, at the first position and at the last, and
     several tokens behind a block of the cache where a chunk at the last position sees none, each with and
     without logits. Where processes wait for each other, one of the full FIFOs among them gets a word more,
-    and the run goes on from there: a FIFO is deepened only as far as somebody needs it.
+    and the run goes on from there: a FIFO is deepened only as far as somebody needs it. What is deeper than
+    all memory of the card is not run: `fit_of` refuses it, with sizes that would fit.
     """
 
     name: ClassVar[str] = "prove-fifos"
@@ -33,14 +32,28 @@ class ProveFifos:
     """Streams whose depths a project sets by hand: they stay as they are, and a hang by them is refused."""
 
     def __call__(self, design: Design) -> Design:
+        self._check_given(design)
+        if fifo_bytes(design) > on_chip_bytes(self.platform):
+            return design
         run: list[Runner] = []
         for launch in launches(design):
             runner = Runner(network_of(design, launch))
             if not any(runner.same_but_for_depths(other) for other in run):
                 design = without_hang(design, launch, runner, self.given)
                 run.append(runner)
-        _check_room(design, self.platform)
         return design
+
+    def _check_given(self, design: Design) -> None:
+        """Depths set by hand that no memory of the card holds."""
+        room = on_chip_bytes(self.platform)
+        for stream in design.streams:
+            need = stream.depth * WORD_BYTES
+            if stream.name in self.given and need > room:
+                raise StbuildError(
+                    f"depths: {stream.name} with {stream.depth} words holds {need / 2**20:,.1f} MiB, "
+                    f"{self.platform.name} has {room / 2**20:.1f} MiB on chip",
+                    hint="give it fewer words, or leave it to the compiler",
+                )
 
 
 def launches(design: Design) -> Iterator[Launch]:
@@ -89,19 +102,6 @@ def _refused(design: Design, launch: Launch, hang: Hang, given: frozenset[str]) 
         return StbuildError(f"{when}, and deeper FIFOs do not help: {waits}", exit_code=1)
     stream, depth = by_hand[0].stream, by_hand[0].depth
     return StbuildError(
-        f"depths: with {'1 word' if depth == 1 else f'{depth} words'} in {stream} {when}: {waits}",
-        hint=f"give {stream} more words, or leave it to the compiler",
-    )
-
-
-def _check_room(design: Design, platform: Platform) -> None:
-    need = sum(stream.depth for stream in design.streams) * WORD_BYTES
-    room = platform.available.uram * URAM_BYTES + platform.available.bram36 * BRAM36_BYTES
-    if need <= room:
-        return
-    deepest = max(design.streams, key=lambda s: s.depth)
-    raise StbuildError(
-        f"the FIFOs of {design.name} hold {need / 2**20:.1f} MiB, {platform.name} has {room / 2**20:.1f} MiB "
-        f"on chip; the deepest is {deepest.name} with {deepest.depth} words of {WORD_BYTES} bytes",
-        hint="a smaller chunk needs less",
+        f"depths: with {'1 word' if depth == 1 else f'{depth} words'} in {stream} {when}; "
+        f"give it more words, or leave it to the compiler: {waits}"
     )

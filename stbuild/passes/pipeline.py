@@ -25,16 +25,19 @@ Pass = Callable[[Design], Design]
 
 
 def design_passes(platform: Platform, depths: Mapping[str, int] | None = None) -> tuple[Pass, ...]:
-    """Every pass on a design, in order; `depths` are those that a project sets by hand."""
+    """Every pass on a design, in order; `depths` are those that a project sets by hand.
+
+    Memory comes first: a model that is too large for it is told so, and not that some FIFO is too deep.
+    """
     given = depths or {}
     return (
         FormKernels(),
         JoinParams(),
+        PlaceMemory(platform=platform),
         SizeFifos(),
         SetDepths(depths=given),
         ProveFifos(platform=platform, given=frozenset(given)),
         BindFifos(platform=platform),
-        PlaceMemory(platform=platform),
         PlaceKernels(platform=platform),
     )
 
@@ -51,7 +54,9 @@ def plan(
     `depths` are words of FIFOs by the names of their streams. Raises StbuildError when a weight is missing,
     or the model does not fit the card's memory. Where no engine fits the fabric, it is the largest.
     """
-    choice = EngineChoice(graph=graph, index=index, platform=platform, overrides=overrides)
+    choice = EngineChoice(
+        graph=graph, index=index, platform=platform, overrides=overrides, depths=depths or {}
+    )  # fmt: skip
     largest = choice.largest()
     for engine in choice.fitting(largest):
         design = plan_engines(graph, index, platform, (engine,), clock_mhz=overrides.clock_mhz, depths=depths)

@@ -42,16 +42,18 @@ class PlaceMemory:
 
     def _refused(self, design: Design, lacking: Lack) -> StbuildError:
         fits = largest(design.sizes.context, lambda context: self._holds(design, context))
-        sizes = f"{size_text(lacking.need)}, {lacking.place} {size_text(lacking.room)}"
+        total = self.platform.memory.total_bytes
         verb = "need" if " and " in lacking.what else "needs"
-        if fits is None and lacking.channel:
+        lack = f"{lacking.what} {verb} {size_text(lacking.need)}, {lacking.place} {size_text(lacking.room)}"
+        if fits is None and (lacking.channel or lacking.weights > total):
+            size = f"{size_text(lacking.weights)} of weights in all"
             return StbuildError(
-                f"{design.name} does not fit {self.platform.name}: {lacking.what} {verb} {sizes}",
-                hint=f"{size_text(lacking.weights)} of weights in all",
+                f"{design.name} does not fit {self.platform.name}: {lack}",
+                hint=f"{size}; the card has {size_text(total)}" if lacking.weights > total else size,
             )
         return StbuildError(
-            f"{design.name} with a context of {design.sizes.context} needs {sizes} on {self.platform.name} "
-            f"for {lacking.what} (KV cache {size_text(lacking.cached)})",
+            f"{design.name} with a context of {design.sizes.context} does not fit {self.platform.name}: "
+            f"{lack} (KV cache {size_text(lacking.cached)})",
             hint="no context would fit" if fits is None else f"a context of {fits} would fit",
         )
 

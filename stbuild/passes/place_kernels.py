@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import ClassVar
 
 from ortools.sat.python import cp_model
@@ -56,6 +57,7 @@ class _Seats:
         }
         for unit in self._units:
             self._model.add_exactly_one(self._in[unit, slr] for slr in self._slrs)
+        self._order_alike()
         self._in_luts = [
             _LaneKernel(self._model, design, kernel, self._in, self._slrs)
             for kernel in design.kernels
@@ -71,6 +73,20 @@ class _Seats:
             PENALTY * LinearExpr.sum(over) + IN_LUTS * LinearExpr.sum(in_luts) + LinearExpr.sum(wires)
         )
         return self._solution(self._solver())
+
+    def _order_alike(self) -> None:
+        """Units of a kernel are alike: of placements that differ by their names only one is looked at.
+
+        With no more units than SLRs there are few of those, and the order is left to the solver.
+        """
+        for kernel in self._design.kernels:
+            if len(kernel.units) > len(self._slrs):
+                seats = [
+                    LinearExpr.weighted_sum([self._in[unit, slr] for slr in self._slrs], list(self._slrs))
+                    for unit in kernel.units
+                ]
+                for one, other in pairwise(seats):
+                    self._model.add(one <= other)
 
     def _solver(self) -> cp_model.CpSolver:
         solver = cp_model.CpSolver()

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from stbuild.ir.derived import unpadded_shapes
 from stbuild.ir.design import Design, KernelRole, RegionKind, StreamKind
 from stbuild.ir.engine import Engine
+from stbuild.limits import clock_text
 from stbuild.platform import Platform
 from stbuild.resources.fit import fit_of
 from stbuild.resources.usage import usage_of
@@ -49,7 +50,7 @@ def _sizes(design: Design, platform: Platform) -> Iterator[str]:
         if engine.fabric:
             yield f"  in LUTs          {fabric_text(engine)} token lanes of the units multiply in LUTs"
     yield f"  context          {sizes.context} positions"
-    yield f"  clock            {sizes.clock_mhz} MHz (target)"
+    yield f"  clock            {clock_text(sizes.clock_mhz)}"
 
 
 def _at_once(engine: Engine) -> str:

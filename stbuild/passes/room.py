@@ -53,7 +53,7 @@ def lack_of(regions: tuple[Region, ...], platform: Platform) -> Lack | None:
     """What does not fit, if anything: all where banks are interleaved, else a channel, then the rest."""
     memory = platform.memory
     if len(memory.tags) == 1:
-        return _lack("the memory", "which has", regions, memory.total_bytes, regions)
+        return _lack("everything in memory", "the card's memory has", regions, memory.total_bytes, regions)
     channels, others = split(regions)
     taken = Counter[int]()
     for region in channels:
@@ -63,7 +63,7 @@ def lack_of(regions: tuple[Region, ...], platform: Platform) -> Lack | None:
     names = " and ".join(r.name for r in here)
     found = _lack(names, "a memory bank holds", here, memory.bytes_per_bank, regions, channel=True)
     spare = (memory.banks - len(taken)) * memory.bytes_per_bank
-    return found or _lack("all but the weight channels", "whose other banks hold", others, spare, regions)
+    return found or _lack("all but the weight channels", "the other banks hold", others, spare, regions)
 
 
 def _lack(

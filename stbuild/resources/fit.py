@@ -3,13 +3,15 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
 
-from stbuild.ir.design import Design
+from stbuild.ir.design import WORD_BYTES, Design
 from stbuild.platform import Fabric, Platform
 from stbuild.resources.usage import NOTHING, Row, memory_ports, unit_costs
 from stbuild.resources.wires import crossings
 
 RESOURCES = {"lut": "LUT", "ff": "FF", "dsp": "DSP", "bram36": "BRAM", "uram": "URAM"}
 """The fields of `Fabric` in the order of reports, with the vendor's names."""
+URAM_BYTES, BRAM36_BYTES = 36 * 1024, 4608
+"""On-chip memory blocks: 288 and 36 Kibit."""
 assert set(RESOURCES) == {field.name for field in fields(Fabric)}
 
 
@@ -95,6 +97,7 @@ def fit_of(design: Design, platform: Platform, rows: tuple[Row, ...]) -> Fit:
         uses=(
             *_fabric(design, platform, rows),
             *_wires(design, platform),
+            *_fifos(design, platform),
             Use(
                 place=platform.name,
                 resource="memory ports",
@@ -124,6 +127,16 @@ def shell_usage(design: Design, platform: Platform) -> tuple[Fabric, ...]:
     return tuple(usage)
 
 
+def fifo_bytes(design: Design) -> int:
+    """What all FIFOs hold."""
+    return sum(stream.depth for stream in design.streams) * WORD_BYTES
+
+
+def on_chip_bytes(platform: Platform) -> int:
+    """What all BRAM and URAM that the shell leaves hold."""
+    return int(platform.available.uram * URAM_BYTES + platform.available.bram36 * BRAM36_BYTES)
+
+
 def limit_of(platform: Platform, slr: int, resource: str) -> int:
     """What a plan may use of a field of `Fabric` on an SLR."""
     available: float = getattr(platform.slrs[slr].available, resource)
@@ -149,3 +162,13 @@ def _wires(design: Design, platform: Platform) -> Iterator[Use]:
     for boundary, wires in enumerate(counts):
         place = f"SLR{boundary}-{boundary + 1}"
         yield Use(place=place, resource="wires", used=wires, limit=platform.sll.planning)
+
+
+def _fifos(design: Design, platform: Platform) -> Iterator[Use]:
+    """FIFOs that hold more than all memory, of which nobody has proved that they do not hang."""
+    use = Use(
+        place=platform.name, resource="KiB of FIFOs",
+        used=fifo_bytes(design) / 2**10, limit=on_chip_bytes(platform) / 2**10,
+    )  # fmt: skip
+    if not use.fits:
+        yield use

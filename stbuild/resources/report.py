@@ -12,6 +12,7 @@ BASIS = (
     "modelled: parts are calibrated on Yosys (rtl_lib/parts), memory ports and the shell are from public",
     "reports (stbuild platforms NAME), state machines are an estimate; nothing here has met Vitis or a card",
 )
+SHELL = "the shell's memory subsystem"
 LARGEST = 16
 """Processes that the table names."""
 
@@ -35,7 +36,7 @@ def resource_report(name: str, platform: Platform, fit: Fit, rows: tuple[Row, ..
         [f"resources of {name} on {platform.title}", *(f"  {line}" for line in BASIS)],
         _judgement(fit),
         _limits(platform, fit),
-        _costs("by compute unit", unit_costs(rows)),
+        _costs("by compute unit", {**unit_costs(rows), SHELL: _shell(fit, rows)}),
         _costs("by kind", _by_kind(rows)),
         _costs(f"the {LARGEST} largest processes", _largest(rows, platform)),
         _arrays(rows),
@@ -84,6 +85,15 @@ def _costs(title: str, costs: dict[str, Fabric]) -> Iterator[str]:
 
 def _number(count: float) -> str:
     return f"{count:,.1f}" if count % 1 else f"{count:,.0f}"
+
+
+def _shell(fit: Fit, rows: tuple[Row, ...]) -> Fabric:
+    """What the limits count beside the units, so that the units add up to them."""
+    counted = {
+        field: sum(use.used for use in fit.uses if use.resource == name) for field, name in RESOURCES.items()
+    }
+    units = {field: sum(getattr(row.cost, field) for row in rows) for field in RESOURCES}
+    return Fabric(**{field: round(counted[field] - units[field]) for field in RESOURCES})
 
 
 def _by_kind(rows: tuple[Row, ...]) -> dict[str, Fabric]:

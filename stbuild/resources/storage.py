@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from math import inf
 
 from stbuild.ir.storage import Storage
 from stbuild.platform import Fabric
@@ -107,6 +108,10 @@ def _share(bound: Bound, available: Fabric) -> float:
     """What it takes of the scarcest resource that it takes."""
     cost = bound.cost
     in_luts = bound.storage in (Storage.SRL, Storage.LUTRAM)
-    luts = cost.lut / available.lut / (MEMORY_LUTS if in_luts else 1)
-    brams = cost.bram36 / available.bram36 if cost.bram36 else 0.0
-    return max(luts, brams, cost.uram / available.uram if cost.uram else 0.0)
+    luts = _part(cost.lut, available.lut) / (MEMORY_LUTS if in_luts else 1)
+    return max(luts, _part(cost.bram36, available.bram36), _part(cost.uram, available.uram))
+
+
+def _part(used: float, available: float) -> float:
+    """What is used of what there is; a card may have none of it."""
+    return used / available if available else inf if used else 0.0

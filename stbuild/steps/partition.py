@@ -50,7 +50,7 @@ class Partition(Step[F]):
         index = serde.read(WeightIndex, self.index)
         depths = {stream: int(words) for stream, _, words in (d.rpartition("=") for d in self.depths)}
         design = plan(graph, index, self.platform, overrides, depths)
-        judged = judge_fit(graph, index, self.platform, design)
+        judged = judge_fit(graph, index, self.platform, design, depths)
         serde.write(self.graph, graph)
         serde.write(self.design, design)
         self.report.write_text(design_report(design, self.platform))

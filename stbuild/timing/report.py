@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from stbuild.limits import LOOPS_MHZ, clock_text
 from stbuild.timing.estimate import CycleEstimate, Step, Times
 
 SHOWN_PROCESSES = 8
@@ -20,14 +21,20 @@ def speed_line(estimate: CycleEstimate, decode: Step, prefill: Step) -> str:
     return (
         f"{estimate.tokens_per_second(decode):.1f} tok/s decode ({decode.total:,} cycles), "
         f"{estimate.tokens_per_second(prefill):.1f} tok/s prefill of {prefill.tokens} tokens "
-        f"({prefill.total:,} cycles) at {estimate.clock_mhz} MHz on {estimate.platform}; {estimate.label}, "
+        f"({prefill.total:,} cycles) at {_clock(estimate)} on {estimate.platform}; {estimate.label}, "
         f"{100 * decode.modelled_share:.0f} % of the decode step's work modelled (no RTL twin)"
     )
 
 
+def _clock(estimate: CycleEstimate) -> str:
+    """The clock; a closing line says of it only what is not as usual."""
+    usual = estimate.clock_mhz <= LOOPS_MHZ
+    return f"{estimate.clock_mhz} MHz" if usual else clock_text(estimate.clock_mhz)
+
+
 def _head(estimate: CycleEstimate) -> Iterator[str]:
     yield f"cycles of {estimate.model} on {estimate.platform}: {estimate.label}"
-    yield f"  clock   {estimate.clock_mhz} MHz (target)"
+    yield f"  clock   {clock_text(estimate.clock_mhz)}"
     yield f"  memory  {estimate.bandwidth}"
 
 

@@ -6,6 +6,7 @@ import pytest
 
 from hls_lint.__main__ import INCLUDE, lint
 from stbuild.errors import StbuildError
+from tests.hls_lint.waiting import WAITING
 
 KERNEL = """
 #include "stb/stream.hpp"
@@ -13,6 +14,7 @@ namespace stb {{
 constexpr int kRows = 64;
 static const int32_t kTable[1024] = {{1}};
 constexpr int32_t larger(int32_t a, int32_t b) {{ return a < b ? b : a; }}
+inline void raise(int32_t& top, int32_t to, bool more) {{ if (more) top = to; }}
 template <int N>
 void process(Port<Word>& x, Port<Word>& y, int n) {{
 {body}
@@ -227,6 +229,7 @@ EXAMPLES = {
         words:
           for (int i = 0; i < n; ++i) {
             STB_PIPELINE(2)
+            STB_TICK(2)
             x.read();
             y.write(x.read());
           }
@@ -316,7 +319,7 @@ EXAMPLES = {
         """,
     ),
     "a memory that is read and written": (
-        "dependence: sums is written here and read at kernel.cpp:15 in words: say how many iterations lie "
+        "dependence: sums is written here and read at kernel.cpp:16 in words: say how many iterations lie "
         "between (STB_DISTANCE, STB_INDEPENDENT)",
         """
           int32_t sums[kRows];
@@ -356,6 +359,7 @@ EXAMPLES = {
           write_n(y, words, n);
         """,
     ),
+    **WAITING,
 }  # fmt: skip
 
 
@@ -401,7 +405,7 @@ def test_accesses_of_two_arms_share_ports(tmp_path: Path) -> None:
 
 
 def test_what_does_not_compile_is_told_with_its_line(tmp_path: Path) -> None:
-    with pytest.raises(StbuildError, match=r"kernel\.cpp:9: .*undeclared"):
+    with pytest.raises(StbuildError, match=r"kernel\.cpp:10: .*undeclared"):
         found_in(tmp_path, "undeclared = 1;")
 
 

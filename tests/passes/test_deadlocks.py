@@ -13,6 +13,8 @@ from stbuild.network.network import network_of as processes_of
 from stbuild.network.runner import Runner
 from stbuild.passes.deadlocks import ProveFifos, launches, without_hang
 from stbuild.passes.pipeline import plan_engines
+from stbuild.resources.fit import fit_of
+from stbuild.resources.usage import usage_of
 from tests.accelerator import platform
 from tests.passes.designs import design_of, graph_of, index_of
 from tests.passes.test_engines import BODY, HEAD
@@ -93,12 +95,15 @@ def test_a_full_fifo_that_is_none_of_the_design_s_is_not_deepened_but_named() ->
     ]
 
 
-def test_fifos_beyond_the_card_are_refused_by_the_deepest() -> None:
-    design = with_depths(design_of(Variant()), 10**7, StreamKind.LOOP)
-    with pytest.raises(
-        StbuildError, match=r"u55c has .* MiB on chip; the deepest is layers_back_0 with 10000000"
-    ):
-        PROVE(design)
+def test_fifos_beyond_the_card_are_not_run_and_do_not_fit() -> None:
+    """Hangs are not looked for where a FIFO holds more than the card: the design is refused anyway."""
+    card = platform("u55c")
+    shallow = with_depths(design_of(FULL), 1, StreamKind.DATA)
+    huge = with_depths(shallow, 10**7, StreamKind.LOOP)
+    assert PROVE(shallow) != shallow
+    assert PROVE(huge) == huge
+    over = fit_of(huge, card, usage_of(huge, card)).passed
+    assert ("u55c", "KiB of FIFOs") in {(use.place, use.resource) for use in over}
 
 
 @pytest.mark.parametrize(("chunk", "context", "count"), [(4, 32, 8), (1, 1, 2), (8, 8, 6), (32, 40, 10)])

@@ -7,8 +7,12 @@ import pytest
 from stbuild.errors import StbuildError
 from stbuild.ir.design import Design, Region, RegionKind
 from stbuild.ir.plumbing import ReadKv, ReadWeights, WriteKv
+from stbuild.passes.numerics import FixNumerics
+from stbuild.passes.pipeline import plan
 from stbuild.passes.place import PlaceMemory
+from stbuild.passes.sizes import SizeOverrides
 from tests.accelerator import platform
+from tests.golden.designs import project_graph, synthetic_index, with_layers
 from tests.passes.designs import design_of
 from tests.reference.small import Variant
 
@@ -57,11 +61,17 @@ def test_what_is_no_weight_lies_in_the_first_bank_where_all_are_interleaved() ->
     assert {(r.first, r.last) for r in others} == {(0, 0)}
 
 
+FULL_MEMORY = {
+    "u55c": r"context of 268435456 does not fit u55c: .* a memory bank holds 512.00 MiB \(KV cache ",
+    "vck5000": r"fit vck5000: everything in memory needs .*, the card's memory has 12.00 GiB \(KV cache ",
+}
+
+
 @pytest.mark.parametrize("card", ["u55c", "vck5000"])
 def test_a_cache_that_is_too_large_is_told_with_the_context_that_fits(card: str) -> None:
     design = design_of(FULL)
     huge = replace(design, sizes=replace(design.sizes, context=2**28))
-    with pytest.raises(StbuildError, match=r"with a context of 268435456 needs .* \(KV cache ") as refused:
+    with pytest.raises(StbuildError, match=FULL_MEMORY[card]) as refused:
         PlaceMemory(platform=platform(card))(huge)
     hint = str(refused.value.hint)
     fits = int(hint.split()[3])
@@ -80,6 +90,15 @@ def test_weights_that_overrun_a_bank_are_named() -> None:
     )
     with pytest.raises(StbuildError, match=r"does not fit u55c: weights_0 and kv_0 need .*, a memory bank"):
         PlaceMemory(platform=platform("u55c"))(replace(design, processes=processes))
+
+
+@pytest.mark.parametrize("card", ["u55c", "vck5000"])
+def test_weights_of_more_than_the_card_are_told_before_any_fifo_is(card: str) -> None:
+    """160 layers of Llama-2-7B: it was its FIFOs that were told, with the advice to take a smaller chunk."""
+    graph = FixNumerics()(replace(with_layers(project_graph("llama2_7b"), 160), name="many"))
+    with pytest.raises(StbuildError, match=rf"many does not fit {card}: .* (has|holds) ") as refused:
+        plan(graph, synthetic_index(graph, 128), platform(card), SizeOverrides())
+    assert str(refused.value.hint).startswith("16.16 GiB of weights in all; the card has ")
 
 
 def test_every_kv_region_is_read_and_written() -> None:

@@ -135,6 +135,15 @@ def test_a_card_of_one_die_has_no_seats() -> None:
     assert {slr for slrs in seats(design) for slr in slrs} == {None}
 
 
+def test_of_many_units_that_are_alike_one_order_is_looked_at() -> None:
+    """A unit for each of 24 lanes: without the order a search took minutes."""
+    sizes = SizeOverrides(channels=24, lanes=1, chunk=4, token_lanes=1)
+    design = finished(network_of(graph_of(FULL), overrides=sizes))
+    (units,) = [kernel.slrs for kernel in design.kernels if kernel.role is KernelRole.MATMUL]
+    assert len(units) == 24
+    assert list(units) == sorted(slr for slr in units if slr is not None)
+
+
 def test_a_solver_that_stops_by_anything_but_its_own_count_is_an_error(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -20,6 +20,14 @@ def test_it_names_what_the_design_has() -> None:
     assert "weights, 4 channels: " in text and "  logits " in text
 
 
+def test_a_clock_that_no_twin_holds_is_told() -> None:
+    usual = replace(DESIGN, sizes=replace(DESIGN.sizes, clock_mhz=250))
+    faster = replace(DESIGN, sizes=replace(DESIGN.sizes, clock_mhz=251))
+    assert "  clock            250 MHz (target)\n" in design_report(usual, platform("u55c"))
+    text = design_report(faster, platform("u55c"))
+    assert "251 MHz (target; loops are made for 250 MHz, and nothing shows that they reach it)" in text
+
+
 def test_the_deepest_streams_come_first_and_commands_not_at_all() -> None:
     streams = [s for s in DESIGN.streams if s.kind is not StreamKind.COMMAND]
     deep = replace(streams[-1], depth=max(s.depth for s in streams) + 1)

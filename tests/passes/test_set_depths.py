@@ -6,6 +6,7 @@ from stbuild.errors import StbuildError
 from stbuild.ir.design import Design
 from stbuild.ops.add import Add
 from stbuild.ops.fork import Fork
+from stbuild.passes.judge_fit import judge_fit
 from stbuild.passes.pipeline import plan
 from stbuild.passes.sizes import SizeOverrides
 from tests.accelerator import platform
@@ -42,10 +43,25 @@ def test_a_depth_that_hangs_is_named_with_the_cycle() -> None:
         planned({residual(): 1})
     assert refused.value.exit_code == 2
     assert refused.value.message.startswith(
-        f"depths: with 1 word in {residual()} small hangs in a launch of 4 "
+        f"depths: with 1 word in {residual()} small hangs in a launch of 4 tokens from position 0; "
+        "give it more words, or leave it to the compiler: "
     )
     assert f"waits to write {residual()} (depth 1, fill 1, full)" in refused.value.message
-    assert refused.value.hint == f"give {residual()} more words, or leave it to the compiler"
+
+
+@pytest.mark.parametrize("words", [10**6, 10**12])
+def test_a_fifo_that_no_card_holds_is_told_with_its_stream(words: int) -> None:
+    with pytest.raises(StbuildError, match=rf"^depths: {residual()} with {words} words holds ") as refused:
+        planned({residual(): words})
+    assert refused.value.hint == "give it fewer words, or leave it to the compiler"
+
+
+def test_a_fifo_that_is_too_deep_for_its_slr_is_what_the_refusal_names() -> None:
+    depths = {residual(): 300_000}
+    with pytest.raises(StbuildError, match=r"small would not fit the card: ") as refused:
+        judge_fit(GRAPH, index_of(GRAPH), platform("u55c"), planned(depths), depths)
+    told = f"depths: {residual()} has 300000 words by hand; without depths, channels: 4, lanes: 2, "
+    assert str(refused.value.hint).startswith(told)
 
 
 def test_a_depth_of_zero_is_refused_with_what_the_compiler_takes() -> None:

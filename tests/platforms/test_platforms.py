@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import fields, replace
 from pathlib import Path
@@ -21,8 +22,8 @@ from stbuild.platform import (
     Power,
     Source,
     Sourced,
-    check_platform,
 )
+from stbuild.platform_file import check_platform
 
 FOLDER = Path(__file__).parents[2] / "platforms"
 NAMES = sorted(path.stem for path in FOLDER.glob("*.py"))
@@ -132,3 +133,40 @@ def test_slls_go_with_several_slrs() -> None:
 def test_a_file_that_defines_something_else(value: Any, sentence: str) -> None:
     with pytest.raises(StbuildError, match=sentence):
         check_platform(value, "x")
+
+
+def changed(path: str, value: Any) -> Platform:
+    """A U55C with another figure."""
+    owner, _, name = path.partition(".")
+    card = load("u55c")
+    figure: dict[str, Any] = {name: value}
+    if owner == "memory":
+        return replace(card, memories=(replace(card.memory, **figure),))
+    if owner == "available":
+        slrs = tuple(replace(s, available=replace(s.available, **figure)) for s in card.slrs)
+        return replace(card, slrs=slrs)
+    return _with(card, {owner: replace(getattr(card, owner), **figure)})
+
+
+def _with(card: Platform, parts: dict[str, Any]) -> Platform:
+    return replace(card, **parts)
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "takes"),
+    [
+        ("limits.share", 0, "0.01 to 1, got 0"),
+        ("limits.share", 2.0, "0.01 to 1, got 2.0"),
+        ("limits.dsp_share", "all", "0.01 to 1, got 'all'"),
+        ("axi.limit", 3, "4 or more, got 3"),
+        ("memory.banks", 0, "1 or more, got 0"),
+        ("clocks.target_mhz", 0, "1 to 500, got 0"),
+        ("clocks.target_mhz", 900, "1 to 500, got 900"),
+        ("available.uram", -1, "0 or more, got -3"),
+        ("available.lut", 0, "1 or more, got 0"),
+    ],
+)
+def test_a_figure_with_which_nothing_can_be_planned_is_told(path: str, value: object, takes: str) -> None:
+    """They ended in a division by zero, or in a placement that "is a bug of stbuild"."""
+    with pytest.raises(StbuildError, match=re.escape(f"platforms/u55c.py: {path} takes {takes}")):
+        check_platform(changed(path, value), "u55c")

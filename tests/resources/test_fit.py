@@ -11,7 +11,7 @@ from stbuild.passes.judge_fit import judge_fit
 from stbuild.passes.numerics import FixNumerics
 from stbuild.passes.pipeline import plan
 from stbuild.passes.sizes import SizeOverrides
-from stbuild.platform import Limits, Platform, Source
+from stbuild.platform import Limits, Platform, Slr, Source
 from stbuild.resources.fit import Fit, Use, fit_of, limit_of, slr_usage
 from stbuild.resources.report import resource_data, resource_report
 from stbuild.resources.usage import RowKind, memory_ports, usage_of
@@ -64,6 +64,22 @@ def test_a_llama_that_does_not_fit_is_refused_with_what_would(llama: Graph) -> N
     words = hint.removeprefix("these sizes would fit: ").split(", ")
     sizes = {name: int(value) for name, value in (word.split(": ") for word in words)}
     assert judged(plan(llama, index, U55C, SizeOverrides(**sizes))).fits
+
+
+def test_fifos_beyond_all_memory_are_refused_with_what_would_fit() -> None:
+    """They are not proved, which would take minutes, but refused as any other size."""
+    graph = graph_of(FULL)
+    sizes = SizeOverrides(channels=4, lanes=2, chunk=32, token_lanes=1)
+    few = replace(U55C, slrs=tuple(_without_uram(slr) for slr in U55C.slrs))
+    design = plan(graph, index_of(graph), few, sizes)
+    assert "KiB of FIFOs" in {use.resource for use in judged(design, few).passed}
+    with pytest.raises(StbuildError, match=r"small would not fit the card: ") as refused:
+        judge_fit(graph, index_of(graph), few, design)
+    assert str(refused.value.hint).startswith(("these sizes would fit: channels: ", "no choice of channels"))
+
+
+def _without_uram(slr: Slr) -> Slr:
+    return replace(slr, available=replace(slr.available, uram=0, bram36=20))
 
 
 def test_sizes_that_a_project_sets_stay(llama: Graph) -> None:
@@ -160,10 +176,19 @@ def test_the_report_says_what_and_how_sure() -> None:
     assert U55C.slrs[0].source_of("available").text in text
     assert "would not fit the card: URAM of SLR1: 300 of 200 (modelled)" in text
     assert "50 % too much" in text
+    assert _adds_up(resource_report(design.name, U55C, fit, rows), fit)
     data = resource_data(over, rows)
     assert data["fits"] is False
     assert len(data["rows"]) == len(rows)
     assert {row["kind"] for row in data["rows"]} == {kind.value for kind in RowKind}
+
+
+def _adds_up(text: str, fit: Fit) -> bool:
+    """The LUTs of the units, the shell's with them, are those of the SLRs."""
+    _, _, table = text.partition("by compute unit")
+    rows = table.partition("by kind")[0].splitlines()[1:]
+    luts = sum(int(row[32:].split()[0].replace(",", "")) for row in rows if row)
+    return luts == sum(round(use.used) for use in fit.uses if use.resource == "LUT")
 
 
 def test_a_design_of_which_nothing_fits_says_so() -> None:
@@ -171,7 +196,10 @@ def test_a_design_of_which_nothing_fits_says_so() -> None:
     design = design_of(FULL)
     with pytest.raises(Exception, match=r"would not fit the card: LUT of SLR0") as refused:
         judge_fit(graph, index_of(graph), with_limits(0.001, 0.88), design)
-    assert str(getattr(refused.value, "hint", "")).startswith("no choice of channels, lanes")
+    hint = str(getattr(refused.value, "hint", ""))
+    assert hint.startswith("no choice of channels, lanes")
+    largest = max(usage_of(design, with_limits(0.001, 0.88)), key=lambda row: row.cost.lut)
+    assert f"; most LUT: {largest.name} {largest.cost.lut:,.0f}, " in hint
 
 
 def test_the_figures_of_a_u280_are_said_to_be_those_of_an_older_shell() -> None:

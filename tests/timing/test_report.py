@@ -62,3 +62,9 @@ def test_the_closing_line_carries_the_label() -> None:
         "250.0 tok/s decode (1,000,000 cycles), 1000.0 tok/s prefill of 16 tokens (4,000,000 cycles) "
         "at 250 MHz on u280; simulated, 100 % of the decode step's work modelled (no RTL twin)"
     )
+
+
+def test_the_closing_line_says_that_a_clock_is_beyond_what_loops_are_made_for() -> None:
+    assert " MHz on u280; " in speed_line(ESTIMATE, DECODE, DECODE)
+    faster = replace(ESTIMATE, clock_mhz=400)
+    assert "at 400 MHz (target; loops are made for 250 MHz, " in speed_line(faster, DECODE, DECODE)

@@ -29,6 +29,7 @@ constexpr int kValueDepth = 34;       // a reciprocal bit by bit, a product of 4
 constexpr int kLaneDepth = 34;        // a cascade of products, scales, the sums of a tile, rounding
 
 constexpr int kMulParamDepth = 10;  // a memory of parameters, a product
+constexpr int kPlanDepth = 12;      // blocks of a head, two products
 constexpr int kTreeDepth = 8;       // 16 lanes to one
 constexpr int kScaleDepth = 24;     // bit lengths, a table, a product, rounded
 

@@ -89,8 +89,11 @@ inline std::int64_t kv_tile_words(int channel, int runs, int n, int pos) {
   using Layout = KvLayout<KV_HEADS, HEAD_DIM, CONTEXT, CHANNELS>;
   const KvRepeats repeats = repeats_of<SHARED, BATCH>(n);
   std::int64_t words = 0;
+  STB_ENTER(kPlanDepth)
 counted_heads:
   for (RunHead at = {0, 0}; at.run < runs; at = step_after<KV_HEADS>(at)) {
+    STB_PIPELINE(1)
+    STB_TICK(1)
     const KvBlocks kv = blocks_of(pos, n, WINDOWS::at(at.run));
     const int keys = key_rounds<Layout, CHANNELS>(at.head, channel, 2 * kv.end) -
                      key_rounds<Layout, CHANNELS>(at.head, channel, 2 * kv.first);

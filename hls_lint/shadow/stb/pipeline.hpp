@@ -7,6 +7,7 @@ namespace stb_lint {
 void pipeline(long ii);
 void unroll();
 void enter(long depth);
+void tick(long cycles);
 template <typename T>
 void partition(const T& array, int dimension);
 template <typename T>
@@ -30,4 +31,4 @@ void depends(const T& array, long distance);
 #define STB_INDEPENDENT(array) ::stb_lint::depends(array, 0);
 #define STB_DISTANCE(array, iterations) ::stb_lint::depends(array, iterations);
 #define STB_ENTER(depth) ::stb_lint::enter(depth);
-#define STB_TICK(cycles)
+#define STB_TICK(cycles) ::stb_lint::tick(cycles);

@@ -85,7 +85,7 @@ class PluginIndex:
 
     def platform(self, name: str) -> "Platform":
         """The platform value of this name."""
-        from stbuild.platform import check_platform
+        from stbuild.platform_file import check_platform
 
         return check_platform(self._load("platforms", name, name.upper(), None), name)
 
@@ -170,7 +170,7 @@ def told_of_plugin(what: str, function: Callable[..., Any], where: str) -> Itera
 
 def builtin_platform(name: str) -> "Platform":
     """A card that comes with stbuild, for a platform file that differs from it in a few figures."""
-    from stbuild.platform import check_platform
+    from stbuild.platform_file import check_platform
 
     path = layout.builtin_root() / "platforms" / f"{name}.py"
     if not path.is_file():
