@@ -79,7 +79,7 @@ def scored(rng: Generator) -> Traffic:
 
 
 def valued(rng: Generator) -> Traffic:
-    """Weights up to the row's own position, totals of all sizes, and the sums that the engine gives for each byte of the weights."""
+    """Weights up to the position of each row, totals of all sizes, and the engine's sums for each byte."""
     launch = Launch(rng)
     heads, words = RUNS * KV_HEADS, HEAD_DIM // 16
     rows = heads * launch.rows
