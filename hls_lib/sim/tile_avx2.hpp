@@ -45,6 +45,7 @@ inline void multiply_groups(Port<Word>& weights, const LinearOp& op, const ACTIV
                                  : take_groups(weights, copy, words, (op.groups - group) / quads);
     for (int i = 0; i < run.groups; ++i, group += quads) {
       const Word* here = run.tokens + i * words;
+      __builtin_prefetch(here + kAhead, 0, 1);
       const FastScales scales = fast_scales<PLANES, ZERO_POINTS>(here[0], power);
       add_plane<0, TOKENS>(here + 1, quads, scales, acts, group, op.tokens, sums);
       if (PLANES == 1) continue;

@@ -23,6 +23,7 @@ class Variant(Enum):
     """How the emulator is built: flags, as one text because Python 3.11.2 loses a member that is `()`."""
 
     FAST = ""
+    WITHOUT_VNNI = "-mno-avx512vnni"
     TIMED = "-DSTB_TIMED"
     TIMED_TEXT = "-DSTB_TIMED -DSTB_PLAIN_TILE"
     STRICT = "-DSTB_STRICT"
@@ -102,7 +103,7 @@ def link_network(sources: Sequence[Path], runtime: Sequence[Path], folder: Path,
     inputs = [*map(str, sources), *map(str, runtime)]
     compile_cpp(
         [
-            "-O2" if variant is Variant.FAST else "-O1",
+            "-O2" if variant in (Variant.FAST, Variant.WITHOUT_VNNI) else "-O1",
             *variant.value.split(),
             "-shared",
             *inputs,

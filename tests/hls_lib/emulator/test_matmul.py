@@ -68,6 +68,7 @@ class Draw:
     vectors: Callable[[np.random.Generator, int, int], Vectors]
 
 
+VARIANTS = [Variant.FAST, Variant.WITHOUT_VNNI, Variant.PORTABLE, Variant.TIMED, Variant.STRICT]
 DRAWN = Draw(weights=draw_weights, vectors=draw_vectors)
 EXTREME = Draw(weights=extreme_weights, vectors=extreme_vectors)
 
@@ -101,7 +102,7 @@ def programs(draw: st.DrawFn, sizes: EngineSizes) -> tuple[Linear, ...]:
     return tuple(ops)
 
 
-@pytest.mark.parametrize("variant", [Variant.FAST, Variant.PORTABLE, Variant.TIMED, Variant.STRICT])
+@pytest.mark.parametrize("variant", VARIANTS)
 @pytest.mark.parametrize("sizes", SIZES, ids=lambda s: f"{s.units}x{s.lanes}-{s.min_words}")
 def test_engine_equals_the_formula(build_network: BuildNetwork, sizes: EngineSizes, variant: Variant) -> None:
     network = build_network(engine_source(sizes), variant)
@@ -166,7 +167,7 @@ EXTREMES = tuple(
 LARGEST = replace(SIZES[3], min_words=4)
 
 
-@pytest.mark.parametrize("variant", [Variant.FAST, Variant.STRICT])
+@pytest.mark.parametrize("variant", [Variant.FAST, Variant.WITHOUT_VNNI, Variant.STRICT])
 def test_the_largest_operands(build_network: BuildNetwork, variant: Variant) -> None:
     network = build_network(engine_source(LARGEST), variant)
     got, expected = run(network, LARGEST, EXTREMES, 7, True, np.random.default_rng(5), EXTREME)
