@@ -119,8 +119,8 @@ class KvLayout:
     """How the blocks of an attention op, of `runs` runs and `context` positions, lie in `channels` channels.
 
     Each channel's part holds for every run and head its tiles of keys, [rounds][key_words], then for every
-    run and head its tiles of values, [rounds][blocks][8]. Tile t of a head lies in the channel that is t
-    behind that of the head's first.
+    run its tiles of values, [rounds][blocks][8]. Tile t of a head lies in the channel that is t behind that
+    of the head's first; the tiles of values of all heads go round the channels one behind the other.
     """
 
     heads: KvHeads
@@ -140,15 +140,14 @@ class KvLayout:
 
     @property
     def value_rounds(self) -> int:
-        """Tiles of a head's values in a channel, at most."""
-        return -(-self.heads.value_tiles // self.channels)
+        """Tiles of all heads' values in a channel, at most."""
+        return -(-self.heads.kv_heads * self.heads.value_tiles // self.channels)
 
     @property
     def words(self) -> int:
         """Words of a channel's part."""
-        heads = self.runs * self.heads.kv_heads
-        keys = self.key_rounds * self.heads.key_words
-        return heads * (keys + self.value_rounds * self.blocks * GROUP_WORDS)
+        keys = self.heads.kv_heads * self.key_rounds * self.heads.key_words
+        return self.runs * (keys + self.value_rounds * self.blocks * GROUP_WORDS)
 
     @property
     def scale_words(self) -> int:

@@ -71,21 +71,21 @@ struct KvLayout {
     kKeyWords = ceil_div(HEAD_DIM, kGroup) * kSquareWords,  // of a K tile
     kKeyRounds = ceil_div(2 * kBlocks, CHANNELS),           // K tiles of a head in a channel
     kValueTiles = HEAD_DIM / kTileRows,
-    kValueRounds = ceil_div(kValueTiles, CHANNELS)  // V tiles of a head in a channel
+    kValueRounds = ceil_div(KV_HEADS * kValueTiles, CHANNELS)  // V tiles of all heads in a channel
   };
 
-  // The channel of a head's first tile of keys, or of values.
+  // The channel of a head's first tile of keys.
   static int key_base(int head) { return quotient_by<KV_HEADS>(head * CHANNELS); }
-  static int value_base(int head) { return rest_by<CHANNELS>(head * kValueTiles); }
 
   // The first word of a head's K tile number `round` of the channel.
   static std::int64_t key_word(int run, int head, int round) {
     return (static_cast<std::int64_t>(run * KV_HEADS + head) * kKeyRounds + round) * kKeyWords;
   }
 
-  // The word of a block in a head's V tile number `round` of the channel, of an op of `runs` runs.
-  static std::int64_t value_word(int runs, int run, int head, int round, int block) {
-    const std::int64_t tile = static_cast<std::int64_t>(run * KV_HEADS + head) * kValueRounds + round;
+  // The word of a block in V tile number `round` of the channel, of an op of `runs` runs. All heads' V tiles
+  // go round the channels one behind the other.
+  static std::int64_t value_word(int runs, int run, int round, int block) {
+    const std::int64_t tile = static_cast<std::int64_t>(run) * kValueRounds + round;
     return key_word(runs, 0, 0) + (tile * kBlocks + block) * kSquareWords;
   }
 

@@ -135,11 +135,10 @@ struct OpWrites {
       const int channel = rest_by<CHANNELS>(Layout::key_base(at.head) + tile);
       return KvPlace{1 + channel, TILES + word, Layout::kKeyWords};
     }
-    const int tile = at.piece - 2;
+    const int tile = at.head * Layout::kValueTiles + at.piece - 2;
     const int round = quotient_by<CHANNELS>(tile);
-    const std::int64_t word = Layout::value_word(RUNS, at.run, at.head, round, at.block);
-    const int channel = rest_by<CHANNELS>(Layout::value_base(at.head) + tile);
-    return KvPlace{1 + channel, TILES + word, kSquareWords};
+    const std::int64_t word = Layout::value_word(RUNS, at.run, round, at.block);
+    return KvPlace{1 + rest_by<CHANNELS>(tile), TILES + word, kSquareWords};
   }
 
   // The next step, if the op has one.

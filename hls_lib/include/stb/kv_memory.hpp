@@ -12,7 +12,7 @@ struct KvRead {
   int keys;    // the head whose keys come next
   int values;  // the head whose values come next
   int repeat;  // of the op
-  int round;   // V tile of the channel
+  int round;   // V tile of the head in the channel
 };
 
 // How often an op is sent to the engine.
@@ -37,12 +37,10 @@ inline bool reads_keys(const KvRead& step) {
   return step.keys < KV_HEADS && step.keys <= step.values + LOOKAHEAD;
 }
 
-// The V tiles of a head in a channel.
+// The V tiles of a channel that are before those of a head.
 template <typename LAYOUT, int CHANNELS>
 inline int value_rounds(int head, int channel) {
-  const int from = channel - LAYOUT::value_base(head);
-  const int first = from < 0 ? from + CHANNELS : from;
-  return first >= LAYOUT::kValueTiles ? 0 : quotient_by<CHANNELS>(LAYOUT::kValueTiles - first - 1) + 1;
+  return quotient_by<CHANNELS>(head * LAYOUT::kValueTiles + CHANNELS - 1 - channel);
 }
 
 // The K tiles `begin` to `end` of a channel are those of `tiles` first tiles.
@@ -67,11 +65,12 @@ inline KvPiece kv_piece(KvRead& step, int channel, int runs, int run, int n, con
   const KvRepeats repeats = repeats_of<HEADS::kShared, BATCH>(n);
   const bool keys = reads_keys<HEADS::kKvHeads, LOOKAHEAD>(step);
   const int head = keys ? step.keys : step.values;
-  const int begin = keys ? key_rounds<Layout, CHANNELS>(head, channel, 2 * kv.first) : step.round;
+  const int begin = keys ? key_rounds<Layout, CHANNELS>(head, channel, 2 * kv.first)
+                         : value_rounds<Layout, CHANNELS>(head, channel) + step.round;
   const int end = keys ? key_rounds<Layout, CHANNELS>(head, channel, 2 * kv.end)
-                       : value_rounds<Layout, CHANNELS>(head, channel);
+                       : value_rounds<Layout, CHANNELS>(head + 1, channel);
   KvPiece piece;
-  piece.at = keys ? Layout::key_word(run, head, begin) : Layout::value_word(runs, run, head, begin, kv.first);
+  piece.at = keys ? Layout::key_word(run, head, begin) : Layout::value_word(runs, run, begin, kv.first);
   piece.words = keys ? (end - begin) * Layout::kKeyWords : begin < end ? kv.blocks * kSquareWords : 0;
   const bool tiles_end = keys || begin + 1 >= end;
   const bool op_ends = tiles_end && step.repeat + 1 == (keys ? repeats.keys : repeats.values);
@@ -97,7 +96,8 @@ counted_heads:
     const KvBlocks kv = blocks_of(pos, n, WINDOWS::at(at.run));
     const int keys = key_rounds<Layout, CHANNELS>(at.head, channel, 2 * kv.end) -
                      key_rounds<Layout, CHANNELS>(at.head, channel, 2 * kv.first);
-    const int values = value_rounds<Layout, CHANNELS>(at.head, channel);
+    const int values = value_rounds<Layout, CHANNELS>(at.head + 1, channel) -
+                       value_rounds<Layout, CHANNELS>(at.head, channel);
     words += repeats.keys * keys * Layout::kKeyWords + repeats.values * values * kv.blocks * kSquareWords;
   }
   return words;

@@ -17,7 +17,7 @@
 #define STB_RECEIVE(address, count, in) read_n(in, address, static_cast<int>(count));
 #define STB_COUNT(count, out) out.write(::stb::count_word(count));
 #else
-#define STB_COUNT(count, out)
+#define STB_COUNT(count, out) static_cast<void>(count);  // the cycles in which it is found
 #include "../../sim/memory.hpp"
 #endif
 

@@ -218,10 +218,10 @@ def write_block(
         expected[f"kv_{channel}"][TILES_AT + word :][: groups * 8] = squares(rows)
     start = s.runs * s.kv_heads * -(-2 * s.blocks // s.channels) * groups * 8
     for u in range(s.head_dim // 16):
-        rounds = -(-(s.head_dim // 16) // s.channels)
-        tile = (run * s.kv_heads + head) * rounds + u // s.channels
-        word = start + (tile * s.blocks + block) * 8
-        channel = (head * (s.head_dim // 16) + u) % s.channels
+        rounds = -(-s.kv_heads * (s.head_dim // 16) // s.channels)
+        tile = head * (s.head_dim // 16) + u
+        word = start + ((run * rounds + tile // s.channels) * s.blocks + block) * 8
+        channel = tile % s.channels
         expected[f"kv_{channel}"][TILES_AT + word :][:8] = squares(values[:, 16 * u : 16 * u + 16].T)
 
 
