@@ -177,7 +177,7 @@ def test_a_model_that_does_not_fit(models: WorkspaceFolder) -> None:
 
 def test_a_context_that_does_not_fit(models: WorkspaceFolder) -> None:
     told = refusal(models, "long:partition", "--platform", "card32k")
-    assert "long with a context of 4096 needs " in told
+    assert "long with a context of 4096 does not fit card32k: weights_0 and kv_0 need " in told
     assert "KV cache " in told
     fits = re.search(r"a context of (\d+) would fit", told)
     assert fits is not None
