@@ -110,14 +110,14 @@ void Scheduler::end_launch() {
   for (const auto& process : processes_) {
     if (process->once) spare_stacks_.push_back(std::move(process->stack));
   }
-  const auto first = std::remove_if(processes_.begin(), processes_.end(),
-                                    [](const std::unique_ptr<Process>& process) { return process->once; });
-  processes_.erase(first, processes_.end());
   for (const auto& entry : channels_) {
     auto& ends = entry.second->ends;
     ends.erase(std::remove_if(ends.begin(), ends.end(), [](const Process* process) { return process->once; }),
                ends.end());
   }
+  const auto first = std::remove_if(processes_.begin(), processes_.end(),
+                                    [](const std::unique_ptr<Process>& process) { return process->once; });
+  processes_.erase(first, processes_.end());
 }
 
 void Scheduler::reset() {

@@ -31,11 +31,19 @@ inline ValueStep next_row(const ValueStep& step, int tokens) {
   return ValueStep{ValueStep::kTake, step.head + 1, 0, 0, 0, 0, 0};
 }
 
-// The position behind those of a step of kRecent: the rest of a word of weights, which are 0 behind the row's
-// own position, is passed over.
-inline int next_recent(const ValueStep& step, const KvBlocks& kv) {
+// The position behind those of a step of kRecent, if the row has one.
+struct NextRecent {
+  int j;
+  bool any;
+};
+
+// The rest of a word of weights, which are 0 behind the row's own position, is passed over. Both comparisons
+// are made at once: the step after waits for them.
+inline NextRecent next_recent(const ValueStep& step, const KvBlocks& kv) {
   const int next = step.j + kBanks;
-  return next <= kv.recent_old + step.token ? next : (step.j / kLanes + 1) * kLanes;
+  const int next_word = (step.j | (kLanes - 1)) + 1;
+  const bool seen = next <= kv.recent_old + step.token;
+  return NextRecent{seen ? next : next_word, seen || next_word < kv.recents};
 }
 
 // Behind the last word of a recent position, a slice of the sums or a result.
@@ -44,8 +52,10 @@ inline ValueStep step_on(const ValueStep& step, const KvBlocks& kv, int tokens) 
   ValueStep next = step;
   next.word = 0;
   if (step.part == ValueStep::kTake || step.part == ValueStep::kRecent) {
-    next.j = step.part == ValueStep::kTake ? step.j + 1 : next_recent(step, kv);
-    if (next.j < kv.recents) return next;
+    const NextRecent recent = next_recent(step, kv);
+    const bool takes = step.part == ValueStep::kTake;
+    next.j = takes ? step.j + 1 : recent.j;
+    if (takes ? step.j + 1 < kv.recents : recent.any) return next;
     next.j = 0;
     next.part = step.part == ValueStep::kTake ? ValueStep::kRecent
                 : kv.blocks > 0               ? ValueStep::kSums
@@ -69,6 +79,7 @@ inline ValueStep step_after(const ValueStep& step, const KvBlocks& kv, int token
 
 constexpr int kValueSumBits = 48;  // weights below 2^24, int8, at most 32,768 positions, a sign
 constexpr int kFactorBits = 19;    // of a reciprocal, at most 2^17, and a sign
+
 // The step gives a word of a row's result.
 inline bool gives_result(const ValueStep& step) {
   return step.part == ValueStep::kResult || (step.part == ValueStep::kSums && step.slice == kSlices - 1);
@@ -179,7 +190,7 @@ value_steps:
       STB_PARTITION(words, 1)
       read_banks(values, step.j, step.word, words);
       add_recent(all, words, step.word, weights, step.j % kLanes, step.j > 0);
-      const bool ends = step.word == SHAPE::kWords - 1 && next_recent(step, kv) >= kv.recents;
+      const bool ends = step.word == SHAPE::kWords - 1 && !next_recent(step, kv).any;
       if (ends) by = reciprocal_of(totals.read());
     } else if (step.part == ValueStep::kSums) {
       add_slice(all, sums.read(), step.word, step.slice);
